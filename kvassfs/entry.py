@@ -1,0 +1,86 @@
+"""Entries, their order and their merge: pure functions on immutable values."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .errors import InvalidKey
+
+TOKEN_BYTES = 16
+"""Random bytes in a URL token, as in the original program."""
+
+NOBODY = 0
+"""The process id that is no replica's."""
+
+MAX_PROCESS_ID = 2**32 - 1
+
+DEFAULT_MODE = stat.S_IFREG | 0o600
+"""The type and permissions of an entry that carries no mode."""
+
+
+class Entry(NamedTuple):
+    """The state of one key, without the bytes of its value.
+
+    ``timestamp`` is in microseconds since the Unix epoch, ``size`` in bytes. ``counter`` is the
+    writer's Lamport clock and never changes afterwards. ``mode`` is the ``st_mode`` given by the
+    mount that wrote the entry, or ``None``.
+    """
+
+    key: str
+    timestamp: int
+    counter: int
+    process_id: int
+    url_token: str
+    size: int
+    mode: int | None = None
+
+    @property
+    def deleted(self) -> bool:
+        """Whether this is a tombstone: an empty value that no mount wrote as an empty file."""
+        return self.size == 0 and self.mode is None
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """What decides between two entries of one key: the greater wins."""
+        return (self.timestamp, self.counter, -self.process_id)
+
+
+def merge(one: Entry, other: Entry) -> Entry:
+    """Return the winner of two entries of the same key (the least upper bound of their order)."""
+    return other if other.order > one.order else one
+
+
+def next_timestamp(now: int, last_own: int, replaced: int) -> int:
+    """Return the timestamp of a new entry by the hybrid logical clock.
+
+    It is never behind the wall clock, greater than every earlier timestamp of this replica, and
+    greater than that of the entry it replaces: a write made after seeing another always beats it.
+    All in microseconds. Kulkarni et al., "Logical Physical Clocks", 2014, with a single component.
+    """
+    return max(now, last_own + 1, replaced + 1)
+
+
+def new_token(random: Callable[[int], bytes]) -> str:
+    """Return a fresh URL token: 16 random bytes in base64url without padding."""
+    return base64.urlsafe_b64encode(random(TOKEN_BYTES)).rstrip(b"=").decode("ascii")
+
+
+def check_key(key: str) -> str:
+    """Return ``key`` if an entry can have it.
+
+    Raises:
+        InvalidKey: it is empty, holds a NUL, or is not encodable as UTF-8.
+    """
+    if not key:
+        raise InvalidKey(key, "it is empty")
+    if "\0" in key:
+        raise InvalidKey(key, "it holds a NUL character")
+    if not key.isascii():
+        try:
+            key.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InvalidKey(key, "it is not valid UTF-8") from None
+    return key

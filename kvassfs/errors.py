@@ -1,0 +1,178 @@
+"""The errors that kvassfs expects, each one line that says what to do.
+
+::
+
+    KvassError                    exit status 1 unless a class says otherwise
+    ├── InvalidKey                a key that no entry can have
+    ├── KeyMissing                no entry under this key
+    ├── InvalidConfiguration      a setting that is refused, and why
+    ├── StoreError                the database file
+    │   ├── StoreUnavailable      cannot be opened or created
+    │   ├── NotAStore             holds something else
+    │   ├── NewerStore            written by a later version
+    │   ├── DamagedStore          SQLite finds it corrupt
+    │   ├── StoreBusy             locked by another process for too long
+    │   └── DiskFull              no space left for it
+    └── MountError                mounting and unmounting
+        ├── FuseMissing           the system lacks libfuse, its programs or its device
+        └── DirectoryError        the directory to mount or unmount
+            ├── MountRefused      is not one to mount on
+            ├── MountFailed       could not be mounted by libfuse
+            ├── NotMounted        shows no store that could be unmounted
+            └── MountBusy         has files in use
+"""
+
+from __future__ import annotations
+
+import errno
+
+
+class KvassError(Exception):
+    """An expected failure; ``str()`` of it is the line shown to the user.
+
+    A class owns the exit status of the command that fails with it, and the ``errno`` that a file
+    system call answers.
+    """
+
+    exit_code = 1
+    errno = errno.EIO
+
+
+class InvalidKey(KvassError):
+    """A key is empty, holds a NUL, or is not text."""
+
+    errno = errno.EINVAL
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key!r} cannot be a key: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+class KeyMissing(KvassError):
+    """There is no entry under the key."""
+
+    errno = errno.ENOENT
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no such key: {key}")
+        self.key = key
+
+
+class InvalidConfiguration(KvassError):
+    """A configuration value is refused."""
+
+
+class StoreError(KvassError):
+    """A failure of the database file at ``path``."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class StoreUnavailable(StoreError):
+    """The database file cannot be opened or created."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, f"cannot open the database {path}: {reason}")
+        self.reason = reason
+
+
+class NotAStore(StoreError):
+    """The file is not a kvass database; it is left as it was."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, f"{path} is not a kvass database; name another file with --db or move this one away")
+
+
+class NewerStore(StoreError):
+    """The database was written by a later version of the program; it is left as it was."""
+
+    def __init__(self, path: str, version: int) -> None:
+        super().__init__(path, f"{path} was written by a newer kvassfs (format {version}); upgrade kvassfs to open it")
+        self.version = version
+
+
+class DamagedStore(StoreError):
+    """SQLite finds the database corrupt; it is left as it was."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            path, f"the database {path} is damaged ({reason}); restore it from a backup, or sqlite3's .recover"
+        )
+        self.reason = reason
+
+
+class StoreBusy(StoreError):
+    """Another process held the database locked for longer than the busy timeout."""
+
+    errno = errno.EBUSY
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, f"the database {path} is locked by another process; try again when it is done")
+
+
+class DiskFull(StoreError):
+    """The disk that holds the database has no space left; nothing was changed."""
+
+    errno = errno.ENOSPC
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, f"no space left on the disk that holds {path}; nothing was changed")
+
+
+class MountError(KvassError):
+    """A directory cannot be mounted or unmounted."""
+
+
+class FuseMissing(MountError):
+    """The system lacks ``what`` mounting needs; ``remedy`` says how to get it."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"cannot mount: {what} is missing; {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
+class DirectoryError(MountError):
+    """A failure to mount or unmount ``directory``."""
+
+    def __init__(self, directory: str, message: str) -> None:
+        super().__init__(message)
+        self.directory = directory
+
+
+class MountRefused(DirectoryError):
+    """The directory is not one to mount on, as it is."""
+
+    def __init__(self, directory: str, reason: str) -> None:
+        super().__init__(directory, f"cannot mount {directory}: {reason}")
+        self.reason = reason
+
+
+class MountFailed(DirectoryError):
+    """libfuse or the kernel did not mount the directory."""
+
+    def __init__(self, directory: str, reason: str) -> None:
+        super().__init__(directory, f"could not mount {directory}: {reason}")
+        self.reason = reason
+
+
+class NotMounted(DirectoryError):
+    """No store is mounted on the directory."""
+
+    def __init__(self, directory: str, found: str = "nothing") -> None:
+        super().__init__(directory, f"{directory} is not a kvass mount: {found} is mounted there")
+        self.found = found
+
+
+class MountBusy(DirectoryError):
+    """Something in the mount is in use, so it stays."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(
+            directory,
+            f"{directory} is in use; close its files and leave its directories (fuser -vm {directory} lists who is"
+            " there), or unmount with --lazy, which waits for them in the background",
+        )

@@ -1,0 +1,1 @@
+"""The mount: keys shown as files."""

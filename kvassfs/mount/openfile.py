@@ -1,0 +1,142 @@
+"""One open file: the version that was opened, and what was written to it since."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..entry import DEFAULT_MODE
+from ..store import Draft, Node, Tree, Written
+
+SAVE_DELAY = 1_000_000_000
+"""Nanoseconds: a save that comes sooner after the last write than this counts as made by that write,
+so that the file's times are the same before and after ``close``."""
+
+
+class Attributes(NamedTuple):
+    """What ``stat`` shows of a file or directory; size in bytes, times in ns since the epoch."""
+
+    mode: int
+    size: int
+    mtime: int
+    atime: int
+    ctime: int
+    nlink: int = 1
+
+
+def node_attributes(node: Node) -> Attributes:
+    """Return the attributes of a file as it is in the store."""
+    return Attributes(node.mode, node.size, node.mtime, node.atime, node.changed)
+
+
+class OpenFile:
+    """The buffer that all handles of one key share.
+
+    ``key`` is ``None`` once the file has lost its name. ``clock`` returns ns since the epoch.
+    """
+
+    def __init__(self, tree: Tree, clock: Callable[[], int], key: str, draft: Draft) -> None:
+        now = _microseconds(clock())
+        self._tree = tree
+        self._clock = clock
+        self.key: str | None = key
+        self.draft: Draft = draft
+        self.mode = DEFAULT_MODE
+        self.mtime = self.atime = self.ctime = now
+        self.handles = 0
+        self.dirty = False
+        self.stored = False
+        """Whether the key is in the store, as far as this file knows."""
+        self.sequence = 0
+        """The version in the store that this file is based on."""
+        self._saved = 0
+
+    @classmethod
+    def of_node(cls, tree: Tree, clock: Callable[[], int], node: Node, *, truncated: bool = False) -> OpenFile:
+        """Open a file of the store, ``truncated`` to nothing if so wished."""
+        file = cls(tree, clock, node.key, tree.draft(None if truncated else node))
+        file.mode = node.mode
+        file.stored = True
+        file.sequence = node.sequence
+        if truncated:
+            file.dirty = True
+        else:
+            file.mtime, file.atime, file.ctime = node.mtime, node.atime, node.changed
+        return file
+
+    @classmethod
+    def created(cls, tree: Tree, clock: Callable[[], int], key: str, mode: int) -> OpenFile:
+        """Make a file that is not in the store yet; its first flush puts it there."""
+        file = cls(tree, clock, key, tree.draft())
+        file.mode = stat.S_IFREG | stat.S_IMODE(mode)
+        file.dirty = True
+        return file
+
+    @property
+    def attributes(self) -> Attributes:
+        """What ``stat`` shows of it now."""
+        return Attributes(self.mode, self.draft.size, self.mtime, self.atime, self.ctime)
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Put ``data`` at ``offset``."""
+        self.draft.write(offset, data)
+        self._changed()
+
+    def truncate(self, size: int) -> None:
+        """Cut or extend the file to ``size`` bytes."""
+        if size != self.draft.size:
+            self.draft.truncate(size)
+            self._changed()
+
+    def restart(self) -> None:
+        """Empty the file as ``O_TRUNC`` does: it counts as changed even if it was empty."""
+        self.draft.truncate(0)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.mtime = self.ctime = _microseconds(self._clock())
+        self.dirty = True
+
+    def set_times(self, mtime: int | None, atime: int | None) -> None:
+        """Set the times (ns); ``None`` leaves one as it is."""
+        if mtime is not None:
+            self.mtime = mtime
+        if atime is not None:
+            self.atime = atime
+        self.ctime = _microseconds(self._clock())
+
+    def save(self, *, scratch: bool) -> None:
+        """Store what was written, as one set; nothing if nothing was written or the name is gone.
+
+        ``scratch``: it is a scratch file. Raises ``KvassError`` (``DiskFull``, …), and is then as
+        dirty as before.
+        """
+        if not self.dirty or self.key is None:
+            return
+        now = self._clock()
+        saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
+        atime = self.atime if self.atime != self.mtime else None
+        written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
+        node = self._tree.save(self.key, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=self._saved)
+        self.dirty = False
+        self.stored = True
+        self.sequence = self._saved = node.sequence
+
+    def moved(self, key: str, node: Node | None) -> None:
+        """Go on under another name; ``node`` is the file in the store that moved with it."""
+        if node is not None:
+            if self._saved == self.sequence:
+                self._saved = node.sequence
+            self.sequence = node.sequence
+        self.stored = node is not None
+        self.key = key
+
+    def close(self) -> None:
+        """Let go of the buffer."""
+        self.draft.close()
+
+
+def _microseconds(time: int) -> int:
+    """Return a time in ns cut to microseconds, in which entries keep theirs."""
+    return time - time % 1000

@@ -1,0 +1,99 @@
+"""Scratch names: files that programs keep beside the one they edit, which stay on this machine.
+
+Only names that no person would choose are told by their name. What matches names that people do choose
+(``4913``, ``sedXXXXXX``, ``tmpXXXXXXXX``, ``FILE.XXXXXX``, ``*.lock``, ``*.bak``) is not: such a file is
+told by its behaviour, being renamed or removed soon after it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import translate
+
+from ..errors import InvalidConfiguration
+
+DEFAULT_PATTERNS: tuple[str, ...] = (
+    # vim: swap file, also of a buffer without a name, and the probe for it (nano's lock too); persistent undo
+    ".*.sw?",
+    ".*.swpx",
+    ".sw[nop]",
+    ".swpx",
+    ".*.un~",
+    # vim, emacs, nano, GLib: backups, single and numbered. Not "~" alone: people call a home directory so.
+    "?*~",
+    "*.~[0-9]*~",
+    # locks and autosaves of emacs
+    ".#*",
+    "#*#",
+    # GLib (gedit, mousepad): the new version before it is renamed. Kate: swap file.
+    ".goutputstream-*",
+    ".*.kate-swp",
+    # rsync --delay-updates: the directory of new versions
+    ".~tmp~",
+    # git: an object before it is renamed (the random part of mkstemp)
+    "tmp_obj_??????",
+    # LibreOffice: lock; the new version, "lu" and a process id ("lu*" alone would match lunch.tmp)
+    ".~lock.*#",
+    "lu[0-9]*.tmp",
+    # Microsoft Office: lock and temporary files
+    "~$*",
+    "~*.tmp",
+    # VS Code; JetBrains: the new and the old version
+    "*.vsctmp",
+    "*___jb_tmp___",
+    "*___jb_old___",
+    # SQLite: the index of the write-ahead log, shared memory that is rebuilt after a crash. DB-journal and
+    # DB-wal are keys like DB itself: they hold part of the database (a transaction is lost or torn without
+    # them), so they must survive a crash as it does and go wherever it goes; and people do call things
+    # "travel-journal".
+    "*-shm",
+    # macOS: resource forks, Finder, bins and indexes of a volume, the new version in a safe save
+    "._*",
+    ".DS_Store",
+    ".Trashes",
+    ".fseventsd",
+    ".Spotlight-V100",
+    ".TemporaryItems",
+    "*.sb-????????-??????",
+    # libfuse and NFS: a file that was removed while open
+    ".fuse_hidden*",
+    ".nfs*",
+)
+"""Patterns as of `fnmatch.fnmatchcase`, each for a component of a key."""
+
+_IN_NO_NAME = re.compile("[/\0\ud800-\udfff]")
+# A set of one, as in "[*]", is how fnmatch writes a character literally: that is fixed.
+_NOTHING_FIXED = re.compile(r"(?x) (?: [*?] | \[ (?! [^!]\] ) !?+ \]?+ [^\]]* \] )*")
+
+
+class ScratchNames:
+    """Tells scratch names from keys. Immutable, so any thread may ask."""
+
+    def __init__(self, patterns: Sequence[str] = DEFAULT_PATTERNS) -> None:
+        """Take patterns as of fnmatchcase; none at all means that every name is a key.
+
+        Raises InvalidConfiguration for one that `check_pattern` refuses.
+        """
+        for pattern in patterns:
+            check_pattern(pattern)
+        self.patterns = tuple(patterns)
+        self._match = re.compile("|".join(map(translate, patterns)) or "(?!)").match
+
+    def matches(self, key: str) -> bool:
+        """Tell whether any component of the key is a scratch name."""
+        return any(map(self._match, key.split("/")))
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a pattern that could match no component, or every one: raise InvalidConfiguration."""
+    if not pattern:
+        raise InvalidConfiguration("a scratch pattern cannot be empty")
+    if _IN_NO_NAME.search(pattern):
+        raise InvalidConfiguration(
+            f"the scratch pattern {pattern!r} matches no name: leave out '/', NUL and what is not UTF-8"
+        )
+    if _NOTHING_FIXED.fullmatch(pattern):
+        raise InvalidConfiguration(
+            f"the scratch pattern {pattern!r} would match names of every kind: give it a fixed character"
+        )

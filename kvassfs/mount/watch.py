@@ -1,0 +1,126 @@
+"""What happens beside the mount: other processes' changes shown to the kernel, and the clean-up.
+
+A thread with a connection of its own looks every ``INTERVAL`` whether another process has changed the
+store, and has the kernel forget what it caches of those keys. The mount's own changes the kernel knows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Protocol
+
+from ..store import Store
+from . import names
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 0.1
+"""Seconds between two looks at the store; each costs a few microseconds."""
+
+CLEAN_EVERY = 50
+"""Looks between two beginnings of the clean-up, which then goes on step by step until it is done."""
+
+
+class Cache(Protocol):
+    """The kernel's cache of the mount."""
+
+    def invalidate(self, path: str) -> None:
+        """Forget content and attributes of a file or directory."""
+
+    def invalidate_entry(self, parent: str, name: str) -> None:
+        """Forget what the name ``name`` in the directory ``parent`` stands for."""
+
+
+class Watcher:
+    """Watches the store at ``path`` for a mount whose own changes ``own_store`` makes."""
+
+    def __init__(self, own_store: Store, cache: Cache, *, interval: float = INTERVAL) -> None:
+        self._path = own_store.path
+        self._writer = own_store.journal.writer
+        self._own: set[tuple[int, int]] = set()
+        own_store.entries.own = self._own
+        self._cache = cache
+        self._interval = interval
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kvassfs-watch", daemon=True)
+        self._sequence = own_store.entries.last()
+        self._change = own_store.journal.last()
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait until it has ended."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        with Store.open(self._path) as store:
+            store.database.set_durable(False)
+            seen = 0
+            looks = 0
+            while not self._stopping.wait(self._interval):
+                try:
+                    version = store.database.data_version()
+                    if version != seen:
+                        seen = version
+                        self.look(store)
+                    looks += 1
+                    if looks % CLEAN_EVERY == 0:
+                        self._tidy(store)
+                except Exception:
+                    # The mount goes on; what failed is tried again at the next look.
+                    log.exception("looking for changes failed")
+
+    def look(self, store: Store) -> None:
+        """Have the kernel forget what others changed since the last look."""
+        for sequence, timestamp, key in store.entries.since(self._sequence):
+            self._sequence = sequence
+            if (sequence, timestamp) in self._own:
+                self._own.discard((sequence, timestamp))
+            else:
+                self._forget(store, key)
+        for number, key in store.journal.since(self._change, self._writer):
+            self._change = number
+            self._forget(store, key.removesuffix("/") or "/")
+
+    def _forget(self, store: Store, key: str) -> None:
+        """Have the kernel forget the file and the directory with this key, and what they changed above."""
+        path = names.path_of(key) if key != "/" else "/"
+        found = store.tree.lookup(key)
+        if found.directory is not None:
+            self._cache.invalidate(f"{path}/{names.VALUE_NAME}")
+        if found.node is None and found.directory is None:
+            self._forget_name(path)
+        else:
+            self._cache.invalidate(path)
+        self._forget_above(store, key)
+
+    def _forget_name(self, path: str) -> None:
+        parent, _, name = path.rpartition("/")
+        self._cache.invalidate_entry(parent or "/", name)
+
+    def _forget_above(self, store: Store, key: str) -> None:
+        """Forget the directories above a key that came or went with it, and the times of the nearest."""
+        nearest = True
+        while prefix := names.parent(key):
+            key = prefix[:-1]
+            path = names.path_of(key)
+            if store.tree.directory(prefix) is None or store.tree.file(key) is not None:
+                # A directory that is gone, or a file that has become one (or the other way round).
+                self._forget_name(path)
+            elif nearest:
+                self._cache.invalidate(path)
+            nearest = False
+        if nearest:
+            self._cache.invalidate("/")
+
+    def _tidy(self, store: Store) -> None:
+        """Remove what nothing uses any more, in short transactions, so that no save has to wait long."""
+        store.release_dead_holders()
+        while store.clean() and not self._stopping.is_set():
+            pass
+        store.database.checkpoint()

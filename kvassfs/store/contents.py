@@ -1,0 +1,330 @@
+"""Values on disk: short ones inline, long ones as shared blocks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..errors import DamagedStore
+from .database import Database
+
+BLOCK_SIZE = 256 * 1024
+"""Bytes in a block; only the last block of a value is shorter."""
+
+INLINE_LIMIT = 64 * 1024
+"""Greatest size of a value that is kept as one column of one row."""
+
+SEGMENT_BLOCKS = 256
+"""Blocks in a segment; only the last segment of a value has fewer."""
+
+_BLOCK_OF = """
+    SELECT data FROM blocks WHERE id = (
+        SELECT block FROM segment_blocks WHERE position = ?3 AND segment = (
+            SELECT segment FROM content_segments WHERE content = ?1 AND position = ?2))
+"""
+
+
+class Change(NamedTuple):
+    """One block of a new value that differs from the value it derives from."""
+
+    position: int
+    block: int
+
+
+def block_count(size: int) -> int:
+    """Return the number of blocks of a value of ``size`` bytes."""
+    return -(-size // BLOCK_SIZE)
+
+
+class Contents:
+    """Makes, reads and drops values. Every method that writes belongs inside a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._holder: int | None = None
+
+    # Reading
+
+    def read_inline(self, content: int) -> bytes | None:
+        """Return an inline value; ``None`` if it is a list of blocks."""
+        row = self._database.row("SELECT data FROM contents WHERE id = ?", (content,))
+        if row is None:
+            raise DamagedStore(self._database.path, f"value {content} is missing")
+        data: bytes | None = row[0]
+        return data
+
+    def read_block(self, content: int, position: int) -> bytes:
+        """Return block ``position`` of a value that is a list of blocks."""
+        row = self._database.row(_BLOCK_OF, (content, *divmod(position, SEGMENT_BLOCKS)))
+        if row is None:
+            raise DamagedStore(self._database.path, f"block {position} of value {content} is missing")
+        data: bytes = row[0]
+        return data
+
+    def read_stored_block(self, block: int) -> bytes:
+        """Return the block with the id ``block``."""
+        row = self._database.row("SELECT data FROM blocks WHERE id = ?", (block,))
+        if row is None:
+            raise DamagedStore(self._database.path, f"block {block} is missing")
+        data: bytes = row[0]
+        return data
+
+    def read_all(self, content: int | None, size: int) -> Iterator[bytes]:
+        """Yield the bytes of a value in order, at most ``BLOCK_SIZE`` at a time."""
+        if content is None:
+            return
+        data = self.read_inline(content)
+        if data is not None:
+            yield data
+            return
+        for position in range(block_count(size)):
+            yield self.read_block(content, position)
+
+    def block_id(self, content: int, position: int) -> int:
+        """Return the id of block ``position`` of a value that is a list of blocks."""
+        segment_position, block_position = divmod(position, SEGMENT_BLOCKS)
+        row = self._database.row(
+            "SELECT block FROM segment_blocks WHERE position = ?3 AND segment = "
+            "(SELECT segment FROM content_segments WHERE content = ?1 AND position = ?2)",
+            (content, segment_position, block_position),
+        )
+        return int(row[0])
+
+    # Making
+
+    def add_inline(self, data: bytes | bytearray | memoryview) -> int:
+        """Store a value of at most ``INLINE_LIMIT`` bytes and return its id."""
+        cursor = self._database.execute("INSERT INTO contents (size, data) VALUES (?, ?)", (len(data), data))
+        return int(cursor.lastrowid or 0)
+
+    def add_block(self, data: bytes | bytearray | memoryview, digest: bytes | None = None) -> int:
+        """Store a block, unless it is there already, and return its id. ``digest`` is its SHA-256."""
+        digest = digest or hashlib.sha256(data).digest()
+        row = self._database.row("SELECT id FROM blocks WHERE hash = ?", (digest,))
+        if row is not None:
+            return int(row[0])
+        cursor = self._database.execute("INSERT INTO blocks (hash, data) VALUES (?, ?)", (digest, data))
+        return int(cursor.lastrowid or 0)
+
+    def add_blocks(self, size: int, base: int | None, base_blocks: int, changes: Sequence[Change]) -> int:
+        """Store a value of ``size`` bytes as a list of blocks and return its id.
+
+        Its blocks are the first ``base_blocks`` of the value ``base`` with ``changes`` on top, which
+        are in order of position; together they cover the value.
+        """
+        cursor = self._database.execute("INSERT INTO contents (size, data) VALUES (?, NULL)", (size,))
+        content = int(cursor.lastrowid or 0)
+        changed: dict[int, list[Change]] = {}
+        for change in changes:
+            changed.setdefault(change.position // SEGMENT_BLOCKS, []).append(change)
+        kept = min(base_blocks, block_count(size))
+        for position in range(-(-block_count(size) // SEGMENT_BLOCKS)):
+            from_base = min(kept - position * SEGMENT_BLOCKS, SEGMENT_BLOCKS)
+            segment = self._segment(base, position, from_base, changed.get(position, []))
+            self._database.execute("INSERT INTO content_segments VALUES (?, ?, ?)", (content, position, segment))
+        return content
+
+    def _segment(self, base: int | None, position: int, from_base: int, changes: Sequence[Change]) -> int:
+        """Return a segment of the base's first ``from_base`` blocks there and ``changes``."""
+        old = None
+        if base is not None and from_base > 0:
+            (old,) = self._database.row(
+                "SELECT segment FROM content_segments WHERE content = ? AND position = ?", (base, position)
+            )
+            if not changes and self._segment_length(old) == from_base:
+                return int(old)
+        (segment,) = self._database.row("SELECT ifnull(max(segment), 0) + 1 FROM segment_blocks")
+        if old is not None:
+            self._database.execute(
+                "INSERT INTO segment_blocks SELECT ?, position, block FROM segment_blocks "
+                "WHERE segment = ? AND position < ?",
+                (segment, old, from_base),
+            )
+        self._database.execute_many(
+            "INSERT OR REPLACE INTO segment_blocks VALUES (?, ?, ?)",
+            ((segment, change.position % SEGMENT_BLOCKS, change.block) for change in changes),
+        )
+        return int(segment)
+
+    def _segment_length(self, segment: int) -> int:
+        (length,) = self._database.row("SELECT count(*) FROM segment_blocks WHERE segment = ?", (segment,))
+        return int(length)
+
+    def copy(self, content: int) -> int:
+        """Return the id of a second value with the same bytes."""
+        cursor = self._database.execute(
+            "INSERT INTO contents (size, data) SELECT size, data FROM contents WHERE id = ?", (content,)
+        )
+        copied = int(cursor.lastrowid or 0)
+        self._database.execute(
+            "INSERT INTO content_segments SELECT ?, position, segment FROM content_segments WHERE content = ?",
+            (copied, content),
+        )
+        return copied
+
+    # Holding
+
+    @property
+    def holds(self) -> bool:
+        """Whether this process is registered as a holder."""
+        return self._holder is not None
+
+    def register(self) -> None:
+        """Register this process as one that pins contents and stages blocks; once is enough.
+
+        Not inside a transaction: what that rolls back would still be believed.
+        """
+        if self._holder is None:
+            pid = os.getpid()
+            with self._database.transaction:
+                cursor = self._database.execute(
+                    "INSERT INTO holders (pid, started) VALUES (?, ?)", (pid, _started(pid))
+                )
+            self._holder = int(cursor.lastrowid or 0)
+
+    @property
+    def _registered(self) -> int:
+        assert self._holder is not None, "register() comes first"
+        return self._holder
+
+    def pin(self, content: int) -> None:
+        """Keep ``content`` readable until ``unpin``, whatever happens to its entry."""
+        self._database.execute(
+            "INSERT INTO pins VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+            (content, self._registered),
+        )
+
+    def unpin(self, content: int) -> None:
+        """Let go of one ``pin``."""
+        self._let_go("pins", "content", content)
+
+    def stage(self, block: int) -> None:
+        """Keep ``block`` until ``unstage``, although no value has it yet."""
+        self._database.execute(
+            "INSERT INTO staged VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+            (block, self._registered),
+        )
+
+    def unstage(self, block: int) -> None:
+        """Let go of one ``stage``."""
+        if self._let_go("staged", "block", block):
+            self._database.execute("INSERT OR IGNORE INTO dropped_blocks VALUES (?)", (block,))
+
+    def _let_go(self, table: str, column: str, held: int) -> bool:
+        where = f"WHERE {column} = ? AND holder = ?"
+        parameters = (held, self._registered)
+        self._database.execute(f"UPDATE {table} SET count = count - 1 {where}", parameters)
+        gone = self._database.execute(f"DELETE FROM {table} {where} AND count <= 0", parameters)
+        return gone.rowcount > 0
+
+    def release_holder(self) -> None:
+        """Let go of everything that this process holds."""
+        if self._holder is not None:
+            self._release(self._holder)
+            self._holder = None
+
+    def release_dead_holders(self) -> None:
+        """Let go of what processes held that are no more."""
+        for holder, pid, started in self._database.rows("SELECT id, pid, started FROM holders"):
+            if holder != self._holder and _started(pid) != started:
+                self._release(holder)
+
+    def _release(self, holder: int) -> None:
+        self._database.execute("DELETE FROM pins WHERE holder = ?", (holder,))
+        self._database.execute(
+            "INSERT OR IGNORE INTO dropped_blocks SELECT block FROM staged WHERE holder = ?", (holder,)
+        )
+        self._database.execute("DELETE FROM staged WHERE holder = ?", (holder,))
+        self._database.execute("DELETE FROM holders WHERE id = ?", (holder,))
+
+    # Dropping
+
+    def drop(self, content: int | None) -> None:
+        """Forget a value: at once if it is short, else by the next ``clean``."""
+        if content is None:
+            return
+        gone = self._database.execute("DELETE FROM contents WHERE id = ? AND data IS NOT NULL", (content,))
+        if gone.rowcount == 0:
+            self._database.execute("INSERT OR IGNORE INTO dropped_contents VALUES (?)", (content,))
+
+    def anything_dropped(self) -> bool:
+        """Whether a ``clean`` has something to look at."""
+        return bool(
+            self._database.row(
+                "SELECT EXISTS (SELECT 1 FROM dropped_contents) OR EXISTS (SELECT 1 FROM dropped_blocks)"
+            )[0]
+        )
+
+    def clean(self, limit: int) -> bool:
+        """Remove at most ``limit`` blocks that nothing uses; return whether more may be left."""
+        content = self._database.row(
+            "SELECT content FROM dropped_contents WHERE content NOT IN (SELECT content FROM pins) LIMIT 1"
+        )
+        if content is not None:
+            self._remove_lists(content[0])
+        blocks = self._database.rows("SELECT block FROM dropped_blocks LIMIT ?", (limit,))
+        self._database.execute_many(
+            "DELETE FROM blocks WHERE id = ?1 AND id NOT IN (SELECT block FROM staged WHERE block = ?1) "
+            "AND id NOT IN (SELECT block FROM segment_blocks WHERE block = ?1)",
+            blocks,
+        )
+        self._database.execute_many("DELETE FROM dropped_blocks WHERE block = ?", blocks)
+        return content is not None or len(blocks) == limit
+
+    def _remove_lists(self, content: int) -> None:
+        """Remove a value's lists and note the blocks that no other list has."""
+        segments = self._database.rows("SELECT segment FROM content_segments WHERE content = ?", (content,))
+        self._database.execute("DELETE FROM content_segments WHERE content = ?", (content,))
+        for (segment,) in segments:
+            if self._database.row("SELECT 1 FROM content_segments WHERE segment = ? LIMIT 1", (segment,)):
+                continue
+            blocks = self._database.rows("SELECT DISTINCT block FROM segment_blocks WHERE segment = ?", (segment,))
+            self._database.execute("DELETE FROM segment_blocks WHERE segment = ?", (segment,))
+            self._database.execute_many(
+                "INSERT OR IGNORE INTO dropped_blocks SELECT ?1 "
+                "WHERE NOT EXISTS (SELECT 1 FROM segment_blocks WHERE block = ?1)",
+                blocks,
+            )
+        self._database.execute("DELETE FROM contents WHERE id = ?", (content,))
+        self._database.execute("DELETE FROM dropped_contents WHERE content = ?", (content,))
+
+
+def _started(pid: int) -> str:
+    """Return when the process ``pid`` started, as the system tells it; ``""`` if there is none.
+
+    proc(5), /proc/PID/stat: field 22, counted behind the parenthesised command name.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+class Value:
+    """The bytes of one stored value, read a piece at a time.
+
+    ``locate`` returns the id and size of the value; it is asked inside the read transaction, so that
+    the bytes are those of one version.
+    """
+
+    def __init__(self, database: Database, contents: Contents, locate: Callable[[], tuple[int | None, int]]) -> None:
+        self._database = database
+        self._contents = contents
+        self._locate = locate
+        self.size = locate()[1]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time, from one snapshot."""
+        self._database.execute("BEGIN")
+        try:
+            content, self.size = self._locate()
+            yield from self._contents.read_all(content, self.size)
+        finally:
+            self._database.execute("COMMIT")
+
+    def read(self) -> bytes:
+        """Return all the bytes at once."""
+        return b"".join(self.chunks())

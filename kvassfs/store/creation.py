@@ -1,0 +1,48 @@
+"""A new, empty store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+
+from ..entry import MAX_PROCESS_ID
+from .database import Database
+from .local import DIRECTORY_MODE
+from .schema import APPLICATION_ID, TABLES, VERSION
+
+KEY_BYTES = 32
+"""Bytes in an encryption key."""
+
+
+def new_process_id(random: Callable[[int], bytes]) -> int:
+    """Return a random process id, 1 … 2**32 - 1."""
+    return int.from_bytes(random(8), "big") % MAX_PROCESS_ID + 1
+
+
+def initialise(database: Database, clock: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    """Fill an empty database, unless another process has done so in the meantime."""
+    with database.transaction:
+        if database.row("PRAGMA user_version")[0] == VERSION:
+            return
+        create_tables(database, clock())
+        database.execute(
+            "INSERT INTO replica VALUES (1, ?, ?, '', 0, 0, 0)", (new_process_id(random), random(KEY_BYTES))
+        )
+
+
+def create_tables(database: Database, now: int) -> None:
+    """Make the tables and the root directory, and mark the file as ours, inside a transaction."""
+    for statement in _statements(TABLES):
+        database.execute(statement)
+    database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL)", (DIRECTORY_MODE, now, now))
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,228 @@
+"""The SQLite file: opening, checking, transactions, and its errors in words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any
+
+from ..errors import (
+    DamagedStore,
+    DiskFull,
+    KvassError,
+    NewerStore,
+    NotAStore,
+    StoreBusy,
+    StoreError,
+    StoreUnavailable,
+)
+from .schema import APPLICATION_ID, VERSION
+
+BUSY_TIMEOUT = 60.0
+"""Seconds that a transaction waits for those of other processes."""
+
+JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
+"""Bytes to which SQLite shortens the write-ahead log once its content is in the database."""
+
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT}
+_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def translated(error: sqlite3.Error, path: str) -> KvassError:
+    """Return the error to show for one of SQLite's.
+
+    Result codes: https://sqlite.org/rescode.html; the low byte is the primary code.
+    """
+    code = getattr(error, "sqlite_errorcode", 0) or 0
+    primary = code & 0xFF
+    if code in _FULL or primary in _FULL:
+        return DiskFull(path)
+    if primary in _DAMAGED:
+        return DamagedStore(path, str(error))
+    if primary == sqlite3.SQLITE_NOTADB:
+        return NotAStore(path)
+    if primary in _BUSY:
+        return StoreBusy(path)
+    if primary in _UNAVAILABLE:
+        return StoreUnavailable(path, str(error))
+    return StoreError(path, f"the database {path} failed: {error}")
+
+
+class Transaction:
+    """``with`` one write transaction: committed at the end, rolled back on any exception.
+
+    Transactions do not nest; entering one inside another joins it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._depth == 0:
+            self._database.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        if kind is None:
+            try:
+                self._database.execute("COMMIT")
+                return
+            except KvassError:
+                self._roll_back()
+                raise
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        # SQLite has already rolled back by itself after errors such as a full disk.
+        if self._database.connection.in_transaction:
+            self._database.execute("ROLLBACK")
+
+
+class Database:
+    """One connection to the SQLite file at ``path``; for use by one thread."""
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+        self.transaction = Transaction(self)
+        self._run = connection.execute
+
+    def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Run one statement.
+
+        Raises:
+            StoreError: what SQLite reported, in words.
+        """
+        try:
+            return self._run(sql, parameters)
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+        """Return the first row, or ``None``."""
+        try:
+            return self._run(sql, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        """Return all rows."""
+        try:
+            return self._run(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def execute_many(self, sql: str, parameters: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each tuple of parameters."""
+        try:
+            self.connection.executemany(sql, parameters)
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def set_durable(self, durable: bool) -> None:
+        """Choose whether a commit waits for the disk.
+
+        ``True``: a commit has reached the disk (``synchronous=FULL``). ``False``: it survives the
+        death of this process, and a power cut may undo the last ones but damages nothing.
+        """
+        self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+
+    def checkpoint(self) -> None:
+        """Copy what the write-ahead log holds into the database, as far as readers allow."""
+        self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection commits."""
+        return int(self.row("PRAGMA data_version")[0])
+
+
+def connect(path: str, *, initialise: Callable[[Database], None], take_over: Callable[[Database], None]) -> Database:
+    """Open the database at ``path``, made with mode 0600 if it is missing.
+
+    ``initialise`` fills an empty one, ``take_over`` converts one of the original program.
+
+    Raises:
+        StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
+    """
+    _ensure_file(path)
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, cached_statements=256)
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+    database = Database(path, connection)
+    try:
+        _prepare(database, initialise, take_over)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _ensure_file(path: str) -> None:
+    if os.path.isdir(path):
+        raise StoreUnavailable(path, "it is a directory")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
+
+
+def _prepare(database: Database, initialise: Callable[[Database], None], take_over: Callable[[Database], None]) -> None:
+    kind = identify(database)
+    if kind == "original":
+        take_over(database)
+    _set_wal(database)
+    database.execute(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}").fetchall()
+    database.set_durable(True)
+    if kind == "empty":
+        initialise(database)
+
+
+def _set_wal(database: Database) -> None:
+    """Switch to a write-ahead log; SQLite does not itself wait for others that do so just now."""
+    patience = BUSY_TIMEOUT
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except StoreBusy:
+            if patience <= 0:
+                raise
+        time.sleep(0.02)
+        patience -= 0.02
+
+
+def identify(database: Database) -> str:
+    """Return ``"kvassfs"``, ``"original"`` or ``"empty"``.
+
+    Raises:
+        NotAStore, NewerStore: it is something else.
+    """
+    application_id = database.row("PRAGMA application_id")[0]
+    version = database.row("PRAGMA user_version")[0]
+    if application_id == APPLICATION_ID:
+        if version > VERSION:
+            raise NewerStore(database.path, version)
+        return "kvassfs"
+    tables = {name for (name,) in database.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if application_id == 0 and version == 0:
+        if not tables:
+            return "empty"
+        if {"entries", "state"} <= tables:
+            return "original"
+    raise NotAStore(database.path)

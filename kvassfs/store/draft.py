@@ -1,0 +1,245 @@
+"""A value under construction: what is stored already, with changes on top."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .contents import BLOCK_SIZE, INLINE_LIMIT, Change, Contents, block_count
+from .database import Database
+
+MEMORY_BLOCKS = 32
+"""Changed blocks that a draft keeps in memory before it stores the complete ones (8 MiB)."""
+
+_ZEROS = bytes(BLOCK_SIZE)
+
+
+class Base(NamedTuple):
+    """The stored value that a draft starts from: the id of its content and its size in bytes."""
+
+    content: int
+    size: int
+
+
+class _Stored(NamedTuple):
+    """A block that is in the store already, and its length in bytes."""
+
+    block: int
+    length: int
+
+
+class Draft:
+    """The bytes of one value while they are read and changed.
+
+    Changed blocks gather in memory; beyond ``MEMORY_BLOCKS`` the complete ones go into the store,
+    where nothing sees them until ``commit``. So memory is bounded whatever the size of the value.
+    A short base is read into memory at once; a long one is pinned until ``close``.
+    """
+
+    def __init__(self, database: Database, contents: Contents, base: Base | None = None) -> None:
+        self._database = database
+        self._contents = contents
+        self.size = 0
+        self._base: int | None = None
+        self._base_size = 0
+        # By position: bytes are complete blocks, a bytearray is still growing or changing.
+        self._memory: dict[int, bytes | bytearray] = {}
+        self._stored: dict[int, _Stored] = {}
+        self._cached: tuple[int, bytes] | None = None
+        if base is not None:
+            self._load(base)
+
+    def _load(self, base: Base) -> None:
+        self.size = base.size
+        data = self._contents.read_inline(base.content)
+        if data is not None:
+            self._memory[0] = data
+        else:
+            with self._database.transaction:
+                self._contents.pin(base.content)
+            self._base = base.content
+            self._base_size = base.size
+
+    # Reading
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return at most ``size`` bytes from ``offset``; fewer only at the end of the value."""
+        end = min(offset + size, self.size)
+        position, start = divmod(offset, BLOCK_SIZE)
+        if offset >= end:
+            return b""
+        if end <= (position + 1) * BLOCK_SIZE:
+            return self._piece(position, start, end - position * BLOCK_SIZE)
+        pieces = []
+        while offset < end:
+            position, start = divmod(offset, BLOCK_SIZE)
+            stop = min(BLOCK_SIZE, end - position * BLOCK_SIZE)
+            pieces.append(self._piece(position, start, stop))
+            offset += stop - start
+        return b"".join(pieces)
+
+    def _piece(self, position: int, start: int, stop: int) -> bytes:
+        """Return bytes ``start`` to ``stop`` of a block, zeros beyond what is stored of it."""
+        block = self._block(position)
+        if start == 0 and stop == len(block) and type(block) is bytes:
+            return block
+        piece = bytes(block[start:stop])
+        missing = stop - start - len(piece)
+        return piece + _ZEROS[:missing] if missing else piece
+
+    def _block(self, position: int) -> bytes | bytearray:
+        """Return what there is of a block; it may be shorter than the value requires."""
+        block = self._memory.get(position)
+        if block is not None:
+            return block
+        if self._cached is not None and self._cached[0] == position:
+            return self._cached[1]
+        data = self._read_block(position)
+        self._cached = (position, data)
+        return data
+
+    def _read_block(self, position: int) -> bytes:
+        stored = self._stored.get(position)
+        if stored is not None:
+            return self._contents.read_stored_block(stored.block)
+        visible = self._base_size - position * BLOCK_SIZE
+        if self._base is None or visible <= 0:
+            return b""
+        return self._contents.read_block(self._base, position)[:visible]
+
+    # Changing
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Put ``data`` at ``offset``; a gap before it reads as zeros."""
+        view = memoryview(data)
+        done = 0
+        while done < len(view):
+            position, start = divmod(offset + done, BLOCK_SIZE)
+            length = min(BLOCK_SIZE - start, len(view) - done)
+            self._change(position, start, view[done : done + length])
+            done += length
+        self.size = max(self.size, offset + len(view))
+        if len(self._memory) > MEMORY_BLOCKS:
+            self._spill()
+
+    def _change(self, position: int, start: int, piece: memoryview) -> None:
+        if self._cached is not None and self._cached[0] == position:
+            self._cached = None
+        if len(piece) == BLOCK_SIZE:
+            self._memory[position] = bytes(piece)
+            return
+        block = self._editable(position)
+        if len(block) < start:
+            block.extend(_ZEROS[: start - len(block)])
+        block[start : start + len(piece)] = piece
+
+    def _editable(self, position: int) -> bytearray:
+        block = self._memory.get(position)
+        if type(block) is not bytearray:
+            block = bytearray(self._block(position))
+            self._memory[position] = block
+        return block
+
+    def truncate(self, size: int) -> None:
+        """Cut or extend the value to ``size`` bytes; what is added reads as zeros."""
+        if size < self.size:
+            position, rest = divmod(size, BLOCK_SIZE)
+            if rest:
+                del self._editable(position)[rest:]
+                position += 1
+            for gone in [at for at in self._memory if at >= position]:
+                del self._memory[gone]
+            self._unstage([at for at in self._stored if at >= position])
+            self._base_size = min(self._base_size, size)
+            self._cached = None
+        self.size = size
+
+    # Storing
+
+    def _spill(self) -> None:
+        """Store changed blocks, all but the last two positions, which are likely to be written next."""
+        positions = sorted(self._memory)[:-2]
+        with self._database.transaction:
+            for position in positions:
+                self._store(position, self._whole(position))
+        for position in positions:
+            del self._memory[position]
+
+    def _store(self, position: int, data: bytes | bytearray) -> None:
+        block = self._contents.add_block(data)
+        self._contents.stage(block)
+        before = self._stored.get(position)
+        if before is not None:
+            self._contents.unstage(before.block)
+        self._stored[position] = _Stored(block, len(data))
+
+    def _length(self, position: int) -> int:
+        """Return the length that the value's size gives to a block."""
+        return min(BLOCK_SIZE, self.size - position * BLOCK_SIZE)
+
+    def _whole(self, position: int) -> bytes | bytearray:
+        return self._piece(position, 0, self._length(position))
+
+    def _unstage(self, positions: list[int]) -> None:
+        if positions:
+            with self._database.transaction:
+                for position in positions:
+                    self._contents.unstage(self._stored.pop(position).block)
+
+    def commit(self) -> int | None:
+        """Store the value and return the id of its content, ``None`` if it is empty.
+
+        Belongs inside the transaction that gives the content to an entry. The draft goes on from
+        what it has stored once ``rebase`` is called after that transaction.
+        """
+        if self.size == 0:
+            return None
+        if self.size <= INLINE_LIMIT:
+            return self._contents.add_inline(self.read(0, self.size))
+        base_blocks = min(block_count(self._base_size), block_count(self.size))
+        return self._contents.add_blocks(self.size, self._base, base_blocks, self._changes())
+
+    def _changes(self) -> list[Change]:
+        """Store the blocks that differ from the base's and return all that do, in order."""
+        changes = []
+        zeros: int | None = None
+        for position in range(block_count(self.size)):
+            length = self._length(position)
+            stored = self._stored.get(position)
+            if position not in self._memory:
+                if stored is not None and stored.length == length:
+                    changes.append(Change(position, stored.block))
+                    continue
+                visible = self._base_size - position * BLOCK_SIZE
+                if stored is None and min(visible, BLOCK_SIZE) == length:
+                    continue
+                if stored is None and visible <= 0 and length == BLOCK_SIZE:
+                    zeros = zeros or self._contents.add_block(_ZEROS)
+                    changes.append(Change(position, zeros))
+                    continue
+            changes.append(Change(position, self._contents.add_block(self._whole(position))))
+        return changes
+
+    def rebase(self, content: int | None) -> None:
+        """Go on from ``content``, which ``commit`` has stored, and let go of what is held besides."""
+        if content is None or self.size <= INLINE_LIMIT:
+            data = self.read(0, self.size)
+            self.close()
+            self._memory = {0: data} if data else {}
+            return
+        with self._database.transaction:
+            self._contents.pin(content)
+            self.close()
+        self._memory.clear()
+        self._base = content
+        self._base_size = self.size
+
+    def close(self) -> None:
+        """Let go of everything; the draft is of no use afterwards."""
+        if self._base is None and not self._stored:
+            return
+        with self._database.transaction:
+            self._unstage(list(self._stored))
+            if self._base is not None:
+                self._contents.unpin(self._base)
+        self._base = None
+        self._base_size = 0

@@ -1,0 +1,173 @@
+"""What stays on this machine: directories and scratch files.
+
+Every method that writes belongs inside a transaction.
+"""
+
+from __future__ import annotations
+
+import stat
+from typing import NamedTuple
+
+from .contents import Contents
+from .database import Database
+
+DIRECTORY_MODE = stat.S_IFDIR | 0o700
+"""The mode of a directory that nobody gave another."""
+
+KEPT_CHANGES = 1000
+"""Changes that are kept for other mounts of the same store."""
+
+
+class DirectoryRecord(NamedTuple):
+    """The attributes of a directory; times in ns since the epoch."""
+
+    mode: int
+    changed: int
+    mtime: int
+    atime: int | None
+
+
+class ScratchRow(NamedTuple):
+    """One row of ``scratch``; the schema explains the columns."""
+
+    key: str
+    size: int
+    mode: int
+    content: int | None
+    changed: int
+    mtime: int
+    atime: int | None
+
+
+class Journal:
+    """The changes of what is local, for other mounts of the same store.
+
+    ``writer`` tells the changes noted here from those of others.
+    """
+
+    def __init__(self, database: Database, writer: int) -> None:
+        self._database = database
+        self.writer = writer
+
+    def note(self, key: str) -> None:
+        """Note a change of a file's attributes, a scratch file, or (its prefix) a directory."""
+        cursor = self._database.execute("INSERT INTO local_changes (key, writer) VALUES (?, ?)", (key, self.writer))
+        number = cursor.lastrowid or 0
+        if number % KEPT_CHANGES == 0:
+            self._database.execute("DELETE FROM local_changes WHERE id <= ?", (number - KEPT_CHANGES,))
+
+    def last(self) -> int:
+        """Return the number of the newest change."""
+        return int(self._database.row("SELECT ifnull(max(id), 0) FROM local_changes")[0])
+
+    def since(self, number: int, writer: int) -> list[tuple[int, str]]:
+        """Return number and key of the changes after ``number`` that are not ``writer``'s."""
+        return self._database.rows(
+            "SELECT id, key FROM local_changes WHERE id > ? AND writer <> ? ORDER BY id", (number, writer)
+        )
+
+
+def directory_of(key: str) -> str:
+    """Return the prefix of the directory that holds a key: ``"a/"`` of ``a/b`` and of ``a/``."""
+    return key[: key.rfind("/") + 1]
+
+
+def parent(prefix: str) -> str:
+    """Return the prefix of the directory that holds a directory: ``"a/"`` of ``a/b/``."""
+    return prefix[: prefix.rfind("/", 0, -1) + 1]
+
+
+class Directories:
+    """Records of directories, by prefix."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._database = database
+        self._journal = journal
+
+    def get(self, prefix: str) -> DirectoryRecord | None:
+        """Return the record of a directory, if it has one."""
+        row = self._database.row("SELECT mode, changed, mtime, atime FROM directories WHERE prefix = ?", (prefix,))
+        return None if row is None else DirectoryRecord._make(row)
+
+    def put(self, prefix: str, record: DirectoryRecord) -> None:
+        """Record a directory, and those above it."""
+        self._database.execute("INSERT OR REPLACE INTO directories VALUES (?, ?, ?, ?, ?)", (prefix, *record))
+        self._journal.note(prefix)
+        if prefix:
+            self.ensure(parent(prefix), record.changed)
+
+    def ensure(self, prefix: str, now: int) -> None:
+        """Record a directory, and those above it, unless there is a record."""
+        while True:
+            made = self._database.execute(
+                "INSERT OR IGNORE INTO directories VALUES (?, ?, ?, ?, NULL)",
+                (prefix, DIRECTORY_MODE, now, now),
+            )
+            if made.rowcount == 0 or not prefix:
+                return
+            prefix = parent(prefix)
+
+    def touch(self, prefix: str, now: int, *, record: bool = True) -> None:
+        """Note that a name in the directory came or went.
+
+        ``record``: the directory is recorded from now on if it was not.
+        """
+        done = self._database.execute(
+            "UPDATE directories SET mtime = ?1, changed = ?1 WHERE prefix = ?2", (now, prefix)
+        )
+        if record and done.rowcount == 0:
+            self.ensure(prefix, now)
+
+    def remove(self, prefix: str) -> None:
+        """Forget a directory."""
+        self._database.execute("DELETE FROM directories WHERE prefix = ?", (prefix,))
+        self._journal.note(prefix)
+
+    def move(self, old: str, new: str) -> None:
+        """Rename a directory and all below it."""
+        end = old[:-1] + "0"
+        self._database.execute(
+            "UPDATE directories SET prefix = ?1 || substr(prefix, length(?2) + 1) WHERE prefix >= ?2 AND prefix < ?3",
+            (new, old, end),
+        )
+        self._journal.note(old)
+        self._journal.note(new)
+
+
+class Scratch:
+    """Scratch files, by key."""
+
+    def __init__(self, database: Database, contents: Contents, journal: Journal) -> None:
+        self._database = database
+        self._contents = contents
+        self._journal = journal
+
+    def get(self, key: str) -> ScratchRow | None:
+        """Return a scratch file."""
+        row = self._database.row(
+            "SELECT key, size, mode, content, changed, mtime, atime FROM scratch WHERE key = ?", (key,)
+        )
+        return None if row is None else ScratchRow._make(row)
+
+    def put(self, row: ScratchRow) -> None:
+        """Store a scratch file; the one it replaces is gone."""
+        old = self.get(row.key)
+        if old is not None and old.content != row.content:
+            self._contents.drop(old.content)
+        self._database.execute("INSERT OR REPLACE INTO scratch VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._journal.note(row.key)
+
+    def remove(self, row: ScratchRow, *, moved: bool = False) -> None:
+        """Remove a scratch file; ``moved``: its content has found another owner."""
+        self._database.execute("DELETE FROM scratch WHERE key = ?", (row.key,))
+        if not moved:
+            self._contents.drop(row.content)
+        self._journal.note(row.key)
+
+    def move_below(self, old: str, new: str) -> None:
+        """Rename all scratch files below the directory ``old``."""
+        end = old[:-1] + "0"
+        self._database.execute(
+            "UPDATE scratch SET key = ?1 || substr(key, length(?2) + 1) WHERE key >= ?2 AND key < ?3",
+            (new, old, end),
+        )

@@ -1,0 +1,150 @@
+"""The schema: every table, column and sentinel, explained once."""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x4B565346
+"""``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
+
+VERSION = 1
+"""``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
+
+TABLES = """
+-- This replica. Exactly one row.
+CREATE TABLE replica (
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    process_id     INTEGER NOT NULL,   -- 1 … 2^32 - 1, random when the store is made
+    encryption_key BLOB    NOT NULL,   -- 32 bytes, AES-256-GCM
+    remote         TEXT    NOT NULL,   -- the hub as configured; '' = none
+    clock          INTEGER NOT NULL,   -- Lamport clock; the last sequence given out
+    timestamp      INTEGER NOT NULL,   -- greatest timestamp of an own entry, µs since the epoch
+    cursor         INTEGER NOT NULL    -- greatest sequence of the remote that was pulled
+) STRICT;
+
+-- What the user configured, by name; a missing row means the default.
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The current state of every key that was ever seen, tombstones among them.
+CREATE TABLE entries (
+    key        TEXT PRIMARY KEY,
+    timestamp  INTEGER NOT NULL,   -- µs since the epoch, hybrid logical clock
+    counter    INTEGER NOT NULL,   -- the writer's Lamport clock; never changes
+    process_id INTEGER NOT NULL,   -- the writer
+    url_token  TEXT    NOT NULL,
+    size       INTEGER NOT NULL,   -- of the value in bytes; 0 with mode NULL: a tombstone
+    mode       INTEGER,            -- st_mode given by the mount that wrote it; NULL = none given
+    content    INTEGER,            -- contents.id; NULL when size = 0. No two rows share one
+    sequence   INTEGER NOT NULL,   -- this replica's clock when it merged the entry
+    dirty      INTEGER NOT NULL,   -- 1 = the hub has not acknowledged this version
+    handed     INTEGER NOT NULL,   -- 1 = some version of this key was handed to another device
+    born       INTEGER NOT NULL,   -- µs: when the key came into being on this replica; 0 = taken over
+    changed    INTEGER NOT NULL,   -- ns: st_ctime; local only
+    mtime      INTEGER,            -- ns: st_mtime where it is not the timestamp; local only
+    atime      INTEGER,            -- ns: st_atime where it is not st_mtime; local only
+    live       INTEGER NOT NULL GENERATED ALWAYS AS (size > 0 OR mode IS NOT NULL) VIRTUAL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX entries_by_sequence ON entries (sequence);
+CREATE INDEX entries_by_token ON entries (url_token);
+CREATE INDEX entries_live ON entries (key) WHERE live;
+CREATE INDEX entries_dirty ON entries (sequence) WHERE dirty;
+
+-- Values that were overwritten, deleted or lost a merge. Empty ones leave no revision.
+CREATE TABLE revisions (
+    id         INTEGER PRIMARY KEY,
+    key        TEXT    NOT NULL,
+    timestamp  INTEGER NOT NULL,
+    counter    INTEGER NOT NULL,
+    process_id INTEGER NOT NULL,
+    url_token  TEXT    NOT NULL,
+    size       INTEGER NOT NULL,
+    mode       INTEGER,
+    content    INTEGER NOT NULL,
+    replaced   INTEGER NOT NULL    -- µs: when this replica replaced it
+) STRICT;
+CREATE INDEX revisions_by_key ON revisions (key, id);
+CREATE INDEX revisions_by_age ON revisions (replaced);
+
+-- Values. Each belongs to exactly one entry, revision or scratch file, and never changes.
+CREATE TABLE contents (
+    id   INTEGER PRIMARY KEY,
+    size INTEGER NOT NULL,
+    data BLOB               -- up to 64 KiB; NULL = the value is a list of blocks
+) STRICT;
+
+-- A large value is a list of segments, a segment a list of up to 256 blocks of 256 KiB (the last
+-- one of a value is shorter). Segments and blocks are shared: a changed block costs its segment's
+-- list and the content's list of segments anew, not the list of all blocks.
+CREATE TABLE content_segments (
+    content  INTEGER NOT NULL,
+    position INTEGER NOT NULL,   -- 0, 1, 2 …
+    segment  INTEGER NOT NULL,
+    PRIMARY KEY (content, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX content_segments_by_segment ON content_segments (segment);
+CREATE TABLE segment_blocks (
+    segment  INTEGER NOT NULL,
+    position INTEGER NOT NULL,   -- 0 … 255
+    block    INTEGER NOT NULL,
+    PRIMARY KEY (segment, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX segment_blocks_by_block ON segment_blocks (block);
+CREATE TABLE blocks (
+    id   INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,   -- SHA-256 of data
+    data BLOB NOT NULL
+) STRICT;
+
+-- Processes that hold contents and blocks which no entry names yet or any more.
+CREATE TABLE holders (
+    id      INTEGER PRIMARY KEY,
+    pid     INTEGER NOT NULL,    -- of the operating system
+    started TEXT    NOT NULL     -- tells a process from a later one with the same pid
+) STRICT;
+-- Contents that open files read: kept although their entry has moved on.
+CREATE TABLE pins (
+    content INTEGER NOT NULL,
+    holder  INTEGER NOT NULL,
+    count   INTEGER NOT NULL,
+    PRIMARY KEY (content, holder)
+) STRICT, WITHOUT ROWID;
+-- Blocks of values that are still being written.
+CREATE TABLE staged (
+    block  INTEGER NOT NULL,
+    holder INTEGER NOT NULL,
+    count  INTEGER NOT NULL,
+    PRIMARY KEY (block, holder)
+) STRICT, WITHOUT ROWID;
+-- Contents and blocks to be looked at by the next clean-up.
+CREATE TABLE dropped_contents (content INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE dropped_blocks (block INTEGER PRIMARY KEY) STRICT;
+
+-- Directories of the mount that were made by mkdir, lost their last key, or carry attributes. The
+-- directories above one that is here are here as well.
+CREATE TABLE directories (
+    prefix  TEXT PRIMARY KEY,    -- what the keys in it begin with: 'a/b/'; '' = the root
+    mode    INTEGER NOT NULL,    -- st_mode
+    changed INTEGER NOT NULL,    -- ns, as in entries
+    mtime   INTEGER NOT NULL,    -- ns
+    atime   INTEGER              -- ns; NULL = mtime
+) STRICT, WITHOUT ROWID;
+
+-- Scratch files of editors and tools: they belong to this machine alone.
+CREATE TABLE scratch (
+    key     TEXT PRIMARY KEY,
+    size    INTEGER NOT NULL,
+    mode    INTEGER NOT NULL,
+    content INTEGER,             -- as in entries
+    changed INTEGER NOT NULL,
+    mtime   INTEGER NOT NULL,
+    atime   INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Changes of directories and scratch files, for other mounts of this store. The newest are kept.
+CREATE TABLE local_changes (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    key    TEXT    NOT NULL,     -- of a file, or the prefix of a directory
+    writer INTEGER NOT NULL      -- tells the changes of one open store from those of others
+) STRICT;
+"""

@@ -1,0 +1,265 @@
+"""The store: what the command line does with keys, values and configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, Self
+
+from ..entry import MAX_PROCESS_ID, Entry, check_key
+from ..errors import InvalidConfiguration, KeyMissing
+from . import takeover
+from .contents import INLINE_LIMIT, Contents, Value
+from .creation import initialise
+from .database import Database, connect
+from .draft import Draft
+from .entries import Entries, Revision, Row, Written
+from .local import Journal, directory_of
+from .tree import Tree
+
+CLEAN_LIMIT = 64
+"""Blocks and revisions that one step of the clean-up removes (16 MiB)."""
+
+READ_SIZE = 1024 * 1024
+"""Bytes read at a time from a stream."""
+
+
+class Config(NamedTuple):
+    """The configuration of a replica. ``remote`` is ``""`` where there is none."""
+
+    encryption_key: bytes
+    process_id: int
+    remote: str
+    clock: int
+
+
+class Store:
+    """An open kvass database. For one thread; any number of processes may have it open.
+
+    Made by ``Store.open``. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], int], random: Callable[[int], bytes]) -> None:
+        self.path = database.path
+        self.database = database
+        self.contents = Contents(database)
+        self.entries = Entries(database, self.contents, clock, random)
+        self.journal = Journal(database, int.from_bytes(random(6), "big"))
+        self.tree = Tree(database, self.contents, self.entries, self.journal, clock)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        random: Callable[[int], bytes] = os.urandom,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> Self:
+        """Open the database at ``path``, made with mode 0600 if it is missing.
+
+        A database of the original program is taken over; ``notice`` is told so in one line.
+
+        Raises:
+            StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
+        """
+        database = connect(
+            os.fspath(path),
+            initialise=lambda empty: initialise(empty, clock, random),
+            take_over=lambda original: takeover.take_over(original, clock, random, notice),
+        )
+        return cls(database, clock, random)
+
+    def close(self) -> None:
+        """Let go of what this process holds, and close the file."""
+        if self.contents.holds:
+            with self.database.transaction:
+                self.contents.release_holder()
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Keys and values
+
+    def keys(self) -> Iterator[str]:
+        """Yield the keys that have a value, in the order of their UTF-8 bytes."""
+        for (key,) in self.database.execute(
+            "SELECT key FROM entries INDEXED BY entries_live WHERE live AND size > 0 ORDER BY key"
+        ):
+            yield key
+
+    def entry(self, key: str) -> Entry:
+        """Return the entry of a key that has a value.
+
+        Raises:
+            InvalidKey, KeyMissing
+        """
+        return self._present(key).entry
+
+    def get(self, key: str) -> Value:
+        """Return the value of a key.
+
+        Raises:
+            InvalidKey, KeyMissing
+        """
+        return Value(self.database, self.contents, lambda: self._located(key))
+
+    def _located(self, key: str) -> tuple[int | None, int]:
+        row = self._present(key)
+        return row.content, row.size
+
+    def _present(self, key: str) -> Row:
+        row = self.entries.current(check_key(key))
+        if row is None or row.size == 0:
+            raise KeyMissing(key)
+        return row
+
+    def set(self, key: str, value: bytes) -> Entry:
+        """Give a key a value; an empty one deletes it. On return it has reached the disk.
+
+        Raises:
+            InvalidKey, DiskFull
+        """
+        draft = self.draft_of(value)
+        entry = self._put(check_key(key), draft)
+        self._clean_up()
+        return entry
+
+    def set_stream(self, key: str, stream: BinaryIO) -> Entry:
+        """Like ``set``, with a value of any size read from ``stream`` to its end."""
+        check_key(key)
+        head = stream.read(INLINE_LIMIT + 1)
+        if len(head) <= INLINE_LIMIT:
+            return self.set(key, head)
+        draft = self.draft_of(head)
+        while piece := stream.read(READ_SIZE):
+            draft.write(draft.size, piece)
+        try:
+            return self._put(key, draft)
+        finally:
+            draft.close()
+            self._clean_up()
+
+    def draft_of(self, value: bytes) -> Draft:
+        """Return a draft that holds ``value``."""
+        if len(value) > INLINE_LIMIT:
+            self.contents.register()
+        draft = Draft(self.database, self.contents)
+        draft.write(0, value)
+        return draft
+
+    def _put(self, key: str, draft: Draft) -> Entry:
+        with self.database.transaction:
+            old = self.entries.current(key)
+            if draft.size == 0:
+                return self._delete(key, old).entry
+            row = self.entries.put(key, Written(draft.size, draft.commit()))
+            if old is None or not old.live:
+                self.tree.note_name(directory_of(key))
+        return row.entry
+
+    def delete(self, key: str) -> Entry:
+        """Delete a key and return its tombstone. On return that has reached the disk.
+
+        Raises:
+            InvalidKey, KeyMissing
+        """
+        with self.database.transaction:
+            tombstone = self._delete(key, self._present(key))
+        self._clean_up()
+        return tombstone.entry
+
+    def _delete(self, key: str, old: Row | None) -> Row:
+        if old is None or not old.live:
+            return self.entries.put(key, Written())
+        self.entries.remove(old)
+        self.tree.note_name(directory_of(key), keep=True)
+        tombstone = self.entries.current(key)
+        assert tombstone is not None
+        return tombstone
+
+    def revisions(self, key: str) -> list[Revision]:
+        """Return the earlier versions of a key, newest first."""
+        return self.entries.revisions(check_key(key))
+
+    def sync(self) -> None:
+        """Wait until everything committed so far has reached the disk, whoever committed it."""
+        self.database.set_durable(True)
+        try:
+            with self.database.transaction:
+                self.database.execute("UPDATE replica SET clock = clock")
+        finally:
+            self.database.set_durable(False)
+
+    # Clean-up
+
+    def clean(self) -> bool:
+        """Do one bounded step of the clean-up; return whether more may be left."""
+        with self.database.transaction:
+            more = self.entries.expire(CLEAN_LIMIT)
+            return self.contents.clean(CLEAN_LIMIT) or more
+
+    def release_dead_holders(self) -> None:
+        """Let go of what processes held that are no more."""
+        with self.database.transaction:
+            self.contents.release_dead_holders()
+
+    def _clean_up(self) -> None:
+        if self.contents.anything_dropped():
+            self.release_dead_holders()
+            self.clean()
+
+    # Configuration
+
+    def config(self) -> Config:
+        """Return the configuration as it is now."""
+        return Config._make(self.database.row("SELECT encryption_key, process_id, remote, clock FROM replica"))
+
+    def set_encryption_key(self, key: bytes) -> None:
+        """Set the key that all devices of one person share, 32 bytes.
+
+        Raises:
+            InvalidConfiguration: it has another length.
+        """
+        if len(key) != 32:
+            raise InvalidConfiguration("an encryption key has 32 bytes: 64 hexadecimal digits")
+        self._configure("encryption_key", key)
+
+    def set_process_id(self, process_id: int) -> None:
+        """Set the id of this replica; the lower one wins where two writes are equal otherwise.
+
+        Raises:
+            InvalidConfiguration: it is outside 1 … 2**32 - 1.
+        """
+        if not 1 <= process_id <= MAX_PROCESS_ID:
+            raise InvalidConfiguration(f"a process id is a number from 1 to {MAX_PROCESS_ID}")
+        self._configure("process_id", process_id)
+
+    def set_remote(self, remote: str) -> None:
+        """Set the hub; ``""`` means none."""
+        self._configure("remote", remote)
+
+    def _configure(self, column: str, value: bytes | int | str) -> None:
+        with self.database.transaction:
+            self.database.execute(f"UPDATE replica SET {column} = ?", (value,))
+
+    def scratch_patterns(self) -> tuple[str, ...] | None:
+        """Return the user's patterns of scratch names; ``None`` means the default ones."""
+        row = self.database.row("SELECT value FROM settings WHERE name = 'scratch'")
+        return None if row is None else tuple(json.loads(row[0]))
+
+    def set_scratch_patterns(self, patterns: Sequence[str] | None) -> None:
+        """Set the patterns of scratch names; ``None`` goes back to the default ones."""
+        with self.database.transaction:
+            if patterns is None:
+                self.database.execute("DELETE FROM settings WHERE name = 'scratch'")
+            else:
+                self.database.execute(
+                    "INSERT OR REPLACE INTO settings VALUES ('scratch', ?)", (json.dumps(list(patterns)),)
+                )

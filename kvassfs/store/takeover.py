@@ -1,0 +1,166 @@
+"""Taking over a database of the original program.
+
+Its tables: ``entries (key, value, timestamp, pid, counter, urltoken, NeedsToBePushed)``, the last two
+missing in early versions, and ``state``, one row of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
+
+from ..entry import Entry, merge, new_token
+from ..errors import DamagedStore
+from .contents import BLOCK_SIZE, INLINE_LIMIT, Change, Contents, block_count
+from .creation import KEY_BYTES, create_tables
+from .database import Database
+from .entries import INSERT, Row
+from .schema import APPLICATION_ID
+
+BACKUP_SUFFIX = ".kvass-go.bak"
+
+
+class _State(NamedTuple):
+    """The original's state, in our terms."""
+
+    clock: int
+    process_id: int
+    encryption_key: bytes
+    remote: str
+    cursor: int
+
+
+class _Old(NamedTuple):
+    """One entry of the original. Its counter is the sequence and the writer's counter in one."""
+
+    entry: Entry
+    dirty: bool
+    rowid: int
+
+
+def take_over(
+    database: Database,
+    clock: Callable[[], int],
+    random: Callable[[int], bytes],
+    notice: Callable[[str], None],
+) -> None:
+    """Convert the original's database in one transaction, after making a backup beside it.
+
+    Raises:
+        DamagedStore: it holds something that the original does not write. The file is as it was.
+    """
+    if database.row("PRAGMA journal_mode")[0] == "wal":
+        database.execute("PRAGMA journal_mode=DELETE").fetchall()
+    # Closing a descriptor of the file drops SQLite's locks on it, so this one outlives them.
+    with open(database.path, "rb") as file, database.transaction:
+        if database.row("PRAGMA application_id")[0] == APPLICATION_ID:
+            return
+        state = _read_state(database)
+        entries = _read_entries(database, random)
+        backup = _back_up(file, database.path)
+        _convert(database, state, entries, clock())
+    os.chmod(database.path, 0o600)
+    notice(f"took over the database of the original kvass; as it was, it is in {backup}")
+
+
+def _read_state(database: Database) -> _State:
+    row = database.row("SELECT state FROM state")
+    try:
+        state = json.loads(row[0])
+        key = bytes.fromhex(state["Key"])
+        if len(key) != KEY_BYTES:
+            raise ValueError("its encryption key is not 32 bytes long")
+        return _State(
+            clock=int(state["Counter"]),
+            process_id=int(state["Pid"]),
+            encryption_key=key,
+            remote=state.get("RemoteHostname", ""),
+            cursor=int(state.get("RemoteCounter", 0)),
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise DamagedStore(database.path, f"its state cannot be read: {error}") from error
+
+
+def _read_entries(database: Database, random: Callable[[int], bytes]) -> list[_Old]:
+    """Return the newest entry of each key, in the order of their counters."""
+    columns = {row[1].lower() for row in database.rows("PRAGMA table_info(entries)")}
+    token = "urltoken" if "urltoken" in columns else "NULL"
+    dirty = "NeedsToBePushed" if "needstobepushed" in columns else "1"
+    newest: dict[str, _Old] = {}
+    for row in database.rows(
+        "SELECT CAST(key AS TEXT), timestamp, counter, pid, ifnull(length(CAST(value AS BLOB)), 0), "
+        f"{token}, {dirty}, rowid FROM entries WHERE key <> ''"
+    ):
+        key, timestamp, counter, process_id, size, url_token, needs_push, rowid = row
+        entry = Entry(key, timestamp, counter, process_id, url_token or new_token(random), size)
+        before = newest.get(key)
+        if before is None or merge(before.entry, entry) is entry:
+            newest[key] = _Old(entry, bool(needs_push), rowid)
+    return sorted(newest.values(), key=lambda old: old.entry.counter)
+
+
+def _back_up(file: BinaryIO, path: str) -> str:
+    """Copy the file beside itself and return where; complete, or not there at all."""
+    backup = path + BACKUP_SUFFIX
+    partial = f"{backup}.{os.getpid()}"
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
+    os.replace(partial, backup)
+    return backup
+
+
+def _convert(database: Database, state: _State, entries: list[_Old], now: int) -> None:
+    for table in ("entries", "state"):
+        database.execute(f"ALTER TABLE {table} RENAME TO original_{table}")
+    create_tables(database, now)
+    contents = Contents(database)
+    sequence = last = 0
+    for old in entries:
+        entry = old.entry
+        # The original gives each entry a counter of its own; make sure that sequences are unique.
+        sequence = max(sequence + 1, entry.counter)
+        row = Row(
+            *entry,
+            content=_convert_value(database, contents, old),
+            sequence=sequence,
+            dirty=int(old.dirty),
+            handed=1,
+            born=0,
+            changed=entry.timestamp * 1000,
+            mtime=None,
+            atime=None,
+        )
+        database.execute(INSERT, row)
+        if entry.process_id == state.process_id:
+            last = max(last, entry.timestamp)
+    database.execute(
+        "INSERT INTO replica VALUES (1, ?, ?, ?, ?, ?, ?)",
+        (
+            state.process_id,
+            state.encryption_key,
+            state.remote,
+            max(state.clock, sequence),
+            last,
+            state.cursor,
+        ),
+    )
+    for table in ("entries", "state"):
+        database.execute(f"DROP TABLE original_{table}")
+
+
+def _convert_value(database: Database, contents: Contents, old: _Old) -> int | None:
+    if old.entry.size == 0:
+        return None
+    (value,) = database.row("SELECT CAST(value AS BLOB) FROM original_entries WHERE rowid = ?", (old.rowid,))
+    if len(value) <= INLINE_LIMIT:
+        return contents.add_inline(value)
+    changes = [
+        Change(position, contents.add_block(value[position * BLOCK_SIZE : (position + 1) * BLOCK_SIZE]))
+        for position in range(block_count(len(value)))
+    ]
+    return contents.add_blocks(len(value), None, 0, changes)

@@ -1,0 +1,388 @@
+"""The store seen as a tree of files and directories: what the mount shows and changes.
+
+Directories are named by the prefix of the keys in them: ``"a/b/"``, and ``""`` for the root. Every
+method that writes is one transaction, or joins the one it is called in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from ..entry import DEFAULT_MODE
+from .contents import Contents
+from .database import Database
+from .draft import Base, Draft
+from .entries import Entries, Row, Written
+from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Journal, Scratch, ScratchRow, directory_of, parent
+
+
+class Node(NamedTuple):
+    """One file of the tree: an entry, or a scratch file. Sizes in bytes, times in ns."""
+
+    key: str
+    size: int
+    mode: int
+    content: int | None
+    mtime: int
+    atime: int
+    changed: int
+    sequence: int
+    """0 for a scratch file, which has none."""
+
+    @property
+    def is_scratch(self) -> bool:
+        """Whether the file belongs to this machine alone."""
+        return self.sequence == 0
+
+
+class Found(NamedTuple):
+    """What is under a name: a file, a directory, or both (the value of a directory's key)."""
+
+    node: Node | None
+    directory: DirectoryRecord | None
+
+
+class Child(NamedTuple):
+    """One component below a directory, and what is there."""
+
+    component: str
+    node: Node | None
+    directory: DirectoryRecord | None
+
+
+_NODE = "key, size, mode, content, timestamp, mtime, atime, changed, sequence"
+_SCRATCH_NODE = "key, size, mode, content, mtime / 1000, mtime, atime, changed, 0"
+
+_FIND = f"""
+    SELECT {_NODE} FROM entries WHERE key = ?1 AND live
+    UNION ALL SELECT {_SCRATCH_NODE} FROM scratch WHERE key = ?1 LIMIT 1
+"""
+_FIRST_BELOW = """
+    SELECT timestamp FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ? LIMIT 1
+"""
+_LIST = {
+    "entries": f"SELECT {_NODE} FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
+    "scratch": f"SELECT {_SCRATCH_NODE} FROM scratch WHERE key >= ? ORDER BY key",
+    "directories": "SELECT prefix, mode, changed, mtime, atime FROM directories WHERE prefix >= ? ORDER BY prefix",
+}
+
+
+def _node(row: tuple[Any, ...]) -> Node:
+    key, size, mode, content, timestamp, mtime, atime, changed, sequence = row
+    if mtime is None:
+        mtime = timestamp * 1000
+    return Node(
+        key,
+        size,
+        DEFAULT_MODE if mode is None else mode,
+        content,
+        mtime,
+        mtime if atime is None else atime,
+        changed,
+        sequence,
+    )
+
+
+def _implied(timestamp: int) -> DirectoryRecord:
+    """Return the attributes of a directory that exists only because of a key below it."""
+    time = timestamp * 1000
+    return DirectoryRecord(DIRECTORY_MODE, time, time, None)
+
+
+class Tree:
+    """Looks up, lists and changes files and directories."""
+
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        entries: Entries,
+        journal: Journal,
+        clock: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._contents = contents
+        self._entries = entries
+        self._clock = clock
+        self._journal = journal
+        self._directories = Directories(database, journal)
+        self._scratch = Scratch(database, contents, journal)
+        self.transaction = database.transaction
+
+    # Looking
+
+    def file(self, key: str) -> Node | None:
+        """Return the file that holds the value of ``key``."""
+        row = self._database.row(_FIND, (key,))
+        return None if row is None else _node(row)
+
+    def directory(self, prefix: str) -> DirectoryRecord | None:
+        """Return the attributes of a directory; ``None`` if there is none."""
+        record = self._directories.get(prefix)
+        if record is not None:
+            return record
+        row = self._database.row(_FIRST_BELOW, (prefix, prefix[:-1] + "0"))
+        return None if row is None else _implied(row[0])
+
+    def lookup(self, key: str) -> Found:
+        """Return the file and the directory named ``key``."""
+        return Found(self.file(key), self.directory(key + "/"))
+
+    def children(self, prefix: str) -> list[Child]:
+        """Return what is directly below a directory, in no particular order."""
+        directories: dict[str, DirectoryRecord] = {}
+        files: dict[str, Node] = {}
+        start = len(prefix)
+        for table in ("scratch", "entries"):
+            for row in self._immediate(table, prefix):
+                component, slash, _ = row[0][start:].partition("/")
+                if not slash:
+                    files[component] = _node(row)
+                elif table == "entries":
+                    directories[component] = _implied(row[4])
+        for row in self._immediate("directories", prefix):
+            component, slash, _ = row[0][start:].partition("/")
+            if slash:
+                directories[component] = DirectoryRecord._make(row[1:])
+        names = files.keys() | directories.keys()
+        return [Child(name, files.get(name), directories.get(name)) for name in names]
+
+    def _immediate(self, table: str, beginning: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that begin so up to the next ``/``, and one row of each directory below.
+
+        What is in such a directory is skipped by a new search behind it, so the cost grows with the
+        answer.
+        """
+        start = len(beginning)
+        at: str | None = beginning
+        while at is not None:
+            rows = self._database.execute(_LIST[table], (at,))
+            at = None
+            for row in rows:
+                name = row[0]
+                if not name.startswith(beginning):
+                    return
+                yield row
+                slash = name.find("/", start)
+                if slash >= 0:
+                    at = name[:slash] + "0"
+                    break
+
+    def siblings(self, prefix: str, beginning: str) -> list[str]:
+        """Return the components below ``prefix`` that begin with ``beginning``."""
+        start = len(prefix)
+        return sorted(
+            {row[0][start:].partition("/")[0] for table in _LIST for row in self._immediate(table, prefix + beginning)}
+        )
+
+    def entry(self, key: str) -> Row | None:
+        """Return the whole row of a live entry."""
+        row = self._entries.current(key)
+        return row if row is not None and row.live else None
+
+    # Files
+
+    def draft(self, node: Node | None = None) -> Draft:
+        """Return a draft of a file's value, empty without ``node``."""
+        if node is None or node.content is None:
+            return Draft(self._database, self._contents)
+        return Draft(self._database, self._contents, Base(node.content, node.size))
+
+    def save(self, key: str, draft: Draft, written: Written, *, scratch: bool, now: int, amends: int | None) -> Node:
+        """Give a file the value of ``draft`` and return it; ``written`` has its attributes.
+
+        ``now`` (µs) and ``amends`` are as in ``Entries.put``. A scratch file has no revisions.
+        """
+        with self.transaction:
+            before = self.file(key)
+            written = written._replace(size=draft.size, content=draft.commit())
+            if scratch and (before is None or before.is_scratch):
+                node = self._save_scratch(key, written, now)
+            else:
+                if before is not None and before.is_scratch:
+                    self._drop_scratch(key)
+                node = _row_node(self._entries.put(key, written, now=now, amends=amends))
+            if before is None:
+                self._directories.touch(directory_of(key), now * 1000)
+        draft.rebase(node.content)
+        return node
+
+    def _save_scratch(self, key: str, written: Written, now: int) -> Node:
+        mode = DEFAULT_MODE if written.mode is None else written.mode
+        mtime = now * 1000 if written.mtime is None else written.mtime
+        changed = now * 1000 if written.changed is None else written.changed
+        row = ScratchRow(key, written.size, mode, written.content, changed, mtime, written.atime)
+        self._scratch.put(row)
+        return _scratch_node(row)
+
+    def _drop_scratch(self, key: str) -> None:
+        row = self._scratch.get(key)
+        if row is not None:
+            self._scratch.remove(row)
+
+    def unlink(self, node: Node) -> None:
+        """Remove a file."""
+        with self.transaction:
+            if node.is_scratch:
+                self._drop_scratch(node.key)
+            else:
+                row = self._entries.current(node.key)
+                if row is not None and row.live:
+                    self._entries.remove(row, transient=True)
+            self._directories.touch(directory_of(node.key), self._clock())
+
+    def set_mode(self, node: Node, mode: int) -> Node | None:
+        """Change the mode of a file and return it as it is now."""
+        with self.transaction:
+            if node.is_scratch:
+                row = self._scratch.get(node.key)
+                if row is not None:
+                    self._scratch.put(row._replace(mode=mode, changed=self._clock()))
+            else:
+                entry = self.entry(node.key)
+                if entry is not None:
+                    self._entries.set_mode(entry, mode)
+            return self.file(node.key)
+
+    def set_times(self, node: Node, mtime: int | None, atime: int | None) -> None:
+        """Change the times of a file (ns); ``None`` leaves one as it is."""
+        with self.transaction:
+            if node.is_scratch:
+                row = self._scratch.get(node.key)
+                if row is not None:
+                    self._scratch.put(
+                        row._replace(
+                            mtime=row.mtime if mtime is None else mtime,
+                            atime=row.atime if atime is None else atime,
+                            changed=self._clock(),
+                        )
+                    )
+            else:
+                self._entries.set_times(node.key, mtime, atime)
+                self._journal.note(node.key)
+
+    # Directories
+
+    def note_name(self, prefix: str, *, keep: bool = False) -> None:
+        """Note that a name in a directory came or went other than through the mount.
+
+        ``keep``: the directory stays, although its last key may be gone.
+        """
+        self._directories.touch(prefix, self._clock(), record=keep)
+
+    def is_empty(self, prefix: str) -> bool:
+        """Whether the store has nothing below a directory, nor a value of its own key."""
+        end = prefix[:-1] + "0"
+        own = self.file(prefix[:-1]) is not None
+        return not own and not any(
+            self._database.row(search, (prefix, end))
+            for search in (
+                "SELECT 1 FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ? LIMIT 1",
+                "SELECT 1 FROM scratch WHERE key >= ? AND key < ? LIMIT 1",
+                "SELECT 1 FROM directories WHERE prefix > ? AND prefix < ? LIMIT 1",
+            )
+        )
+
+    def make_directory(self, prefix: str, mode: int) -> None:
+        """Record a new directory."""
+        now = self._clock()
+        with self.transaction:
+            self._directories.put(prefix, DirectoryRecord(mode, now, now, None))
+            self._directories.touch(parent(prefix), now)
+
+    def remove_directory(self, prefix: str) -> None:
+        """Forget an empty directory."""
+        with self.transaction:
+            self._directories.remove(prefix)
+            self._directories.touch(parent(prefix), self._clock())
+
+    def set_directory(self, prefix: str, record: DirectoryRecord) -> None:
+        """Change the attributes of a directory."""
+        with self.transaction:
+            self._directories.put(prefix, record._replace(changed=self._clock()))
+
+    # Renaming
+
+    def rename(self, node: Node, new: str, *, scratch: bool) -> Node:
+        """Move a file to the key ``new``, replacing what is there; return it.
+
+        ``scratch``: the new name is that of a scratch file. The value stays behind as a revision of
+        the old key, unless that came into being a moment ago.
+        """
+        now = self._clock()
+        with self.transaction:
+            moved = self._place(self._take(node, keep=True), new, scratch=scratch)
+            self._directories.touch(directory_of(node.key), now)
+            self._directories.touch(directory_of(new), now)
+        return moved
+
+    def exchange(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
+        """Exchange two files."""
+        with self.transaction:
+            taken, other_taken = self._take(one), self._take(other)
+            self._place(taken, other.key, scratch=is_scratch(other.key))
+            self._place(other_taken, one.key, scratch=is_scratch(one.key))
+
+    def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool]) -> None:
+        """Move a directory and everything below it, the value of its own key included."""
+        now = self._clock()
+        with self.transaction:
+            own = self.file(old[:-1]) if old != "/" else None
+            nodes = [_row_node(row) for row in self._entries.below(old)]
+            for node in [own, *nodes] if own is not None else nodes:
+                key = new[:-1] if node is own else new + node.key[len(old) :]
+                self._place(self._take(node), key, scratch=is_scratch(key))
+            self._scratch.move_below(old, new)
+            record = self._directories.get(old) or DirectoryRecord(DIRECTORY_MODE, now, now, None)
+            self._directories.move(old, new)
+            self._directories.put(new, record._replace(changed=now))
+            self._directories.touch(parent(old), now)
+            self._directories.touch(parent(new), now)
+
+    def _take(self, node: Node, *, keep: bool = False) -> _Taken:
+        """Remove a file from its key, but not its content; ``keep`` leaves that as a revision."""
+        row = self._entries.current(node.key)
+        if node.is_scratch or row is None or not row.live:
+            scratch = self._scratch.get(node.key)
+            if scratch is not None:
+                self._scratch.remove(scratch, moved=True)
+            return _Taken(node, node.mode, None)
+        keep = keep and row.content is not None and not self._entries.is_transient(row)
+        content = self._contents.copy(row.content) if keep and row.content is not None else row.content
+        self._entries.remove(row, transient=True, moved=not keep)
+        return _Taken(node._replace(content=content), row.mode, row.url_token)
+
+    def _place(self, taken: _Taken, key: str, *, scratch: bool) -> Node:
+        """Put what was taken under ``key``, replacing what is there."""
+        target = self.file(key)
+        node = taken.node
+        atime = None if node.atime == node.mtime else node.atime
+        if scratch and (target is None or target.is_scratch):
+            row = ScratchRow(key, node.size, node.mode, node.content, self._clock(), node.mtime, atime)
+            self._scratch.put(row)
+            return _scratch_node(row)
+        if target is not None and target.is_scratch:
+            self._drop_scratch(key)
+        # An entry without a mode stays so, unless it would take on that of the entry it replaces.
+        mode = taken.mode if target is None else node.mode
+        written = Written(node.size, node.content, mode, taken.url_token, node.mtime, atime, self._clock())
+        return _row_node(self._entries.put(key, written))
+
+
+class _Taken(NamedTuple):
+    """A file on its way from one key to another, with what its entry carried."""
+
+    node: Node
+    mode: int | None
+    url_token: str | None
+
+
+def _row_node(row: Row) -> Node:
+    return _node(
+        (row.key, row.size, row.mode, row.content, row.timestamp, row.mtime, row.atime, row.changed, row.sequence)
+    )
+
+
+def _scratch_node(row: ScratchRow) -> Node:
+    return _node((row.key, row.size, row.mode, row.content, 0, row.mtime, row.atime, row.changed, 0))
