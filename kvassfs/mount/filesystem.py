@@ -24,6 +24,14 @@ RENAME_EXCHANGE = 2
 HIDDEN = ".fuse_hidden"
 """How libfuse begins the name under which it hides a file that lost its own while open."""
 
+SUPERSEDED = ".fuse_hidden_superseded"
+"""How ``Watcher`` begins the name to which it renames an open file whose key another process changed, so
+that the kernel keeps the version that was opened apart from the new one."""
+
+
+EXCHANGED = ".kvass_exchange"
+"""Ends the name that a directory has for a moment, inside one transaction, while two exchange theirs."""
+
 
 def failure(number: int, path: str) -> OSError:
     """Return the error of a system call that failed for ``path``."""
@@ -60,7 +68,7 @@ class Filesystem:
         self._listings: dict[int, list[tuple[str, Attributes]]] = {}
         self._next_handle = 0
         store.contents.register()
-        store.database.set_durable(False)
+        store.database.relax()
 
     # Names
 
@@ -73,8 +81,8 @@ class Filesystem:
         for name in above:
             prefix += self._component(prefix, name) + "/"
         if last == names.VALUE_NAME:
-            if len(prefix) < 2:
-                raise failure(errno.EINVAL, path)
+            if len(prefix) < 2:  # the root has no key, nor has the directory of an empty component in it
+                raise failure(errno.ENOENT, path)
             return prefix[:-1], True
         return prefix + self._component(prefix, last), False
 
@@ -118,13 +126,17 @@ class Filesystem:
     def _new(self, path: str) -> str:
         """Return the key for a new name, whose directory exists and which is free."""
         self._check_writable(path)
-        key, is_value = self._locate(path)
-        above = self._prefix(path.rpartition("/")[0] or "/")
-        if is_value and key != above[:-1]:
-            raise failure(errno.EINVAL, path)
+        key, is_value = self._locate_new(path)
         if self._files.get(key) or self._tree.file(key) or (not is_value and self._directory(key)):
             raise failure(errno.EEXIST, path)
         return key
+
+    def _locate_new(self, path: str) -> tuple[str, bool]:
+        """Return what ``_locate`` does for a name that may be made, in a directory that exists."""
+        above = self._prefix(path.rpartition("/")[0] or "/")
+        if len(above) < 2 and path.endswith("/" + names.VALUE_NAME):
+            raise failure(errno.EINVAL, path)
+        return self._locate(path)
 
     def _check_writable(self, path: str) -> None:
         if self._read_only:
@@ -162,20 +174,15 @@ class Filesystem:
             record = self._tree.directory(prefix) or _BARE
             self._tree.set_directory(prefix, record._replace(mode=stat.S_IFDIR | permissions))
             return
-        if file is not None:
+        if file is not None and (file.dirty or file.key is None):
             file.mode = stat.S_IFMT(file.mode) | permissions
             file.ctime = self.now()
-            if file.dirty or file.key is None:
-                return
+            return
         node = self._file(path) if file is None or file.key is None else self._tree.file(file.key)
         if node is not None and node.mode != stat.S_IFMT(node.mode) | permissions:
-            self._changed(self._tree.set_mode(node, stat.S_IFMT(node.mode) | permissions), file)
-
-    def _changed(self, node: Node | None, file: OpenFile | None) -> None:
-        """Take over a new version of an open file's node that differs in attributes alone."""
-        if node is not None and file is not None and file.key is not None:
-            file.moved(file.key, node)
-            file.ctime = node.changed
+            node = self._tree.set_mode(node, stat.S_IFMT(node.mode) | permissions)
+            if node is not None and file is not None:
+                file.renewed(node)
 
     def chown(self, path: str, uid: int, gid: int, handle: int | None = None) -> None:
         """Refuse another owner; every file belongs to the user of the mount."""
@@ -197,7 +204,7 @@ class Filesystem:
                 return
         node = self._file(path) if file is None or file.key is None else self._tree.file(file.key)
         if node is not None:
-            self._tree.set_times(node, mtime, atime)
+            self._tree.set_times(node, mtime, atime, file.ctime if file is not None else self.now())
 
     def _set_directory_times(self, prefix: str, atime: int | None, mtime: int | None) -> None:
         record = self._tree.directory(prefix) or _BARE
@@ -374,8 +381,8 @@ class Filesystem:
     def unlink(self, path: str) -> None:
         """Remove a file."""
         self._check_writable(path)
-        if path in self._hidden:
-            del self._hidden[path]
+        if path.rpartition("/")[2].startswith(HIDDEN):
+            self._hidden.pop(path, None)
             return
         if self._is_directory(path):
             raise failure(errno.EISDIR, path)
@@ -399,6 +406,8 @@ class Filesystem:
             raise failure(errno.EINVAL, old)
         if new.rpartition("/")[2].startswith(HIDDEN):
             self._hide(old, new)
+        elif flags == RENAME_EXCHANGE:
+            self._exchange(old, new)
         elif self._is_directory(old):
             self._rename_directory(old, new, flags)
         else:
@@ -408,7 +417,12 @@ class Filesystem:
         """Remove a file that is open, as libfuse asks for it: by a name to find it under."""
         key, _ = self._locate(old)
         file = self._files.get(key)
-        self.unlink(old)
+        if not new.rpartition("/")[2].startswith(SUPERSEDED):
+            self.unlink(old)
+        elif file is None or self._is_current(file):
+            raise failure(errno.EBUSY, old)
+        else:
+            self._detach(key)
         if file is not None:
             self._hidden[new] = file
 
@@ -418,9 +432,6 @@ class Filesystem:
         node = self._file(old) if file is None or file.stored else None
         new_key, target_exists = self._target(new, flags)
         if old_key == new_key:
-            return
-        if flags == RENAME_EXCHANGE:
-            self._exchange(old, new)
             return
         if target_exists:
             self._detach(new_key)
@@ -434,21 +445,33 @@ class Filesystem:
 
     def _target(self, path: str, flags: int) -> tuple[str, bool]:
         """Return the key to rename a file to, and whether it is there already."""
-        above = self._prefix(path.rpartition("/")[0] or "/")
-        key, is_value = self._locate(path)
-        if is_value and key != above[:-1]:
-            raise failure(errno.EINVAL, path)
+        key, is_value = self._locate_new(path)
         is_directory = not is_value and self._directory(key) is not None
         exists = is_directory or self._has_value(key)
         if exists and flags == RENAME_NOREPLACE:
             raise failure(errno.EEXIST, path)
-        if not exists and flags == RENAME_EXCHANGE:
-            raise failure(errno.ENOENT, path)
         if is_directory:
-            raise failure(errno.EINVAL if flags else errno.EISDIR, path)
+            raise failure(errno.EISDIR, path)
         return key, exists
 
     def _exchange(self, one: str, other: str) -> None:
+        """Exchange two names, whatever they are."""
+        for path in (one, other):
+            self.getattr(path)
+        if one == other:
+            return
+        if (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/"):
+            raise failure(errno.EINVAL, one)
+        if self._is_directory(one) or self._is_directory(other):
+            aside = f"{one}{EXCHANGED}"
+            with self._tree.transaction:
+                self.rename(one, aside)
+                self.rename(other, one)
+                self.rename(aside, other)
+        else:
+            self._exchange_files(one, other)
+
+    def _exchange_files(self, one: str, other: str) -> None:
         for path in (one, other):
             file = self._files.get(self._locate(path)[0])
             if file is not None:
@@ -465,13 +488,13 @@ class Filesystem:
         old_prefix = self._prefix(old)
         if not old_prefix:
             raise failure(errno.EBUSY, old)
-        self._prefix(new.rpartition("/")[0] or "/")
-        if new.rpartition("/")[2] == names.VALUE_NAME:
+        key, is_value = self._locate_new(new)
+        if is_value:
             raise failure(errno.EINVAL, new)
-        new_prefix = self._locate(new)[0] + "/"
+        new_prefix = key + "/"
         if new_prefix == old_prefix:
             return
-        if new_prefix.startswith(old_prefix) or flags == RENAME_EXCHANGE:
+        if new_prefix.startswith(old_prefix):
             raise failure(errno.EINVAL, new)
         self._check_directory_target(new, new_prefix, flags)
         self._tree.rename_directory(old_prefix, new_prefix, is_scratch=self._scratch.matches)
@@ -523,6 +546,17 @@ class Filesystem:
             file.restart()
         return self._handle_of(file, flags)
 
+    def is_open(self, key: str) -> bool:
+        """Whether a file is open; any thread may ask."""
+        return key in self._files
+
+    def shares_cache(self, handle: int) -> bool:
+        """Whether the kernel may serve reads from what it read through other handles of the file.
+
+        Not where an older version of the key is still open.
+        """
+        return not self._handles[handle].file.apart
+
     def _open_stored(self, path: str, *, truncated: bool = False) -> OpenFile:
         node = self._file(path)
         if node.size <= INLINE_LIMIT or truncated:
@@ -531,6 +565,7 @@ class Filesystem:
             # The version found must not go before it is pinned.
             with self._tree.transaction:
                 file = OpenFile.of_node(self._tree, self.now, self._file(path))
+        file.apart = node.key in self._files
         self._files[node.key] = file
         return file
 
@@ -597,6 +632,8 @@ class Filesystem:
     def _forget(self, file: OpenFile) -> None:
         if file.key is not None and self._files.get(file.key) is file:
             del self._files[file.key]
+        for path in [path for path, hidden in self._hidden.items() if hidden is file]:
+            del self._hidden[path]
         file.close()
 
     def close(self) -> None:

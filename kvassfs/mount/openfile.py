@@ -50,6 +50,8 @@ class OpenFile:
         """Whether the key is in the store, as far as this file knows."""
         self.sequence = 0
         """The version in the store that this file is based on."""
+        self.apart = False
+        """Whether another version of the same key was open when this one was opened."""
         self._saved = 0
 
     @classmethod
@@ -123,12 +125,17 @@ class OpenFile:
         self.stored = True
         self.sequence = self._saved = node.sequence
 
+    def renewed(self, node: Node) -> None:
+        """Go on from a version in the store that differs in its attributes alone."""
+        if self._saved == self.sequence:
+            self._saved = node.sequence
+        self.sequence = node.sequence
+        self.mode, self.ctime = node.mode, node.changed
+
     def moved(self, key: str, node: Node | None) -> None:
         """Go on under another name; ``node`` is the file in the store that moved with it."""
         if node is not None:
-            if self._saved == self.sequence:
-                self._saved = node.sequence
-            self.sequence = node.sequence
+            self.renewed(node)
         self.stored = node is not None
         self.key = key
 

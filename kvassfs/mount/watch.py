@@ -2,16 +2,24 @@
 
 A thread with a connection of its own looks every ``INTERVAL`` whether another process has changed the
 store, and has the kernel forget what it caches of those keys. The mount's own changes the kernel knows.
+
+A key that changes while it is open has two versions at once, but the kernel caches one for each name.
+So the thread renames the open file, through the mount, to a name that nobody sees: its readers go on
+there, and the key's name is free for the new version.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 import threading
+from contextlib import suppress
 from typing import Protocol
 
 from ..store import Store
 from . import names
+from .filesystem import SUPERSEDED, Filesystem
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +41,28 @@ class Cache(Protocol):
 
 
 class Watcher:
-    """Watches the store at ``path`` for a mount whose own changes ``own_store`` makes."""
+    """Watches the store of ``filesystem``, which is mounted at ``directory``.
 
-    def __init__(self, own_store: Store, cache: Cache, *, interval: float = INTERVAL) -> None:
+    ``own_store`` is the one through which the mount makes its own changes.
+    """
+
+    def __init__(
+        self,
+        own_store: Store,
+        filesystem: Filesystem,
+        cache: Cache,
+        directory: str,
+        *,
+        interval: float = INTERVAL,
+    ) -> None:
         self._path = own_store.path
         self._writer = own_store.journal.writer
         self._own: set[tuple[int, int]] = set()
         own_store.entries.own = self._own
+        self._filesystem = filesystem
         self._cache = cache
+        self._directory = directory
+        self._numbers = itertools.count(1)
         self._interval = interval
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kvassfs-watch", daemon=True)
@@ -59,7 +81,7 @@ class Watcher:
 
     def _run(self) -> None:
         with Store.open(self._path) as store:
-            store.database.set_durable(False)
+            store.database.relax()
             seen = 0
             looks = 0
             while not self._stopping.wait(self._interval):
@@ -79,10 +101,10 @@ class Watcher:
         """Have the kernel forget what others changed since the last look."""
         for sequence, timestamp, key in store.entries.since(self._sequence):
             self._sequence = sequence
-            if (sequence, timestamp) in self._own:
-                self._own.discard((sequence, timestamp))
-            else:
+            if (sequence, timestamp) not in self._own:
                 self._forget(store, key)
+        # Versions that were themselves replaced before this look were not among them.
+        self._own.difference_update({pair for pair in tuple(self._own) if pair[0] <= self._sequence})
         for number, key in store.journal.since(self._change, self._writer):
             self._change = number
             self._forget(store, key.removesuffix("/") or "/")
@@ -91,6 +113,8 @@ class Watcher:
         """Have the kernel forget the file and the directory with this key, and what they changed above."""
         path = names.path_of(key) if key != "/" else "/"
         found = store.tree.lookup(key)
+        if self._filesystem.is_open(key):
+            self._set_apart(path if found.directory is None else f"{path}/{names.VALUE_NAME}")
         if found.directory is not None:
             self._cache.invalidate(f"{path}/{names.VALUE_NAME}")
         if found.node is None and found.directory is None:
@@ -98,6 +122,13 @@ class Watcher:
         else:
             self._cache.invalidate(path)
         self._forget_above(store, key)
+
+    def _set_apart(self, path: str) -> None:
+        """Give an open file that was superseded a name of its own; refused if it is not."""
+        parent = path.rpartition("/")[0]
+        hidden = f"{parent}/{SUPERSEDED}{next(self._numbers)}"
+        with suppress(OSError):
+            os.rename(self._directory + path, self._directory + hidden)
 
     def _forget_name(self, path: str) -> None:
         parent, _, name = path.rpartition("/")

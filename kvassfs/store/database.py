@@ -27,6 +27,9 @@ BUSY_TIMEOUT = 60.0
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes to which SQLite shortens the write-ahead log once its content is in the database."""
 
+LONG_LOG_PAGES = 64 * 1024
+"""Pages of 4 KiB in the write-ahead log beyond which a relaxed connection copies it (256 MiB)."""
+
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT}
 _UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
@@ -141,6 +144,15 @@ class Database:
         death of this process, and a power cut may undo the last ones but damages nothing.
         """
         self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+
+    def relax(self) -> None:
+        """Commit without waiting for the disk, and leave checkpoints to another connection.
+
+        For a mount, whose commits are many and whose ``fsync`` asks for the disk. Only a very long
+        write-ahead log is still copied by the commit that made it so.
+        """
+        self.set_durable(False)
+        self.execute(f"PRAGMA wal_autocheckpoint={LONG_LOG_PAGES}").fetchall()
 
     def checkpoint(self) -> None:
         """Copy what the write-ahead log holds into the database, as far as readers allow."""

@@ -209,11 +209,11 @@ class Entries:
         self._database.execute(INSERT, changed)
         return changed
 
-    def set_times(self, key: str, mtime: int | None, atime: int | None) -> None:
+    def set_times(self, key: str, mtime: int | None, atime: int | None, changed: int) -> None:
         """Change the times that this replica shows (ns); ``None`` leaves one as it is."""
         self._database.execute(
             "UPDATE entries SET mtime = ifnull(?, mtime), atime = ifnull(?, atime), changed = ? WHERE key = ?",
-            (mtime, atime, self._clock(), key),
+            (mtime, atime, changed, key),
         )
 
     def _tick(self, now: int, replaced: Row | None) -> tuple[int, int, int]:

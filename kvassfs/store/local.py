@@ -124,10 +124,10 @@ class Directories:
         self._journal.note(prefix)
 
     def move(self, old: str, new: str) -> None:
-        """Rename a directory and all below it."""
+        """Rename a directory and all below it, in place of an empty one."""
         end = old[:-1] + "0"
         self._database.execute(
-            "UPDATE directories SET prefix = ?1 || substr(prefix, length(?2) + 1) WHERE prefix >= ?2 AND prefix < ?3",
+            "UPDATE OR REPLACE directories SET prefix = ?1 || substr(prefix, length(?2) + 1) WHERE prefix >= ?2 AND prefix < ?3",
             (new, old, end),
         )
         self._journal.note(old)

@@ -58,8 +58,12 @@ _FIND = f"""
     SELECT {_NODE} FROM entries WHERE key = ?1 AND live
     UNION ALL SELECT {_SCRATCH_NODE} FROM scratch WHERE key = ?1 LIMIT 1
 """
-_FIRST_BELOW = """
-    SELECT timestamp FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ? LIMIT 1
+_DIRECTORY = """
+    SELECT mode, changed, mtime, atime, NULL FROM directories WHERE prefix = ?1
+    UNION ALL SELECT * FROM (
+        SELECT NULL, NULL, NULL, NULL, timestamp FROM entries INDEXED BY entries_live
+        WHERE live AND key >= ?1 AND key < ?2 LIMIT 1
+    ) LIMIT 1
 """
 _LIST = {
     "entries": f"SELECT {_NODE} FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
@@ -119,11 +123,10 @@ class Tree:
 
     def directory(self, prefix: str) -> DirectoryRecord | None:
         """Return the attributes of a directory; ``None`` if there is none."""
-        record = self._directories.get(prefix)
-        if record is not None:
-            return record
-        row = self._database.row(_FIRST_BELOW, (prefix, prefix[:-1] + "0"))
-        return None if row is None else _implied(row[0])
+        row = self._database.row(_DIRECTORY, (prefix, prefix[:-1] + "0"))
+        if row is None:
+            return None
+        return DirectoryRecord._make(row[:4]) if row[4] is None else _implied(row[4])
 
     def lookup(self, key: str) -> Found:
         """Return the file and the directory named ``key``."""
@@ -245,21 +248,17 @@ class Tree:
                     self._entries.set_mode(entry, mode)
             return self.file(node.key)
 
-    def set_times(self, node: Node, mtime: int | None, atime: int | None) -> None:
-        """Change the times of a file (ns); ``None`` leaves one as it is."""
+    def set_times(self, node: Node, mtime: int | None, atime: int | None, changed: int) -> None:
+        """Change the times of a file (ns); ``None`` leaves one as it is. ``changed`` is the new ctime."""
         with self.transaction:
             if node.is_scratch:
                 row = self._scratch.get(node.key)
                 if row is not None:
-                    self._scratch.put(
-                        row._replace(
-                            mtime=row.mtime if mtime is None else mtime,
-                            atime=row.atime if atime is None else atime,
-                            changed=self._clock(),
-                        )
-                    )
+                    mtime = row.mtime if mtime is None else mtime
+                    atime = row.atime if atime is None else atime
+                    self._scratch.put(row._replace(mtime=mtime, atime=atime, changed=changed))
             else:
-                self._entries.set_times(node.key, mtime, atime)
+                self._entries.set_times(node.key, mtime, atime, changed)
                 self._journal.note(node.key)
 
     # Directories

@@ -1,0 +1,375 @@
+"""The driver that asks the file-system layer in process, doing what the kernel and libfuse do above it.
+
+The kernel walks paths and follows links, keeps offsets, refuses reads on write-only descriptors, and sends
+one flush for each close and one release at the end. libfuse keeps the path of every open file up to date and hides
+an open file that is removed or replaced behind a `.fuse_hidden…` name until its last close. What a call needs
+to be there is looked up before. Other checks that the kernel makes as well are left to the layer under test.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from kvassfs.errors import KvassError
+from kvassfs.mount.filesystem import Filesystem
+from kvassfs.mount.openfile import Attributes
+from kvassfs.mount.scratch import ScratchNames
+from kvassfs.store import Store
+
+from .driver import RENAME_EXCHANGE, Capabilities, Driver, Handle, Status, Times
+from .walk import Found, Tree, fail, walk
+
+UMASK = 0o022
+BLOCK = 512
+
+CAPABILITIES = Capabilities(kvassfs=True, kernel=False, exchange=True, noreplace=True)
+
+
+class _Adapted:
+    """A `Filesystem` whose errors are all OSErrors, as those that the adapter hands to the kernel."""
+
+    def __init__(self, filesystem: Filesystem) -> None:
+        self._filesystem = filesystem
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._filesystem, name)
+
+        def call(*arguments: Any) -> Any:
+            try:
+                return method(*arguments)
+            except KvassError as error:
+                raise fail(error.errno) from error
+
+        return call
+
+
+def _status(attributes: Attributes) -> Status:
+    blocks = -(-attributes.size // BLOCK)
+    return Status(attributes.mode, attributes.size, attributes.mtime, attributes.nlink, blocks)
+
+
+@dataclass
+class _Description:
+    """An open file description, as the kernel and libfuse know it."""
+
+    path: str
+    number: int
+    flags: int
+    descriptors: int = 1
+    offset: int = 0
+
+
+class DirectHandle(Handle):
+    """A descriptor: one of possibly several of an open file description."""
+
+    def __init__(self, driver: DirectDriver, description: _Description) -> None:
+        self._driver = driver
+        self._description = description
+        self._open = True
+
+    @property
+    def _file(self) -> _Description:
+        if not self._open:
+            raise fail(errno.EBADF)
+        return self._description
+
+    def pread(self, size: int, offset: int) -> bytes:
+        file = self._file
+        if file.flags & os.O_ACCMODE == os.O_WRONLY:
+            raise fail(errno.EBADF)
+        return bytes(self._driver.filesystem.read(file.number, size, offset))
+
+    def pwrite(self, data: bytes, offset: int) -> int:
+        file = self._file
+        if file.flags & os.O_ACCMODE == os.O_RDONLY:
+            raise fail(errno.EBADF)
+        if not data:
+            return 0
+        if file.flags & os.O_APPEND:
+            offset = self.stat().size
+        buffer = bytearray(data)
+        written = self._driver.filesystem.write(file.number, memoryview(buffer), offset)
+        buffer[:] = b"\xee" * len(buffer)  # libfuse uses its buffer again
+        return written
+
+    def read(self, size: int) -> bytes:
+        data = self.pread(size, self._file.offset)
+        self._file.offset += len(data)
+        return data
+
+    def write(self, data: bytes) -> int:
+        if self._file.flags & os.O_APPEND:
+            self._file.offset = self.stat().size
+        written = self.pwrite(data, self._file.offset)
+        self._file.offset += written
+        return written
+
+    def seek(self, offset: int) -> None:
+        self._file.offset = offset
+
+    def truncate(self, length: int) -> None:
+        file = self._file
+        if file.flags & os.O_ACCMODE == os.O_RDONLY or length < 0:
+            raise fail(errno.EINVAL)
+        self._driver.filesystem.truncate(file.path, length, file.number)
+
+    def fsync(self) -> None:
+        self._driver.filesystem.fsync(self._file.number)
+
+    def stat(self) -> Status:
+        return _status(self._driver.filesystem.getattr(self._file.path, self._file.number))
+
+    def chmod(self, mode: int) -> None:
+        self._driver.filesystem.chmod(self._file.path, mode, self._file.number)
+
+    def utime(self, times: Times) -> None:
+        self._driver.set_times(self._file.path, times, self._file.number)
+
+    def dup(self) -> DirectHandle:
+        self._file.descriptors += 1
+        return DirectHandle(self._driver, self._file)
+
+    def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self._driver.filesystem.flush(self._description.number)
+        finally:
+            self._description.descriptors -= 1
+            if self._description.descriptors == 0:
+                self._driver.release(self._description)
+
+
+class DirectDriver(Driver):
+    """Calls of a `Filesystem`.
+
+    `atomic_truncate` says how O_TRUNC arrives: in the flags of open (libfuse 3), or as a truncate after it.
+    """
+
+    def __init__(self, database: Path, *, atomic_truncate: bool = True) -> None:
+        self.capabilities = CAPABILITIES
+        self._database = database
+        self._atomic_truncate = atomic_truncate
+        self._open: list[_Description] = []
+        self._hidden = itertools.count(1)
+        self._tree = Tree(self._type_of, self._target_of)
+        self.mount()
+
+    # Life
+
+    def mount(self) -> None:
+        self.store = Store.open(self._database)
+        filesystem = Filesystem(
+            self.store, scratch=ScratchNames(), clock=time.time_ns, uid=os.getuid(), gid=os.getgid()
+        )
+        self.filesystem = cast("Filesystem", _Adapted(filesystem))
+
+    def unmount(self) -> None:
+        """Write what is dirty, as libfuse's destroy does; the handles are gone."""
+        self.filesystem.close()
+        self.store.close()
+        self._open.clear()
+
+    # Walking
+
+    def _type_of(self, parts: tuple[str, ...]) -> int | None:
+        try:
+            return stat.S_IFMT(self.filesystem.getattr(_join(parts)).mode)
+        except FileNotFoundError:
+            return None
+
+    def _target_of(self, parts: tuple[str, ...]) -> str:
+        return self.filesystem.readlink(_join(parts))
+
+    def _walk(self, path: str, *, follow: bool = False) -> Found:
+        return walk(self._tree, path, follow=follow)
+
+    def _resolve(self, path: str, *, follow: bool = False) -> str:
+        return _join(self._walk(path, follow=follow).parts)
+
+    def _existing(self, path: str, *, follow: bool = False, not_a: dict[int, int] | None = None) -> str:
+        """Resolve a path to something that is there; `not_a` maps types that it may not have to errnos."""
+        found = self._walk(path, follow=follow)
+        if found.type is None:
+            raise fail(errno.ENOENT)
+        if not_a and found.type in not_a:
+            raise fail(not_a[found.type])
+        return _join(found.parts)
+
+    # Nodes
+
+    def stat(self, path: str) -> Status:
+        return _status(self.filesystem.getattr(self._resolve(path, follow=True)))
+
+    def lstat(self, path: str) -> Status:
+        return _status(self.filesystem.getattr(self._resolve(path)))
+
+    def mkdir(self, path: str, mode: int = 0o755) -> None:
+        self.filesystem.mkdir(self._resolve(path), mode & ~UMASK)
+
+    def mknod(self, path: str, mode: int) -> None:
+        self.filesystem.mknod(self._resolve(path), mode & ~UMASK)
+
+    def rmdir(self, path: str) -> None:
+        self.filesystem.rmdir(self._resolve(path))
+
+    def unlink(self, path: str) -> None:
+        resolved = self._resolve(path)
+        if self._is_open(resolved):
+            self._hide(resolved)
+        else:
+            self.filesystem.unlink(resolved)
+
+    def rename(self, old: str, new: str, flags: int = 0) -> None:
+        source, target = self._walk(old), self._walk(new)
+        before, after = _join(source.parts), _join(target.parts)
+        if flags == 0 and before == after and source.type is not None:
+            return
+        if flags == 0 and self._is_open(after) and source.type not in (None, stat.S_IFDIR):
+            self._hide(after)
+        self.filesystem.rename(before, after, flags)
+        self._moved({before: after, after: before} if flags & RENAME_EXCHANGE else {before: after})
+
+    def link(self, old: str, new: str) -> None:
+        self.filesystem.link(self._existing(old), self._resolve(new))
+
+    def symlink(self, target: str, path: str) -> None:
+        self.filesystem.symlink(target, self._resolve(path))
+
+    def readlink(self, path: str) -> str:
+        no_links = {stat.S_IFREG: errno.EINVAL, stat.S_IFDIR: errno.EINVAL}
+        return self.filesystem.readlink(self._existing(path, not_a=no_links))
+
+    def chmod(self, path: str, mode: int) -> None:
+        self.filesystem.chmod(self._existing(path, follow=True), mode)
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        self.filesystem.chown(self._existing(path, follow=True), uid, gid)
+
+    def utime(self, path: str, times: Times, *, follow: bool = True) -> None:
+        self.set_times(self._existing(path, follow=follow), times, None)
+
+    def set_times(self, path: str, times: Times, number: int | None) -> None:
+        now = self.filesystem.now()
+        atime = now if times.atime_now else times.atime
+        mtime = now if times.mtime_now else times.mtime
+        self.filesystem.utimens(path, atime, mtime, number)
+
+    def truncate(self, path: str, length: int) -> None:
+        self.filesystem.truncate(self._existing(path, follow=True, not_a={stat.S_IFDIR: errno.EISDIR}), length)
+
+    # Open files
+
+    def open(self, path: str, flags: int, mode: int = 0o644) -> DirectHandle:
+        exclusive = flags & os.O_CREAT and flags & os.O_EXCL
+        found = self._walk(path, follow=not exclusive and not flags & os.O_NOFOLLOW)
+        resolved = _join(found.parts)
+        if found.type is not None and exclusive:
+            raise fail(errno.EEXIST)
+        if found.type == stat.S_IFLNK:
+            raise fail(errno.ELOOP)
+        if found.type == stat.S_IFDIR:
+            raise fail(errno.EISDIR)
+        if found.type is None and flags & os.O_CREAT:
+            number = self.filesystem.create(resolved, stat.S_IFREG | mode & ~UMASK, flags)
+        else:
+            number = self._open_existing(resolved, flags & ~(os.O_CREAT | os.O_EXCL))
+        description = _Description(resolved, number, flags)
+        self._open.append(description)
+        return DirectHandle(self, description)
+
+    def _open_existing(self, path: str, flags: int) -> int:
+        if self._atomic_truncate or not flags & os.O_TRUNC:
+            return self.filesystem.open(path, flags)
+        number = self.filesystem.open(path, flags & ~os.O_TRUNC)
+        self.filesystem.truncate(path, 0)
+        return number
+
+    def release(self, description: _Description) -> None:
+        """Do what libfuse does at the last close: release, then remove the hidden name."""
+        self.filesystem.release(description.number)
+        self._open.remove(description)
+        if _is_hidden(description.path) and not self._is_open(description.path):
+            self.filesystem.unlink(description.path)
+
+    def _is_open(self, path: str) -> bool:
+        return any(description.path == path for description in self._open)
+
+    def _hide(self, path: str) -> None:
+        directory = path.rpartition("/")[0]
+        hidden = f"{directory}/.fuse_hidden{len(self._open):08x}{next(self._hidden):08x}"
+        self.filesystem.rename(path, hidden)
+        self._moved({path: hidden})
+
+    def _moved(self, moves: dict[str, str]) -> None:
+        for description in self._open:
+            for before, after in moves.items():
+                if description.path == before or description.path.startswith(before + "/"):
+                    description.path = after + description.path[len(before) :]
+                    break
+
+    # Directories
+
+    def scan(self, path: str) -> Iterator[str]:
+        for name, _ in self._snapshot(self._resolve(path, follow=True)):
+            yield name
+
+    def entries(self, path: str) -> list[tuple[str, Status]]:
+        """Check on the way that a listing says of each entry what a lookup says."""
+        directory = self._resolve(path, follow=True)
+        snapshot = self._snapshot(directory)
+        for name, attributes in snapshot:
+            looked_up = self.filesystem.getattr(f"{directory.rstrip('/')}/{name}")
+            assert attributes == looked_up, f"listed as {attributes}, looked up as {looked_up}: {name!r}"
+        return [(name, _status(attributes)) for name, attributes in snapshot]
+
+    def _snapshot(self, directory: str) -> list[tuple[str, Attributes]]:
+        number = self.filesystem.opendir(directory)
+        try:
+            entries = list(self.filesystem.readdir(number))
+        finally:
+            self.filesystem.releasedir(number)
+        assert [name for name, _ in entries[:2]] == [".", ".."]
+        return entries[2:]
+
+    def sync_directory(self, path: str) -> None:
+        number = self.filesystem.opendir(self._resolve(path, follow=True))
+        try:
+            self.filesystem.fsyncdir(number)
+        finally:
+            self.filesystem.releasedir(number)
+
+    def statvfs(self, path: str) -> os.statvfs_result:
+        self.filesystem.getattr(self._resolve(path, follow=True))
+        return self.filesystem.statfs()
+
+    # Extended attributes
+
+    def listxattr(self, path: str) -> list[str]:
+        return self.filesystem.listxattr(self._existing(path, follow=True))
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        return self.filesystem.getxattr(self._existing(path, follow=True), name)
+
+    def setxattr(self, path: str, name: str, value: bytes) -> None:
+        self.filesystem.setxattr(self._existing(path, follow=True), name, value, 0)
+
+    def removexattr(self, path: str, name: str) -> None:
+        self.filesystem.removexattr(self._existing(path, follow=True), name)
+
+
+def _join(parts: tuple[str, ...]) -> str:
+    return "/" + "/".join(parts)
+
+
+def _is_hidden(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(".fuse_hidden")

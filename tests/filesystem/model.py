@@ -1,0 +1,327 @@
+"""A model of a POSIX directory: a tree of plain objects with Linux's answers, errnos included.
+
+It is what the state machine holds every file system against, and a plain directory of the disk proves it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+from .driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Times
+from .walk import Found, Tree, fail, walk
+
+VALUE_NAME = "%@"
+UMASK = 0o022
+
+
+@dataclass(eq=False)
+class Node:
+    """A file, directory or link.
+
+    `mtime` is the time that utimens gave it, or None for a time of its own; then `observed` is the time that was
+    first seen after the last change, which must not change by itself.
+    """
+
+    type: int
+    permissions: int
+    content: bytearray = field(default_factory=bytearray)
+    entries: dict[str, Node] = field(default_factory=dict)
+    mtime: int | None = None
+    observed: int | None = None
+
+    def touch(self) -> None:
+        self.mtime = self.observed = None
+
+
+@dataclass(eq=False)
+class Description:
+    """An open file description."""
+
+    node: Node
+    flags: int
+    offset: int = 0
+
+
+class ModelHandle:
+    """A descriptor of the model."""
+
+    def __init__(self, description: Description) -> None:
+        self._file = description
+
+    @property
+    def node(self) -> Node:
+        return self._file.node
+
+    def pread(self, size: int, offset: int) -> bytes:
+        if self._file.flags & os.O_ACCMODE == os.O_WRONLY:
+            raise fail(errno.EBADF)
+        return bytes(self.node.content[offset : offset + size])
+
+    def pwrite(self, data: bytes, offset: int) -> int:
+        if self._file.flags & os.O_ACCMODE == os.O_RDONLY:
+            raise fail(errno.EBADF)
+        content = self.node.content
+        if self._file.flags & os.O_APPEND:
+            offset = len(content)
+        if data:
+            content.extend(bytes(max(0, offset - len(content))))
+            content[offset : offset + len(data)] = data
+            self.node.touch()
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        data = self.pread(size, self._file.offset)
+        self._file.offset += len(data)
+        return data
+
+    def write(self, data: bytes) -> int:
+        if self._file.flags & os.O_APPEND:
+            self._file.offset = len(self.node.content)
+        written = self.pwrite(data, self._file.offset)
+        self._file.offset += written
+        return written
+
+    def seek(self, offset: int) -> None:
+        self._file.offset = offset
+
+    def truncate(self, length: int) -> None:
+        if self._file.flags & os.O_ACCMODE == os.O_RDONLY:
+            raise fail(errno.EINVAL)
+        _resize(self.node, length)
+
+    def fsync(self) -> None:
+        pass
+
+    def chmod(self, mode: int) -> None:
+        self.node.permissions = mode
+
+    def utime(self, times: Times) -> None:
+        _set_time(self.node, times)
+
+    def dup(self) -> ModelHandle:
+        return ModelHandle(self._file)
+
+    def close(self) -> None:
+        pass
+
+
+class Model:
+    """The directory; `value_names` adds the rules of kvassfs for the name `%@`.
+
+    A directory's own value `%@` is a file or link, and the root has none. All else is as on a plain directory.
+    """
+
+    def __init__(self, *, value_names: bool) -> None:
+        self.root = Node(stat.S_IFDIR, 0o755)
+        self._value_names = value_names
+        self._tree = Tree(self._type_of, self._target_of)
+
+    # Walking
+
+    def _node(self, parts: tuple[str, ...]) -> Node | None:
+        node: Node | None = self.root
+        for name in parts:
+            node = node.entries.get(name) if node else None
+        return node
+
+    def _type_of(self, parts: tuple[str, ...]) -> int | None:
+        node = self._node(parts)
+        return node.type if node else None
+
+    def _target_of(self, parts: tuple[str, ...]) -> str:
+        return cast("Node", self._node(parts)).content.decode()
+
+    def _find(self, path: str, *, follow: bool = False) -> Place:
+        found = walk(self._tree, path, follow=follow)
+        return Place(found, cast("Node", self._node(found.parts[:-1])), self._node(found.parts))
+
+    def _existing(self, path: str, *, follow: bool = False) -> Node:
+        node = self._find(path, follow=follow).node
+        if node is None:
+            raise fail(errno.ENOENT)
+        return node
+
+    def _check_name(self, place: Place, type_: int) -> None:
+        if self._value_names and place.name == VALUE_NAME and (place.depth == 1 or type_ == stat.S_IFDIR):
+            raise fail(errno.EINVAL)
+
+    def _add(self, place: Place, node: Node) -> None:
+        if place.node is not None:
+            raise fail(errno.EEXIST)
+        self._check_name(place, node.type)
+        place.parent.entries[place.name] = node
+        place.parent.touch()
+
+    # Calls
+
+    def type_of(self, path: str) -> int | None:
+        """The type of what the path leads to; None for nothing or an error."""
+        try:
+            return walk(self._tree, path, follow=True).type
+        except OSError:
+            return None
+
+    def paths(self, type_: int | None = None) -> list[str]:
+        """The paths of all nodes, or of all of one type; the directory itself is not among them."""
+        return list(_paths(self.root, "", type_))
+
+    def open(self, path: str, flags: int, mode: int = 0o644) -> ModelHandle:
+        exclusive = flags & os.O_CREAT and flags & os.O_EXCL
+        place = self._find(path, follow=not exclusive)
+        node = place.node
+        if node is None:
+            if not flags & os.O_CREAT:
+                raise fail(errno.ENOENT)
+            node = Node(stat.S_IFREG, mode & ~UMASK)
+            self._add(place, node)
+        elif exclusive:
+            raise fail(errno.EEXIST)
+        elif node.type == stat.S_IFDIR:
+            raise fail(errno.EISDIR)
+        elif flags & os.O_TRUNC:
+            node.content.clear()
+            node.touch()
+        return ModelHandle(Description(node, flags))
+
+    def mkdir(self, path: str, mode: int = 0o755) -> None:
+        self._add(self._find(path), Node(stat.S_IFDIR, mode & ~UMASK))
+
+    def symlink(self, target: str, path: str) -> None:
+        self._add(self._find(path), Node(stat.S_IFLNK, 0o777, bytearray(target.encode())))
+
+    def readlink(self, path: str) -> str:
+        node = self._existing(path)
+        if node.type != stat.S_IFLNK:
+            raise fail(errno.EINVAL)
+        return node.content.decode()
+
+    def rmdir(self, path: str) -> None:
+        place = self._find(path)
+        if place.node is None:
+            raise fail(errno.ENOENT)
+        if place.node.type != stat.S_IFDIR:
+            raise fail(errno.ENOTDIR)
+        if place.node.entries:
+            raise fail(errno.ENOTEMPTY)
+        self._remove(place)
+
+    def unlink(self, path: str) -> None:
+        place = self._find(path)
+        if place.node is None:
+            raise fail(errno.ENOENT)
+        if place.node.type == stat.S_IFDIR:
+            raise fail(errno.EISDIR)
+        self._remove(place)
+
+    def _remove(self, place: Place) -> None:
+        del place.parent.entries[place.name]
+        place.parent.touch()
+
+    def rename(self, old: str, new: str, flags: int = 0) -> None:
+        source, target = self._find(old), self._find(new)
+        if source.node is None:
+            raise fail(errno.ENOENT)
+        if flags & RENAME_NOREPLACE and target.node is not None:
+            raise fail(errno.EEXIST)
+        if flags & RENAME_EXCHANGE and target.node is None:
+            raise fail(errno.ENOENT)
+        if target.is_below(source):
+            raise fail(errno.EINVAL)
+        if source.is_below(target):
+            raise fail(errno.EINVAL if flags & RENAME_EXCHANGE else errno.ENOTEMPTY)
+        if source.node is target.node:
+            return
+        if flags & RENAME_EXCHANGE:
+            self._exchange(source, source.node, target, cast("Node", target.node))
+        else:
+            self._move(source, source.node, target)
+
+    def _move(self, source: Place, node: Node, target: Place) -> None:
+        if target.node is not None:
+            _check_replacement(node, target.node)
+        self._check_name(target, node.type)
+        del source.parent.entries[source.name]
+        target.parent.entries[target.name] = node
+        source.parent.touch()
+        target.parent.touch()
+
+    def _exchange(self, source: Place, one: Node, target: Place, other: Node) -> None:
+        self._check_name(target, one.type)
+        self._check_name(source, other.type)
+        source.parent.entries[source.name] = other
+        target.parent.entries[target.name] = one
+        source.parent.touch()
+        target.parent.touch()
+
+    def chmod(self, path: str, mode: int) -> None:
+        self._existing(path, follow=True).permissions = mode
+
+    def utime(self, path: str, times: Times, *, follow: bool = True) -> None:
+        _set_time(self._existing(path, follow=follow), times)
+
+    def truncate(self, path: str, length: int) -> None:
+        node = self._existing(path, follow=True)
+        if node.type == stat.S_IFDIR:
+            raise fail(errno.EISDIR)
+        _resize(node, length)
+
+    def names(self, path: str = "") -> list[str]:
+        node = self._existing(path, follow=True)
+        if node.type != stat.S_IFDIR:
+            raise fail(errno.ENOTDIR)
+        return sorted(node.entries)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path leads: a name in a directory, and what stands there."""
+
+    found: Found
+    parent: Node
+    node: Node | None
+
+    @property
+    def name(self) -> str:
+        return self.found.parts[-1]
+
+    @property
+    def depth(self) -> int:
+        return len(self.found.parts)
+
+    def is_below(self, other: Place) -> bool:
+        return self.depth > other.depth and self.found.parts[: other.depth] == other.found.parts
+
+
+def _paths(node: Node, above: str, type_: int | None) -> Iterator[str]:
+    for name, child in node.entries.items():
+        if type_ is None or child.type == type_:
+            yield above + name
+        yield from _paths(child, f"{above}{name}/", type_)
+
+
+def _check_replacement(node: Node, replaced: Node) -> None:
+    if node.type == stat.S_IFDIR:
+        if replaced.type != stat.S_IFDIR:
+            raise fail(errno.ENOTDIR)
+        if replaced.entries:
+            raise fail(errno.ENOTEMPTY)
+    elif replaced.type == stat.S_IFDIR:
+        raise fail(errno.EISDIR)
+
+
+def _resize(node: Node, length: int) -> None:
+    del node.content[length:]
+    node.content.extend(bytes(length - len(node.content)))
+    node.touch()
+
+
+def _set_time(node: Node, times: Times) -> None:
+    if times.mtime_now:
+        node.touch()
+    elif times.mtime is not None:
+        node.mtime = times.mtime
