@@ -19,7 +19,8 @@ from typing import Protocol
 
 from ..store import Store
 from . import names
-from .filesystem import SUPERSEDED, Filesystem
+from .filesystem import Filesystem
+from .renaming import SUPERSEDED
 
 log = logging.getLogger(__name__)
 

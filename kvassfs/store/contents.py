@@ -21,8 +21,8 @@ SEGMENT_BLOCKS = 256
 
 _BLOCK_OF = """
     SELECT data FROM blocks WHERE id = (
-        SELECT block FROM segment_blocks WHERE position = ?3 AND segment = (
-            SELECT segment FROM content_segments WHERE content = ?1 AND position = ?2))
+        SELECT block FROM segment_blocks WHERE position = ? AND segment = (
+            SELECT segment FROM content_segments WHERE content = ? AND position = ?))
 """
 
 
@@ -57,7 +57,8 @@ class Contents:
 
     def read_block(self, content: int, position: int) -> bytes:
         """Return block ``position`` of a value that is a list of blocks."""
-        row = self._database.row(_BLOCK_OF, (content, *divmod(position, SEGMENT_BLOCKS)))
+        segment_position, block_position = divmod(position, SEGMENT_BLOCKS)
+        row = self._database.row(_BLOCK_OF, (block_position, content, segment_position))
         if row is None:
             raise DamagedStore(self._database.path, f"block {position} of value {content} is missing")
         data: bytes = row[0]
@@ -81,16 +82,6 @@ class Contents:
             return
         for position in range(block_count(size)):
             yield self.read_block(content, position)
-
-    def block_id(self, content: int, position: int) -> int:
-        """Return the id of block ``position`` of a value that is a list of blocks."""
-        segment_position, block_position = divmod(position, SEGMENT_BLOCKS)
-        row = self._database.row(
-            "SELECT block FROM segment_blocks WHERE position = ?3 AND segment = "
-            "(SELECT segment FROM content_segments WHERE content = ?1 AND position = ?2)",
-            (content, segment_position, block_position),
-        )
-        return int(row[0])
 
     # Making
 
@@ -266,8 +257,9 @@ class Contents:
             self._remove_lists(content[0])
         blocks = self._database.rows("SELECT block FROM dropped_blocks LIMIT ?", (limit,))
         self._database.execute_many(
-            "DELETE FROM blocks WHERE id = ?1 AND id NOT IN (SELECT block FROM staged WHERE block = ?1) "
-            "AND id NOT IN (SELECT block FROM segment_blocks WHERE block = ?1)",
+            "DELETE FROM blocks WHERE id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM staged WHERE block = blocks.id) "
+            "AND NOT EXISTS (SELECT 1 FROM segment_blocks WHERE block = blocks.id)",
             blocks,
         )
         self._database.execute_many("DELETE FROM dropped_blocks WHERE block = ?", blocks)
@@ -283,8 +275,8 @@ class Contents:
             blocks = self._database.rows("SELECT DISTINCT block FROM segment_blocks WHERE segment = ?", (segment,))
             self._database.execute("DELETE FROM segment_blocks WHERE segment = ?", (segment,))
             self._database.execute_many(
-                "INSERT OR IGNORE INTO dropped_blocks SELECT ?1 "
-                "WHERE NOT EXISTS (SELECT 1 FROM segment_blocks WHERE block = ?1)",
+                "INSERT OR IGNORE INTO dropped_blocks SELECT id FROM blocks "
+                "WHERE id = ? AND NOT EXISTS (SELECT 1 FROM segment_blocks WHERE block = blocks.id)",
                 blocks,
             )
         self._database.execute("DELETE FROM contents WHERE id = ?", (content,))

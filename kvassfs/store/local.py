@@ -113,7 +113,7 @@ class Directories:
         ``record``: the directory is recorded from now on if it was not.
         """
         done = self._database.execute(
-            "UPDATE directories SET mtime = ?1, changed = ?1 WHERE prefix = ?2", (now, prefix)
+            "UPDATE directories SET mtime = ?, changed = ? WHERE prefix = ?", (now, now, prefix)
         )
         if record and done.rowcount == 0:
             self.ensure(prefix, now)
@@ -127,8 +127,8 @@ class Directories:
         """Rename a directory and all below it, in place of an empty one."""
         end = old[:-1] + "0"
         self._database.execute(
-            "UPDATE OR REPLACE directories SET prefix = ?1 || substr(prefix, length(?2) + 1) WHERE prefix >= ?2 AND prefix < ?3",
-            (new, old, end),
+            "UPDATE OR REPLACE directories SET prefix = ? || substr(prefix, ?) WHERE prefix >= ? AND prefix < ?",
+            (new, len(old) + 1, old, end),
         )
         self._journal.note(old)
         self._journal.note(new)
@@ -168,6 +168,6 @@ class Scratch:
         """Rename all scratch files below the directory ``old``."""
         end = old[:-1] + "0"
         self._database.execute(
-            "UPDATE scratch SET key = ?1 || substr(key, length(?2) + 1) WHERE key >= ?2 AND key < ?3",
-            (new, old, end),
+            "UPDATE scratch SET key = ? || substr(key, ?) WHERE key >= ? AND key < ?",
+            (new, len(old) + 1, old, end),
         )

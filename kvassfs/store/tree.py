@@ -55,14 +55,14 @@ _NODE = "key, size, mode, content, timestamp, mtime, atime, changed, sequence"
 _SCRATCH_NODE = "key, size, mode, content, mtime / 1000, mtime, atime, changed, 0"
 
 _FIND = f"""
-    SELECT {_NODE} FROM entries WHERE key = ?1 AND live
-    UNION ALL SELECT {_SCRATCH_NODE} FROM scratch WHERE key = ?1 LIMIT 1
+    SELECT {_NODE} FROM entries WHERE key = ? AND live
+    UNION ALL SELECT {_SCRATCH_NODE} FROM scratch WHERE key = ? LIMIT 1
 """
 _DIRECTORY = """
-    SELECT mode, changed, mtime, atime, NULL FROM directories WHERE prefix = ?1
+    SELECT mode, changed, mtime, atime, NULL FROM directories WHERE prefix = ?
     UNION ALL SELECT * FROM (
         SELECT NULL, NULL, NULL, NULL, timestamp FROM entries INDEXED BY entries_live
-        WHERE live AND key >= ?1 AND key < ?2 LIMIT 1
+        WHERE live AND key >= ? AND key < ? LIMIT 1
     ) LIMIT 1
 """
 _LIST = {
@@ -118,12 +118,12 @@ class Tree:
 
     def file(self, key: str) -> Node | None:
         """Return the file that holds the value of ``key``."""
-        row = self._database.row(_FIND, (key,))
+        row = self._database.row(_FIND, (key, key))
         return None if row is None else _node(row)
 
     def directory(self, prefix: str) -> DirectoryRecord | None:
         """Return the attributes of a directory; ``None`` if there is none."""
-        row = self._database.row(_DIRECTORY, (prefix, prefix[:-1] + "0"))
+        row = self._database.row(_DIRECTORY, (prefix, prefix, prefix[:-1] + "0"))
         if row is None:
             return None
         return DirectoryRecord._make(row[:4]) if row[4] is None else _implied(row[4])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .direct_driver import DirectDriver
-from .driver import Capabilities, Driver
-from .os_driver import OsDriver
+from tests.filesystem.direct_driver import DirectDriver
+from tests.filesystem.driver import Capabilities, Driver
+from tests.filesystem.os_driver import OsDriver
 
 PLAIN = Capabilities(kvassfs=False, kernel=True, exchange=True, noreplace=True)
 KINDS = ("plain", "direct", "mount-mfusepy", "mount-fusepy")

@@ -23,9 +23,8 @@ from kvassfs.mount.filesystem import Filesystem
 from kvassfs.mount.openfile import Attributes
 from kvassfs.mount.scratch import ScratchNames
 from kvassfs.store import Store
-
-from .driver import RENAME_EXCHANGE, Capabilities, Driver, Handle, Status, Times
-from .walk import Found, Tree, fail, walk
+from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Capabilities, Driver, Handle, Status, Times
+from tests.filesystem.walk import Found, Tree, fail, walk
 
 UMASK = 0o022
 BLOCK = 512
@@ -232,7 +231,9 @@ class DirectDriver(Driver):
     def rename(self, old: str, new: str, flags: int = 0) -> None:
         source, target = self._walk(old), self._walk(new)
         before, after = _join(source.parts), _join(target.parts)
-        if flags == 0 and before == after and source.type is not None:
+        if before == after and source.type is not None:
+            if flags & RENAME_NOREPLACE:
+                raise fail(errno.EEXIST)
             return
         if flags == 0 and self._is_open(after) and source.type not in (None, stat.S_IFDIR):
             self._hide(after)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from .driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Times
-from .walk import Found, Tree, fail, walk
+from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Times
+from tests.filesystem.walk import Found, Tree, fail, walk
 
 VALUE_NAME = "%@"
 UMASK = 0o022

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .driver import UTIME_NOW, UTIME_OMIT, Capabilities, Driver, Handle, Status, Times
+from tests.filesystem.driver import UTIME_NOW, UTIME_OMIT, Capabilities, Driver, Handle, Status, Times
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -38,9 +38,7 @@ def _timespec(value: int | None, now: bool) -> _Timespec:
 
 
 def _timespecs(times: Times) -> ctypes.Array[_Timespec]:
-    return (_Timespec * 2)(
-        _timespec(times.atime, times.atime_now), _timespec(times.mtime, times.mtime_now)
-    )
+    return (_Timespec * 2)(_timespec(times.atime, times.atime_now), _timespec(times.mtime, times.mtime_now))
 
 
 class OsHandle(Handle):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from .driver import Driver, raises
-from .marks import on_kvassfs
+from tests.filesystem.driver import Driver, raises
+from tests.filesystem.marks import on_kvassfs
 
 FORMS = {
     "user.kvass.token": rb"[A-Za-z0-9_-]{22}",

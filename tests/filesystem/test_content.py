@@ -8,16 +8,12 @@ import random
 
 import pytest
 
-from .driver import Driver, raises, read_all, write_all
+from tests.filesystem.driver import Driver, raises, read_all, write_all
 
 KIB = 1024
 COLUMN = 64 * KIB
 BLOCK = 256 * KIB
-EDGES = [
-    edge + step
-    for edge in (4 * KIB, COLUMN, 128 * KIB, BLOCK, 2 * BLOCK, 1024 * KIB)
-    for step in (-1, 0, 1)
-]
+EDGES = [edge + step for edge in (4 * KIB, COLUMN, 128 * KIB, BLOCK, 2 * BLOCK, 1024 * KIB) for step in (-1, 0, 1)]
 
 
 def pattern(size: int, seed: int = 0) -> bytes:

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from .driver import Driver, raises
+from tests.filesystem.driver import Driver, raises
 
 
 def test_a_new_directory_is_there_and_empty(filesystem: Driver) -> None:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from .driver import Driver, raises, read_all
+from tests.filesystem.driver import Driver, raises, read_all
 
 BLOCK = 256 * 1024
 SIZES = [10, 100_000, 600_000]

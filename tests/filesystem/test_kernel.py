@@ -14,9 +14,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from .driver import raises
-from .marks import on_kernel
-from .os_driver import OsDriver
+from tests.filesystem.driver import raises
+from tests.filesystem.marks import on_kernel
+from tests.filesystem.os_driver import OsDriver
 
 pytestmark = on_kernel
 
@@ -144,9 +144,7 @@ def test_the_shell_writes_several_commands_into_one_file(filesystem: OsDriver) -
 def test_the_working_directory_can_be_below(filesystem: OsDriver) -> None:
     filesystem.mkdir("dir")
     script = "echo content > file && mv file other && cat other && pwd"
-    done = subprocess.run(
-        ["sh", "-c", script], cwd=filesystem.path("dir"), check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(["sh", "-c", script], cwd=filesystem.path("dir"), check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["content", filesystem.path("dir")]
 
 

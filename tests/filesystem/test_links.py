@@ -8,8 +8,8 @@ import stat
 
 import pytest
 
-from .driver import Driver, raises
-from .marks import on_kernel, on_kvassfs
+from tests.filesystem.driver import Driver, raises
+from tests.filesystem.marks import on_kernel, on_kvassfs
 
 
 @pytest.mark.parametrize("name", ["link", ".#link", "link~", "%"])

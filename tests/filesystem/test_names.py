@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from .driver import Driver, raises
-from .marks import on_kvassfs
+from tests.filesystem.driver import Driver, raises
+from tests.filesystem.marks import on_kvassfs
 
 SHORTENED = "%~0123456789abcdef"
 

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from .driver import Driver, raises, read_all
+from tests.filesystem.driver import Driver, raises, read_all
 
 OLD = b"old content"
 

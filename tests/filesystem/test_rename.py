@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from .driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Driver, raises
+from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Driver, raises
 
 NAMES = [("a", "b"), ("a~", "b"), ("a", "a~"), (".a.swp", "b~"), ("%", "%."), ("é", "e\u0301"), ("A", "a")]
 """Pairs across the borders between keys, scratch files and escaped names."""
@@ -22,9 +22,7 @@ def require_exchange(filesystem: Driver) -> None:
 
 @pytest.mark.parametrize(("old", "new"), NAMES)
 @pytest.mark.parametrize("size", [0, 9, 70_000, 300_000])
-def test_a_renamed_file_keeps_content_mode_and_time(
-    filesystem: Driver, old: str, new: str, size: int
-) -> None:
+def test_a_renamed_file_keeps_content_mode_and_time(filesystem: Driver, old: str, new: str, size: int) -> None:
     filesystem.write_file(old, b"c" * size)
     filesystem.chmod(old, 0o751)
     before = filesystem.stat(old)

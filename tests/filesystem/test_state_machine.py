@@ -15,17 +15,24 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from .direct_driver import DirectDriver
-from .driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Driver, Handle, Status, Times, write_all
-from .model import Model, ModelHandle, Node
-from .os_driver import OsDriver
+from tests.filesystem.direct_driver import DirectDriver
+from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Driver, Handle, Status, Times, write_all
+from tests.filesystem.model import Model, ModelHandle, Node
+from tests.filesystem.os_driver import OsDriver
 
 HANDLES = 4
 START = time.time_ns() - 10**9
@@ -334,7 +341,7 @@ def run(machine: Callable[[], Machine], examples: int, steps: int) -> None:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(machine, settings=options)
+    run_state_machine_as_test(cast("type[RuleBasedStateMachine]", machine), settings=options)
 
 
 @pytest.mark.parametrize("filesystem", ["plain"], indirect=True)
@@ -398,8 +405,6 @@ def test_the_file_system_layer_follows_the_model(tmp_path: Path, atomic_truncate
     numbers = itertools.count()
 
     def make() -> Machine:
-        return DirectMachine(
-            DirectDriver(tmp_path / f"{next(numbers)}.sqlite", atomic_truncate=atomic_truncate)
-        )
+        return DirectMachine(DirectDriver(tmp_path / f"{next(numbers)}.sqlite", atomic_truncate=atomic_truncate))
 
     run(make, examples=60, steps=40)

@@ -1,0 +1,5 @@
+"""``python -m kvassfs_cli`` is ``kvass``."""
+
+from .main import main
+
+main()

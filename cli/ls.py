@@ -1,0 +1,56 @@
+"""``kvass ls``: list keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import click
+
+from kvassfs.entry import Entry
+from kvassfs.errors import KeyMissing
+from kvassfs.store import Store
+
+from . import streams
+from .database import DatabaseFile, pass_database
+from .group import Command
+from .keys import complete, text
+from .report import one_line
+
+
+@click.command("ls", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.argument("prefix", default="", type=text, shell_complete=complete)
+@click.option("-l", "--long", is_flag=True, help="show sizes in bytes and times as well")
+@click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")
+@pass_database
+def command(database: DatabaseFile, prefix: str, long: bool, null: bool) -> None:
+    """List the keys, sorted; with PREFIX those that begin with it."""
+    end = "\0" if null else "\n"
+    with database.open() as store:
+        lines = long_lines(store, prefix) if long else keys(store, prefix)
+        if not null and streams.output_is_terminal():
+            lines = map(one_line, lines)
+        streams.write(f"{line}{end}".encode() for line in lines)
+
+
+def keys(store: Store, prefix: str) -> Iterator[str]:
+    """Yield the keys that begin with ``prefix``, sorted."""
+    return (key for key in store.keys() if key.startswith(prefix))
+
+
+def long_lines(store: Store, prefix: str) -> Iterator[str]:
+    """Yield size, time and name of the keys that begin with ``prefix``."""
+    for key in keys(store, prefix):
+        try:
+            yield long_line(store.entry(key))
+        except KeyMissing:  # removed in the meantime
+            continue
+
+
+def long_line(entry: Entry) -> str:
+    """Return size in bytes, time to the second where we are, and key."""
+    try:
+        time = datetime.fromtimestamp(entry.timestamp // 1_000_000, UTC).astimezone().isoformat(" ")[:19]
+    except (OverflowError, ValueError, OSError):  # a device whose clock is off by millennia
+        time = "?"
+    return f"{entry.size:>12} {time:<19} {entry.key}"

@@ -1,0 +1,101 @@
+"""The command ``kvass``: its commands, and how each of its ends looks to the shell."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from kvassfs import __version__
+from kvassfs.errors import KvassError
+
+from . import streams
+from .group import Group
+from .report import notice
+
+COMMANDS = {
+    "ls": "list keys",
+    "get": "get a value",
+    "set": "set a value",
+    "rm": "remove keys",
+    "config": "show or change the configuration",
+    "mount": "show the keys as files in a directory",
+    "umount": "end a mount",
+}
+"""The sub-commands, each a module, and what the cheat sheet says of it."""
+
+_COMPLETION = "_KVASS_COMPLETE"  # the variable that click's completion scripts set
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+def _show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        streams.write([f"kvass {__version__}\n".encode()])
+        context.exit()
+
+
+kvass = Group(
+    "kvass",
+    help="a personal key-value store, on the command line and as files",
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+kvass.params.append(
+    click.Option(["--version"], is_flag=True, expose_value=False, callback=_show_version, help="show the version")
+)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and end it."""
+    instruction = os.environ.get(_COMPLETION)
+    _leave(complete(instruction) if instruction else run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line ``arguments``; return the exit status, as a shell counts it.
+
+    What is expected to fail is one line on standard error; only a bug raises an exception.
+    """
+    try:
+        with kvass.make_context("kvass", list(arguments)) as context:
+            kvass.invoke(context)
+    except click.exceptions.Exit as exited:
+        return exited.exit_code
+    except click.ClickException as error:
+        with contextlib.suppress(OSError):
+            error.show()
+        return error.exit_code
+    except KvassError as error:
+        return failed(error)
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    return 0
+
+
+def failed(error: KvassError) -> int:
+    """Say what failed, unless nobody is left to hear it; return the exit status."""
+    if not isinstance(error, streams.OutputClosed):
+        notice(str(error))
+    return error.exit_code
+
+
+def complete(instruction: str) -> int:
+    """Answer the shell, which sets ``_KVASS_COMPLETE`` to ``instruction`` when Tab is pressed."""
+    from click.shell_completion import shell_complete
+
+    return shell_complete(kvass, {}, "kvass", _COMPLETION, instruction)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit; after an interrupt or a broken pipe by that very signal, as shells and their loops expect."""
+    streams.drop_unwritten()
+    if status in (streams.OutputClosed.exit_code, _INTERRUPTED):
+        number = status - 128
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    sys.exit(status)

@@ -1,0 +1,173 @@
+"""The directory that is mounted on: what is there now, whether it will do, and unmounting it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import select
+import subprocess  # noqa: S404  fusermount and umount are programs
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from ..errors import MountBusy, MountError, MountRefused, NotMounted
+from . import system
+
+KIND: Final = "fuse.kvassfs"
+"""The type that our mounts have in the kernel's table."""
+
+SERVER_PID: Final = "user.kvass.pid"
+"""Attribute of a mount's root, not listed: the process that serves it."""
+
+MOUNT_TABLE: Final = "/proc/self/mountinfo"
+STACKED = 16
+"""How many dead mounts one on another are repaired; libfuse 2 mounts on a dead one without asking."""
+
+END_SECONDS = 10.0
+"""How long unmounting waits for the process that served the mount; what it saves is committed before it ends."""
+
+
+class Mounted(NamedTuple):
+    """One line of the kernel's table of mounts: where, the type of file system, and what is mounted."""
+
+    directory: str
+    kind: str
+    source: str
+
+
+def mounts() -> list[Mounted]:
+    """Return what is mounted, what hides something else after that."""
+    with open(MOUNT_TABLE, encoding="utf-8", errors="surrogateescape") as table:
+        return [_parsed(line) for line in table]
+
+
+def _parsed(line: str) -> Mounted:
+    place, _, described = line.partition(" - ")
+    kind, source, *_ = described.split()
+    return Mounted(_unescaped(place.split()[4]), kind, _unescaped(source))
+
+
+def _unescaped(text: str) -> str:
+    """Return what the kernel wrote with white space and backslashes in octal."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+
+
+def mounted(directory: str) -> Mounted | None:
+    """Return what is mounted at a directory, given by its real path."""
+    return next((found for found in reversed(mounts()) if found.directory == directory), None)
+
+
+def prepare(directory: str, database: str, *, create: bool = False) -> str:
+    """Return the real path of a directory that can be mounted on, repaired if a dead mount of ours was there.
+
+    ``create`` makes a missing one. Raises MountRefused.
+    """
+    directory = os.path.realpath(directory)
+    _repair(directory)
+    if create:
+        _make(directory)
+    _check_directory(directory)
+    if found := mounted(directory):
+        how = "kvass umount" if found.kind == KIND else "umount"
+        raise MountRefused(directory, f"{found.kind} is already mounted there; unmount it with: {how} {directory}")
+    if os.path.commonpath([directory, os.path.realpath(database)]) == directory:
+        raise MountRefused(directory, f"the database {database} is in it; choose another directory")
+    _check_empty(directory)
+    return directory
+
+
+def _make(directory: str) -> None:
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+    except OSError as error:
+        raise MountRefused(directory, f"it cannot be made: {error.strerror}") from error
+
+
+def _check_directory(directory: str) -> None:
+    if not os.path.lexists(directory):
+        raise MountRefused(directory, f"there is no such directory; make it with: mkdir {directory}")
+    if not os.path.isdir(directory):
+        raise MountRefused(directory, "it is not a directory; name an empty one")
+
+
+def _check_empty(directory: str) -> None:
+    try:
+        with os.scandir(directory) as entries:
+            empty = next(entries, None) is None
+    except OSError as error:
+        raise MountRefused(directory, f"it cannot be read: {error.strerror}") from error
+    if not empty:
+        raise MountRefused(directory, "it is not empty; name an empty directory")
+
+
+def _repair(directory: str) -> None:
+    """Unmount what a process left that was killed."""
+    for _ in range(STACKED):
+        if not _is_dead(directory):
+            return
+        found = mounted(directory)
+        if found is not None and found.kind != KIND:
+            raise MountRefused(directory, f"a dead {found.kind} is mounted there; unmount it with: umount -l {directory}")
+        _unmount(directory, lazy=True)
+
+
+def _is_dead(directory: str) -> bool:
+    try:
+        os.stat(directory)
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
+def unmount(directory: str, *, lazy: bool = False) -> None:
+    """Unmount a store and wait until the process that served it has saved everything and ended.
+
+    ``lazy`` takes it away at once, and the process ends when nothing in it is open any more. Raises NotMounted, MountBusy,
+    or MountError with what the system says.
+    """
+    directory = os.path.realpath(directory)
+    found = mounted(directory)
+    if found is None or found.kind != KIND:
+        raise NotMounted(directory, found.kind if found else "nothing")
+    server = None if lazy else _server(directory)
+    said = _unmount(directory, lazy=lazy)
+    if said and "busy" in said:
+        raise MountBusy(directory)
+    if said:
+        raise MountError(f"could not unmount {directory}: {said}")
+    if server is not None:
+        select.select([server], [], [], END_SECONDS)
+        os.close(server)
+
+
+def _server(directory: str) -> int | None:
+    """Return a descriptor that can be read when the process that serves the mount has ended."""
+    try:
+        return os.pidfd_open(int(os.getxattr(directory, SERVER_PID)))
+    except (OSError, ValueError):
+        return None
+
+
+def _unmount(directory: str, *, lazy: bool) -> str:
+    """Unmount; return what the system says against it, in one line, or nothing."""
+    fusermount = system.fusermount(3)
+    command = ["umount", *["-l"][: int(lazy)]] if fusermount is None else [fusermount, "-u", *["-z"][: int(lazy)]]
+    done = subprocess.run(  # noqa: S603  a program of the system on a directory
+        [*command, "--", directory],
+        env={"PATH": system.PROGRAMS, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode == 0:
+        return ""
+    return last_line(done.stderr) or f"{command[0]} failed with status {done.returncode}"
+
+
+def last_line(text: str) -> str:
+    """Return the last line that a program wrote, without the program's name."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return re.sub(r"^(\S*fusermount3?|u?mount|fuse): ", "", lines[-1]) if lines else ""

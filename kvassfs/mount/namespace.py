@@ -1,0 +1,159 @@
+"""Names of the mount: what a path stands for, among what is stored and what is open."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..store import DirectoryRecord, Node, Tree
+from . import names
+from .openfile import OpenFile
+
+HIDDEN = ".fuse_hidden"
+"""How libfuse begins the name under which it hides a file that lost its own while open."""
+
+
+def failure(number: int, path: str) -> OSError:
+    """Return the error of a system call that failed for ``path``."""
+    return OSError(number, os.strerror(number), path)
+
+
+def parent(path: str) -> str:
+    """Return the path of the directory that a path lies in."""
+    return path.rpartition("/")[0] or "/"
+
+
+def last_name(path: str) -> str:
+    """Return the last file name of a path."""
+    return path.rpartition("/")[2]
+
+
+class Namespace:
+    """Finds keys, files and directories by path.
+
+    Attributes:
+        files: what is open, by key. A file that is open twice in different versions is here in the newer.
+        hidden: files that lost their name while open, by the path that libfuse hides them under.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.files: dict[str, OpenFile] = {}
+        self.hidden: dict[str, OpenFile] = {}
+
+    def locate(self, path: str) -> tuple[str, bool]:
+        """Return the key that a path names, and whether it names the value of a directory's key."""
+        if "%" not in path:
+            return names.key_of(path), False
+        *above, last = path[1:].split("/")
+        prefix = ""
+        for name in above:
+            prefix += self._component(prefix, name) + "/"
+        if last == names.VALUE_NAME:
+            if len(prefix) < 2:  # the root has no key, nor has the directory of an empty component in it
+                raise failure(errno.ENOENT, path)
+            return prefix[:-1], True
+        return prefix + self._component(prefix, last), False
+
+    def _component(self, prefix: str, name: str) -> str:
+        if not names.is_shortened(name):
+            return names.component(name)
+        return names.resolve(name, self._tree.siblings(prefix, names.search_prefix(name)))
+
+    def file(self, path: str) -> Node:
+        """Return the file in the store that a path names."""
+        key, is_value = self.locate(path)
+        node = self._tree.file(key)
+        if node is None or is_value is (self.directory(key) is None):
+            raise self.missing(path)
+        return node
+
+    def directory(self, key: str) -> DirectoryRecord | None:
+        """Return the directory that lists the keys below ``key``, if there is one."""
+        return self._tree.directory(key + "/")
+
+    def prefix(self, path: str) -> str:
+        """Return the prefix of the directory that a path names."""
+        if path == "/":
+            return ""
+        key, is_value = self.locate(path)
+        if is_value or self.directory(key) is None:
+            if is_value or self.files.get(key) or self._tree.file(key):
+                raise failure(errno.ENOTDIR, path)
+            raise self.missing(path)
+        return key + "/"
+
+    def missing(self, path: str) -> OSError:
+        """Return why there is nothing at ``path``: a component above it may be a file."""
+        above = path.rpartition("/")[0]
+        if above:
+            try:
+                self.prefix(above)
+            except OSError as error:
+                return failure(error.errno or errno.ENOENT, path)
+        return failure(errno.ENOENT, path)
+
+    def new(self, path: str) -> str:
+        """Return the key for a new name, whose directory exists and which is free."""
+        key, is_value = self.locate_new(path)
+        if self.files.get(key) or self._tree.file(key) or (not is_value and self.directory(key)):
+            raise failure(errno.EEXIST, path)
+        return key
+
+    def locate_new(self, path: str) -> tuple[str, bool]:
+        """Return what ``locate`` does for a name that may be made, in a directory that exists."""
+        above = self.prefix(parent(path))
+        if len(above) < 2 and path.endswith("/" + names.VALUE_NAME):
+            raise failure(errno.EINVAL, path)
+        return self.locate(path)
+
+    def is_directory(self, path: str) -> bool:
+        """Whether there is a directory at ``path``."""
+        if path == "/":
+            return True
+        key, is_value = self.locate(path)
+        return not is_value and self.directory(key) is not None
+
+    def has_value(self, key: str) -> bool:
+        """Whether there is a file with the value of ``key``."""
+        return key in self.files or self._tree.file(key) is not None
+
+    def is_empty(self, prefix: str) -> bool:
+        """Whether a directory is empty, counting files that are open but not in the store yet."""
+        unsaved = any(key.startswith(prefix) and not file.stored for key, file in self.files.items())
+        return not unsaved and self._tree.is_empty(prefix)
+
+    def is_current(self, file: OpenFile) -> bool:
+        """Whether no other process has changed an open file's key since, or a save will win over it."""
+        if file.dirty:
+            return True
+        if file.key is None:
+            return False
+        node = self._tree.file(file.key)
+        return node is not None and node.sequence == file.sequence
+
+    def open_file(self, path: str) -> OpenFile | None:
+        """Return the open file at ``path``, unless it is a version that another process replaced."""
+        if path in self.hidden:
+            return self.hidden[path]
+        if not self.files or path == "/":
+            return None
+        key, is_value = self.locate(path)
+        file = self.files.get(key)
+        if file is None or (not is_value and self.directory(key)):
+            return None
+        return file if self.is_current(file) else None
+
+    def detach(self, key: str) -> OpenFile | None:
+        """Take its name from an open file; its handles go on."""
+        file = self.files.pop(key, None)
+        if file is not None:
+            file.key = None
+        return file
+
+    def forget(self, file: OpenFile) -> None:
+        """Forget a file that is no longer open."""
+        if file.key is not None and self.files.get(file.key) is file:
+            del self.files[file.key]
+        for path in [path for path, hidden in self.hidden.items() if hidden is file]:
+            del self.hidden[path]

@@ -1,0 +1,375 @@
+"""The FUSE adapter: libfuse's callbacks, each translated into one call of :class:`Filesystem`.
+
+libfuse calls the methods of :class:`Operations` with plain integers for pointers and sizes and with bytes for
+names. What lies behind a pointer is read and written through :class:`~kvassfs.mount.binding.Layout`, so nothing here depends
+on the binding or the version of libfuse; where versions 2 and 3 differ, version 3's further arguments have a default.
+
+Nothing but an ``int`` ever goes back: a result, or the negative errno that :func:`failure` makes of any exception.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import KvassError, StoreError
+from . import mountpoint
+
+if TYPE_CHECKING:
+    from .binding import Layout
+    from .filesystem import Filesystem
+    from .openfile import Attributes
+
+log = logging.getLogger(__name__)
+
+NAME_MAX = 255
+UTIME_NOW = (1 << 30) - 1
+UTIME_OMIT = (1 << 30) - 2
+NOBODY = (1 << 32) - 1  # uid_t and gid_t of -1: leave as it is
+SECOND = 1_000_000_000
+BLOCK_SIZE = 128 * 1024
+"""``st_blksize``: programs take it as the size of their buffers, and it is the largest write of libfuse 2."""
+
+UNKNOWN_INODE = (1 << 32) - 1
+"""libfuse puts its own in its place, but for ``.`` and ``..`` in a list; 0 is a removed entry to readdir()."""
+
+READDIR_PLUS = 1
+FILL_DIR_PLUS = 2
+
+CREATING = frozenset({"create", "mknod", "mkdir", "symlink", "rename", "link"})
+CALLBACK_DEPTH = 2  # of an exception raised in a callback's method itself: the guard and the method
+
+SERVER_PID = mountpoint.SERVER_PID.encode()
+
+MAX_ERRNO = 511  # Linux refuses an answer with a greater one, and the caller would wait for ever
+
+
+def failure(error: BaseException, *, creating: bool = False) -> int:
+    """Return the negative errno that answers a callback in which ``error`` was raised.
+
+    A name that is not UTF-8 cannot exist: looking it up is ENOENT, creating it EILSEQ. What nobody expected is
+    logged and becomes EIO; that includes errors whose number is none of Linux's.
+    """
+    if isinstance(error, OSError) and error.errno is not None and 0 < error.errno <= MAX_ERRNO:
+        return -error.errno
+    if isinstance(error, KvassError):
+        if isinstance(error, StoreError):
+            log.error("%s", error)
+        return -error.errno
+    if isinstance(error, UnicodeDecodeError) and _depth(error) == CALLBACK_DEPTH:
+        return -errno.EILSEQ if creating else -errno.ENOENT
+    log.error("unexpected failure of a file system operation", exc_info=error)
+    return -errno.EIO
+
+
+def _depth(error: BaseException) -> int:
+    """Return the number of calls between where ``error`` was raised and where it was caught."""
+    return sum(1 for _ in traceback.walk_tb(error.__traceback__))
+
+
+def guarded(method: Callable[..., int], *, creating: bool = False) -> Callable[..., int]:
+    """Return ``method`` as a callback that answers an exception with an errno; costs 0.1 µs a call."""
+
+    def callback(*arguments: Any) -> int:
+        try:
+            return method(*arguments)
+        except BaseException as error:  # noqa: BLE001  ctypes would print it and answer 0
+            return failure(error, creating=creating)
+
+    return callback
+
+
+def callbacks(filesystem: Filesystem, layout: Layout) -> dict[str, Callable[..., int]]:
+    """Return the callbacks over ``filesystem`` by their field of ``struct fuse_operations``."""
+    operations = Operations(filesystem, layout)
+    names = [name for name in vars(Operations) if not name.startswith("_")]
+    return {name: guarded(getattr(operations, name), creating=name in CREATING) for name in names}
+
+
+def _check_length(path: bytes) -> None:
+    """Raise ENAMETOOLONG where the last name of ``path`` is too long; the kernel looked up the others before."""
+    if len(path) - path.rindex(b"/") - 1 > NAME_MAX:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+
+
+class Operations:
+    """libfuse's callbacks over ``filesystem``; the method's name is the field of ``struct fuse_operations``.
+
+    Called from libfuse's only thread. A path that names an open file, too, comes with the file's ``info``; the handle
+    then counts. Callbacks that are missing here are answered by libfuse or the kernel as an ordinary
+    file system wants: locks are local, ``access`` follows the permission bits, unknown ``ioctl`` are ENOTTY.
+    """
+
+    def __init__(self, filesystem: Filesystem, layout: Layout) -> None:
+        self._filesystem = filesystem
+        self._layout = layout
+        self._memory = layout.memory
+        self._words = layout.words
+        self._handle = layout.handle
+        self._pack_stat = layout.stat.pack_into
+        self._mode_first = layout.mode_first
+        self._entry_stat = layout.entry_stat
+        self._uid = filesystem.uid
+        self._gid = filesystem.gid
+        self._listings: dict[int, Sequence[tuple[str, Attributes]]] = {}
+
+    # Attributes
+
+    def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
+        """Fill in a ``struct stat``."""
+        if len(path) > NAME_MAX:
+            _check_length(path)
+        handle = self._words[info + self._handle >> 3] if info else None
+        self._put_stat(stat, self._filesystem.getattr(path.decode(), handle))
+        return 0
+
+    fgetattr = getattr
+
+    def _put_stat(self, address: int, attributes: Attributes) -> None:
+        mode, size, mtime, atime, ctime, links = attributes
+        first, second = (mode, links) if self._mode_first else (links, mode)
+        self._pack_stat(
+            self._memory,
+            address,
+            UNKNOWN_INODE,
+            first,
+            second,
+            self._uid,
+            self._gid,
+            size,
+            BLOCK_SIZE,
+            size + 511 >> 9,
+            atime // SECOND,
+            atime % SECOND,
+            mtime // SECOND,
+            mtime % SECOND,
+            ctime // SECOND,
+            ctime % SECOND,
+        )
+
+    def chmod(self, path: bytes, mode: int, info: int = 0) -> int:
+        """Change the permission bits."""
+        self._filesystem.chmod(path.decode(), mode, self._optional_handle(info))
+        return 0
+
+    def chown(self, path: bytes, uid: int, gid: int, info: int = 0) -> int:
+        """Change owner and group."""
+        owner, group = (-1 if number == NOBODY else number for number in (uid, gid))
+        self._filesystem.chown(path.decode(), owner, group, self._optional_handle(info))
+        return 0
+
+    def utimens(self, path: bytes, times: int, info: int = 0) -> int:
+        """Set the times of access and modification; ``times`` points to two ``struct timespec``, or is 0 for now."""
+        atime, mtime = self._times(times)
+        self._filesystem.utimens(path.decode(), atime, mtime, self._optional_handle(info))
+        return 0
+
+    def _times(self, address: int) -> tuple[int | None, int | None]:
+        now = self._filesystem.now()
+        if not address:
+            return now, now
+        atime, atime_part, mtime, mtime_part = self._layout.timespecs.unpack_from(self._memory, address)
+        return _time(atime, atime_part, now), _time(mtime, mtime_part, now)
+
+    # Names
+
+    def mknod(self, path: bytes, mode: int, _device: int) -> int:
+        """Make a regular file."""
+        _check_length(path)
+        self._filesystem.mknod(path.decode(), mode)
+        return 0
+
+    def mkdir(self, path: bytes, mode: int) -> int:
+        """Make a directory."""
+        _check_length(path)
+        self._filesystem.mkdir(path.decode(), mode)
+        return 0
+
+    def unlink(self, path: bytes) -> int:
+        """Remove a file."""
+        self._filesystem.unlink(path.decode())
+        return 0
+
+    def rmdir(self, path: bytes) -> int:
+        """Remove an empty directory."""
+        self._filesystem.rmdir(path.decode())
+        return 0
+
+    def symlink(self, target: bytes, path: bytes) -> int:
+        """Make a symbolic link at ``path``."""
+        _check_length(path)
+        self._filesystem.symlink(target.decode(), path.decode())
+        return 0
+
+    def readlink(self, path: bytes, buffer: int, size: int) -> int:
+        """Fill in a symbolic link's target, cut to ``size`` bytes including the NUL at its end."""
+        target = self._filesystem.readlink(path.decode()).encode()[: size - 1] + b"\0"
+        self._memory[buffer : buffer + len(target)] = target
+        return 0
+
+    def rename(self, old: bytes, new: bytes, flags: int = 0) -> int:
+        """Rename a file or a directory; ``flags`` are those of renameat2()."""
+        _check_length(new)
+        self._filesystem.rename(old.decode(), new.decode(), flags)
+        return 0
+
+    def link(self, old: bytes, new: bytes) -> int:
+        """Make a hard link."""
+        _check_length(new)
+        self._filesystem.link(old.decode(), new.decode())
+        return 0
+
+    # Open files
+
+    def create(self, path: bytes, mode: int, info: int) -> int:
+        """Make and open a regular file."""
+        if len(path) > NAME_MAX:
+            _check_length(path)
+        return self._opened(info, self._filesystem.create(path.decode(), mode, self._layout.flags(info)))
+
+    def open(self, path: bytes, info: int) -> int:
+        """Open a file; ``O_TRUNC`` comes in its flags and not as a truncate()."""
+        return self._opened(info, self._filesystem.open(path.decode(), self._layout.flags(info)))
+
+    def _opened(self, info: int, handle: int) -> int:
+        self._words[info + self._handle >> 3] = handle
+        self._layout.share_cache(info, shared=self._filesystem.shares_cache(handle))
+        return 0
+
+    def read(self, _path: bytes, buffer: int, size: int, offset: int, info: int) -> int:
+        """Fill in up to ``size`` bytes of an open file."""
+        data = self._filesystem.read(self._words[info + self._handle >> 3], size, offset)
+        length = len(data)
+        if length > size:
+            raise BufferError(f"{length} bytes read where {size} were asked for")
+        self._memory[buffer : buffer + length] = data
+        return length
+
+    def write(self, _path: bytes, buffer: int, size: int, offset: int, info: int) -> int:
+        """Write ``size`` bytes to an open file, which takes them from a view of libfuse's buffer."""
+        handle = self._words[info + self._handle >> 3]
+        return self._filesystem.write(handle, self._memory[buffer : buffer + size], offset)
+
+    def truncate(self, path: bytes, length: int, info: int = 0) -> int:
+        """Cut or lengthen a file."""
+        self._filesystem.truncate(path.decode(), length, self._optional_handle(info))
+        return 0
+
+    ftruncate = truncate
+
+    def flush(self, _path: bytes, info: int) -> int:
+        """Save an open file, at each close() of one of its descriptors."""
+        self._filesystem.flush(self._words[info + self._handle >> 3])
+        return 0
+
+    def fsync(self, _path: bytes, _data_only: int, info: int) -> int:
+        """Save an open file on the disk."""
+        self._filesystem.fsync(self._words[info + self._handle >> 3])
+        return 0
+
+    def release(self, _path: bytes, info: int) -> int:
+        """End an open file; nobody sees the answer."""
+        self._filesystem.release(self._words[info + self._handle >> 3])
+        return 0
+
+    def _optional_handle(self, info: int) -> int | None:
+        return self._words[info + self._handle >> 3] if info else None
+
+    # Directories
+
+    def opendir(self, path: bytes, info: int) -> int:
+        """Open a directory."""
+        self._words[info + self._handle >> 3] = self._filesystem.opendir(path.decode())
+        return 0
+
+    def readdir(self, path: bytes, buffer: int, filler: int, offset: int, info: int, flags: int = 0) -> int:
+        """List a directory from entry ``offset`` until libfuse's buffer is full."""
+        entries = self._entries(path, self._words[info + self._handle >> 3], from_start=not offset)
+        self._fill(entries, buffer, filler, offset, plus=bool(flags & READDIR_PLUS))
+        return 0
+
+    def _entries(self, path: bytes, handle: int, *, from_start: bool) -> Sequence[tuple[str, Attributes]]:
+        """Return the listing of a directory; rewinddir() starts again with what the directory holds by then."""
+        if handle not in self._listings:
+            self._listings[handle] = self._filesystem.readdir(handle)
+        elif from_start:
+            fresh = self._filesystem.opendir(path.decode())
+            self._listings[handle] = self._filesystem.readdir(fresh)
+            self._filesystem.releasedir(fresh)
+        return self._listings[handle]
+
+    def _fill(
+        self, entries: Sequence[tuple[str, Attributes]], buffer: int, filler: int, start: int, *, plus: bool
+    ) -> None:
+        """Call libfuse's ``filler``; with ``plus`` it keeps the attributes, and the kernel asks no getattr() for them."""
+        fill, stat, put_stat = self._layout.filler(filler), self._entry_stat, self._put_stat
+        more = (FILL_DIR_PLUS if plus else 0,)[: self._layout.filler_flags]
+        for offset in range(start, len(entries)):
+            name, attributes = entries[offset]
+            put_stat(stat, attributes)
+            if fill(buffer, name.encode(), stat, offset + 1, *more):
+                return
+
+    def releasedir(self, _path: bytes, info: int) -> int:
+        """End an open directory."""
+        handle = self._words[info + self._handle >> 3]
+        self._listings.pop(handle, None)
+        self._filesystem.releasedir(handle)
+        return 0
+
+    def fsyncdir(self, _path: bytes, _data_only: int, info: int) -> int:
+        """Save a directory on the disk."""
+        self._filesystem.fsyncdir(self._words[info + self._handle >> 3])
+        return 0
+
+    # The file system and extended attributes
+
+    def statfs(self, _path: bytes, statvfs: int) -> int:
+        """Fill in a ``struct statvfs``."""
+        values = self._filesystem.statfs()
+        numbers = [getattr(values, name, 0) for name in self._layout.statvfs_fields]
+        self._layout.statvfs.pack_into(self._memory, statvfs, *numbers)
+        return 0
+
+    def getxattr(self, path: bytes, name: bytes, value: int, size: int) -> int:
+        """Fill in an extended attribute, or return its length if ``size`` is 0."""
+        if name == b"security.capability":  # the kernel asks for it before each write
+            return -errno.ENODATA
+        if name == SERVER_PID and path == b"/":
+            return self._put_bytes(b"%d" % os.getpid(), value, size)
+        return self._put_bytes(self._filesystem.getxattr(path.decode(), name.decode()), value, size)
+
+    def listxattr(self, path: bytes, names: int, size: int) -> int:
+        """Fill in the names of the extended attributes, each with a NUL, or return their length if ``size`` is 0."""
+        found = "".join(f"{name}\0" for name in self._filesystem.listxattr(path.decode()))
+        return self._put_bytes(found.encode(), names, size)
+
+    def _put_bytes(self, data: bytes, address: int, size: int) -> int:
+        length = len(data)
+        if size and length > size:
+            return -errno.ERANGE
+        if size:
+            self._memory[address : address + length] = data
+        return length
+
+    def setxattr(self, path: bytes, name: bytes, value: int, size: int, flags: int) -> int:
+        """Set an extended attribute."""
+        data = bytes(self._memory[value : value + size])
+        self._filesystem.setxattr(path.decode(), name.decode(), data, flags)
+        return 0
+
+    def removexattr(self, path: bytes, name: bytes) -> int:
+        """Remove an extended attribute."""
+        self._filesystem.removexattr(path.decode(), name.decode())
+        return 0
+
+
+def _time(seconds: int, part: int, now: int) -> int | None:
+    """Return the nanoseconds of a ``struct timespec`` given to utimensat(); None leaves the time as it is."""
+    if part == UTIME_OMIT:
+        return None
+    return now if part == UTIME_NOW else seconds * SECOND + part

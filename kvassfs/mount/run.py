@@ -1,0 +1,137 @@
+"""Mounting a store on a directory and serving it, in the foreground or as a daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ..errors import DirectoryError, KvassError, MountError, MountFailed
+from ..store import Store
+from . import daemon, mountpoint, system
+from .binding import Binding, Presentation, choose
+from .filesystem import Filesystem
+from .operations import callbacks
+from .scratch import ScratchNames
+from .watch import Watcher
+
+log = logging.getLogger(__name__)
+
+LOG_FORMAT = "%(asctime)s kvass[%(process)d] %(levelname)s: %(message)s"
+
+
+@dataclass(frozen=True)
+class MountOptions:
+    """What to mount where.
+
+    Attributes:
+        directory: where; empty, and not where the database is.
+        database: path of the store, made if it is missing.
+        create: make the directory if it is missing.
+        foreground: serve in this process instead of a daemon.
+        allow_other: let other users in, as far as the permissions of files let them.
+        binding: "auto", "mfusepy" or "fusepy"; see ``binding``.
+        log: file that messages are added to; without one they go to standard error in the foreground, else nowhere.
+    """
+
+    directory: str
+    database: str
+    create: bool = False
+    foreground: bool = False
+    read_only: bool = False
+    allow_other: bool = False
+    binding: str = "auto"
+    log: str | None = None
+
+
+def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: None) -> None:
+    """Mount; return when the mount answers, or with ``foreground`` when it has ended.
+
+    It ends when it is unmounted, or by SIGTERM, SIGINT or SIGHUP; what is open is saved then. ``notice`` is told in a line
+    what the store has to say. Raises a MountError, or a StoreError if the database cannot be opened.
+    """
+    options = replace(options, database=os.path.abspath(options.database))
+    made = options.create and not os.path.lexists(options.directory)
+    try:
+        directory = mountpoint.prepare(options.directory, options.database, create=options.create)
+        binding = choose(options.binding)
+        system.check(binding.major)
+        Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
+        options = replace(options, directory=directory)
+        if options.foreground:
+            serve(options, binding)
+        else:
+            daemon.detach(partial(serve, options, binding))
+            _await(directory)
+    except KvassError:
+        if made and os.path.isdir(options.directory) and not os.path.ismount(options.directory):
+            os.rmdir(options.directory)
+        raise
+
+
+def _await(directory: str) -> None:
+    """Wait until the mount answers."""
+    try:
+        os.stat(directory)
+    except OSError as error:
+        raise MountFailed(directory, f"it does not answer: {error.strerror}") from error
+
+
+def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve the mount until it ends; ``ready`` is called when it is there. As ``mount``, for a directory that will do."""
+    _log_to(options)
+    with Store.open(options.database) as store:
+        filesystem = Filesystem(
+            store,
+            scratch=ScratchNames(store.scratch_patterns()),
+            clock=time.time_ns,
+            uid=os.geteuid(),
+            gid=os.getegid(),
+            read_only=options.read_only,
+        )
+        watcher = Watcher(store, filesystem, binding, options.directory)
+        standard_error = daemon.Captured()
+
+        def started() -> None:
+            standard_error.release()
+            watcher.start()
+            ready()
+
+        def ended() -> None:
+            watcher.stop()
+            filesystem.close()
+
+        try:
+            binding.serve(
+                callbacks(filesystem, binding.layout), options.directory, _presentation(options), started=started, ended=ended
+            )
+        except MountFailed as error:
+            said = mountpoint.last_line(standard_error.release())
+            raise MountFailed(options.directory, said or error.reason) from error
+        finally:
+            standard_error.release()
+
+
+def _presentation(options: MountOptions) -> Presentation:
+    return Presentation(options.database, read_only=options.read_only, allow_other=options.allow_other)
+
+
+def _log_to(options: MountOptions) -> None:
+    """Send what this package logs where the options say."""
+    handler: logging.Handler
+    if options.log is not None:
+        try:
+            handler = logging.StreamHandler(open(options.log, "a", encoding="utf-8", opener=_private))
+        except OSError as error:
+            raise MountError(f"cannot write the log {options.log}: {error.strerror}") from error
+    else:
+        handler = logging.StreamHandler() if options.foreground else logging.NullHandler()
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.getLogger("kvassfs").addHandler(handler)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

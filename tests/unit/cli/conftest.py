@@ -1,0 +1,81 @@
+"""The command line on a database of its own, in this process and as real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from kvassfs.store import Store
+from kvassfs_cli.main import run
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: bytes
+    err: str
+
+
+Kvass = Callable[..., Outcome]
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of the database that KVASS_DB names; there is no file yet."""
+    path = tmp_path / "db.sqlite"
+    monkeypatch.setenv("KVASS_DB", str(path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return path
+
+
+@pytest.fixture
+def kvass(database: Path) -> Kvass:
+    """Run a command line in this process."""
+
+    def run_here(*arguments: str, stdin: bytes = b"") -> Outcome:
+        with CliRunner().isolation(input=stdin) as (out, err, *_):
+            status = run(arguments)
+            return Outcome(status, out.getvalue(), err.getvalue().decode())
+
+    return run_here
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[Store]:
+    """The same database, opened beside the command line."""
+    with Store.open(database) as opened:
+        yield opened
+
+
+class Processes:
+    """Starts `kvass` as real processes."""
+
+    command = (sys.executable, "-m", "kvassfs_cli")
+
+    def start(self, *arguments: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
+        streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        return subprocess.Popen([*self.command, *arguments], **{**streams, **options})
+
+    def run(self, *arguments: str | bytes, stdin: bytes = b"", **options: Any) -> Outcome:
+        with self.start(*arguments, **options) as process:
+            out, err = process.communicate(None if "stdin" in options else stdin)
+        return Outcome(process.returncode, out or b"", (err or b"").decode())
+
+    def shell(self, script: str) -> Outcome:
+        """Run a bash script in which `kvass` is the command; the status is that of the last pipe as a whole."""
+        function = f'kvass() {{ "{self.command[0]}" -m kvassfs_cli "$@"; }}\nset -o pipefail\n'
+        done = subprocess.run(["bash", "-c", function + script], capture_output=True, check=False)
+        return Outcome(done.returncode, done.stdout, done.stderr.decode())
+
+
+@pytest.fixture
+def processes(database: Path) -> Processes:
+    """Start command lines as processes, all on the same database."""
+    return Processes()

@@ -1,0 +1,113 @@
+"""kvassfs_cli.config"""
+
+from __future__ import annotations
+
+import os
+import pty
+
+import pytest
+
+from kvassfs.store import Config, Store
+from kvassfs_cli.config import shown
+
+from .conftest import Kvass, Processes
+
+KEY = "cd9994e3a0c5ca40c2652ff21ab401d6d3a1a5c5fd5482ae62c03ce32d340b49"
+
+
+@pytest.mark.parametrize(("remote", "line"), [("", "(None)"), ("http://127.0.0.1:18001", "http://127.0.0.1:18001")])
+def test_the_configuration_is_shown_in_the_bytes_of_the_original(remote: str, line: str) -> None:
+    assert shown(Config(encryption_key=bytes.fromhex(KEY), process_id=1001, remote=remote, clock=3)) == (
+        f"Encryption Key:  \t{KEY}\nProcessID:       \t1001\nRemote:          \t{line}\n"
+    )
+
+
+def test_show_prints_the_configuration(kvass: Kvass, store: Store) -> None:
+    assert kvass("config", "show") == (0, shown(store.config()).encode(), "")
+
+
+@pytest.mark.parametrize("key", [KEY, KEY.upper()])
+def test_key_sets_the_encryption_key(kvass: Kvass, store: Store, key: str) -> None:
+    assert kvass("config", "key", key) == (0, b"", "")
+    assert store.config().encryption_key == bytes.fromhex(KEY)
+
+
+@pytest.mark.parametrize("stdin", [KEY, f"{KEY}\n", f"{KEY}\r\nmore\n", f"  {KEY}\n"])
+@pytest.mark.parametrize("arguments", [["-"], []])
+def test_key_reads_a_line_of_standard_input(kvass: Kvass, store: Store, arguments: list[str], stdin: str) -> None:
+    assert kvass("config", "key", *arguments, stdin=stdin.encode()) == (0, b"", "")
+    assert store.config().encryption_key == bytes.fromhex(KEY)
+
+
+@pytest.mark.parametrize("stdin", [b"", b"\n", b"\xff" * 64, KEY.encode() * 1_000_000])
+def test_key_refuses_another_line_with_the_reason(kvass: Kvass, store: Store, stdin: bytes) -> None:
+    before = store.config()
+    status, out, err = kvass("config", "key", "-", stdin=stdin)
+    assert (status, out) == (1, b"")
+    assert err.startswith("kvass: an encryption key is 64 hex digits, and this one has ")
+    assert store.config() == before
+
+
+def test_key_asks_at_a_terminal_and_does_not_show_the_answer(processes: Processes, store: Store) -> None:
+    terminal, end = pty.openpty()
+    with processes.start("config", "key", stdin=end, stdout=end, stderr=end, start_new_session=True) as process:
+        shown_there = os.read(terminal, 1000)
+        os.write(terminal, f"{KEY}\n".encode())
+        assert process.wait(30) == 0
+        os.close(end)
+        while piece := _read(terminal):
+            shown_there += piece
+    assert shown_there == b"Encryption key: \r\n"
+    assert store.config().encryption_key == bytes.fromhex(KEY)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1000)
+    except OSError:  # EIO: the other end is closed
+        return b""
+
+
+@pytest.mark.parametrize("key", ["", "abc", KEY[:-1] + "x"])
+def test_a_wrong_key_is_refused_with_the_reason(kvass: Kvass, store: Store, key: str) -> None:
+    before = store.config()
+    status, out, err = kvass("config", "key", key)
+    assert (status, out) == (1, b"")
+    assert err.startswith("kvass: an encryption key is 64 hex digits, and this one has ")
+    assert store.config() == before
+
+
+@pytest.mark.parametrize("number", ["1", "4294967295"])
+def test_pid_sets_the_process_id(kvass: Kvass, store: Store, number: str) -> None:
+    assert kvass("config", "pid", number) == (0, b"", "")
+    assert store.config().process_id == int(number)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "4294967296", "x", ""])
+def test_a_wrong_process_id_is_refused_with_the_reason(kvass: Kvass, store: Store, number: str) -> None:
+    before = store.config()
+    assert kvass("config", "pid", number) == (
+        1,
+        b"",
+        f"kvass: a process id is a number from 1 to 4294967295, and {number!r} is not\n",
+    )
+    assert store.config() == before
+
+
+def test_remote_sets_the_hub_and_nothing_removes_it(kvass: Kvass, store: Store) -> None:
+    assert kvass("config", "remote", "example.org:8000") == (0, b"", "")
+    assert store.config().remote == "example.org:8000"
+    assert kvass("config", "remote", "") == (0, b"", "")
+    assert store.config().remote == ""
+
+
+def test_a_wrong_remote_is_refused_with_the_reason(kvass: Kvass, store: Store) -> None:
+    status, out, err = kvass("config", "remote", "ftp://example.org")
+    assert (status, out) == (1, b"")
+    assert err == "kvass: 'ftp://example.org' is no address of a hub: a URL begins with http:// or https://\n"
+    assert store.config().remote == ""
+
+
+@pytest.mark.parametrize("arguments", [["remote"], ["pid"], ["nope"], ["show", "x"], ["key", "a", "b"]])
+def test_wrong_usage_exits_2(kvass: Kvass, arguments: list[str]) -> None:
+    assert kvass("config", *arguments).status == 2
