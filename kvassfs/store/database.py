@@ -186,10 +186,17 @@ def connect(path: str, *, initialise: Callable[[Database], None], take_over: Cal
 
 
 def _ensure_file(path: str) -> None:
+    """Make the file, private to the user, if it is missing.
+
+    One that is there is not even opened: closing it again would drop the locks that other connections
+    of this process hold on it (POSIX advisory locks, https://sqlite.org/howtocorrupt.html section 2.2).
+    """
     if os.path.isdir(path):
         raise StoreUnavailable(path, "it is a directory")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
 
