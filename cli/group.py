@@ -12,9 +12,13 @@ from . import streams
 from .database import database_option
 
 
+def _write_help(context: click.Context) -> None:
+    streams.write([context.get_help().encode() + b"\n"])
+
+
 def _show_help(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        streams.write([context.get_help().encode() + b"\n"])
+        _write_help(context)
         context.exit()
 
 
@@ -62,7 +66,7 @@ class Group(Command, click.Group):
         """Invoke the group and its sub-command; without one, show the cheat sheet."""
         result = super().invoke(ctx)
         if ctx.invoked_subcommand is None and self.callback is None:
-            streams.write([ctx.get_help().encode() + b"\n"])
+            _write_help(ctx)
         return result
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import islice
 
 import click
 
 from kvassfs.entry import check_key
 from kvassfs.errors import KvassError
-from kvassfs.store.schema import APPLICATION_ID
 
 from .database import DatabaseFile
+
+COMPLETION = "_KVASS_COMPLETE"
+"""The variable in which the completion scripts of the shells say what they want."""
 
 COMPLETIONS = 1000
 """Keys offered at once; nobody reads more."""
@@ -34,9 +37,16 @@ def key(argument: str) -> str:
 def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the keys that begin with ``incomplete``, for the shell; none where the store cannot be read."""
     try:
-        return completions(context.ensure_object(DatabaseFile), text(incomplete))
+        found = completions(context.ensure_object(DatabaseFile), text(incomplete))
     except KvassError:
         return []
+    # Of the shells that click knows, bash alone puts words into the line as they are.
+    return list(map(_escaped, found)) if os.environ.get(COMPLETION) == "bash_complete" else found
+
+
+def _escaped(word: str) -> str:
+    """Return ``word`` so that bash, after click's script has read a backslash away, has it as one word."""
+    return re.sub(r"[^\w%+,./:@^-]", r"\\\\\g<0>", word)
 
 
 def completions(database: DatabaseFile, prefix: str) -> list[str]:
@@ -54,6 +64,8 @@ def _is_store(path: str) -> bool:
     Its header says so (https://sqlite.org/fileformat.html#application_id), which for a new one may
     still be in the write-ahead log; the original program has none.
     """
+    from kvassfs.store.schema import APPLICATION_ID
+
     try:
         with open(path, "rb") as file:
             return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, "big") or os.path.exists(f"{path}-wal")

@@ -16,6 +16,7 @@ from kvassfs.errors import KvassError
 
 from . import streams
 from .group import Group
+from .keys import COMPLETION
 from .report import notice
 
 COMMANDS = {
@@ -29,7 +30,6 @@ COMMANDS = {
 }
 """The sub-commands, each a module, and what the cheat sheet says of it."""
 
-_COMPLETION = "_KVASS_COMPLETE"  # the variable that click's completion scripts set
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -52,7 +52,7 @@ kvass.params.append(
 
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
-    instruction = os.environ.get(_COMPLETION)
+    instruction = os.environ.get(COMPLETION)
     _leave(complete(instruction) if instruction else run(sys.argv[1:]))
 
 
@@ -85,10 +85,13 @@ def failed(error: KvassError) -> int:
 
 
 def complete(instruction: str) -> int:
-    """Answer the shell, which sets ``_KVASS_COMPLETE`` to ``instruction`` when Tab is pressed."""
+    """Answer the shell, which sets ``COMPLETION`` to ``instruction`` when Tab is pressed."""
     from click.shell_completion import shell_complete
 
-    return shell_complete(kvass, {}, "kvass", _COMPLETION, instruction)
+    try:
+        return shell_complete(kvass, {}, "kvass", COMPLETION, instruction)
+    except (KeyboardInterrupt, BrokenPipeError):  # the line was given up
+        return _INTERRUPTED
 
 
 def _leave(status: int) -> NoReturn:

@@ -18,8 +18,9 @@ READY: Final = b"\0"  # a message never begins so
 def detach(work: Callable[[Callable[[], None]], None]) -> None:
     """Run ``work`` in a daemon, and return once it has called the function that it is given.
 
-    The daemon has no terminal, nothing on its standard descriptors, and ends with ``work``. If that fails before it is ready, its
-    message is raised here as a MountError; later it is logged there. Call it in a process with one thread.
+    The daemon has no terminal and nothing on its standard descriptors, and ends with ``work``. If that fails before
+    it is ready, its message is raised here as a MountError; later it is logged there. Call it in a process with one
+    thread.
     """
     reading, writing = os.pipe()
     child = os.fork()

@@ -75,7 +75,9 @@ class Filesystem:
         if record is not None and not is_value:
             return _directory_attributes(record)
         file = self._names.files.get(key)
-        if file is not None and (file.dirty or not file.stored):
+        if file is not None:
+            # Even where another process has replaced this version: the kernel has one inode for both, until
+            # the watcher sets this one apart.
             return file.attributes
         node = self._tree.file(key)
         if node is None or (is_value and record is None):
@@ -300,6 +302,8 @@ class Filesystem:
         if truncated or flags & os.O_ACCMODE != os.O_RDONLY:
             self._check_writable(path)
         file = self._names.open_file(path)
+        if file is not None and self._read_only and not self._names.is_current(file):
+            file = None  # the watcher cannot set it apart
         if file is None:
             file = self._open_stored(path, truncated=truncated)
         elif truncated:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import select
-import subprocess  # noqa: S404  fusermount and umount are programs
+import subprocess
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -104,17 +104,20 @@ def _check_empty(directory: str) -> None:
 def _repair(directory: str) -> None:
     """Unmount what a process left that was killed."""
     for _ in range(STACKED):
-        if not _is_dead(directory):
-            return
         found = mounted(directory)
-        if found is not None and found.kind != KIND:
-            raise MountRefused(directory, f"a dead {found.kind} is mounted there; unmount it with: umount -l {directory}")
+        if found is None or not _is_dead(directory):
+            return
+        if found.kind != KIND:
+            raise MountRefused(
+                directory, f"a dead {found.kind} is mounted there; unmount it with: umount -l {directory}"
+            )
         _unmount(directory, lazy=True)
 
 
 def _is_dead(directory: str) -> bool:
+    """Tell whether nobody serves a mount any more; other calls than statfs may be answered from the cache."""
     try:
-        os.stat(directory)
+        os.statvfs(directory)
     except OSError as error:
         return error.errno == errno.ENOTCONN
     return False
@@ -123,8 +126,8 @@ def _is_dead(directory: str) -> bool:
 def unmount(directory: str, *, lazy: bool = False) -> None:
     """Unmount a store and wait until the process that served it has saved everything and ended.
 
-    ``lazy`` takes it away at once, and the process ends when nothing in it is open any more. Raises NotMounted, MountBusy,
-    or MountError with what the system says.
+    ``lazy`` takes it away at once, and the process ends when nothing in it is open any more. Raises NotMounted,
+    MountBusy, or MountError with what the system says.
     """
     directory = os.path.realpath(directory)
     found = mounted(directory)

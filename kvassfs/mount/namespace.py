@@ -133,7 +133,7 @@ class Namespace:
         return node is not None and node.sequence == file.sequence
 
     def open_file(self, path: str) -> OpenFile | None:
-        """Return the open file at ``path``, unless it is a version that another process replaced."""
+        """Return the open file at ``path``."""
         if path in self.hidden:
             return self.hidden[path]
         if not self.files or path == "/":
@@ -142,7 +142,7 @@ class Namespace:
         file = self.files.get(key)
         if file is None or (not is_value and self.directory(key)):
             return None
-        return file if self.is_current(file) else None
+        return file
 
     def detach(self, key: str) -> OpenFile | None:
         """Take its name from an open file; its handles go on."""

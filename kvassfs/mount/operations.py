@@ -1,8 +1,8 @@
 """The FUSE adapter: libfuse's callbacks, each translated into one call of :class:`Filesystem`.
 
-libfuse calls the methods of :class:`Operations` with plain integers for pointers and sizes and with bytes for
-names. What lies behind a pointer is read and written through :class:`~kvassfs.mount.binding.Layout`, so nothing here depends
-on the binding or the version of libfuse; where versions 2 and 3 differ, version 3's further arguments have a default.
+libfuse calls the methods of :class:`Operations` with integers for pointers and with bytes for names. What lies
+behind a pointer is read and written through ``structures.Layout``, so nothing here depends on the binding or the
+version of libfuse; where versions 2 and 3 differ, version 3's further arguments have a default.
 
 Nothing but an ``int`` ever goes back: a result, or the negative errno that :func:`failure` makes of any exception.
 """
@@ -20,9 +20,9 @@ from ..errors import KvassError, StoreError
 from . import mountpoint
 
 if TYPE_CHECKING:
-    from .binding import Layout
     from .filesystem import Filesystem
     from .openfile import Attributes
+    from .structures import Layout
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,8 @@ UNKNOWN_INODE = (1 << 32) - 1
 
 READDIR_PLUS = 1
 FILL_DIR_PLUS = 2
+
+CHANGING = os.O_ACCMODE | os.O_TRUNC  # with none of these bits, there is nothing to save at close()
 
 CREATING = frozenset({"create", "mknod", "mkdir", "symlink", "rename", "link"})
 CALLBACK_DEPTH = 2  # of an exception raised in a callback's method itself: the guard and the method
@@ -99,9 +101,9 @@ def _check_length(path: bytes) -> None:
 class Operations:
     """libfuse's callbacks over ``filesystem``; the method's name is the field of ``struct fuse_operations``.
 
-    Called from libfuse's only thread. A path that names an open file, too, comes with the file's ``info``; the handle
-    then counts. Callbacks that are missing here are answered by libfuse or the kernel as an ordinary
-    file system wants: locks are local, ``access`` follows the permission bits, unknown ``ioctl`` are ENOTTY.
+    Called from libfuse's only thread. Where ``info`` of an open file comes with a path, its handle counts, and the
+    path may be missing. Callbacks that are not here are answered by libfuse or the kernel as for an ordinary file
+    system: locks are local, ``access`` follows the permission bits, unknown ``ioctl`` are ENOTTY.
     """
 
     def __init__(self, filesystem: Filesystem, layout: Layout) -> None:
@@ -115,16 +117,20 @@ class Operations:
         self._entry_stat = layout.entry_stat
         self._uid = filesystem.uid
         self._gid = filesystem.gid
+        self._listed = 0
         self._listings: dict[int, Sequence[tuple[str, Attributes]]] = {}
 
     # Attributes
 
     def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
         """Fill in a ``struct stat``."""
-        if len(path) > NAME_MAX:
-            _check_length(path)
-        handle = self._words[info + self._handle >> 3] if info else None
-        self._put_stat(stat, self._filesystem.getattr(path.decode(), handle))
+        if info:
+            attributes = self._filesystem.getattr(_path(path), self._words[info + self._handle >> 3])
+        else:
+            if len(path) > NAME_MAX:
+                _check_length(path)
+            attributes = self._filesystem.getattr(path.decode())
+        self._put_stat(stat, attributes)
         return 0
 
     fgetattr = getattr
@@ -153,19 +159,19 @@ class Operations:
 
     def chmod(self, path: bytes, mode: int, info: int = 0) -> int:
         """Change the permission bits."""
-        self._filesystem.chmod(path.decode(), mode, self._optional_handle(info))
+        self._filesystem.chmod(_path(path), mode, self._optional_handle(info))
         return 0
 
     def chown(self, path: bytes, uid: int, gid: int, info: int = 0) -> int:
         """Change owner and group."""
         owner, group = (-1 if number == NOBODY else number for number in (uid, gid))
-        self._filesystem.chown(path.decode(), owner, group, self._optional_handle(info))
+        self._filesystem.chown(_path(path), owner, group, self._optional_handle(info))
         return 0
 
     def utimens(self, path: bytes, times: int, info: int = 0) -> int:
         """Set the times of access and modification; ``times`` points to two ``struct timespec``, or is 0 for now."""
         atime, mtime = self._times(times)
-        self._filesystem.utimens(path.decode(), atime, mtime, self._optional_handle(info))
+        self._filesystem.utimens(_path(path), atime, mtime, self._optional_handle(info))
         return 0
 
     def _times(self, address: int) -> tuple[int | None, int | None]:
@@ -229,15 +235,17 @@ class Operations:
         """Make and open a regular file."""
         if len(path) > NAME_MAX:
             _check_length(path)
-        return self._opened(info, self._filesystem.create(path.decode(), mode, self._layout.flags(info)))
+        flags = self._layout.flags(info)
+        return self._opened(info, self._filesystem.create(path.decode(), mode, flags), flags)
 
     def open(self, path: bytes, info: int) -> int:
         """Open a file; ``O_TRUNC`` comes in its flags and not as a truncate()."""
-        return self._opened(info, self._filesystem.open(path.decode(), self._layout.flags(info)))
+        flags = self._layout.flags(info)
+        return self._opened(info, self._filesystem.open(path.decode(), flags), flags)
 
-    def _opened(self, info: int, handle: int) -> int:
+    def _opened(self, info: int, handle: int, flags: int) -> int:
         self._words[info + self._handle >> 3] = handle
-        self._layout.share_cache(info, shared=self._filesystem.shares_cache(handle))
+        self._layout.opened(info, shared=self._filesystem.shares_cache(handle), flush=flags & CHANGING != 0)
         return 0
 
     def read(self, _path: bytes, buffer: int, size: int, offset: int, info: int) -> int:
@@ -256,7 +264,7 @@ class Operations:
 
     def truncate(self, path: bytes, length: int, info: int = 0) -> int:
         """Cut or lengthen a file."""
-        self._filesystem.truncate(path.decode(), length, self._optional_handle(info))
+        self._filesystem.truncate(_path(path), length, self._optional_handle(info))
         return 0
 
     ftruncate = truncate
@@ -281,31 +289,31 @@ class Operations:
 
     # Directories
 
-    def opendir(self, path: bytes, info: int) -> int:
-        """Open a directory."""
-        self._words[info + self._handle >> 3] = self._filesystem.opendir(path.decode())
+    def opendir(self, _path: bytes, info: int) -> int:
+        """Open a directory; what it holds is looked at when it is listed."""
+        self._listed += 1
+        self._words[info + self._handle >> 3] = self._listed
         return 0
 
     def readdir(self, path: bytes, buffer: int, filler: int, offset: int, info: int, flags: int = 0) -> int:
         """List a directory from entry ``offset`` until libfuse's buffer is full."""
-        entries = self._entries(path, self._words[info + self._handle >> 3], from_start=not offset)
-        self._fill(entries, buffer, filler, offset, plus=bool(flags & READDIR_PLUS))
+        handle = self._words[info + self._handle >> 3]
+        if not offset or handle not in self._listings:
+            self._listings[handle] = self._list(path.decode())
+        self._fill(self._listings[handle], buffer, filler, offset, plus=bool(flags & READDIR_PLUS))
         return 0
 
-    def _entries(self, path: bytes, handle: int, *, from_start: bool) -> Sequence[tuple[str, Attributes]]:
-        """Return the listing of a directory; rewinddir() starts again with what the directory holds by then."""
-        if handle not in self._listings:
-            self._listings[handle] = self._filesystem.readdir(handle)
-        elif from_start:
-            fresh = self._filesystem.opendir(path.decode())
-            self._listings[handle] = self._filesystem.readdir(fresh)
-            self._filesystem.releasedir(fresh)
-        return self._listings[handle]
+    def _list(self, path: str) -> Sequence[tuple[str, Attributes]]:
+        handle = self._filesystem.opendir(path)
+        try:
+            return self._filesystem.readdir(handle)
+        finally:
+            self._filesystem.releasedir(handle)
 
     def _fill(
         self, entries: Sequence[tuple[str, Attributes]], buffer: int, filler: int, start: int, *, plus: bool
     ) -> None:
-        """Call libfuse's ``filler``; with ``plus`` it keeps the attributes, and the kernel asks no getattr() for them."""
+        """Call libfuse's ``filler``; with ``plus`` the kernel keeps the attributes and does not ask for them again."""
         fill, stat, put_stat = self._layout.filler(filler), self._entry_stat, self._put_stat
         more = (FILL_DIR_PLUS if plus else 0,)[: self._layout.filler_flags]
         for offset in range(start, len(entries)):
@@ -316,9 +324,7 @@ class Operations:
 
     def releasedir(self, _path: bytes, info: int) -> int:
         """End an open directory."""
-        handle = self._words[info + self._handle >> 3]
-        self._listings.pop(handle, None)
-        self._filesystem.releasedir(handle)
+        self._listings.pop(self._words[info + self._handle >> 3], None)
         return 0
 
     def fsyncdir(self, _path: bytes, _data_only: int, info: int) -> int:
@@ -331,7 +337,7 @@ class Operations:
     def statfs(self, _path: bytes, statvfs: int) -> int:
         """Fill in a ``struct statvfs``."""
         values = self._filesystem.statfs()
-        numbers = [getattr(values, name, 0) for name in self._layout.statvfs_fields]
+        numbers = [getattr(values, name) or 0 for name in self._layout.statvfs_fields]
         self._layout.statvfs.pack_into(self._memory, statvfs, *numbers)
         return 0
 
@@ -366,6 +372,11 @@ class Operations:
         """Remove an extended attribute."""
         self._filesystem.removexattr(path.decode(), name.decode())
         return 0
+
+
+def _path(path: bytes | None) -> str:
+    """Return the path of a file that may be open, where it has one still: its directory may be gone."""
+    return "" if path is None else path.decode()
 
 
 def _time(seconds: int, part: int, now: int) -> int | None:

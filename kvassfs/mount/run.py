@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ..errors import DirectoryError, KvassError, MountError, MountFailed
+from ..errors import KvassError, MountError, MountFailed
 from ..store import Store
 from . import daemon, mountpoint, system
 from .binding import Binding, Presentation, choose
 from .filesystem import Filesystem
+from .kernel_cache import KernelCache
 from .operations import callbacks
-from .scratch import ScratchNames
+from .scratch import DEFAULT_PATTERNS, ScratchNames
 from .watch import Watcher
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class MountOptions:
         foreground: serve in this process instead of a daemon.
         allow_other: let other users in, as far as the permissions of files let them.
         binding: "auto", "mfusepy" or "fusepy"; see ``binding``.
-        log: file that messages are added to; without one they go to standard error in the foreground, else nowhere.
+        log: file that messages are added to; else they go to standard error in the foreground, or nowhere.
     """
 
     directory: str
@@ -50,8 +51,8 @@ class MountOptions:
 def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: None) -> None:
     """Mount; return when the mount answers, or with ``foreground`` when it has ended.
 
-    It ends when it is unmounted, or by SIGTERM, SIGINT or SIGHUP; what is open is saved then. ``notice`` is told in a line
-    what the store has to say. Raises a MountError, or a StoreError if the database cannot be opened.
+    It ends when it is unmounted, or by SIGTERM, SIGINT or SIGHUP; what is open is saved then. ``notice`` is told in
+    a line what the store has to say. Raises a MountError, or a StoreError if the database cannot be opened.
     """
     options = replace(options, database=os.path.abspath(options.database))
     made = options.create and not os.path.lexists(options.directory)
@@ -81,32 +82,40 @@ def _await(directory: str) -> None:
 
 
 def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve the mount until it ends; ``ready`` is called when it is there. As ``mount``, for a directory that will do."""
+    """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
     _log_to(options)
     with Store.open(options.database) as store:
+        patterns = store.scratch_patterns()
         filesystem = Filesystem(
             store,
-            scratch=ScratchNames(store.scratch_patterns()),
+            scratch=ScratchNames(DEFAULT_PATTERNS if patterns is None else patterns),
             clock=time.time_ns,
             uid=os.geteuid(),
             gid=os.getegid(),
             read_only=options.read_only,
         )
-        watcher = Watcher(store, filesystem, binding, options.directory)
+        cache = KernelCache(options.directory)
+        watcher = Watcher(store, filesystem, cache, options.directory)
         standard_error = daemon.Captured()
 
-        def started() -> None:
+        def started(device: int) -> None:
             standard_error.release()
+            cache.attach(device)
             watcher.start()
             ready()
 
         def ended() -> None:
+            cache.detach()
             watcher.stop()
             filesystem.close()
 
         try:
             binding.serve(
-                callbacks(filesystem, binding.layout), options.directory, _presentation(options), started=started, ended=ended
+                callbacks(filesystem, binding.layout),
+                options.directory,
+                _presentation(options),
+                started=started,
+                ended=ended,
             )
         except MountFailed as error:
             said = mountpoint.last_line(standard_error.release())
@@ -124,7 +133,7 @@ def _log_to(options: MountOptions) -> None:
     handler: logging.Handler
     if options.log is not None:
         try:
-            handler = logging.StreamHandler(open(options.log, "a", encoding="utf-8", opener=_private))
+            handler = logging.StreamHandler(open(options.log, "a", encoding="utf-8", opener=_private))  # noqa: SIM115
         except OSError as error:
             raise MountError(f"cannot write the log {options.log}: {error.strerror}") from error
     else:

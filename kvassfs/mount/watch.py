@@ -14,6 +14,7 @@ import itertools
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -30,12 +31,15 @@ INTERVAL = 0.1
 CLEAN_EVERY = 50
 """Looks between two beginnings of the clean-up, which then goes on step by step until it is done."""
 
+LOG_LIMIT = 32 * 1024 * 1024
+"""Bytes of write-ahead log that are left for the next clean-up; a longer one is copied at the next look."""
+
 
 class Cache(Protocol):
     """The kernel's cache of the mount."""
 
-    def invalidate(self, path: str) -> None:
-        """Forget content and attributes of a file or directory."""
+    def invalidate(self, path: str, mode: int) -> None:
+        """Forget content and attributes of a file or directory, and its type if that is not ``mode``'s."""
 
     def invalidate_entry(self, parent: str, name: str) -> None:
         """Forget what the name ``name`` in the directory ``parent`` stands for."""
@@ -91,6 +95,8 @@ class Watcher:
                     if version != seen:
                         seen = version
                         self.look(store)
+                    if store.database.log_size() > LOG_LIMIT:
+                        store.database.checkpoint()
                     looks += 1
                     if looks % CLEAN_EVERY == 0:
                         self._tidy(store)
@@ -100,29 +106,47 @@ class Watcher:
 
     def look(self, store: Store) -> None:
         """Have the kernel forget what others changed since the last look."""
+        keys = []
         for sequence, timestamp, key in store.entries.since(self._sequence):
             self._sequence = sequence
             if (sequence, timestamp) not in self._own:
-                self._forget(store, key)
+                keys.append(key)
         # Versions that were themselves replaced before this look were not among them.
         self._own.difference_update({pair for pair in tuple(self._own) if pair[0] <= self._sequence})
         for number, key in store.journal.since(self._change, self._writer):
             self._change = number
-            self._forget(store, key.removesuffix("/") or "/")
+            keys.append(key.removesuffix("/"))
+        for key in keys:
+            if key:
+                self._forget(store, key)
+        for prefix in {above for key in keys for above in _above(key)}:
+            self._forget_directory(store, prefix)
 
     def _forget(self, store: Store, key: str) -> None:
-        """Have the kernel forget the file and the directory with this key, and what they changed above."""
-        path = names.path_of(key) if key != "/" else "/"
+        """Have the kernel forget the file and the directory with this key."""
+        path = names.path_of(key)
         found = store.tree.lookup(key)
+        value = path if found.directory is None else f"{path}/{names.VALUE_NAME}"
         if self._filesystem.is_open(key):
-            self._set_apart(path if found.directory is None else f"{path}/{names.VALUE_NAME}")
+            self._set_apart(value)
         if found.directory is not None:
-            self._cache.invalidate(f"{path}/{names.VALUE_NAME}")
-        if found.node is None and found.directory is None:
+            self._cache.invalidate(path, found.directory.mode)
+        if found.node is not None:
+            self._cache.invalidate(value, found.node.mode)
+        else:
+            self._forget_name(value)
+
+    def _forget_directory(self, store: Store, prefix: str) -> None:
+        """Have the kernel forget a directory in which something changed, or that came or went with it.
+
+        One that the kernel knows as what it is keeps its name: it may be somebody's working directory.
+        """
+        path = names.path_of(prefix[:-1]) if prefix else "/"
+        record = store.tree.directory(prefix)
+        if record is None:
             self._forget_name(path)
         else:
-            self._cache.invalidate(path)
-        self._forget_above(store, key)
+            self._cache.invalidate(path, record.mode)
 
     def _set_apart(self, path: str) -> None:
         """Give an open file that was superseded a name of its own; refused if it is not."""
@@ -135,24 +159,18 @@ class Watcher:
         parent, _, name = path.rpartition("/")
         self._cache.invalidate_entry(parent or "/", name)
 
-    def _forget_above(self, store: Store, key: str) -> None:
-        """Forget the directories above a key that came or went with it, and the times of the nearest."""
-        nearest = True
-        while prefix := names.parent(key):
-            key = prefix[:-1]
-            path = names.path_of(key)
-            if store.tree.directory(prefix) is None or store.tree.file(key) is not None:
-                # A directory that is gone, or a file that has become one (or the other way round).
-                self._forget_name(path)
-            elif nearest:
-                self._cache.invalidate(path)
-            nearest = False
-        if nearest:
-            self._cache.invalidate("/")
-
     def _tidy(self, store: Store) -> None:
         """Remove what nothing uses any more, in short transactions, so that no save has to wait long."""
         store.release_dead_holders()
         while store.clean() and not self._stopping.is_set():
             pass
         store.database.checkpoint()
+
+
+def _above(key: str) -> Iterator[str]:
+    """Yield the prefixes of the directories above a key, the nearest first and the root last."""
+    prefix = names.parent(key)
+    while prefix:
+        yield prefix
+        prefix = names.parent(prefix[:-1])
+    yield ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import DamagedStore
@@ -308,7 +308,7 @@ class Value:
         self._locate = locate
         self.size = locate()[1]
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes, None, None]:
         """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time, from one snapshot."""
         self._database.execute("BEGIN")
         try:

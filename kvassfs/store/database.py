@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +29,9 @@ JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 
 LONG_LOG_PAGES = 64 * 1024
 """Pages of 4 KiB in the write-ahead log beyond which a relaxed connection copies it (256 MiB)."""
+
+CHECKPOINT_TIMEOUT = 20
+"""Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
 
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT}
@@ -126,6 +129,14 @@ class Database:
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 
+    def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
+        """Yield the rows one by one."""
+        try:
+            for row in self._run(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
+                yield row
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
     def execute_many(self, sql: str, parameters: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each tuple of parameters."""
         try:
@@ -152,11 +163,25 @@ class Database:
         write-ahead log is still copied by the commit that made it so.
         """
         self.set_durable(False)
-        self.execute(f"PRAGMA wal_autocheckpoint={LONG_LOG_PAGES}").fetchall()
+        self.rows(f"PRAGMA wal_autocheckpoint={LONG_LOG_PAGES}")
+
+    def log_size(self) -> int:
+        """Return the size of the write-ahead log in bytes."""
+        try:
+            return os.stat(self.path + "-wal").st_size
+        except FileNotFoundError:
+            return 0
 
     def checkpoint(self) -> None:
-        """Copy what the write-ahead log holds into the database, as far as readers allow."""
-        self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        """Copy what the write-ahead log holds into the database, and empty it.
+
+        Most is copied beside what other connections do; writers wait only while the rest is. Where a
+        reader still needs the log, it is emptied another time.
+        """
+        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
+        self.rows(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT}")
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.rows(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""
@@ -194,7 +219,7 @@ def _ensure_file(path: str) -> None:
     if os.path.isdir(path):
         raise StoreUnavailable(path, "it is a directory")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         return
     except OSError as error:
@@ -206,7 +231,7 @@ def _prepare(database: Database, initialise: Callable[[Database], None], take_ov
     if kind == "original":
         take_over(database)
     _set_wal(database)
-    database.execute(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}").fetchall()
+    database.rows(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}")
     database.set_durable(True)
     if kind == "empty":
         initialise(database)
@@ -217,7 +242,7 @@ def _set_wal(database: Database) -> None:
     patience = BUSY_TIMEOUT
     while True:
         try:
-            database.execute("PRAGMA journal_mode=WAL").fetchall()
+            database.rows("PRAGMA journal_mode=WAL")
             return
         except StoreBusy:
             if patience <= 0:

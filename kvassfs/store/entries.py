@@ -147,13 +147,18 @@ class Entries:
             sequence=sequence,
             dirty=1,
             handed=0 if old is None else old.handed,
-            born=old.born if old is not None and old.live else now,
+            born=now if old is None or self._long_gone(old, now) else old.born,
             changed=timestamp * 1000 if written.changed is None else written.changed,
             mtime=None if written.mtime == timestamp * 1000 else written.mtime,
             atime=written.atime,
         )
         self._database.execute(INSERT, row)
         return row
+
+    @staticmethod
+    def _long_gone(row: Row, now: int) -> bool:
+        """Whether a key was deleted and not just moved aside, as editors do before they save."""
+        return not row.live and now - row.timestamp >= TRANSIENT_TIME
 
     def remove(self, row: Row, *, transient: bool = False, moved: bool = False) -> bool:
         """Delete a live entry; return whether it is gone without a trace.

@@ -89,7 +89,7 @@ class Store:
 
     def keys(self) -> Iterator[str]:
         """Yield the keys that have a value, in the order of their UTF-8 bytes."""
-        for (key,) in self.database.execute(
+        for (key,) in self.database.iterate(
             "SELECT key FROM entries INDEXED BY entries_live WHERE live AND size > 0 ORDER BY key"
         ):
             yield key

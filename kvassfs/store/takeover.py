@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
@@ -21,6 +20,9 @@ from .entries import INSERT, Row
 from .schema import APPLICATION_ID
 
 BACKUP_SUFFIX = ".kvass-go.bak"
+
+COPY_SIZE = 1024 * 1024
+"""Bytes copied at a time."""
 
 
 class _State(NamedTuple):
@@ -53,7 +55,7 @@ def take_over(
         DamagedStore: it holds something that the original does not write. The file is as it was.
     """
     if database.row("PRAGMA journal_mode")[0] == "wal":
-        database.execute("PRAGMA journal_mode=DELETE").fetchall()
+        database.rows("PRAGMA journal_mode=DELETE")
     # Closing a descriptor of the file drops SQLite's locks on it, so this one outlives them.
     with open(database.path, "rb") as file, database.transaction:
         if database.row("PRAGMA application_id")[0] == APPLICATION_ID:
@@ -107,7 +109,8 @@ def _back_up(file: BinaryIO, path: str) -> str:
     backup = path + BACKUP_SUFFIX
     partial = f"{backup}.{os.getpid()}"
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
-        shutil.copyfileobj(file, copy)
+        while piece := file.read(COPY_SIZE):
+            copy.write(piece)
         copy.flush()
         os.fsync(copy.fileno())
     os.replace(partial, backup)

@@ -160,7 +160,7 @@ class Tree:
         start = len(beginning)
         at: str | None = beginning
         while at is not None:
-            rows = self._database.execute(_LIST[table], (at,))
+            rows = self._database.iterate(_LIST[table], (at,))
             at = None
             for row in rows:
                 name = row[0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,13 @@ import pytest
 from tests.filesystem.direct_driver import DirectDriver
 from tests.filesystem.driver import Capabilities, Driver
 from tests.filesystem.os_driver import OsDriver
+from tests.mounted.conftest import Mount, mounted
 
 PLAIN = Capabilities(kvassfs=False, kernel=True, exchange=True, noreplace=True)
+MOUNTED = {
+    "mfusepy": Capabilities(kvassfs=True, kernel=True, exchange=True, noreplace=True),
+    "fusepy": Capabilities(kvassfs=True, kernel=True, exchange=False, noreplace=False),
+}
 KINDS = ("plain", "direct", "mount-mfusepy", "mount-fusepy")
 UMASK = 0o022
 
@@ -25,9 +32,23 @@ def umask() -> Iterator[None]:
     os.umask(before)
 
 
+@pytest.fixture(scope="session")
+def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Mount]]:
+    """One mount for each binding, made at its first use."""
+    with ExitStack() as stack:
+
+        @cache
+        def mount(binding: str) -> Mount:
+            top = tmp_path_factory.mktemp(binding)
+            (top / "mount").mkdir()
+            return stack.enter_context(mounted(top / "mount", top / "kvass.sqlite", binding))
+
+        yield mount
+
+
 @pytest.fixture(params=KINDS)
-def filesystem(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
-    """An empty directory on a plain disk, in process, or on a mount (shared by the session)."""
+def filesystem(request: pytest.FixtureRequest, tmp_path: Path, mounts: Callable[[str], Mount]) -> Iterator[Driver]:
+    """An empty directory on a plain disk, the root in process, or an empty directory on the session's mount."""
     kind: str = request.param
     if kind == "plain":
         yield OsDriver(tmp_path, PLAIN)
@@ -36,7 +57,16 @@ def filesystem(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Drive
         yield driver
         driver.unmount()
     else:
-        pytest.skip("not built yet")
+        yield from mounted_directory(mounts(kind.removeprefix("mount-")))
+
+
+def mounted_directory(mount: Mount) -> Iterator[OsDriver]:
+    root = mount.path / f"test-{len(list(mount.path.iterdir())):04}"
+    root.mkdir()
+    yield OsDriver(root, MOUNTED[mount.binding])
+    log = mount.log.read_text(errors="replace")
+    os.truncate(mount.log, 0)  # the next test answers for its own
+    assert "Traceback" not in log, log
 
 
 @pytest.fixture

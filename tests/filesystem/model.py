@@ -16,6 +16,8 @@ from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Times
 from tests.filesystem.walk import Found, Tree, fail, walk
 
 VALUE_NAME = "%@"
+EMPTY = "%"
+"""The name of the empty component."""
 UMASK = 0o022
 
 
@@ -24,7 +26,7 @@ class Node:
     """A file, directory or link.
 
     `mtime` is the time that utimens gave it, or None for a time of its own; then `observed` is the time that was
-    first seen after the last change, which must not change by itself.
+    first seen after the last change, which must not change by itself. `unsettled` lets one change more pass.
     """
 
     type: int
@@ -33,6 +35,7 @@ class Node:
     entries: dict[str, Node] = field(default_factory=dict)
     mtime: int | None = None
     observed: int | None = None
+    unsettled: bool = False
 
     def touch(self) -> None:
         self.mtime = self.observed = None
@@ -50,7 +53,8 @@ class Description:
 class ModelHandle:
     """A descriptor of the model."""
 
-    def __init__(self, description: Description) -> None:
+    def __init__(self, model: Model, description: Description) -> None:
+        self._model = model
         self._file = description
 
     @property
@@ -92,10 +96,10 @@ class ModelHandle:
     def truncate(self, length: int) -> None:
         if self._file.flags & os.O_ACCMODE == os.O_RDONLY:
             raise fail(errno.EINVAL)
-        _resize(self.node, length)
+        self._model.resize(self.node, length)
 
     def fsync(self) -> None:
-        pass
+        self._settle()
 
     def chmod(self, mode: int) -> None:
         self.node.permissions = mode
@@ -104,21 +108,30 @@ class ModelHandle:
         _set_time(self.node, times)
 
     def dup(self) -> ModelHandle:
-        return ModelHandle(self._file)
+        return ModelHandle(self._model, self._file)
 
     def close(self) -> None:
-        pass
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let the time of the directory change that the file is in, if this is the first save of a new file."""
+        self._model.settle(self.node)
 
 
 class Model:
-    """The directory; `value_names` adds the rules of kvassfs for the name `%@`.
+    """The directory, with the ways in which kvassfs differs from a plain one if `kvassfs`.
 
-    A directory's own value `%@` is a file or link, and the root has none. All else is as on a plain directory.
+    The name `%@` is for a directory's own value, which is a file or link. If the directory is the `root` of
+    kvassfs, it has none, nor has the directory `%` in it, whose key is empty. Its key belongs to the directory above, so either's time may change
+    with it. And a new file enters the store when it is first saved, so the time of its directory may
+    change then, as well as at its creation or instead. Cutting a file to the length that it has is no change.
     """
 
-    def __init__(self, *, value_names: bool) -> None:
+    def __init__(self, *, kvassfs: bool, root: bool = False) -> None:
         self.root = Node(stat.S_IFDIR, 0o755)
-        self._value_names = value_names
+        self._kvassfs = kvassfs
+        self._keyless = {(VALUE_NAME,), (EMPTY, VALUE_NAME)} if root else set()
+        self._unsaved: set[Node] = set()
         self._tree = Tree(self._type_of, self._target_of)
 
     # Walking
@@ -146,16 +159,31 @@ class Model:
             raise fail(errno.ENOENT)
         return node
 
-    def _check_name(self, place: Place, type_: int) -> None:
-        if self._value_names and place.name == VALUE_NAME and (place.depth == 1 or type_ == stat.S_IFDIR):
+    def _check_name(self, place: Place, node: Node) -> None:
+        """Refuse what would be a directory named `%@`, or the value of a key that is empty or none."""
+        if not self._kvassfs:
+            return
+        parts = place.found.parts
+        own = (*parts, VALUE_NAME) if VALUE_NAME in node.entries else parts
+        if {parts, own} & self._keyless or (place.name == VALUE_NAME and node.type == stat.S_IFDIR):
             raise fail(errno.EINVAL)
 
-    def _add(self, place: Place, node: Node) -> None:
+    def _add(self, place: Place, node: Node, *, settled: bool = True) -> None:
         if place.node is not None:
             raise fail(errno.EEXIST)
-        self._check_name(place, node.type)
+        self._check_name(place, node)
         place.parent.entries[place.name] = node
-        place.parent.touch()
+        if settled:
+            self._changed(place)
+        else:
+            self._unsettle(place)
+
+    def _changed(self, place: Place) -> None:
+        """Change the time of the directory that a name came to or went from."""
+        if self._kvassfs and place.name == VALUE_NAME:
+            self._unsettle(place)
+        else:
+            place.parent.touch()
 
     # Calls
 
@@ -170,6 +198,20 @@ class Model:
         """The paths of all nodes, or of all of one type; the directory itself is not among them."""
         return list(_paths(self.root, "", type_))
 
+    def settle(self, node: Node) -> None:
+        """Let the time of a directory change in which a new file is saved for the first time."""
+        if self._kvassfs and node in self._unsaved:
+            self._unsaved.remove(node)
+            for path in self.paths():
+                place = self._find(path)
+                if place.node is node:
+                    self._unsettle(place)
+
+    def _unsettle(self, place: Place) -> None:
+        place.parent.unsettled = True
+        if place.name == VALUE_NAME:
+            cast("Node", self._node(place.found.parts[:-2])).unsettled = True
+
     def open(self, path: str, flags: int, mode: int = 0o644) -> ModelHandle:
         exclusive = flags & os.O_CREAT and flags & os.O_EXCL
         place = self._find(path, follow=not exclusive)
@@ -178,7 +220,8 @@ class Model:
             if not flags & os.O_CREAT:
                 raise fail(errno.ENOENT)
             node = Node(stat.S_IFREG, mode & ~UMASK)
-            self._add(place, node)
+            self._add(place, node, settled=not self._kvassfs)
+            self._unsaved.add(node)
         elif exclusive:
             raise fail(errno.EEXIST)
         elif node.type == stat.S_IFDIR:
@@ -186,7 +229,7 @@ class Model:
         elif flags & os.O_TRUNC:
             node.content.clear()
             node.touch()
-        return ModelHandle(Description(node, flags))
+        return ModelHandle(self, Description(node, flags))
 
     def mkdir(self, path: str, mode: int = 0o755) -> None:
         self._add(self._find(path), Node(stat.S_IFDIR, mode & ~UMASK))
@@ -220,7 +263,7 @@ class Model:
 
     def _remove(self, place: Place) -> None:
         del place.parent.entries[place.name]
-        place.parent.touch()
+        self._changed(place)
 
     def rename(self, old: str, new: str, flags: int = 0) -> None:
         source, target = self._find(old), self._find(new)
@@ -244,19 +287,19 @@ class Model:
     def _move(self, source: Place, node: Node, target: Place) -> None:
         if target.node is not None:
             _check_replacement(node, target.node)
-        self._check_name(target, node.type)
+        self._check_name(target, node)
         del source.parent.entries[source.name]
         target.parent.entries[target.name] = node
-        source.parent.touch()
-        target.parent.touch()
+        self._changed(source)
+        self._changed(target)
 
     def _exchange(self, source: Place, one: Node, target: Place, other: Node) -> None:
-        self._check_name(target, one.type)
-        self._check_name(source, other.type)
+        self._check_name(target, one)
+        self._check_name(source, other)
         source.parent.entries[source.name] = other
         target.parent.entries[target.name] = one
-        source.parent.touch()
-        target.parent.touch()
+        self._changed(source)
+        self._changed(target)
 
     def chmod(self, path: str, mode: int) -> None:
         self._existing(path, follow=True).permissions = mode
@@ -268,7 +311,14 @@ class Model:
         node = self._existing(path, follow=True)
         if node.type == stat.S_IFDIR:
             raise fail(errno.EISDIR)
-        _resize(node, length)
+        self.resize(node, length)
+
+    def resize(self, node: Node, length: int) -> None:
+        if self._kvassfs and length == len(node.content):
+            return
+        del node.content[length:]
+        node.content.extend(bytes(length - len(node.content)))
+        node.touch()
 
     def names(self, path: str = "") -> list[str]:
         node = self._existing(path, follow=True)
@@ -312,12 +362,6 @@ def _check_replacement(node: Node, replaced: Node) -> None:
             raise fail(errno.ENOTEMPTY)
     elif replaced.type == stat.S_IFDIR:
         raise fail(errno.EISDIR)
-
-
-def _resize(node: Node, length: int) -> None:
-    del node.content[length:]
-    node.content.extend(bytes(length - len(node.content)))
-    node.touch()
 
 
 def _set_time(node: Node, times: Times) -> None:

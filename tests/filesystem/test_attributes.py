@@ -95,6 +95,21 @@ def test_directories_and_scratch_files_have_no_entry_and_no_attributes(filesyste
 
 
 @on_kvassfs
+def test_what_loses_its_scratch_name_becomes_an_entry_and_what_takes_one_does_not_stay_one(filesystem: Driver) -> None:
+    filesystem.mkdir("dir~")
+    filesystem.write_file("dir~/file", b"content")
+    filesystem.write_file("dir~/kept~", b"scratch")
+    filesystem.rename("dir~", "dir")
+    assert "user.kvass.token" in filesystem.listxattr("dir/file")
+    assert filesystem.listxattr("dir/kept~") == []
+    filesystem.rename("dir/kept~", "dir/key")
+    assert "user.kvass.token" in filesystem.listxattr("dir/key")
+    filesystem.rename("dir", "dir~")
+    assert filesystem.listxattr("dir~/file") == []
+    assert filesystem.read_file("dir~/key") == b"scratch"
+
+
+@on_kvassfs
 def test_attributes_of_what_is_missing_cannot_be_read(filesystem: Driver) -> None:
     with raises(errno.ENOENT):
         filesystem.listxattr("missing")

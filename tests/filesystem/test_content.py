@@ -292,6 +292,21 @@ def test_fsync_of_an_unchanged_file_and_of_a_directory_succeed(filesystem: Drive
     filesystem.sync_directory("")
 
 
+@pytest.mark.parametrize("edge", [COLUMN, BLOCK, 2 * BLOCK])
+def test_a_handle_goes_on_with_what_it_has_saved(filesystem: Driver, edge: int) -> None:
+    content = bytearray(pattern(edge + 100))
+    with filesystem.open("file", os.O_RDWR | os.O_CREAT) as handle:
+        assert handle.pread(10, 0) == b""
+        handle.pwrite(b"\1\2", edge - 1)
+        handle.fsync()
+        assert handle.pread(10, edge - 2) == b"\0\1\2"
+        handle.pwrite(content[: edge - 50], 0)
+        handle.fsync()
+        assert handle.pread(edge + 100, 0) == content[: edge - 50] + bytes(49) + b"\1\2"
+        handle.pwrite(content[edge - 50 :], edge - 50)
+    assert filesystem.read_file("file") == content
+
+
 def test_the_offset_is_the_handles_own(filesystem: Driver) -> None:
     filesystem.write_file("file", b"0123456789")
     with filesystem.open("file", os.O_RDONLY) as first, filesystem.open("file", os.O_RDONLY) as second:

@@ -146,11 +146,24 @@ def test_the_directory_of_an_unlinked_open_file_can_be_removed(filesystem: Drive
     filesystem.write_file("dir/file", b"x")
     with filesystem.open("dir/file", os.O_RDWR) as handle:
         filesystem.unlink("dir/file")
+        handle.pwrite(b"more", 1)
         filesystem.rmdir("dir")
         assert filesystem.names() == []
+    assert filesystem.names() == []
+
+
+def test_an_unlinked_file_is_there_for_its_handle_even_without_its_directory(filesystem: Driver) -> None:
+    filesystem.mkdir("dir")
+    filesystem.write_file("dir/file", b"x")
+    with filesystem.open("dir/file", os.O_RDWR) as handle:
+        filesystem.unlink("dir/file")
+        filesystem.rmdir("dir")
         assert handle.pread(10, 0) == b"x"
         handle.pwrite(b"more", 1)
         assert handle.pread(10, 0) == b"xmore"
+        handle.truncate(2)
+        handle.fsync()
+        assert handle.pread(10, 0) == b"xm"
     assert filesystem.names() == []
 
 

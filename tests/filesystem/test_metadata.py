@@ -110,6 +110,22 @@ def test_chmod_while_another_handle_writes_keeps_both(filesystem: Driver) -> Non
     assert filesystem.read_file("file") == b"newer"
 
 
+def test_chmod_of_an_unsaved_file_goes_with_a_rename(filesystem: Driver) -> None:
+    filesystem.write_file("file", b"old", 0o600)
+    filesystem.mkdir("dir")
+    with filesystem.open("file", os.O_RDWR) as handle:
+        handle.write(b"new")
+        filesystem.chmod("file", 0o755)
+        filesystem.rename("file", "dir/file")
+        assert handle.stat().permissions == 0o755
+        handle.write(b"er")
+        handle.chmod(0o700)
+        filesystem.rename("dir", "moved")
+        assert filesystem.stat("moved/file").permissions == 0o700
+    assert filesystem.stat("moved/file").permissions == 0o700
+    assert filesystem.read_file("moved/file") == b"newer"
+
+
 def test_a_replaced_file_has_the_mode_of_its_replacement(filesystem: Driver) -> None:
     filesystem.write_file("file", b"old", 0o755)
     filesystem.write_file("new", b"new", 0o600)

@@ -93,10 +93,10 @@ Same = Callable[[Any], Any]
 class Machine(RuleBasedStateMachine):
     """Does everything twice, on the driver and on the model."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, *, root: bool = False) -> None:
         super().__init__()
         self.driver = driver
-        self.model = Model(value_names=driver.capabilities.kvassfs)
+        self.model = Model(kvassfs=driver.capabilities.kvassfs, root=root)
         self.handles: list[tuple[Handle, ModelHandle]] = []
         self.reads_each_step = False
         self.sound = True
@@ -302,12 +302,13 @@ class Machine(RuleBasedStateMachine):
             elif child.type == stat.S_IFLNK:
                 assert self.driver.readlink(below) == child.content.decode(), below
             elif contents:
+                self.model.settle(child)  # by the close after reading
                 assert self.driver.read_file(below) == child.content, f"the content of {below!r}"
 
     def teardown(self) -> None:
-        for real, _ in self.handles:
-            real.close()
-        self.handles.clear()
+        while self.handles:
+            for side in self.handles.pop():
+                side.close()
         if self.sound:
             self.compare(contents=True)
 
@@ -325,6 +326,10 @@ def _compare_status(what: str, came: Status, node: Node) -> None:
     assert came.permissions == node.permissions, f"the mode of {what!r}"
     if node.type != stat.S_IFDIR:
         assert came.size == len(node.content), f"the size of {what!r}"
+    if node.unsettled:
+        node.unsettled = False
+        if came.mtime != node.mtime:
+            node.touch()
     if node.mtime is not None:
         assert came.mtime == node.mtime, f"the time given to {what!r}"
     elif node.observed is None:
@@ -339,6 +344,7 @@ def run(machine: Callable[[], Machine], examples: int, steps: int) -> None:
         max_examples=max(1, round(examples * settings().max_examples / 100)),
         stateful_step_count=steps,
         deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(cast("type[RuleBasedStateMachine]", machine), settings=options)
@@ -373,6 +379,9 @@ class DirectMachine(Machine):
 
     driver: DirectDriver
 
+    def __init__(self, driver: DirectDriver) -> None:
+        super().__init__(driver, root=True)
+
     @precondition(lambda self: not self.handles)
     @rule()
     def restart(self) -> None:
@@ -400,11 +409,6 @@ def _keys(directory: Node, prefix: str) -> set[str]:
     return {key for key in keys if not SCRATCH & set(key.split("/"))}
 
 
-@pytest.mark.parametrize("atomic_truncate", [True, False])
-def test_the_file_system_layer_follows_the_model(tmp_path: Path, atomic_truncate: bool) -> None:
+def test_the_file_system_layer_follows_the_model(tmp_path: Path) -> None:
     numbers = itertools.count()
-
-    def make() -> Machine:
-        return DirectMachine(DirectDriver(tmp_path / f"{next(numbers)}.sqlite", atomic_truncate=atomic_truncate))
-
-    run(make, examples=60, steps=40)
+    run(lambda: DirectMachine(DirectDriver(tmp_path / f"{next(numbers)}.sqlite")), examples=60, steps=40)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import termios
+import time
 
 import pytest
 
@@ -51,6 +53,8 @@ def test_key_refuses_another_line_with_the_reason(kvass: Kvass, store: Store, st
 def test_key_asks_at_a_terminal_and_does_not_show_the_answer(processes: Processes, store: Store) -> None:
     terminal, end = pty.openpty()
     with processes.start("config", "key", stdin=end, stdout=end, stderr=end, start_new_session=True) as process:
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:  # what is typed before that, getpass drops
+            time.sleep(0.01)
         shown_there = os.read(terminal, 1000)
         os.write(terminal, f"{KEY}\n".encode())
         assert process.wait(30) == 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from click import shell_completion
 
 from kvassfs.errors import InvalidKey
 from kvassfs.store import Store
-from kvassfs_cli import keys
+from kvassfs_cli import keys, main
 from kvassfs_cli.database import DatabaseFile
 
 from .conftest import GOLDEN, Processes
@@ -38,7 +40,7 @@ def complete(processes: Processes, words: str, **variables: str) -> list[str]:
         **os.environ,
         "_KVASS_COMPLETE": "bash_complete",
         "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split(" ")) - 1),
+        "COMP_CWORD": str(len(re.split(r"(?<!\\) ", words)) - 1),
         **variables,
     }
     status, out, err = processes.run(env=environment)
@@ -56,6 +58,16 @@ def keyed_store(store: Store) -> Store:
 @pytest.mark.parametrize("command", ["get", "set", "rm", "ls", "rm beta"])
 def test_keys_are_completed(processes: Processes, keyed_store: Store, command: str) -> None:
     assert complete(processes, f"kvass {command} al") == ["alpha", "alps"]
+
+
+def test_keys_are_escaped_for_bash_alone(processes: Processes, store: Store) -> None:
+    for key in ("a key", "a$key", "a/é,k"):
+        store.set(key, b"value")
+    assert complete(processes, "kvass get a") == [r"a\\ key", r"a\\$key", "a/é,k"]
+    assert complete(processes, "kvass get a\\ ") == [r"a\\ key"]
+    variables = {"_KVASS_COMPLETE": "fish_complete", "COMP_WORDS": "kvass get a", "COMP_CWORD": "a"}
+    done = processes.run(env={**os.environ, **variables})
+    assert done.out.decode().splitlines() == ["plain,a key", "plain,a$key", "plain,a/é,k"]
 
 
 def test_keys_that_no_line_can_show_are_left_out(processes: Processes, keyed_store: Store) -> None:
@@ -111,3 +123,11 @@ def test_completions_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) 
         store.set(key, b"value")
     store.database.checkpoint()
     assert keys.completions(DatabaseFile(), "") == ["a", "b"]
+
+
+def test_an_interrupt_while_the_shell_waits_for_completions_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shell_completion, "shell_complete", interrupted)
+    assert main.complete("bash_complete") == 130

@@ -1,0 +1,131 @@
+"""Run the operations on the peers in interleaved rounds, each round on fresh mounts and fresh files."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from peers import Peer, Setting, Started
+from server import ServerError, mount_points
+from workload import Amounts, Content, Directory, Operation, fill_listed
+
+PAUSE_SECONDS = 0.1
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement: units per second, and the server's processor time per unit in microseconds."""
+
+    round: int
+    operation: str
+    peer: str
+    rate: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: all of it in every round."""
+
+    peers: Sequence[type[Peer]]
+    operations: Sequence[Operation]
+    amounts: Amounts
+    setting: Setting
+    rounds: int
+    directory: Path | None
+
+
+def run(plan: Plan, say: Say) -> list[Sample]:
+    """Return every sample. What fails is said and left out."""
+    samples: list[Sample] = []
+    for number in range(plan.rounds):
+        say(f"round {number + 1} of {plan.rounds}")
+        base = Path(tempfile.mkdtemp(prefix="bench-", dir=plan.directory))
+        try:
+            samples += one_round(plan, number, base, say)
+        finally:
+            remove(base)
+    return samples
+
+
+def one_round(plan: Plan, number: int, base: Path, say: Say) -> list[Sample]:
+    """Start the peers, run each operation on each of them, end them."""
+    samples = []
+    content = Content(plan.amounts)
+    with Started() as started:
+        for kind in plan.peers:
+            start(started, kind, plan, base, say)
+        for operation in plan.operations:
+            for peer in rotated(started.peers, number):
+                try:
+                    samples.append(measure(operation, peer, content, number))
+                except (OSError, ValueError) as error:
+                    say(f"{peer.name}, {operation.name}: {error}")
+    return samples
+
+
+def start(started: Started, kind: type[Peer], plan: Plan, base: Path, say: Say) -> None:
+    """Start a peer in a directory of its own."""
+    room = base / kind.name
+    room.mkdir()
+    try:
+        started.start(kind(plan.setting, room), lambda path: fill_listed(path, plan.amounts))
+    except (OSError, ServerError) as error:
+        say(f"without {kind.name}: {error}")
+
+
+def rotated(peers: Sequence[Peer], number: int) -> list[Peer]:
+    """Let another peer be the first in each round, so that none always follows the same one."""
+    turn = number % len(peers) if peers else 0
+    return [*peers[turn:], *peers[:turn]]
+
+
+def measure(operation: Operation, peer: Peer, content: Content, number: int) -> Sample:
+    """Run one operation once."""
+    directory = Directory(peer.directory, content)
+    act = operation.prepare(directory)
+    quieten(peer)
+    if operation.cold:
+        drop_caches()
+    cpu = peer.cpu()
+    before = time.perf_counter()
+    amount = act()
+    seconds = time.perf_counter() - before
+    cpu = peer.cpu() - cpu
+    if operation.check:
+        operation.check(directory)
+    return Sample(number, operation.name, peer.name, amount / seconds, cpu / amount * 1e6)
+
+
+def quieten(peer: Peer) -> None:
+    """Let no work of the last measurement, here or on the disk, run into the next one."""
+    peer.settle()
+    gc.collect()
+    os.sync()
+    time.sleep(PAUSE_SECONDS)
+
+
+def drop_caches() -> None:
+    """Drop page cache, dentries and inodes, so that the kernel must ask again; does nothing without root."""
+    if can_drop_caches():
+        DROP_CACHES.write_text("3")
+
+
+def can_drop_caches() -> bool:
+    """Tell whether this process is root and has the kernel's switch."""
+    return os.geteuid() == 0 and os.access(DROP_CACHES, os.W_OK)
+
+
+def remove(base: Path) -> None:
+    """Remove a round's files, unless something is still mounted below them."""
+    if not any(point.startswith(f"{base}/") for point in mount_points()):
+        shutil.rmtree(base, ignore_errors=True)

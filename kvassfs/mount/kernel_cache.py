@@ -1,0 +1,98 @@
+"""What the kernel keeps of a mount, made to be forgotten when the store changes underneath.
+
+We write the kernel's notifications ourselves. libfuse has functions for them, but they use structures that it
+frees before it says that the mount ended; with libfuse 2, they also want an inode, which nothing there tells.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from contextlib import suppress
+from typing import Final
+
+ROOT_INODE: Final = 1  # FUSE_ROOT_ID
+
+# A message of the kernel's FUSE protocol (linux/fuse.h): its length, what it is about, zero; then the body.
+HEADER: Final = struct.Struct("=IiQ")
+INVAL_INODE: Final = 2  # fuse_notify_code
+INVAL_ENTRY: Final = 3
+INODE_BODY: Final = struct.Struct("=Qqq")  # inode, and offset and length of the contents: 0 is all
+ENTRY_BODY: Final = struct.Struct("=QII")  # inode of the directory, length of the name, flags; then the name
+
+
+class KernelCache:
+    """The names, attributes and contents that the kernel keeps of the mount at ``directory``.
+
+    For threads other than the one that serves, which must hold nothing that a callback may wait for: the mount
+    itself is asked for inodes, and the kernel waits for other callers of the file system.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._device = -1
+        self._kind = -1
+
+    def attach(self, device: int) -> None:
+        """Begin to notify the kernel, through the descriptor by which libfuse serves."""
+        self._device = device
+        self._kind = os.fstat(device).st_rdev
+
+    def detach(self) -> None:
+        """End the notifications."""
+        self._device = -1
+
+    def invalidate(self, path: str, mode: int | None = None) -> None:
+        """Make the kernel forget attributes and contents of ``path``, which changed or appeared behind it.
+
+        Where it believes that nothing is there, it forgets that; with ``mode``, what is there by now, also that it was
+        a file of another type.
+        """
+        if path == "/":
+            self._invalidate_inode(ROOT_INODE)
+            return
+        try:
+            known = os.lstat(self._directory + path)
+        except (FileNotFoundError, NotADirectoryError):
+            self.invalidate_entry(*_split(path))
+        except OSError:  # the mount is ending
+            return
+        else:
+            if mode is None or stat.S_IFMT(mode) == stat.S_IFMT(known.st_mode):
+                self._invalidate_inode(known.st_ino)
+            else:
+                self.invalidate_entry(*_split(path))
+
+    def _invalidate_inode(self, inode: int) -> None:
+        self._notify(INVAL_INODE, INODE_BODY.pack(inode, 0, 0))
+
+    def invalidate_entry(self, parent: str, name: str) -> None:
+        """Make the kernel forget whether ``name`` exists in the directory ``parent``, and what it is.
+
+        Where it believes that ``parent`` does not exist, or is no directory, it forgets that instead.
+        """
+        inode = ROOT_INODE if parent == "/" else self._directory_inode(parent)
+        if inode is None:
+            self.invalidate_entry(*_split(parent))
+            return
+        encoded = name.encode()
+        self._notify(INVAL_ENTRY, ENTRY_BODY.pack(inode, len(encoded), 0) + encoded + b"\0")
+
+    def _directory_inode(self, path: str) -> int | None:
+        try:
+            known = os.lstat(self._directory + path)
+        except OSError:
+            return None
+        return known.st_ino if stat.S_ISDIR(known.st_mode) else None
+
+    def _notify(self, code: int, body: bytes) -> None:
+        """Send a notification, unless libfuse has closed the descriptor, which may be another file's by now."""
+        with suppress(OSError):  # the kernel knows no such inode or name, or the mount is ending
+            if os.fstat(self._device).st_rdev == self._kind:
+                os.write(self._device, HEADER.pack(HEADER.size + len(body), code, 0) + body)
+
+
+def _split(path: str) -> tuple[str, str]:
+    parent, _, name = path.rpartition("/")
+    return parent or "/", name

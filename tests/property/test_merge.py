@@ -1,0 +1,95 @@
+"""Merging takes a least upper bound, and timestamps only grow, whatever clocks and replicas do."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvassfs.entry import Entry, merge, next_timestamp
+
+NUMBERS = st.integers(1, 4)
+"""Few values, so that equal ones meet often."""
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> list[Entry]:
+    """Versions of one key. One writer never gives out the same counter twice."""
+    writers = draw(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=8, unique_by=lambda t: t[1:]))
+    return [
+        Entry("key", timestamp, counter, process_id, f"{counter}/{process_id}", draw(st.integers(0, 2)))
+        for timestamp, counter, process_id in writers
+    ]
+
+
+@given(versions())
+def test_merging_two_is_commutative(entries: list[Entry]) -> None:
+    for one in entries:
+        for other in entries:
+            assert merge(one, other) == merge(other, one)
+
+
+@given(versions())
+def test_merging_three_is_associative(entries: list[Entry]) -> None:
+    for one in entries:
+        for two in entries:
+            for three in entries:
+                assert merge(merge(one, two), three) == merge(one, merge(two, three))
+
+
+@given(versions())
+def test_merging_with_what_was_merged_before_changes_nothing(entries: list[Entry]) -> None:
+    for one in entries:
+        for other in entries:
+            assert merge(merge(one, other), other) == merge(one, other)
+
+
+@given(versions(), st.data())
+def test_replicas_agree_in_whatever_order_and_how_often_versions_arrive(
+    entries: list[Entry], data: st.DataObject
+) -> None:
+    arrivals = data.draw(st.permutations(entries + data.draw(st.lists(st.sampled_from(entries)))))
+    assert reduce(merge, arrivals) == reduce(merge, entries)
+
+
+@given(versions())
+def test_the_winner_is_one_of_them_and_beats_all(entries: list[Entry]) -> None:
+    winner = reduce(merge, entries)
+    assert winner in entries
+    assert all(winner.order >= entry.order for entry in entries)
+
+
+MICROSECONDS = st.integers(0, 2**60)
+
+
+@given(MICROSECONDS, MICROSECONDS, MICROSECONDS)
+def test_a_timestamp_is_the_least_that_is_not_behind_the_clock_and_beats_what_it_follows(
+    now: int, last_own: int, replaced: int
+) -> None:
+    timestamp = next_timestamp(now, last_own, replaced)
+    assert timestamp >= now
+    assert timestamp > last_own
+    assert timestamp > replaced
+    assert timestamp in {now, last_own + 1, replaced + 1}
+
+
+@given(st.lists(MICROSECONDS, min_size=1))
+def test_own_timestamps_grow_whatever_the_clock_does(clock: list[int]) -> None:
+    last = 0
+    for now in clock:
+        timestamp = next_timestamp(now, last, 0)
+        assert timestamp > last
+        last = timestamp
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), MICROSECONDS), min_size=1))
+def test_a_write_made_after_seeing_another_always_beats_it(writes: list[tuple[str, int]]) -> None:
+    last_own = dict.fromkeys("abc", 0)
+    current: Entry | None = None
+    for counter, (writer, now) in enumerate(writes):
+        replaced = 0 if current is None else current.timestamp
+        timestamp = last_own[writer] = next_timestamp(now, last_own[writer], replaced)
+        written = Entry("key", timestamp, counter, ord(writer), "", 1)
+        assert current is None or merge(current, written) is written
+        current = written

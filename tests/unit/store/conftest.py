@@ -1,0 +1,58 @@
+"""A store on a clock that the test sets, checked as a whole when the test is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kvassfs.store import Store
+from tests.stores import Clock, audit, small_blocks
+
+OpenStore = Callable[[], Store]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the store is, in a directory of its own."""
+    directory = tmp_path / "store"
+    directory.mkdir()
+    return directory / "db.sqlite"
+
+
+@pytest.fixture
+def open_store(path: Path, clock: Clock) -> Iterator[OpenStore]:
+    """Open the same store once more, as another process would."""
+    opened = []
+
+    def open_one() -> Store:
+        store = Store.open(path, clock=clock)
+        store.contents.register()
+        opened.append(store)
+        return store
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(path: Path, clock: Clock) -> Iterator[Store]:
+    with Store.open(path, clock=clock) as opened:
+        opened.contents.register()
+        opened.database.execute("PRAGMA synchronous=OFF")
+        yield opened
+        audit(opened)
+
+
+@pytest.fixture
+def small() -> Iterator[None]:
+    """Blocks of 64 bytes, 4 to a segment; up to 16 bytes inline; drafts that hold 3 blocks."""
+    with small_blocks():
+        yield

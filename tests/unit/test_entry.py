@@ -1,0 +1,117 @@
+"""Entries: their order, their merge, their timestamps, tokens and keys."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+
+import pytest
+
+from kvassfs.entry import (
+    DEFAULT_MODE,
+    MAX_PROCESS_ID,
+    NOBODY,
+    TOKEN_BYTES,
+    Entry,
+    check_key,
+    merge,
+    new_token,
+    next_timestamp,
+)
+from kvassfs.errors import InvalidKey
+
+ENTRY = Entry("key", timestamp=100, counter=10, process_id=5, url_token="token", size=1)
+
+
+class TestOrder:
+    def test_a_later_timestamp_wins_whatever_counter_and_writer(self) -> None:
+        later = ENTRY._replace(timestamp=101, counter=1, process_id=9)
+        assert merge(ENTRY, later) is later
+        assert merge(later, ENTRY) is later
+
+    def test_at_equal_timestamps_the_greater_counter_wins(self) -> None:
+        later = ENTRY._replace(counter=11, process_id=9)
+        assert merge(ENTRY, later) is later
+        assert merge(later, ENTRY) is later
+
+    def test_at_equal_timestamps_and_counters_the_lower_process_id_wins(self) -> None:
+        lower = ENTRY._replace(process_id=4)
+        assert merge(ENTRY, lower) is lower
+        assert merge(lower, ENTRY) is lower
+
+    def test_nobody_beats_every_writer_of_the_same_moment(self) -> None:
+        assert merge(ENTRY, ENTRY._replace(process_id=NOBODY)).process_id == NOBODY
+
+    def test_an_entry_merged_with_itself_stays(self) -> None:
+        assert merge(ENTRY, ENTRY) is ENTRY
+
+    def test_value_mode_and_token_do_not_decide(self) -> None:
+        other = ENTRY._replace(size=100, mode=DEFAULT_MODE, url_token="other")
+        assert ENTRY.order == other.order
+
+    def test_a_tombstone_wins_and_loses_like_any_entry(self) -> None:
+        tombstone = ENTRY._replace(timestamp=101, size=0)
+        assert merge(ENTRY, tombstone) is tombstone
+        assert merge(tombstone, ENTRY._replace(timestamp=102)).size == 1
+
+
+class TestDeletion:
+    def test_an_empty_value_without_a_mode_is_a_deleted_key(self) -> None:
+        assert ENTRY._replace(size=0).deleted
+
+    def test_an_empty_value_with_a_mode_is_an_empty_file(self) -> None:
+        assert not ENTRY._replace(size=0, mode=DEFAULT_MODE).deleted
+
+    def test_a_value_is_none(self) -> None:
+        assert not ENTRY.deleted
+
+    def test_without_a_mode_an_entry_is_a_regular_private_file(self) -> None:
+        assert stat.filemode(DEFAULT_MODE) == "-rw-------"
+
+
+class TestTimestamp:
+    def test_is_the_wall_clock_when_that_is_ahead(self) -> None:
+        assert next_timestamp(1000, 10, 20) == 1000
+
+    def test_goes_on_from_the_last_own_one_when_the_clock_stands_still(self) -> None:
+        assert next_timestamp(1000, 1000, 0) == 1001
+
+    def test_goes_on_from_the_last_own_one_when_the_clock_is_set_back(self) -> None:
+        assert next_timestamp(10, 1000, 0) == 1001
+
+    def test_beats_the_replaced_entry_of_a_device_whose_clock_is_ahead(self) -> None:
+        assert next_timestamp(1000, 500, 9999) == 10000
+
+
+class TestToken:
+    def test_is_16_random_bytes_in_base64url_without_padding(self) -> None:
+        token = new_token(lambda number: bytes([0xFB] * number))
+        assert base64.urlsafe_b64decode(token + "==") == bytes([0xFB] * TOKEN_BYTES)
+        assert len(token) == 22
+        assert not set(token) & set("+/=")
+
+    def test_is_another_each_time(self) -> None:
+        assert len({new_token(os.urandom) for _ in range(100)}) == 100
+
+
+class TestKey:
+    @pytest.mark.parametrize(
+        "key",
+        ["a", "/", "//", ".", "..", "a/", " ", "\n", "猫咪 key/with slash", "\u00e9", "e\u0301", "😀", "x" * 5000],
+    )
+    def test_is_any_text(self, key: str) -> None:
+        assert check_key(key) == key
+
+    @pytest.mark.parametrize("key", ["", "\0", "a\0b", "\ud800", "caf\udce9"])
+    def test_is_refused_with_the_reason_in_one_line(self, key: str) -> None:
+        with pytest.raises(InvalidKey) as refused:
+            check_key(key)
+        assert refused.value.key == key
+        assert refused.value.reason in str(refused.value)
+        # It can be shown on any terminal.
+        str(refused.value).encode("utf-8")
+
+
+def test_process_ids_fit_32_bits() -> None:
+    assert MAX_PROCESS_ID.bit_length() == 32
