@@ -64,7 +64,7 @@ def save(
 def read(store: Store, node: Node | None) -> bytes:
     """Read a file as the mount does."""
     assert node is not None
-    opened = store.tree.draft(node)
+    opened = store.tree.open(node.key)[1]
     try:
         return opened.read(0, node.size + 1)
     finally:

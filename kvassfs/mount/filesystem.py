@@ -6,18 +6,22 @@ Every operation raises ``OSError`` or a ``KvassError``, which carries its ``errn
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..store import DIRECTORY_MODE, INLINE_LIMIT, DirectoryRecord, Store, Written
+from ..errors import KvassError
+from ..store import DIRECTORY_MODE, DirectoryRecord, Store, Written
 from . import attributes as extended
 from . import names
 from .namespace import HIDDEN, Namespace, failure, last_name, parent
 from .openfile import Attributes, OpenFile, node_attributes
 from .renaming import Renaming
 from .scratch import ScratchNames
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Attributes", "Filesystem"]
 
@@ -114,6 +118,7 @@ class Filesystem:
     def utimens(self, path: str, atime: int | None, mtime: int | None, handle: int | None = None) -> None:
         """Set the times (ns since the epoch); ``None`` leaves one as it is."""
         self._check_writable(path)
+        atime, mtime = _storable(atime), _storable(mtime)
         file = self._open_file(path, handle)
         if file is None and self._names.is_directory(path):
             self._set_directory_times(self._names.prefix(path), atime, mtime)
@@ -256,7 +261,8 @@ class Filesystem:
         node = self._names.file(path)
         if not stat.S_ISLNK(node.mode):
             raise failure(errno.EINVAL, path)
-        return self._tree.draft(node).read(0, node.size).decode()
+        _, draft = self._tree.open(node.key)
+        return draft.read(0, draft.size).decode()
 
     def link(self, old: str, new: str) -> None:
         """Refuse a hard link: a value has one key."""
@@ -271,8 +277,8 @@ class Filesystem:
         if self._names.is_directory(path):
             raise failure(errno.EISDIR, path)
         key, _ = self._names.locate(path)
-        file = self._names.files.get(key)
-        if file is None or file.stored:
+        # One that is open but not saved yet may have taken the name of one that is stored.
+        if key not in self._names.files or self._tree.file(key) is not None:
             self._tree.unlink(self._names.file(path))
         self._names.detach(key)
 
@@ -321,16 +327,13 @@ class Filesystem:
         """
         return not self._handles[handle].file.apart
 
-    def _open_stored(self, path: str, *, truncated: bool = False) -> OpenFile:
-        node = self._names.file(path)
-        if node.size <= INLINE_LIMIT or truncated:
-            file = OpenFile.of_node(self._tree, self.now, node, truncated=truncated)
-        else:
-            # The version found must not go before it is pinned.
-            with self._tree.transaction:
-                file = OpenFile.of_node(self._tree, self.now, self._names.file(path))
-        file.apart = node.key in self._names.files
-        self._names.files[node.key] = file
+    def _open_stored(self, path: str, *, truncated: bool) -> OpenFile:
+        key, is_value = self._names.locate(path)
+        if is_value and self._names.directory(key) is None:
+            raise self._names.missing(path)
+        file = OpenFile.of_key(self._tree, self.now, key, truncated=truncated)
+        file.apart = key in self._names.files
+        self._names.files[key] = file
         return file
 
     def _handle_of(self, file: OpenFile, flags: int) -> int:
@@ -384,20 +387,27 @@ class Filesystem:
         self._store.sync()
 
     def release(self, handle: int) -> None:
-        """End an open file; nobody hears of its errors. Shared mappings may have written since ``flush``."""
+        """End an open file; nobody hears of its errors.
+
+        Shared mappings may have written since ``flush``. What ``flush`` reported as failed stays so.
+        """
         file = self._handles.pop(handle).file
         file.handles -= 1
         try:
-            self._save(file)
+            if not file.refused:
+                self._save(file)
         finally:
             if file.handles == 0:
                 self._names.forget(file)
                 file.close()
 
     def close(self) -> None:
-        """Save and end everything that is still open."""
+        """Save and end everything that is still open, one file's failure notwithstanding."""
         for handle in list(self._handles):
-            self.release(handle)
+            try:
+                self.release(handle)
+            except (OSError, KvassError):
+                log.exception("a file could not be saved at the end of the mount")
         self._listings.clear()
         self._names.hidden.clear()
 
@@ -415,3 +425,8 @@ _BARE = DirectoryRecord(DIRECTORY_MODE, 0, 0, None)
 def _directory_attributes(record: DirectoryRecord) -> Attributes:
     atime = record.mtime if record.atime is None else record.atime
     return Attributes(record.mode, 0, record.mtime, atime, record.changed, 2)
+
+
+def _storable(time: int | None) -> int | None:
+    """Return the nearest time that the store can hold: the years 1677 to 2262."""
+    return None if time is None else max(-(2**63), min(time, 2**63 - 1))

@@ -46,6 +46,8 @@ class OpenFile:
         self.mtime = self.atime = self.ctime = now
         self.handles = 0
         self.dirty = False
+        self.refused = False
+        """Whether the last save failed, and its caller was told so."""
         self.stored = False
         """Whether the key is in the store, as far as this file knows."""
         self.sequence = 0
@@ -55,16 +57,16 @@ class OpenFile:
         self._saved = 0
 
     @classmethod
-    def of_node(cls, tree: Tree, clock: Callable[[], int], node: Node, *, truncated: bool = False) -> OpenFile:
-        """Open a file of the store, ``truncated`` to nothing if so wished."""
-        file = cls(tree, clock, node.key, tree.draft(None if truncated else node))
+    def of_key(cls, tree: Tree, clock: Callable[[], int], key: str, *, truncated: bool = False) -> OpenFile:
+        """Open a file of the store, ``truncated`` to nothing if so wished. Raises ``KeyMissing``."""
+        node, draft = tree.open(key)
+        file = cls(tree, clock, key, draft)
         file.mode = node.mode
         file.stored = True
         file.sequence = node.sequence
+        file.mtime, file.atime, file.ctime = node.mtime, node.atime, node.changed
         if truncated:
-            file.dirty = True
-        else:
-            file.mtime, file.atime, file.ctime = node.mtime, node.atime, node.changed
+            file.restart()
         return file
 
     @classmethod
@@ -99,6 +101,7 @@ class OpenFile:
     def _changed(self) -> None:
         self.mtime = self.ctime = _microseconds(self._clock())
         self.dirty = True
+        self.refused = False
 
     def set_times(self, mtime: int | None, atime: int | None) -> None:
         """Set the times (ns); ``None`` leaves one as it is."""
@@ -120,24 +123,29 @@ class OpenFile:
         saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
         atime = self.atime if self.atime != self.mtime else None
         written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
+        self.refused = True
         node = self._tree.save(self.key, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=self._saved)
-        self.dirty = False
+        self.dirty = self.refused = False
         self.stored = True
         self.sequence = self._saved = node.sequence
 
     def renewed(self, node: Node) -> None:
         """Go on from a version in the store that differs in its attributes alone."""
-        if self._saved == self.sequence:
-            self._saved = node.sequence
-        self.sequence = node.sequence
+        self._follow(node)
         self.mode, self.ctime = node.mode, node.changed
 
     def moved(self, key: str, node: Node | None) -> None:
         """Go on under another name; ``node`` is the file in the store that moved with it."""
         if node is not None:
-            self.renewed(node)
+            self._follow(node)
         self.stored = node is not None
         self.key = key
+
+    def _follow(self, node: Node) -> None:
+        """Take a version in the store for the one that this file is based on."""
+        if self._saved == self.sequence:
+            self._saved = node.sequence
+        self.sequence = node.sequence
 
     def close(self) -> None:
         """Let go of the buffer."""

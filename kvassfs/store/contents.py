@@ -309,7 +309,10 @@ class Value:
         self.size = locate()[1]
 
     def chunks(self) -> Generator[bytes, None, None]:
-        """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time, from one snapshot."""
+        """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time, from one snapshot.
+
+        Until the end, or ``close``, nothing else can be done with the store through this connection.
+        """
         self._database.execute("BEGIN")
         try:
             content, self.size = self._locate()

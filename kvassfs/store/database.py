@@ -33,17 +33,22 @@ LONG_LOG_PAGES = 64 * 1024
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
 
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT}
+# Our statements fit the schema: an error in one, or a value of another type, is a damaged schema.
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
 _UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def translated(error: sqlite3.Error, path: str) -> KvassError:
+def translated(error: sqlite3.Error | UnicodeDecodeError, path: str) -> KvassError:
     """Return the error to show for one of SQLite's.
 
     Result codes: https://sqlite.org/rescode.html; the low byte is the primary code.
     """
+    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
+        return DamagedStore(path, "it holds text that is not UTF-8")
     code = getattr(error, "sqlite_errorcode", 0) or 0
     primary = code & 0xFF
     if code in _FULL or primary in _FULL:
@@ -112,21 +117,32 @@ class Database:
         """
         try:
             return self._run(sql, parameters)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise translated(error, self.path) from error
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the first row, or ``None``."""
         try:
             return self._run(sql, parameters).fetchone()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise translated(error, self.path) from error
+
+    def only_row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+        """Return the row that a sound store has.
+
+        Raises:
+            DamagedStore: it is missing.
+        """
+        row = self.row(sql, parameters)
+        if row is None:
+            raise DamagedStore(self.path, "a part of it is missing")
+        return row
 
     def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         """Return all rows."""
         try:
             return self._run(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise translated(error, self.path) from error
 
     def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
@@ -134,14 +150,14 @@ class Database:
         try:
             for row in self._run(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
                 yield row
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise translated(error, self.path) from error
 
     def execute_many(self, sql: str, parameters: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each tuple of parameters."""
         try:
             self.connection.executemany(sql, parameters)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise translated(error, self.path) from error
 
     def close(self) -> None:
@@ -156,6 +172,10 @@ class Database:
         """
         self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
 
+    def is_durable(self) -> bool:
+        """Whether a commit waits for the disk."""
+        return bool(self.row("PRAGMA synchronous")[0] == 2)
+
     def relax(self) -> None:
         """Commit without waiting for the disk, and leave checkpoints to another connection.
 
@@ -168,7 +188,7 @@ class Database:
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""
         try:
-            return os.stat(self.path + "-wal").st_size
+            return os.stat(os.path.realpath(self.path) + "-wal").st_size
         except FileNotFoundError:
             return 0
 
@@ -180,8 +200,10 @@ class Database:
         """
         self.rows("PRAGMA wal_checkpoint(PASSIVE)")
         self.rows(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT}")
-        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-        self.rows(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
+        try:
+            self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self.rows(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""
@@ -198,7 +220,9 @@ def connect(path: str, *, initialise: Callable[[Database], None], take_over: Cal
     """
     _ensure_file(path)
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, cached_statements=256)
+        connection = sqlite3.connect(
+            os.path.abspath(path), timeout=BUSY_TIMEOUT, isolation_level=None, cached_statements=256
+        )
     except sqlite3.Error as error:
         raise translated(error, path) from error
     database = Database(path, connection)
@@ -211,19 +235,25 @@ def connect(path: str, *, initialise: Callable[[Database], None], take_over: Cal
 
 
 def _ensure_file(path: str) -> None:
-    """Make the file, private to the user, if it is missing.
+    """Make the file if it is missing.
 
-    One that is there is not even opened: closing it again would drop the locks that other connections
-    of this process hold on it (POSIX advisory locks, https://sqlite.org/howtocorrupt.html section 2.2).
+    One that is there is not opened: closing a descriptor of it would drop the locks that other
+    connections of this process hold on it. https://sqlite.org/howtocorrupt.html, section 2.2.
     """
-    if os.path.isdir(path):
-        raise StoreUnavailable(path, "it is a directory")
     try:
         os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
         return
+    except FileExistsError:
+        pass
     except OSError as error:
         raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
+    if os.path.isdir(path):
+        raise StoreUnavailable(path, "it is a directory")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreUnavailable(path, "permission denied")
+    if os.path.getsize(path) == 1:
+        # SQLite takes a file of one byte for an empty one.
+        raise NotAStore(path)
 
 
 def _prepare(database: Database, initialise: Callable[[Database], None], take_over: Callable[[Database], None]) -> None:

@@ -14,10 +14,14 @@ _ZEROS = bytes(BLOCK_SIZE)
 
 
 class Base(NamedTuple):
-    """The stored value that a draft starts from: the id of its content and its size in bytes."""
+    """The stored value that a draft starts from.
+
+    The id of its content, its size in bytes, and its bytes if it is short.
+    """
 
     content: int
     size: int
+    data: bytes | None
 
 
 class _Stored(NamedTuple):
@@ -32,7 +36,7 @@ class Draft:
 
     Changed blocks gather in memory; beyond ``MEMORY_BLOCKS`` the complete ones go into the store,
     where nothing sees them until ``commit``. So memory is bounded whatever the size of the value.
-    A short base is read into memory at once; a long one is pinned until ``close``.
+    A long base is pinned until ``close``: then the draft is made inside the transaction that found it.
     """
 
     def __init__(self, database: Database, contents: Contents, base: Base | None = None) -> None:
@@ -45,19 +49,15 @@ class Draft:
         self._memory: dict[int, bytes | bytearray] = {}
         self._stored: dict[int, _Stored] = {}
         self._cached: tuple[int, bytes] | None = None
+        self._short = b""
         if base is not None:
-            self._load(base)
-
-    def _load(self, base: Base) -> None:
-        self.size = base.size
-        data = self._contents.read_inline(base.content)
-        if data is not None:
-            self._memory[0] = data
-        else:
-            with self._database.transaction:
+            self.size = base.size
+            if base.data is not None:
+                self._memory[0] = base.data
+            else:
                 self._contents.pin(base.content)
-            self._base = base.content
-            self._base_size = base.size
+                self._base = base.content
+                self._base_size = base.size
 
     # Reading
 
@@ -111,15 +111,17 @@ class Draft:
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Put ``data`` at ``offset``; a gap before it reads as zeros."""
         view = memoryview(data)
+        if not view:
+            return
         done = 0
         while done < len(view):
+            if len(self._memory) > MEMORY_BLOCKS:
+                self._spill()
             position, start = divmod(offset + done, BLOCK_SIZE)
             length = min(BLOCK_SIZE - start, len(view) - done)
             self._change(position, start, view[done : done + length])
             done += length
-        self.size = max(self.size, offset + len(view))
-        if len(self._memory) > MEMORY_BLOCKS:
-            self._spill()
+            self.size = max(self.size, offset + done)
 
     def _change(self, position: int, start: int, piece: memoryview) -> None:
         if self._cached is not None and self._cached[0] == position:
@@ -143,12 +145,13 @@ class Draft:
         """Cut or extend the value to ``size`` bytes; what is added reads as zeros."""
         if size < self.size:
             position, rest = divmod(size, BLOCK_SIZE)
-            if rest:
-                del self._editable(position)[rest:]
-                position += 1
-            for gone in [at for at in self._memory if at >= position]:
+            cut = self._editable(position) if rest else bytearray()
+            end = block_count(size)
+            # What can fail comes first.
+            self._unstage([at for at in self._stored if at >= end])
+            del cut[rest:]
+            for gone in [at for at in self._memory if at >= end]:
                 del self._memory[gone]
-            self._unstage([at for at in self._stored if at >= position])
             self._base_size = min(self._base_size, size)
             self._cached = None
         self.size = size
@@ -159,18 +162,18 @@ class Draft:
         """Store changed blocks, all but the last two positions, which are likely to be written next."""
         positions = sorted(self._memory)[:-2]
         with self._database.transaction:
-            for position in positions:
-                self._store(position, self._whole(position))
+            stored = {position: self._store(position, self._whole(position)) for position in positions}
+        self._stored.update(stored)
         for position in positions:
             del self._memory[position]
 
-    def _store(self, position: int, data: bytes | bytearray) -> None:
+    def _store(self, position: int, data: bytes | bytearray) -> _Stored:
         block = self._contents.add_block(data)
         self._contents.stage(block)
         before = self._stored.get(position)
         if before is not None:
             self._contents.unstage(before.block)
-        self._stored[position] = _Stored(block, len(data))
+        return _Stored(block, len(data))
 
     def _length(self, position: int) -> int:
         """Return the length that the value's size gives to a block."""
@@ -183,18 +186,28 @@ class Draft:
         if positions:
             with self._database.transaction:
                 for position in positions:
-                    self._contents.unstage(self._stored.pop(position).block)
+                    self._contents.unstage(self._stored[position].block)
+            for position in positions:
+                del self._stored[position]
 
     def commit(self) -> int | None:
         """Store the value and return the id of its content, ``None`` if it is empty.
 
-        Belongs inside the transaction that gives the content to an entry. The draft goes on from
-        what it has stored once ``rebase`` is called after that transaction.
+        Belongs inside the transaction that gives the content to an entry, which also lets go of what the
+        draft held and holds the new content instead. After that transaction comes ``rebase``.
         """
+        content = self._add()
+        self._let_go()
+        if self.size > INLINE_LIMIT and content is not None:
+            self._contents.pin(content)
+        return content
+
+    def _add(self) -> int | None:
         if self.size == 0:
             return None
         if self.size <= INLINE_LIMIT:
-            return self._contents.add_inline(self.read(0, self.size))
+            self._short = self.read(0, self.size)
+            return self._contents.add_inline(self._short)
         base_blocks = min(block_count(self._base_size), block_count(self.size))
         return self._contents.add_blocks(self.size, self._base, base_blocks, self._changes())
 
@@ -220,26 +233,31 @@ class Draft:
         return changes
 
     def rebase(self, content: int | None) -> None:
-        """Go on from ``content``, which ``commit`` has stored, and let go of what is held besides."""
-        if content is None or self.size <= INLINE_LIMIT:
-            data = self.read(0, self.size)
-            self.close()
-            self._memory = {0: data} if data else {}
-            return
-        with self._database.transaction:
-            self._contents.pin(content)
-            self.close()
+        """Go on from ``content``, which ``commit`` has stored."""
+        self._stored.clear()
         self._memory.clear()
-        self._base = content
-        self._base_size = self.size
+        self._cached = None
+        if self.size > INLINE_LIMIT:
+            self._base = content
+            self._base_size = self.size
+        else:
+            self._base = None
+            self._base_size = 0
+            if self.size:
+                self._memory[0] = self._short
 
     def close(self) -> None:
         """Let go of everything; the draft is of no use afterwards."""
         if self._base is None and not self._stored:
             return
         with self._database.transaction:
-            self._unstage(list(self._stored))
-            if self._base is not None:
-                self._contents.unpin(self._base)
+            self._let_go()
+        self._stored.clear()
         self._base = None
         self._base_size = 0
+
+    def _let_go(self) -> None:
+        for stored in self._stored.values():
+            self._contents.unstage(stored.block)
+        if self._base is not None:
+            self._contents.unpin(self._base)

@@ -82,6 +82,8 @@ class Written(NamedTuple):
     mtime: int | None = None
     atime: int | None = None
     changed: int | None = None
+    born: int | None = None
+    """When the value came into being (µs), if it comes from another key."""
 
 
 INSERT = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
@@ -127,7 +129,12 @@ class Entries:
         current one and no other device has it, it leaves no revision. ``now`` (µs) is when the
         write was made, by default the time of the call.
         """
-        old = self.current(key)
+        return self.replace(key, self.current(key), written, now=now, amends=amends)
+
+    def replace(
+        self, key: str, old: Row | None, written: Written, *, now: int | None = None, amends: int | None = None
+    ) -> Row:
+        """Like ``put``, where the current row of the key is known to be ``old``."""
         now = self._clock() // 1000 if now is None else now
         sequence, timestamp, process_id = self._tick(now, old)
         if old is not None:
@@ -147,13 +154,18 @@ class Entries:
             sequence=sequence,
             dirty=1,
             handed=0 if old is None else old.handed,
-            born=now if old is None or self._long_gone(old, now) else old.born,
+            born=self._born(old, written, now),
             changed=timestamp * 1000 if written.changed is None else written.changed,
             mtime=None if written.mtime == timestamp * 1000 else written.mtime,
             atime=written.atime,
         )
         self._database.execute(INSERT, row)
         return row
+
+    def _born(self, old: Row | None, written: Written, now: int) -> int:
+        """Return when a key came into being; a value that came from another key brings its age along."""
+        born = now if written.born is None else written.born
+        return born if old is None or self._long_gone(old, now) else min(old.born, born)
 
     @staticmethod
     def _long_gone(row: Row, now: int) -> bool:
@@ -172,6 +184,10 @@ class Entries:
             self._database.execute("DELETE FROM entries WHERE key = ?", (row.key,))
             if not moved:
                 self._contents.drop(row.content)
+            for number, content in self._database.rows(
+                "SELECT id, content FROM revisions WHERE key = ? AND replaced >= ?", (row.key, row.born)
+            ):
+                self._forget(number, content)
             return True
         sequence, timestamp, process_id = self._tick(now, row)
         if not moved:
@@ -195,7 +211,8 @@ class Entries:
 
     def is_transient(self, row: Row) -> bool:
         """Whether the key came into being a moment ago and no other device has it."""
-        return not row.handed and self._clock() // 1000 - row.born < TRANSIENT_TIME
+        # A clock that was set back since says nothing about how long the key has been there.
+        return not row.handed and 0 <= self._clock() // 1000 - row.born < TRANSIENT_TIME
 
     def set_mode(self, row: Row, mode: int) -> Row:
         """Change the mode alone: a new version that travels, but no revision."""
@@ -223,7 +240,7 @@ class Entries:
 
     def _tick(self, now: int, replaced: Row | None) -> tuple[int, int, int]:
         """Advance the clocks for one local event; return sequence, timestamp and process id."""
-        clock, last, process_id = self._database.row("SELECT clock, timestamp, process_id FROM replica")
+        clock, last, process_id = self._database.only_row("SELECT clock, timestamp, process_id FROM replica")
         timestamp = next_timestamp(now, last, 0 if replaced is None else replaced.timestamp)
         self._database.execute("UPDATE replica SET clock = ?, timestamp = ?", (clock + 1, timestamp))
         if self.own is not None:
@@ -271,6 +288,11 @@ class Entries:
                 (key,),
             )
         ]
+
+    def anything_expired(self) -> bool:
+        """Whether ``expire`` has something to forget."""
+        before = self._clock() // 1000 - KEPT_TIME
+        return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM revisions WHERE replaced < ?)", (before,))[0])
 
     def expire(self, limit: int) -> bool:
         """Forget at most ``limit`` revisions that are too old; return whether more may be left."""

@@ -164,10 +164,12 @@ class Scratch:
             self._contents.drop(row.content)
         self._journal.note(row.key)
 
-    def move_below(self, old: str, new: str) -> None:
-        """Rename all scratch files below the directory ``old``."""
-        end = old[:-1] + "0"
-        self._database.execute(
-            "UPDATE scratch SET key = ? || substr(key, ?) WHERE key >= ? AND key < ?",
-            (new, len(old) + 1, old, end),
-        )
+    def below(self, prefix: str) -> list[ScratchRow]:
+        """Return all scratch files below a directory."""
+        return [
+            ScratchRow._make(row)
+            for row in self._database.rows(
+                "SELECT key, size, mode, content, changed, mtime, atime FROM scratch WHERE key >= ? AND key < ?",
+                (prefix, prefix[:-1] + "0"),
+            )
+        ]

@@ -6,10 +6,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple, Self
 
 from ..entry import MAX_PROCESS_ID, Entry, check_key
-from ..errors import InvalidConfiguration, KeyMissing
+from ..errors import InvalidConfiguration, KeyMissing, KvassError
 from . import takeover
 from .contents import INLINE_LIMIT, Contents, Value
 from .creation import initialise
@@ -74,10 +75,12 @@ class Store:
 
     def close(self) -> None:
         """Let go of what this process holds, and close the file."""
-        if self.contents.holds:
-            with self.database.transaction:
-                self.contents.release_holder()
-        self.database.close()
+        try:
+            if self.contents.holds:
+                with self.database.transaction:
+                    self.contents.release_holder()
+        finally:
+            self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -126,10 +129,12 @@ class Store:
         Raises:
             InvalidKey, DiskFull
         """
+        check_key(key)
         draft = self.draft_of(value)
-        entry = self._put(check_key(key), draft)
-        self._clean_up()
-        return entry
+        try:
+            return self._put(key, draft)
+        finally:
+            self._clean_up(draft)
 
     def set_stream(self, key: str, stream: BinaryIO) -> Entry:
         """Like ``set``, with a value of any size read from ``stream`` to its end."""
@@ -138,13 +143,12 @@ class Store:
         if len(head) <= INLINE_LIMIT:
             return self.set(key, head)
         draft = self.draft_of(head)
-        while piece := stream.read(READ_SIZE):
-            draft.write(draft.size, piece)
         try:
+            while piece := stream.read(READ_SIZE):
+                draft.write(draft.size, piece)
             return self._put(key, draft)
         finally:
-            draft.close()
-            self._clean_up()
+            self._clean_up(draft)
 
     def draft_of(self, value: bytes) -> Draft:
         """Return a draft that holds ``value``."""
@@ -159,9 +163,12 @@ class Store:
             old = self.entries.current(key)
             if draft.size == 0:
                 return self._delete(key, old).entry
-            row = self.entries.put(key, Written(draft.size, draft.commit()))
+            content = draft.commit()
+            row = self.entries.replace(key, old, Written(draft.size, content))
+            self.tree.drop_scratch(key)
             if old is None or not old.live:
                 self.tree.note_name(directory_of(key))
+        draft.rebase(content)
         return row.entry
 
     def delete(self, key: str) -> Entry:
@@ -190,12 +197,13 @@ class Store:
 
     def sync(self) -> None:
         """Wait until everything committed so far has reached the disk, whoever committed it."""
+        durable = self.database.is_durable()
         self.database.set_durable(True)
         try:
             with self.database.transaction:
                 self.database.execute("UPDATE replica SET clock = clock")
         finally:
-            self.database.set_durable(False)
+            self.database.set_durable(durable)
 
     # Clean-up
 
@@ -210,16 +218,21 @@ class Store:
         with self.database.transaction:
             self.contents.release_dead_holders()
 
-    def _clean_up(self) -> None:
-        if self.contents.anything_dropped():
-            self.release_dead_holders()
-            self.clean()
+    def _clean_up(self, draft: Draft | None = None) -> None:
+        # What was stored is stored, whatever becomes of the clean-up; the next one goes on with it.
+        with suppress(KvassError):
+            if draft is not None:
+                draft.close()
+            if self.contents.anything_dropped() or self.entries.anything_expired():
+                self.release_dead_holders()
+                while self.clean():
+                    pass
 
     # Configuration
 
     def config(self) -> Config:
         """Return the configuration as it is now."""
-        return Config._make(self.database.row("SELECT encryption_key, process_id, remote, clock FROM replica"))
+        return Config._make(self.database.only_row("SELECT encryption_key, process_id, remote, clock FROM replica"))
 
     def set_encryption_key(self, key: bytes) -> None:
         """Set the key that all devices of one person share, 32 bytes.

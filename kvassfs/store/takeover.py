@@ -6,15 +6,17 @@ missing in early versions, and ``state``, one row of JSON.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
-from ..entry import Entry, merge, new_token
-from ..errors import DamagedStore
+from ..entry import MAX_PROCESS_ID, NOBODY, Entry, merge, new_token
+from ..errors import DamagedStore, DiskFull, StoreUnavailable
 from .contents import BLOCK_SIZE, INLINE_LIMIT, Change, Contents, block_count
-from .creation import KEY_BYTES, create_tables
+from .creation import KEY_BYTES, create_tables, new_process_id
 from .database import Database
 from .entries import INSERT, Row
 from .schema import APPLICATION_ID
@@ -60,24 +62,30 @@ def take_over(
     with open(database.path, "rb") as file, database.transaction:
         if database.row("PRAGMA application_id")[0] == APPLICATION_ID:
             return
-        state = _read_state(database)
-        entries = _read_entries(database, random)
-        backup = _back_up(file, database.path)
-        _convert(database, state, entries, clock())
+        state = _read_state(database, random)
+        try:
+            entries = _read_entries(database, random)
+            backup = _back_up(file, database.path)
+            _convert(database, state, entries, clock())
+        except (TypeError, OverflowError) as error:
+            raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
     os.chmod(database.path, 0o600)
     notice(f"took over the database of the original kvass; as it was, it is in {backup}")
 
 
-def _read_state(database: Database) -> _State:
+def _read_state(database: Database, random: Callable[[int], bytes]) -> _State:
     row = database.row("SELECT state FROM state")
     try:
         state = json.loads(row[0])
         key = bytes.fromhex(state["Key"])
         if len(key) != KEY_BYTES:
             raise ValueError("its encryption key is not 32 bytes long")
+        process_id = int(state["Pid"])
+        if not NOBODY < process_id <= MAX_PROCESS_ID:
+            process_id = new_process_id(random)
         return _State(
             clock=int(state["Counter"]),
-            process_id=int(state["Pid"]),
+            process_id=process_id,
             encryption_key=key,
             remote=state.get("RemoteHostname", ""),
             cursor=int(state.get("RemoteCounter", 0)),
@@ -108,12 +116,19 @@ def _back_up(file: BinaryIO, path: str) -> str:
     """Copy the file beside itself and return where; complete, or not there at all."""
     backup = path + BACKUP_SUFFIX
     partial = f"{backup}.{os.getpid()}"
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
-        while piece := file.read(COPY_SIZE):
-            copy.write(piece)
-        copy.flush()
-        os.fsync(copy.fileno())
-    os.replace(partial, backup)
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
+            while piece := file.read(COPY_SIZE):
+                copy.write(piece)
+            copy.flush()
+            os.fsync(copy.fileno())
+        os.replace(partial, backup)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(partial)
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(path) from error
+        raise StoreUnavailable(path, f"no backup {backup} can be made: {(error.strerror or '').lower()}") from error
     return backup
 
 

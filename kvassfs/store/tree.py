@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..entry import DEFAULT_MODE
-from .contents import Contents
+from ..errors import KeyMissing
+from .contents import INLINE_LIMIT, Contents
 from .database import Database
 from .draft import Base, Draft
 from .entries import Entries, Row, Written
@@ -57,6 +58,11 @@ _SCRATCH_NODE = "key, size, mode, content, mtime / 1000, mtime, atime, changed, 
 _FIND = f"""
     SELECT {_NODE} FROM entries WHERE key = ? AND live
     UNION ALL SELECT {_SCRATCH_NODE} FROM scratch WHERE key = ? LIMIT 1
+"""
+_DATA = "(SELECT data FROM contents WHERE id = content)"
+_OPEN = f"""
+    SELECT {_NODE}, {_DATA} FROM entries WHERE key = ? AND live
+    UNION ALL SELECT {_SCRATCH_NODE}, {_DATA} FROM scratch WHERE key = ? LIMIT 1
 """
 _DIRECTORY = """
     SELECT mode, changed, mtime, atime, NULL FROM directories WHERE prefix = ?
@@ -186,28 +192,51 @@ class Tree:
 
     # Files
 
-    def draft(self, node: Node | None = None) -> Draft:
-        """Return a draft of a file's value, empty without ``node``."""
-        if node is None or node.content is None:
-            return Draft(self._database, self._contents)
-        return Draft(self._database, self._contents, Base(node.content, node.size))
+    def draft(self) -> Draft:
+        """Return an empty draft."""
+        return Draft(self._database, self._contents)
+
+    def open(self, key: str) -> tuple[Node, Draft]:
+        """Return a file and a draft of its value, both of one version.
+
+        Raises:
+            KeyMissing
+        """
+        row = self._database.row(_OPEN, (key, key))
+        if row is not None and row[1] > INLINE_LIMIT:
+            # What was found may go before it is pinned, so it is found again.
+            with self.transaction:
+                row = self._database.row(_OPEN, (key, key))
+                return self._opened(key, row)
+        return self._opened(key, row)
+
+    def _opened(self, key: str, row: tuple[Any, ...] | None) -> tuple[Node, Draft]:
+        if row is None:
+            raise KeyMissing(key)
+        node = _node(row[:-1])
+        if node.content is None:
+            return node, self.draft()
+        return node, Draft(self._database, self._contents, Base(node.content, node.size, row[-1]))
 
     def save(self, key: str, draft: Draft, written: Written, *, scratch: bool, now: int, amends: int | None) -> Node:
         """Give a file the value of ``draft`` and return it; ``written`` has its attributes.
 
-        ``now`` (µs) and ``amends`` are as in ``Entries.put``. A scratch file has no revisions.
+        ``now`` (µs) and ``amends`` are as in ``Entries.replace``. ``scratch``: it has the name of a scratch file,
+        and is one unless there is an entry. A scratch file has no revisions.
         """
         with self.transaction:
-            before = self.file(key)
+            old = self._entries.current(key)
             written = written._replace(size=draft.size, content=draft.commit())
-            if scratch and (before is None or before.is_scratch):
+            if scratch and (old is None or not old.live):
+                new = self._scratch.get(key) is None
                 node = self._save_scratch(key, written, now)
             else:
-                if before is not None and before.is_scratch:
-                    self._drop_scratch(key)
-                node = _row_node(self._entries.put(key, written, now=now, amends=amends))
-            if before is None:
-                self._directories.touch(directory_of(key), now * 1000)
+                new = old is None or not old.live
+                if new:
+                    self.drop_scratch(key)
+                node = _row_node(self._entries.replace(key, old, written, now=now, amends=amends))
+            if new:
+                self._directories.touch(self._shown_in(key), now * 1000)
         draft.rebase(node.content)
         return node
 
@@ -219,7 +248,8 @@ class Tree:
         self._scratch.put(row)
         return _scratch_node(row)
 
-    def _drop_scratch(self, key: str) -> None:
+    def drop_scratch(self, key: str) -> None:
+        """Remove the scratch file of a key, if there is one."""
         row = self._scratch.get(key)
         if row is not None:
             self._scratch.remove(row)
@@ -228,12 +258,13 @@ class Tree:
         """Remove a file."""
         with self.transaction:
             if node.is_scratch:
-                self._drop_scratch(node.key)
+                self.drop_scratch(node.key)
             else:
                 row = self._entries.current(node.key)
-                if row is not None and row.live:
-                    self._entries.remove(row, transient=True)
-            self._directories.touch(directory_of(node.key), self._clock())
+                if row is not None and row.live and self._entries.remove(row, transient=True):
+                    # Nothing else tells other mounts that it is gone.
+                    self._journal.note(node.key)
+            self._directories.touch(self._shown_in(node.key), self._clock())
 
     def set_mode(self, node: Node, mode: int) -> Node | None:
         """Change the mode of a file and return it as it is now."""
@@ -283,6 +314,11 @@ class Tree:
             )
         )
 
+    def _shown_in(self, key: str) -> str:
+        """Return the prefix of the directory that lists the file of a key: its own where there is one."""
+        own = key + "/"
+        return directory_of(key) if self.directory(own) is None else own
+
     def make_directory(self, prefix: str, mode: int) -> None:
         """Record a new directory."""
         now = self._clock()
@@ -311,15 +347,15 @@ class Tree:
         """
         now = self._clock()
         with self.transaction:
-            moved = self._place(self._take(node, keep=True), new, scratch=scratch)
-            self._directories.touch(directory_of(node.key), now)
-            self._directories.touch(directory_of(new), now)
-        return moved
+            for key in (node.key, new):
+                self._directories.touch(self._shown_in(key), now)
+            return self._place(self._take(node, keep=True), new, scratch=scratch)
 
     def exchange(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Exchange two files."""
         with self.transaction:
-            taken, other_taken = self._take(one), self._take(other)
+            taken = self._take(one, keep=is_scratch(other.key))
+            other_taken = self._take(other, keep=is_scratch(one.key))
             self._place(taken, other.key, scratch=is_scratch(other.key))
             self._place(other_taken, one.key, scratch=is_scratch(one.key))
 
@@ -331,8 +367,11 @@ class Tree:
             nodes = [_row_node(row) for row in self._entries.below(old)]
             for node in [own, *nodes] if own is not None else nodes:
                 key = new[:-1] if node is own else new + node.key[len(old) :]
-                self._place(self._take(node), key, scratch=is_scratch(key))
-            self._scratch.move_below(old, new)
+                scratch = is_scratch(key)
+                self._place(self._take(node, keep=scratch), key, scratch=scratch)
+            for row in self._scratch.below(old):
+                key = new + row.key[len(old) :]
+                self._place(self._take(_scratch_node(row)), key, scratch=is_scratch(key))
             record = self._directories.get(old) or DirectoryRecord(DIRECTORY_MODE, now, now, None)
             self._directories.move(old, new)
             self._directories.put(new, record._replace(changed=now))
@@ -341,16 +380,19 @@ class Tree:
 
     def _take(self, node: Node, *, keep: bool = False) -> _Taken:
         """Remove a file from its key, but not its content; ``keep`` leaves that as a revision."""
-        row = self._entries.current(node.key)
-        if node.is_scratch or row is None or not row.live:
+        # It may have another version by now, or be gone.
+        row = self.entry(node.key)
+        if row is None:
             scratch = self._scratch.get(node.key)
-            if scratch is not None:
-                self._scratch.remove(scratch, moved=True)
-            return _Taken(node, node.mode, None)
+            if scratch is None:
+                raise KeyMissing(node.key)
+            self._scratch.remove(scratch, moved=True)
+            return _Taken(_scratch_node(scratch), scratch.mode, None, None)
         keep = keep and row.content is not None and not self._entries.is_transient(row)
         content = self._contents.copy(row.content) if keep and row.content is not None else row.content
-        self._entries.remove(row, transient=True, moved=not keep)
-        return _Taken(node._replace(content=content), row.mode, row.url_token)
+        if self._entries.remove(row, transient=True, moved=not keep):
+            self._journal.note(node.key)
+        return _Taken(_row_node(row)._replace(content=content), row.mode, row.url_token, row.born)
 
     def _place(self, taken: _Taken, key: str, *, scratch: bool) -> Node:
         """Put what was taken under ``key``, replacing what is there."""
@@ -362,10 +404,10 @@ class Tree:
             self._scratch.put(row)
             return _scratch_node(row)
         if target is not None and target.is_scratch:
-            self._drop_scratch(key)
+            self.drop_scratch(key)
         # An entry without a mode stays so, unless it would take on that of the entry it replaces.
         mode = taken.mode if target is None else node.mode
-        written = Written(node.size, node.content, mode, taken.url_token, node.mtime, atime, self._clock())
+        written = Written(node.size, node.content, mode, taken.url_token, node.mtime, atime, self._clock(), taken.born)
         return _row_node(self._entries.put(key, written))
 
 
@@ -375,6 +417,7 @@ class _Taken(NamedTuple):
     node: Node
     mode: int | None
     url_token: str | None
+    born: int | None
 
 
 def _row_node(row: Row) -> Node:

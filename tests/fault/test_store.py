@@ -70,7 +70,7 @@ def file(store: Store, key: str) -> Node:
 
 def draft_save(store: Store) -> None:
     """Save a file whose draft had to store blocks before, and that goes on."""
-    draft = store.tree.draft(file(store, "long"))
+    draft = store.tree.open(file(store, "long").key)[1]
     for offset in (5, 200, 330, 420, 64, 5):
         draft.write(offset, value_of(70, offset))
     draft.truncate(450)
@@ -262,7 +262,7 @@ class TestDraft:
 
     def started(self, store: Store) -> tuple[Draft, bytearray]:
         """A draft of a long value with changes in memory and in the store; and what it holds."""
-        draft = store.tree.draft(file(store, "long"))
+        draft = store.tree.open(file(store, "long").key)[1]
         model = bytearray(value_of(400))
         for offset in (10, 130, 200, 260, 330, 360):
             draft.write(offset, value_of(40, offset))

@@ -237,6 +237,17 @@ def test_a_dirty_file_replaced_by_a_rename_does_not_come_back(filesystem: Driver
     assert filesystem.read_file("file") == b"replacement"
 
 
+def test_an_unsaved_file_renamed_over_another_and_unlinked_does_not_bring_that_back(filesystem: Driver) -> None:
+    filesystem.write_file("file", b"old")
+    with filesystem.open("new", os.O_RDWR | os.O_CREAT) as handle:
+        handle.write(b"new")
+        filesystem.rename("new", "file")
+        filesystem.unlink("file")
+        assert filesystem.names() == []
+    assert filesystem.names() == []
+    assert not filesystem.exists("file")
+
+
 # Renamed while open
 
 

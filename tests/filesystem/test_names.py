@@ -232,3 +232,18 @@ def test_the_root_has_no_value(root: Driver) -> None:
     with raises(errno.ENOENT):
         root.stat("%@")
     assert root.names() == before
+
+
+@on_kvassfs
+def test_a_directory_with_a_value_does_not_take_the_name_of_the_empty_key(root: Driver) -> None:
+    root.mkdir("key")
+    root.write_file("key/%@", b"value")
+    with raises(errno.EINVAL):
+        root.rename("key", "%")
+    root.mkdir("%")
+    with raises(errno.EINVAL):
+        root.rename("key/%@", "%/%@")
+    assert root.read_file("key/%@") == b"value"
+    root.unlink("key/%@")
+    root.rmdir("key")
+    root.rmdir("%")

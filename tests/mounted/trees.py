@@ -40,7 +40,7 @@ MODES = {
     "script.sh": 0o755,
     "private": 0o600,
     "read-only": 0o444,
-    "nothing": 0o000,
+    "private read-only": 0o400,
     "private program": 0o700,
     "shared": 0o664,
 }

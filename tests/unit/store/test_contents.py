@@ -92,7 +92,7 @@ class TestSharing:
     def test_a_change_in_the_middle_costs_one_block(self, store: Store) -> None:
         node = save(store, "a", value_of(10_000_000))
         before = count(store, "blocks")
-        draft = store.tree.draft(node)
+        draft = store.tree.open(node.key)[1]
         draft.write(5_000_000, b"changed")
         store.tree.save("a", draft, _written(), scratch=False, now=1, amends=None)
         draft.close()
@@ -102,7 +102,7 @@ class TestSharing:
     def test_appending_costs_two_blocks_at_most(self, store: Store) -> None:
         node = save(store, "a", value_of(10_000_000))
         before = count(store, "blocks")
-        draft = store.tree.draft(node)
+        draft = store.tree.open(node.key)[1]
         draft.write(draft.size, bytes(range(256)) * 1024)
         store.tree.save("a", draft, _written(), scratch=False, now=1, amends=None)
         draft.close()
@@ -112,7 +112,7 @@ class TestSharing:
     def test_unchanged_segments_are_shared(self, small: None, store: Store) -> None:
         node = save(store, "a", value_of(1024))
         assert count(store, "content_segments") == 4
-        draft = store.tree.draft(node)
+        draft = store.tree.open(node.key)[1]
         draft.write(600, b"x")
         store.tree.save("a", draft, _written(), scratch=False, now=1, amends=None)
         draft.close()
@@ -123,7 +123,7 @@ class TestSharing:
         store.database.checkpoint()
         before = path.stat().st_size
         for number in range(10):
-            draft = store.tree.draft(node)
+            draft = store.tree.open(node.key)[1]
             draft.write(draft.size, value_of(4096, number))
             node = store.tree.save("a", draft, _written(), scratch=False, now=1, amends=None)
             draft.close()
@@ -234,7 +234,7 @@ class TestSetsLeaveNothingStaged:
 
 class TestPins:
     def test_keep_a_version_readable_that_retention_dropped(self, store: Store, open_store: OpenStore) -> None:
-        opened = store.tree.draft(save(store, "a", value_of(1_000_000)))
+        opened = store.tree.open(save(store, "a", value_of(1_000_000)).key)[1]
         other = open_store()
         for number in range(12):
             other.set("a", value_of(400_000, number))
@@ -246,7 +246,7 @@ class TestPins:
 
     def test_keep_a_version_readable_that_was_removed(self, store: Store, open_store: OpenStore) -> None:
         node = save(store, "a~", value_of(1_000_000), scratch=True)
-        opened = store.tree.draft(node)
+        opened = store.tree.open(node.key)[1]
         other = open_store()
         other.tree.unlink(node)
         clean_up(other)
@@ -257,7 +257,7 @@ class TestPins:
 
     def test_are_counted(self, store: Store, open_store: OpenStore) -> None:
         node = save(store, "a~", value_of(1_000_000), scratch=True)
-        one, two = store.tree.draft(node), store.tree.draft(node)
+        one, two = store.tree.open(node.key)[1], store.tree.open(node.key)[1]
         open_store().tree.unlink(node)
         one.close()
         clean_up(store)
@@ -271,7 +271,7 @@ class TestPins:
             """
             store = Store.open(sys.argv[1])
             store.contents.register()
-            draft = store.tree.draft(store.tree.file("a"))
+            draft = store.tree.open("a")[1]
             print("pinned", flush=True)
             sys.stdin.readline()
             print(len(draft.read(0, 2_000_000)), flush=True)
@@ -308,7 +308,7 @@ class TestPins:
         save(store, "a", value_of(1_000_000))
         with Store.open(path) as other:
             other.contents.register()
-            other.tree.draft(other.tree.file("a"))
+            other.tree.open("a")
             unfinished = other.tree.draft()
             unfinished.write(0, value_of(20_000_000))
             assert count(store, "pins") == 1

@@ -455,7 +455,7 @@ class TestTranslation:
             (sqlite3.SQLITE_PERM, StoreUnavailable),
             (sqlite3.SQLITE_IOERR, StoreError),
             (sqlite3.SQLITE_IOERR_WRITE, StoreError),
-            (sqlite3.SQLITE_ERROR, StoreError),
+            (sqlite3.SQLITE_ERROR, DamagedStore),
         ],
     )
     def test_of_a_result_code(self, code: int, kind: type[StoreError]) -> None:

@@ -377,7 +377,7 @@ class TestOthersInBetween:
         other = open_store()
         save(other, "a", b"A" * size, amends=node.sequence)
         other.clean()
-        opened = store.tree.draft(node)
+        opened = store.tree.open(node.key)[1]
         assert opened.read(0, size + 1) in {b"a" * size, b"A" * size}
         opened.close()
 
@@ -392,7 +392,7 @@ class TestOthersInBetween:
         other.clean()
         save(other, "b", b"b" * size)
         with pytest.raises(KvassError):
-            store.tree.draft(node)
+            store.tree.open(node.key)[1]
 
 
 class TestExchanging:
