@@ -179,9 +179,10 @@ class Filesystem:
     def mkdir(self, path: str, mode: int) -> None:
         """Make a directory."""
         self._check_writable(path)
-        if path == "/" or path.endswith("/" + names.VALUE_NAME):
-            raise failure(errno.EEXIST if path == "/" else errno.EINVAL, path)
-        self._tree.make_directory(self._names.new(path) + "/", stat.S_IFDIR | stat.S_IMODE(mode))
+        if path == "/":
+            raise failure(errno.EEXIST, path)
+        key = self._names.new(path, directory=True)
+        self._tree.make_directory(key + "/", stat.S_IFDIR | stat.S_IMODE(mode))
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""

@@ -93,19 +93,26 @@ class Namespace:
                 return failure(error.errno or errno.ENOENT, path)
         return failure(errno.ENOENT, path)
 
-    def new(self, path: str) -> str:
+    def new(self, path: str, *, directory: bool = False) -> str:
         """Return the key for a new name, whose directory exists and which is free."""
-        key, is_value = self.locate_new(path)
+        key, is_value = self.locate_new(path, directory=directory)
         if self.files.get(key) or self._tree.file(key) or (not is_value and self.directory(key)):
             raise failure(errno.EEXIST, path)
         return key
 
-    def locate_new(self, path: str) -> tuple[str, bool]:
-        """Return what ``locate`` does for a name that may be made, in a directory that exists."""
+    def locate_new(self, path: str, *, directory: bool = False) -> tuple[str, bool]:
+        """Return what ``locate`` does for a name that may be made, in a directory that exists.
+
+        Not every name can be made: neither the root nor the directory of the empty component in it has
+        a value, and the file of that component would be that of no key.
+        """
         above = self.prefix(parent(path))
-        if len(above) < 2 and path.endswith("/" + names.VALUE_NAME):
+        if path.endswith("/" + names.VALUE_NAME) and (directory or len(above) < 2):
             raise failure(errno.EINVAL, path)
-        return self.locate(path)
+        key, is_value = self.locate(path)
+        if not key and not directory:
+            raise failure(errno.EINVAL, path)
+        return key, is_value
 
     def is_directory(self, path: str) -> bool:
         """Whether there is a directory at ``path``."""

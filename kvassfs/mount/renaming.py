@@ -132,13 +132,12 @@ class Renaming:
         old_prefix = self._names.prefix(old)
         if not old_prefix:
             raise failure(errno.EBUSY, old)
-        key, is_value = self._names.locate_new(new)
-        if is_value:
-            raise failure(errno.EINVAL, new)
+        key, _ = self._names.locate_new(new, directory=True)
         new_prefix = key + "/"
         if new_prefix == old_prefix:
             return
-        if new_prefix.startswith(old_prefix):
+        nameless = new_prefix == "/" and self._names.has_value(old_prefix[:-1])  # "" is no key
+        if new_prefix.startswith(old_prefix) or nameless:
             raise failure(errno.EINVAL, new)
         self._check_directory_target(new, new_prefix, flags)
         self._tree.rename_directory(old_prefix, new_prefix, is_scratch=self._is_scratch)

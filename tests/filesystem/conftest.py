@@ -48,12 +48,12 @@ def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
 @pytest.fixture(params=KINDS)
 def filesystem(request: pytest.FixtureRequest, tmp_path: Path, mounts: Callable[[str], Mount]) -> Iterator[Driver]:
-    """An empty directory on a plain disk, the root in process, or an empty directory on the session's mount."""
+    """An empty directory on a plain disk, in process, or on the session's mount; on kvassfs, the root is above it."""
     kind: str = request.param
     if kind == "plain":
         yield OsDriver(tmp_path, PLAIN)
     elif kind == "direct":
-        driver = DirectDriver(tmp_path / "kvass.sqlite")
+        driver = DirectDriver(tmp_path / "kvass.sqlite", directory="/test")
         yield driver
         driver.unmount()
     else:
@@ -72,6 +72,7 @@ def mounted_directory(mount: Mount) -> Iterator[OsDriver]:
 @pytest.fixture
 def root(filesystem: Driver) -> Driver:
     """The root of the kvassfs file system that `filesystem` is part of."""
-    if isinstance(filesystem, OsDriver):
-        return OsDriver(filesystem.root.parent, filesystem.capabilities)
-    return filesystem
+    if isinstance(filesystem, DirectDriver):
+        return filesystem.at_root()
+    assert isinstance(filesystem, OsDriver)
+    return OsDriver(filesystem.root.parent, filesystem.capabilities)

@@ -121,8 +121,8 @@ class ModelHandle:
 class Model:
     """The directory, with the ways in which kvassfs differs from a plain one if `kvassfs`.
 
-    The name `%@` is for a directory's own value, which is a file or link. If the directory is the `root` of
-    kvassfs, it has none, nor has the directory `%` in it, whose key is empty. Its key belongs to the directory above, so either's time may change
+    The name `%@` is for a directory's own value, which is a file or link. In the `root` of kvassfs, there is none,
+    and `%` is the name of the empty key: it may be a directory, but not have a value. Its key belongs to the directory above, so either's time may change
     with it. And a new file enters the store when it is first saved, so the time of its directory may
     change then, as well as at its creation or instead. Cutting a file to the length that it has is no change.
     """
@@ -130,7 +130,7 @@ class Model:
     def __init__(self, *, kvassfs: bool, root: bool = False) -> None:
         self.root = Node(stat.S_IFDIR, 0o755)
         self._kvassfs = kvassfs
-        self._keyless = {(VALUE_NAME,), (EMPTY, VALUE_NAME)} if root else set()
+        self._keyless = {(EMPTY,), (VALUE_NAME,), (EMPTY, VALUE_NAME)} if root else set()
         self._unsaved: set[Node] = set()
         self._tree = Tree(self._type_of, self._target_of)
 
@@ -160,12 +160,14 @@ class Model:
         return node
 
     def _check_name(self, place: Place, node: Node) -> None:
-        """Refuse what would be a directory named `%@`, or the value of a key that is empty or none."""
+        """Refuse what would be a directory named `%@`, or a file whose key is empty."""
         if not self._kvassfs:
             return
         parts = place.found.parts
-        own = (*parts, VALUE_NAME) if VALUE_NAME in node.entries else parts
-        if {parts, own} & self._keyless or (place.name == VALUE_NAME and node.type == stat.S_IFDIR):
+        file = parts if node.type != stat.S_IFDIR else (*parts, VALUE_NAME)
+        if place.name == VALUE_NAME and file != parts:
+            raise fail(errno.EINVAL)
+        if file in self._keyless and (file == parts or VALUE_NAME in node.entries):
             raise fail(errno.EINVAL)
 
     def _add(self, place: Place, node: Node, *, settled: bool = True) -> None:

@@ -300,10 +300,10 @@ def test_a_handle_goes_on_with_what_it_has_saved(filesystem: Driver, edge: int) 
         handle.pwrite(b"\1\2", edge - 1)
         handle.fsync()
         assert handle.pread(10, edge - 2) == b"\0\1\2"
-        handle.pwrite(content[: edge - 50], 0)
+        handle.pwrite(bytes(content[: edge - 50]), 0)
         handle.fsync()
         assert handle.pread(edge + 100, 0) == content[: edge - 50] + bytes(49) + b"\1\2"
-        handle.pwrite(content[edge - 50 :], edge - 50)
+        handle.pwrite(bytes(content[edge - 50 :]), edge - 50)
     assert filesystem.read_file("file") == content
 
 

@@ -235,15 +235,24 @@ def test_the_root_has_no_value(root: Driver) -> None:
 
 
 @on_kvassfs
-def test_a_directory_with_a_value_does_not_take_the_name_of_the_empty_key(root: Driver) -> None:
+def test_the_empty_key_has_no_value(root: Driver) -> None:
     root.mkdir("key")
     root.write_file("key/%@", b"value")
+    root.write_file("file", b"content")
+    with raises(errno.EINVAL):
+        root.write_file("%")
+    with raises(errno.EINVAL):
+        root.symlink("x", "%")
+    with raises(errno.EINVAL):
+        root.rename("file", "%")
     with raises(errno.EINVAL):
         root.rename("key", "%")
     root.mkdir("%")
     with raises(errno.EINVAL):
         root.rename("key/%@", "%/%@")
-    assert root.read_file("key/%@") == b"value"
-    root.unlink("key/%@")
-    root.rmdir("key")
-    root.rmdir("%")
+    root.write_file("%/below", b"below the empty key")
+    assert root.names("%") == ["below"]
+    for name in ("key/%@", "file", "%/below"):
+        root.unlink(name)
+    for name in ("key", "%"):
+        root.rmdir(name)
