@@ -57,10 +57,12 @@ class Filesystem:
         self._handles: dict[int, _Handle] = {}
         self._listings: dict[int, list[tuple[str, Attributes]]] = {}
         self._next_handle = 0
+        self._absent = ""
         store.contents.register()
         store.database.relax()
 
     def _check_writable(self, path: str) -> None:
+        self._absent = ""
         if self._read_only:
             raise failure(errno.EROFS, path)
 
@@ -85,6 +87,7 @@ class Filesystem:
             return file.attributes
         node = self._tree.file(key)
         if node is None or (is_value and record is None):
+            self._absent = path
             raise self._names.missing(path)
         return node_attributes(node)
 
@@ -224,8 +227,10 @@ class Filesystem:
             elif node is not None:
                 found[component] = node_attributes(node)
         self._add_open(prefix, found)
-        for name, component in names.listed_names(found).items():
-            yield name, found[component]
+        if any(names.is_shortened(component) for component in found):
+            yield from ((name, found[component]) for name, component in names.listed_names(found).items())
+        else:
+            yield from ((names.file_name(component), attributes) for component, attributes in found.items())
         if len(prefix) > 1 and self._names.has_value(prefix[:-1]):
             yield names.VALUE_NAME, self.getattr(f"{path}/{names.VALUE_NAME}")
 
@@ -292,9 +297,11 @@ class Filesystem:
 
     def create(self, path: str, mode: int, flags: int) -> int:
         """Make and open a regular file; with ``O_EXCL`` it must not be there."""
+        # The kernel has looked the name up a moment ago: what was not there need not be looked up again.
+        absent = path == self._absent
         self._check_writable(path)
         try:
-            key = self._names.new(path)
+            key = self._names.locate_new(path)[0] if absent else self._names.new(path)
         except FileExistsError:
             if flags & os.O_EXCL:
                 raise

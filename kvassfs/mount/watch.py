@@ -31,8 +31,11 @@ INTERVAL = 0.1
 CLEAN_EVERY = 50
 """Looks between two beginnings of the clean-up, which then goes on step by step until it is done."""
 
-LOG_LIMIT = 32 * 1024 * 1024
-"""Bytes of write-ahead log that are left for the next clean-up; a longer one is copied at the next look."""
+LOG_LIMIT = 128 * 1024 * 1024
+"""Bytes of write-ahead log beyond which it is copied into the database at once."""
+
+IDLE_LOG_LIMIT = 4 * 1024 * 1024
+"""The same while nobody writes."""
 
 
 class Cache(Protocol):
@@ -92,10 +95,11 @@ class Watcher:
             while not self._stopping.wait(self._interval):
                 try:
                     version = store.database.data_version()
-                    if version != seen:
+                    idle = version == seen
+                    if not idle:
                         seen = version
                         self.look(store)
-                    if store.database.log_size() > LOG_LIMIT:
+                    if store.database.log_size() > (IDLE_LOG_LIMIT if idle else LOG_LIMIT):
                         store.database.checkpoint()
                     looks += 1
                     if looks % CLEAN_EVERY == 0:

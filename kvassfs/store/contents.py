@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from ..errors import DamagedStore
+from .ahead import BLOCK_QUERY, Ahead, digest
 from .database import Database
 
 BLOCK_SIZE = 256 * 1024
@@ -18,12 +19,6 @@ INLINE_LIMIT = 64 * 1024
 
 SEGMENT_BLOCKS = 256
 """Blocks in a segment; only the last segment of a value has fewer."""
-
-_BLOCK_OF = """
-    SELECT data FROM blocks WHERE id = (
-        SELECT block FROM segment_blocks WHERE position = ? AND segment = (
-            SELECT segment FROM content_segments WHERE content = ? AND position = ?))
-"""
 
 
 class Change(NamedTuple):
@@ -44,6 +39,7 @@ class Contents:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._holder: int | None = None
+        self.ahead = Ahead(os.path.abspath(database.path))
 
     # Reading
 
@@ -58,11 +54,15 @@ class Contents:
     def read_block(self, content: int, position: int) -> bytes:
         """Return block ``position`` of a value that is a list of blocks."""
         segment_position, block_position = divmod(position, SEGMENT_BLOCKS)
-        row = self._database.row(_BLOCK_OF, (block_position, content, segment_position))
+        row = self._database.row(BLOCK_QUERY, (block_position, content, segment_position))
         if row is None:
             raise DamagedStore(self._database.path, f"block {position} of value {content} is missing")
         data: bytes = row[0]
         return data
+
+    def read_ahead(self, content: int, position: int) -> Future[bytes | None]:
+        """Begin to read a block of a value that is pinned; ``None`` leaves it to ``read_block``."""
+        return self.ahead.read(content, *divmod(position, SEGMENT_BLOCKS))
 
     def read_stored_block(self, block: int) -> bytes:
         """Return the block with the id ``block``."""
@@ -90,13 +90,13 @@ class Contents:
         cursor = self._database.execute("INSERT INTO contents (size, data) VALUES (?, ?)", (len(data), data))
         return int(cursor.lastrowid or 0)
 
-    def add_block(self, data: bytes | bytearray | memoryview, digest: bytes | None = None) -> int:
-        """Store a block, unless it is there already, and return its id. ``digest`` is its SHA-256."""
-        digest = digest or hashlib.sha256(data).digest()
-        row = self._database.row("SELECT id FROM blocks WHERE hash = ?", (digest,))
+    def add_block(self, data: bytes | bytearray | memoryview, hashed: bytes | None = None) -> int:
+        """Store a block, unless it is there already, and return its id. ``hashed`` is its ``digest``."""
+        hashed = hashed or digest(data)
+        row = self._database.row("SELECT id FROM blocks WHERE hash = ?", (hashed,))
         if row is not None:
             return int(row[0])
-        cursor = self._database.execute("INSERT INTO blocks (hash, data) VALUES (?, ?)", (digest, data))
+        cursor = self._database.execute("INSERT INTO blocks (hash, data) VALUES (?, ?)", (hashed, data))
         return int(cursor.lastrowid or 0)
 
     def add_blocks(self, size: int, base: int | None, base_blocks: int, changes: Sequence[Change]) -> int:

@@ -287,13 +287,18 @@ def identify(database: Database) -> str:
     Raises:
         NotAStore, NewerStore: it is something else.
     """
-    application_id = database.row("PRAGMA application_id")[0]
-    version = database.row("PRAGMA user_version")[0]
+    # All from one moment: another process may be making or taking over the store.
+    database.execute("BEGIN")
+    try:
+        application_id = database.row("PRAGMA application_id")[0]
+        version = database.row("PRAGMA user_version")[0]
+        tables = {name for (name,) in database.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    finally:
+        database.execute("ROLLBACK")
     if application_id == APPLICATION_ID:
         if version > VERSION:
             raise NewerStore(database.path, version)
         return "kvassfs"
-    tables = {name for (name,) in database.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if application_id == 0 and version == 0:
         if not tables:
             return "empty"

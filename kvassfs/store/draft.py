@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from .contents import BLOCK_SIZE, INLINE_LIMIT, Change, Contents, block_count
@@ -49,6 +50,8 @@ class Draft:
         self._memory: dict[int, bytes | bytearray] = {}
         self._stored: dict[int, _Stored] = {}
         self._cached: tuple[int, bytes] | None = None
+        self._next: tuple[int, Future[bytes | None]] | None = None
+        self._digests: dict[int, Future[bytes]] = {}
         self._short = b""
         if base is not None:
             self.size = base.size
@@ -104,7 +107,21 @@ class Draft:
         visible = self._base_size - position * BLOCK_SIZE
         if self._base is None or visible <= 0:
             return b""
-        return self._contents.read_block(self._base, position)[:visible]
+        data = self._read_base(self._base, position)
+        return data if len(data) <= visible else data[:visible]
+
+    def _read_base(self, base: int, position: int) -> bytes:
+        """Return a block of the base; where blocks are read in order, the next one is read ahead."""
+        data = None
+        before = self._next
+        if before is not None and before[0] == position:
+            data = before[1].result()
+        in_order = before is not None and before[0] == position
+        if (in_order or position == 0) and (position + 1) * BLOCK_SIZE < self._base_size:
+            self._next = (position + 1, self._contents.read_ahead(base, position + 1))
+        else:
+            self._next = None
+        return self._contents.read_block(base, position) if data is None else data
 
     # Changing
 
@@ -127,14 +144,22 @@ class Draft:
         if self._cached is not None and self._cached[0] == position:
             self._cached = None
         if len(piece) == BLOCK_SIZE:
-            self._memory[position] = bytes(piece)
+            self._complete(position, bytes(piece))
             return
         block = self._editable(position)
         if len(block) < start:
             block.extend(_ZEROS[: start - len(block)])
         block[start : start + len(piece)] = piece
+        if start + len(piece) == BLOCK_SIZE:
+            self._complete(position, bytes(block))
+
+    def _complete(self, position: int, data: bytes) -> None:
+        """Take a block that was written to its end: it is likely to stay so, and hashed meanwhile."""
+        self._memory[position] = data
+        self._digests[position] = self._contents.ahead.digest(data)
 
     def _editable(self, position: int) -> bytearray:
+        self._digests.pop(position, None)
         block = self._memory.get(position)
         if type(block) is not bytearray:
             block = bytearray(self._block(position))
@@ -152,6 +177,7 @@ class Draft:
             del cut[rest:]
             for gone in [at for at in self._memory if at >= end]:
                 del self._memory[gone]
+                self._digests.pop(gone, None)
             self._base_size = min(self._base_size, size)
             self._cached = None
         self.size = size
@@ -162,18 +188,23 @@ class Draft:
         """Store changed blocks, all but the last two positions, which are likely to be written next."""
         positions = sorted(self._memory)[:-2]
         with self._database.transaction:
-            stored = {position: self._store(position, self._whole(position)) for position in positions}
+            stored = {position: self._store(position) for position in positions}
         self._stored.update(stored)
         for position in positions:
             del self._memory[position]
+            self._digests.pop(position, None)
 
-    def _store(self, position: int, data: bytes | bytearray) -> _Stored:
-        block = self._contents.add_block(data)
+    def _store(self, position: int) -> _Stored:
+        block = self._add_block(position)
         self._contents.stage(block)
         before = self._stored.get(position)
         if before is not None:
             self._contents.unstage(before.block)
-        return _Stored(block, len(data))
+        return _Stored(block, self._length(position))
+
+    def _add_block(self, position: int) -> int:
+        hashed = self._digests.get(position)
+        return self._contents.add_block(self._whole(position), None if hashed is None else hashed.result())
 
     def _length(self, position: int) -> int:
         """Return the length that the value's size gives to a block."""
@@ -229,14 +260,15 @@ class Draft:
                     zeros = zeros or self._contents.add_block(_ZEROS)
                     changes.append(Change(position, zeros))
                     continue
-            changes.append(Change(position, self._contents.add_block(self._whole(position))))
+            changes.append(Change(position, self._add_block(position)))
         return changes
 
     def rebase(self, content: int | None) -> None:
         """Go on from ``content``, which ``commit`` has stored."""
         self._stored.clear()
         self._memory.clear()
-        self._cached = None
+        self._digests.clear()
+        self._cached = self._next = None
         if self.size > INLINE_LIMIT:
             self._base = content
             self._base_size = self.size

@@ -20,6 +20,10 @@ CREATE TABLE replica (
     cursor         INTEGER NOT NULL    -- greatest sequence of the remote that was pulled
 ) STRICT;
 
+-- Counted up by ``sync``: a commit that changes nothing would not wait for the disk. One row.
+CREATE TABLE syncs (number INTEGER NOT NULL) STRICT;
+INSERT INTO syncs VALUES (0);
+
 -- What the user configured, by name; a missing row means the default.
 CREATE TABLE settings (
     name  TEXT PRIMARY KEY,

@@ -80,6 +80,7 @@ class Store:
                 with self.database.transaction:
                     self.contents.release_holder()
         finally:
+            self.contents.ahead.close()
             self.database.close()
 
     def __enter__(self) -> Self:
@@ -139,9 +140,12 @@ class Store:
     def set_stream(self, key: str, stream: BinaryIO) -> Entry:
         """Like ``set``, with a value of any size read from ``stream`` to its end."""
         check_key(key)
-        head = stream.read(INLINE_LIMIT + 1)
-        if len(head) <= INLINE_LIMIT:
-            return self.set(key, head)
+        head = b""
+        while len(head) <= INLINE_LIMIT:
+            piece = stream.read(READ_SIZE)
+            if not piece:
+                return self.set(key, head)
+            head += piece
         draft = self.draft_of(head)
         try:
             while piece := stream.read(READ_SIZE):
@@ -201,7 +205,7 @@ class Store:
         self.database.set_durable(True)
         try:
             with self.database.transaction:
-                self.database.execute("UPDATE replica SET clock = clock")
+                self.database.execute("UPDATE syncs SET number = number + 1")
         finally:
             self.database.set_durable(durable)
 

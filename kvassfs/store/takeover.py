@@ -69,7 +69,8 @@ def take_over(
             _convert(database, state, entries, clock())
         except (TypeError, OverflowError) as error:
             raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
-    os.chmod(database.path, 0o600)
+    with suppress(OSError):  # the file of somebody else, who lets us write it
+        os.chmod(database.path, 0o600)
     notice(f"took over the database of the original kvass; as it was, it is in {backup}")
 
 
@@ -87,10 +88,10 @@ def _read_state(database: Database, random: Callable[[int], bytes]) -> _State:
             clock=int(state["Counter"]),
             process_id=process_id,
             encryption_key=key,
-            remote=state.get("RemoteHostname", ""),
+            remote=state.get("RemoteHostname", "").encode().decode(),
             cursor=int(state.get("RemoteCounter", 0)),
         )
-    except (TypeError, KeyError, ValueError) as error:
+    except (AttributeError, TypeError, KeyError, ValueError, OverflowError, RecursionError) as error:
         raise DamagedStore(database.path, f"its state cannot be read: {error}") from error
 
 
@@ -105,6 +106,10 @@ def _read_entries(database: Database, random: Callable[[int], bytes]) -> list[_O
         f"{token}, {dirty}, rowid FROM entries WHERE key <> ''"
     ):
         key, timestamp, counter, process_id, size, url_token, needs_push, rowid = row
+        if not all(isinstance(number, int) for number in (timestamp, counter, process_id)):
+            raise TypeError(f"{key!r} has no proper timestamp, counter or process id")
+        if url_token is not None and not isinstance(url_token, str):
+            raise TypeError(f"{key!r} has no proper token")
         entry = Entry(key, timestamp, counter, process_id, url_token or new_token(random), size)
         before = newest.get(key)
         if before is None or merge(before.entry, entry) is entry:

@@ -138,24 +138,24 @@ class Tree:
         """Return the file and the directory named ``key``."""
         return Found(self.file(key), self.directory(key + "/"))
 
-    def children(self, prefix: str) -> list[Child]:
-        """Return what is directly below a directory, in no particular order."""
-        directories: dict[str, DirectoryRecord] = {}
-        files: dict[str, Node] = {}
+    def children(self, prefix: str) -> Iterator[Child]:
+        """Yield what is directly below a directory, in no particular order.
+
+        A component may come as a file and, later, as a directory: then it is both. One that comes as a
+        directory twice has the attributes that come last.
+        """
         start = len(prefix)
-        for table in ("scratch", "entries"):
-            for row in self._immediate(table, prefix):
-                component, slash, _ = row[0][start:].partition("/")
-                if not slash:
-                    files[component] = _node(row)
-                elif table == "entries":
-                    directories[component] = _implied(row[4])
+        for row in self._immediate("scratch", prefix):
+            component, slash, _ = row[0][start:].partition("/")
+            if not slash:
+                yield Child(component, _node(row), None)
+        for row in self._immediate("entries", prefix):
+            component, slash, _ = row[0][start:].partition("/")
+            yield Child(component, None, _implied(row[4])) if slash else Child(component, _node(row), None)
         for row in self._immediate("directories", prefix):
             component, slash, _ = row[0][start:].partition("/")
             if slash:
-                directories[component] = DirectoryRecord._make(row[1:])
-        names = files.keys() | directories.keys()
-        return [Child(name, files.get(name), directories.get(name)) for name in names]
+                yield Child(component, None, DirectoryRecord._make(row[1:]))
 
     def _immediate(self, table: str, beginning: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that begin so up to the next ``/``, and one row of each directory below.

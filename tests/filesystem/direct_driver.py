@@ -3,7 +3,7 @@
 The kernel walks paths and follows links, keeps offsets, refuses reads on write-only descriptors, and sends
 one flush for each close and one release at the end. libfuse keeps the path of every open file up to date and hides
 an open file that is removed or replaced behind a `.fuse_hidden…` name until its last close. What a call needs
-to be there, or not to be, is looked up before. Other checks that the kernel makes as well are left to the layer under test.
+to be there, or not to be, or to be of one type, the kernel looks up before.
 """
 
 from __future__ import annotations
@@ -248,14 +248,8 @@ class DirectDriver(Driver):
     def rename(self, old: str, new: str, flags: int = 0) -> None:
         source, target = self._walk(old), self._walk(new)
         before, after = self._join(source.parts), self._join(target.parts)
-        if source.type is None:
-            raise fail(errno.ENOENT)
-        if flags == RENAME_NOREPLACE and target.type is not None:
-            raise fail(errno.EEXIST)
-        if before == after:
+        if not _may_rename(source, target, flags):
             return
-        if before.startswith(after + "/"):  # VFS stops this before it asks about types
-            raise fail(errno.EINVAL if flags & RENAME_EXCHANGE else errno.ENOTEMPTY)
         if flags == 0 and self._is_open(after) and source.type != stat.S_IFDIR:
             self._hide(after)
         self.filesystem.rename(before, after, flags)
@@ -385,6 +379,24 @@ class DirectDriver(Driver):
 
     def removexattr(self, path: str, name: str) -> None:
         self.filesystem.removexattr(self._existing(path, follow=True), name)
+
+
+def _may_rename(source: Found, target: Found, flags: int) -> bool:
+    """Make the checks that VFS makes before it asks a file system to rename; return whether it asks."""
+    if source.type is None:
+        raise fail(errno.ENOENT)
+    if flags == RENAME_NOREPLACE and target.type is not None:
+        raise fail(errno.EEXIST)
+    if flags == RENAME_EXCHANGE and target.type is None:
+        raise fail(errno.ENOENT)
+    if target.is_below(source):
+        raise fail(errno.EINVAL)
+    if source.is_below(target):
+        raise fail(errno.EINVAL if flags & RENAME_EXCHANGE else errno.ENOTEMPTY)
+    types = {source.type, target.type}
+    if flags == 0 and len(types) == 2 and stat.S_IFDIR in types and None not in types:
+        raise fail(errno.ENOTDIR if source.type == stat.S_IFDIR else errno.EISDIR)
+    return source.parts != target.parts
 
 
 def _is_hidden(path: str) -> bool:

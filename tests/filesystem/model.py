@@ -275,9 +275,9 @@ class Model:
             raise fail(errno.EEXIST)
         if flags & RENAME_EXCHANGE and target.node is None:
             raise fail(errno.ENOENT)
-        if target.is_below(source):
+        if target.found.is_below(source.found):
             raise fail(errno.EINVAL)
-        if source.is_below(target):
+        if source.found.is_below(target.found):
             raise fail(errno.EINVAL if flags & RENAME_EXCHANGE else errno.ENOTEMPTY)
         if source.node is target.node:
             return
@@ -340,13 +340,6 @@ class Place:
     @property
     def name(self) -> str:
         return self.found.parts[-1]
-
-    @property
-    def depth(self) -> int:
-        return len(self.found.parts)
-
-    def is_below(self, other: Place) -> bool:
-        return self.depth > other.depth and self.found.parts[: other.depth] == other.found.parts
 
 
 def _paths(node: Node, above: str, type_: int | None) -> Iterator[str]:

@@ -70,7 +70,9 @@ there = st.runner().flatmap(lambda machine: st.sampled_from(machine.model.paths(
 directories = st.runner().flatmap(lambda machine: st.sampled_from(["", *machine.model.paths(stat.S_IFDIR)]))
 in_directories = st.tuples(directories, names).map(lambda parts: "/".join(parts).removeprefix("/"))
 paths = st.one_of(there, in_directories, any_paths)
-"""Mostly of what is there or could be, so that few steps fail at their first name."""
+"""Of what is there, could be, or is not, in equal parts."""
+old_paths = st.one_of(there, there, there, paths)
+"""Mostly of what is there, for what asks for it."""
 small = st.binary(max_size=12)
 contents = st.one_of(small, small, st.builds(_large, st.integers(0, 99), st.sampled_from(EDGES)))
 offsets = st.one_of(st.integers(0, 20), st.sampled_from(EDGES))
@@ -112,9 +114,21 @@ class Machine(RuleBasedStateMachine):
     def on_handle(self, number: int, act: Same) -> None:
         self.both(act, on=self.handles[number % len(self.handles)])
 
-    @initialize(reads=st.booleans())
-    def decide_what_to_compare(self, reads: bool) -> None:
+    @initialize(
+        reads=st.booleans(),
+        files=st.lists(st.tuples(any_paths, contents), max_size=6),
+        opened=st.lists(st.tuples(numbers, st.sampled_from(FLAGS)), max_size=2),
+    )
+    def begin(self, reads: bool, files: list[tuple[str, bytes]], opened: list[tuple[int, int]]) -> None:
+        """Decide what to compare, make some files and the directories above them, and open a few."""
         self.reads_each_step = reads
+        for path, content in files:
+            for depth in range(1, path.count("/") + 1):
+                self.mkdir("/".join(path.split("/")[:depth]), 0o755)
+            self.save(path, content)
+        for number, flags in opened:
+            if files:
+                self.open(files[number % len(files)][0], flags, 0o600)
 
     # Whole files
 
@@ -136,7 +150,7 @@ class Machine(RuleBasedStateMachine):
 
         self.both(act)
 
-    @rule(path=paths, content=contents, aside=names)
+    @rule(path=old_paths, content=contents, aside=names)
     def save_by_moving_the_old_aside(self, path: str, content: bytes, aside: str) -> None:
         def act(side: Any) -> None:
             side.rename(path, aside)
@@ -158,7 +172,7 @@ class Machine(RuleBasedStateMachine):
 
         self.both(act)
 
-    @rule(path=paths)
+    @rule(path=old_paths)
     def read(self, path: str) -> None:
         def act(side: Any) -> bytes:
             handle = side.open(path, os.O_RDONLY)
@@ -169,20 +183,20 @@ class Machine(RuleBasedStateMachine):
         if self.model.type_of(path) != stat.S_IFDIR:
             self.both(act)
 
-    @rule(path=paths, length=offsets)
+    @rule(path=old_paths, length=offsets)
     def truncate(self, path: str, length: int) -> None:
         self.both(lambda side: side.truncate(path, length))
 
     # Names
 
-    @rule(old=paths, new=paths, flags=st.sampled_from([0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE]))
+    @rule(old=old_paths, new=paths, flags=st.sampled_from([0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE]))
     def rename(self, old: str, new: str, flags: int) -> None:
         able = self.driver.capabilities
         if (flags == RENAME_NOREPLACE and not able.noreplace) or (flags == RENAME_EXCHANGE and not able.exchange):
             flags = 0
         self.both(lambda side: side.rename(old, new, flags))
 
-    @rule(path=paths)
+    @rule(path=old_paths)
     def unlink(self, path: str) -> None:
         self.both(lambda side: side.unlink(path))
 
@@ -190,7 +204,7 @@ class Machine(RuleBasedStateMachine):
     def mkdir(self, path: str, mode: int) -> None:
         self.both(lambda side: side.mkdir(path, mode))
 
-    @rule(path=paths)
+    @rule(path=old_paths)
     def rmdir(self, path: str) -> None:
         self.both(lambda side: side.rmdir(path))
 
@@ -198,25 +212,25 @@ class Machine(RuleBasedStateMachine):
     def symlink(self, path: str, leads_to: str) -> None:
         self.both(lambda side: side.symlink(leads_to, path))
 
-    @rule(path=paths)
+    @rule(path=old_paths)
     def readlink(self, path: str) -> None:
         self.both(lambda side: side.readlink(path))
 
     # Metadata
 
-    @rule(path=paths, files=file_modes, directories=directory_modes)
+    @rule(path=old_paths, files=file_modes, directories=directory_modes)
     def chmod(self, path: str, files: int, directories: int) -> None:
         mode = directories if self.model.type_of(path) == stat.S_IFDIR else files
         self.both(lambda side: side.chmod(path, mode))
 
-    @rule(path=paths, when=times, follow=st.booleans())
+    @rule(path=old_paths, when=times, follow=st.booleans())
     def utime(self, path: str, when: Times, follow: bool) -> None:
         self.both(lambda side: side.utime(path, when, follow=follow))
 
     # Handles
 
     @precondition(lambda self: len(self.handles) < HANDLES)
-    @rule(path=paths, flags=st.sampled_from(FLAGS), mode=file_modes)
+    @rule(path=old_paths, flags=st.sampled_from(FLAGS), mode=file_modes)
     def open(self, path: str, flags: int, mode: int) -> None:
         if self.model.type_of(path) == stat.S_IFDIR and flags & os.O_ACCMODE == os.O_RDONLY:
             return

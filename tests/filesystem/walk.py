@@ -22,6 +22,10 @@ class Found(NamedTuple):
     parts: tuple[str, ...]
     type: int | None
 
+    def is_below(self, other: Found) -> bool:
+        depth = len(other.parts)
+        return len(self.parts) > depth and self.parts[:depth] == other.parts
+
 
 class Tree(NamedTuple):
     """The two questions that walking asks."""

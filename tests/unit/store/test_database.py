@@ -275,7 +275,7 @@ class TestDamage:
             for key in store.keys():
                 store.get(key).read()
                 store.revisions(key)
-            store.tree.children("")
+            list(store.tree.children(""))
             store.set("key3", b"x" * 200)
             store.delete("key4")
             store.set("large", os.urandom(70_000))

@@ -73,7 +73,7 @@ BIG_TABLES = (
         lambda store: store.tree.lookup("d1"),
         lambda store: store.tree.directory("d1/"),
         lambda store: store.tree.is_empty("e/"),
-        lambda store: store.tree.children("d1/"),
+        lambda store: list(store.tree.children("d1/")),
         lambda store: store.tree.siblings("d1/", "k1"),
         lambda store: store.tree.rename(store.tree.file("d1/k1"), "d1/x", scratch=False),
         lambda store: store.tree.rename_directory("d1/", "f/", is_scratch=is_scratch),
@@ -139,7 +139,7 @@ def test_a_directory_costs_a_search_for_each_name_and_not_for_each_key_below(ful
             yield row
 
     full.tree._immediate = counting  # type: ignore[method-assign, assignment]
-    assert [child.component for child in full.tree.children("deep/")] == ["one"]
+    assert {child.component for child in full.tree.children("deep/")} == {"one"}
     assert rows_read <= 6
     full.close()
 

@@ -1,0 +1,214 @@
+"""A value under construction; tests/property/test_draft.py compares it with a bytearray."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from kvassfs.errors import KvassError
+from kvassfs.store import Draft, Store, Written, draft
+from tests.stores import REGULAR, audit_clean, count, read, rows, save
+
+pytestmark = pytest.mark.usefixtures("small")
+
+
+def value_of(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+@pytest.fixture
+def empty(store: Store) -> Draft:
+    return store.tree.draft()
+
+
+def reopened(store: Store, value: bytes) -> Draft:
+    """Return a draft of a stored value."""
+    save(store, "a", value)
+    return store.tree.open("a")[1]
+
+
+def put(store: Store, key: str, value: Draft) -> None:
+    store.tree.save(key, value, Written(mode=REGULAR), scratch=False, now=10**15, amends=None)
+
+
+class TestReading:
+    @pytest.mark.parametrize("size", [0, 10, 64, 100, 300])
+    def test_ends_with_the_value(self, store: Store, size: int) -> None:
+        value = value_of(size)
+        opened = reopened(store, value)
+        for offset in (0, 1, 63, 64, 65, size - 1, size, size + 1, size + 1000):
+            if offset >= 0:
+                assert opened.read(offset, 1000) == value[offset:]
+                assert opened.read(offset, 7) == value[offset : offset + 7]
+                assert opened.read(offset, 0) == b""
+        opened.close()
+
+    def test_of_a_short_value_holds_nothing(self, store: Store) -> None:
+        opened = reopened(store, value_of(16))
+        assert count(store, "pins") == 0
+        opened.close()
+        opened = reopened(store, value_of(17))
+        assert count(store, "pins") == 1
+        opened.close()
+        assert count(store, "pins") == 0
+
+
+class TestWriting:
+    def test_of_nothing_changes_nothing(self, empty: Draft) -> None:
+        empty.write(100, b"")
+        assert empty.size == 0
+
+    def test_behind_the_end_leaves_zeros_between(self, empty: Draft) -> None:
+        for offset in (10, 100, 500):
+            empty.write(offset, b"x")
+            assert empty.size == offset + 1
+        expected = bytearray(501)
+        expected[10] = expected[100] = expected[500] = ord("x")
+        assert empty.read(0, 1000) == expected
+
+    @pytest.mark.parametrize("size", [10, 64, 200])
+    def test_takes_a_copy(self, empty: Draft, size: int) -> None:
+        """The kernel's buffer is another request's when the call has returned."""
+        buffer = bytearray(value_of(size))
+        empty.write(0, memoryview(buffer))
+        buffer[:] = bytes(size)
+        assert empty.read(0, size) == value_of(size)
+
+    def test_accepts_all_that_holds_bytes(self, empty: Draft) -> None:
+        empty.write(0, b"a")
+        empty.write(1, bytearray(b"b"))
+        empty.write(2, memoryview(b"xcx")[1:2])
+        assert empty.read(0, 9) == b"abc"
+
+    def test_gives_what_was_read_before_no_other_bytes(self, store: Store) -> None:
+        opened = reopened(store, value_of(300))
+        before = opened.read(64, 64)
+        opened.write(70, b"new")
+        assert before == value_of(300)[64:128]
+        opened.write(64, bytes(64))
+        assert before == value_of(300)[64:128]
+        opened.close()
+
+    def test_keeps_few_blocks_in_memory_wherever_they_are(self, store: Store, empty: Draft) -> None:
+        positions = list(range(50))
+        random.Random(1).shuffle(positions)
+        for position in positions:
+            empty.write(position * 64 + 5, b"%2d" % position)
+            assert len(empty._memory) <= draft.MEMORY_BLOCKS + 2
+        assert all(empty.read(position * 64 + 5, 2) == b"%2d" % position for position in positions)
+        put(store, "a", empty)
+        empty.close()
+        audit_clean(store)
+
+
+class TestTruncating:
+    def test_forgets_what_was_behind(self, store: Store) -> None:
+        for opened in (reopened(store, b"\1" * 300), reopened(store, b"\1" * 16)):
+            for size in (130, 128, 64, 10, 0):
+                if size <= opened.size:
+                    opened.truncate(size)
+                    opened.truncate(400)
+                    assert opened.read(0, 500) == b"\1" * size + bytes(400 - size)
+                    opened.truncate(size)
+            opened.close()
+
+    def test_to_a_great_size_costs_one_block(self, store: Store, empty: Draft) -> None:
+        empty.truncate(64 * 100)
+        assert empty.size == 6400
+        put(store, "a", empty)
+        assert count(store, "blocks") == 1
+        assert read(store, store.tree.file("a")) == bytes(6400)
+        empty.close()
+
+    def test_lets_go_of_blocks_that_were_stored(self, store: Store, empty: Draft) -> None:
+        empty.write(0, value_of(2000))
+        assert count(store, "staged") > 0
+        empty.truncate(0)
+        assert count(store, "staged") == 0
+        empty.close()
+        audit_clean(store)
+
+
+class TestCommitting:
+    def test_of_nothing_is_no_content(self, store: Store, empty: Draft) -> None:
+        with store.database.transaction:
+            assert empty.commit() is None
+        empty.rebase(None)
+        empty.write(0, b"1")
+        assert empty.read(0, 9) == b"1"
+
+    def test_goes_on_from_what_was_stored(self, store: Store, empty: Draft) -> None:
+        expected = bytearray()
+        for size in (10, 300, 50, 5, 1000, 0, 16, 17):
+            empty.truncate(min(size, empty.size))
+            del expected[size:]
+            empty.write(0, value_of(size))
+            expected[:size] = value_of(size)
+            put(store, "a", empty)
+            assert read(store, store.tree.file("a")) == empty.read(0, 2000) == expected
+        empty.close()
+        audit_clean(store)
+
+    def test_stores_only_blocks_that_changed(self, store: Store) -> None:
+        opened = reopened(store, value_of(64 * 20))
+        opened.write(64 * 10 + 5, b"new")
+        put(store, "a", opened)
+        assert count(store, "blocks") == 21
+        put(store, "a", opened)
+        assert count(store, "blocks") == 21
+        opened.close()
+
+    def test_of_one_that_was_not_stored_is_undone_with_its_transaction(self, store: Store) -> None:
+        opened = reopened(store, value_of(300))
+        opened.write(100, b"new")
+        expected = opened.read(0, 300)
+        with pytest.raises(ZeroDivisionError), store.database.transaction:
+            opened.commit()
+            raise ZeroDivisionError
+        assert read(store, store.tree.file("a")) == value_of(300)
+        assert opened.read(0, 1000) == expected
+        put(store, "a", opened)
+        assert read(store, store.tree.file("a")) == expected
+        opened.close()
+        audit_clean(store)
+
+
+class TestClosing:
+    def test_of_what_holds_nothing_asks_nothing_of_the_store(self, store: Store, empty: Draft) -> None:
+        empty.write(0, value_of(100))
+        changes = store.database.connection.total_changes
+        empty.close()
+        assert store.database.connection.total_changes == changes
+
+    def test_again_is_nothing(self, store: Store) -> None:
+        opened = reopened(store, value_of(300))
+        opened.close()
+        opened.close()
+        assert count(store, "pins") == 0
+
+    def test_of_one_draft_leaves_what_others_hold(self, store: Store) -> None:
+        one = reopened(store, value_of(300))
+        other = store.tree.open("a")[1]
+        assert rows(store, "SELECT count FROM pins") == [2]
+        one.close()
+        store.tree.unlink(save(store, "a", b""))
+        while store.clean():
+            pass
+        assert other.read(0, 1000) == value_of(300)
+        other.close()
+        audit_clean(store)
+
+
+def test_a_block_that_is_missing_is_said_to_be(store: Store) -> None:
+    opened = reopened(store, value_of(300))
+    store.database.execute("DELETE FROM blocks")
+    with pytest.raises(KvassError, match="missing"):
+        opened.read(64, 1)
+    opened.close()
+    store.tree.unlink(save(store, "a", b""))
+    store.database.execute("DELETE FROM revisions")
+    store.database.execute("DELETE FROM content_segments")
+    store.database.execute("DELETE FROM segment_blocks")
+    store.database.execute("DELETE FROM contents")
+    store.database.execute("DELETE FROM dropped_contents")

@@ -1,0 +1,168 @@
+"""Directories, scratch files and the journal of what changed in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from kvassfs.store import DIRECTORY_MODE, DirectoryRecord, Store
+from kvassfs.store.local import KEPT_CHANGES, Directories, Journal, Scratch, ScratchRow, directory_of, parent
+from tests.stores import REGULAR, count, rows
+
+RECORD = DirectoryRecord(DIRECTORY_MODE, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix"), [("a", ""), ("a/b", "a/"), ("a/", "a/"), ("/", "/"), ("/a", "/"), ("a//b", "a//")]
+)
+def test_the_directory_of_a_key(key: str, prefix: str) -> None:
+    assert directory_of(key) == prefix
+
+
+@pytest.mark.parametrize(
+    ("prefix", "above"), [("a/", ""), ("a/b/", "a/"), ("/", ""), ("a//", "a/"), ("//", "/"), ("/a/", "/")]
+)
+def test_the_directory_above_a_directory(prefix: str, above: str) -> None:
+    assert parent(prefix) == above
+
+
+class TestJournal:
+    @pytest.fixture
+    def mine(self, store: Store) -> Journal:
+        return Journal(store.database, 1)
+
+    @pytest.fixture
+    def theirs(self, store: Store) -> Journal:
+        return Journal(store.database, 2)
+
+    def test_starts_empty(self, mine: Journal) -> None:
+        assert mine.last() == 0
+        assert mine.since(0, 1) == []
+
+    def test_tells_the_changes_of_others_in_their_order(self, mine: Journal, theirs: Journal) -> None:
+        theirs.note("b")
+        mine.note("own")
+        theirs.note("a/")
+        (one, b), (three, a) = mine.since(0, mine.writer)
+        assert (b, a) == ("b", "a/")
+        assert mine.last() == three > one
+        assert mine.since(one, mine.writer) == [(three, "a/")]
+        assert mine.since(three, mine.writer) == []
+        assert [key for _, key in theirs.since(0, theirs.writer)] == ["own"]
+
+    def test_keeps_the_newest_and_goes_on_counting(self, store: Store, mine: Journal, theirs: Journal) -> None:
+        with store.database.transaction:
+            for number in range(3 * KEPT_CHANGES):
+                theirs.note(str(number))
+        assert KEPT_CHANGES <= count(store, "local_changes") < 2 * KEPT_CHANGES
+        assert mine.last() == 3 * KEPT_CHANGES
+        assert [key for _, key in mine.since(mine.last() - 2, 1)] == [
+            str(3 * KEPT_CHANGES - 2),
+            str(3 * KEPT_CHANGES - 1),
+        ]
+        store.database.execute("DELETE FROM local_changes")
+        theirs.note("next")
+        assert mine.last() == 3 * KEPT_CHANGES + 1
+
+    def test_every_open_store_writes_under_a_number_of_its_own(self, store: Store) -> None:
+        with Store.open(store.path) as other:
+            assert other.journal.writer != store.journal.writer
+
+
+class TestDirectories:
+    @pytest.fixture
+    def directories(self, store: Store) -> Directories:
+        return Directories(store.database, store.journal)
+
+    def prefixes(self, store: Store) -> list[str]:
+        return rows(store, "SELECT prefix FROM directories ORDER BY prefix")
+
+    def changed(self, store: Store) -> set[str]:
+        return set(rows(store, "SELECT key FROM local_changes"))
+
+    def test_are_recorded_with_those_above(self, store: Store, directories: Directories) -> None:
+        directories.put("a/b/c/", RECORD)
+        assert directories.get("a/b/c/") == RECORD
+        assert directories.get("a/b/") == DirectoryRecord(DIRECTORY_MODE, 1, 1, None)
+        assert self.prefixes(store) == ["", "a/", "a/b/", "a/b/c/"]
+        assert self.changed(store) == {"a/b/c/"}
+
+    def test_empty_components_are_directories_too(self, store: Store, directories: Directories) -> None:
+        directories.put("a//", RECORD)
+        directories.put("/b/", RECORD)
+        assert self.prefixes(store) == ["", "/", "/b/", "a/", "a//"]
+
+    def test_that_are_there_are_left_as_they_are(self, directories: Directories) -> None:
+        directories.put("a/", RECORD)
+        directories.ensure("a/b/", 9)
+        directories.ensure("a/", 10)
+        assert directories.get("a/") == RECORD
+        assert directories.get("a/b/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, None)
+
+    def test_change_when_they_are_touched(self, store: Store, directories: Directories) -> None:
+        directories.put("a/", RECORD)
+        directories.touch("a/", 9)
+        assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, 3)
+        directories.touch("b/", 9, record=False)
+        assert directories.get("b/") is None
+        directories.touch("b/c/", 9)
+        assert self.prefixes(store) == ["", "a/", "b/", "b/c/"]
+
+    def test_are_forgotten(self, store: Store, directories: Directories) -> None:
+        directories.put("a/b/", RECORD)
+        directories.remove("a/b/")
+        assert directories.get("a/b/") is None
+        assert self.prefixes(store) == ["", "a/"]
+
+    def test_move_with_all_below_and_nothing_beside(self, store: Store, directories: Directories) -> None:
+        for prefix in ("a/b/", "a/b/c/", "a/b//", "a/b!/", "a/b0/", "a/bb/", "x/"):
+            directories.put(prefix, RECORD)
+        directories.move("a/b/", "x/")
+        assert self.prefixes(store) == ["", "a/", "a/b!/", "a/b0/", "a/bb/", "x/", "x//", "x/c/"]
+        assert directories.get("x/c/") == RECORD
+        assert {"a/b/", "x/"} <= self.changed(store)
+
+
+class TestScratch:
+    @pytest.fixture
+    def scratch(self, store: Store) -> Scratch:
+        return Scratch(store.database, store.contents, store.journal)
+
+    def row(self, store: Store, key: str, value: bytes = b"v") -> ScratchRow:
+        content = store.contents.add_inline(value) if value else None
+        return ScratchRow(key, len(value), REGULAR, content, 1, 2, None)
+
+    def test_are_found_as_they_were_stored(self, store: Store, scratch: Scratch) -> None:
+        row = self.row(store, "a~")
+        scratch.put(row)
+        assert scratch.get("a~") == row
+        assert scratch.get("a") is None
+        assert rows(store, "SELECT key FROM local_changes") == ["a~"]
+
+    def test_that_are_replaced_are_gone(self, store: Store, scratch: Scratch) -> None:
+        scratch.put(self.row(store, "a~"))
+        scratch.put(self.row(store, "a~", b"new"))
+        assert rows(store, "SELECT data FROM contents") == [b"new"]
+        scratch.put(self.row(store, "a~", b""))
+        assert count(store, "contents") == 0
+
+    def test_keep_their_value_when_only_attributes_change(self, store: Store, scratch: Scratch) -> None:
+        row = self.row(store, "a~")
+        scratch.put(row)
+        scratch.put(row._replace(mtime=9, mode=0o100755))
+        assert scratch.get("a~") == row._replace(mtime=9, mode=0o100755)
+        assert count(store, "contents") == 1
+
+    def test_that_are_removed_take_their_value_along_unless_it_moved(self, store: Store, scratch: Scratch) -> None:
+        row = self.row(store, "a~")
+        scratch.put(row)
+        scratch.remove(row, moved=True)
+        assert scratch.get("a~") is None
+        assert count(store, "contents") == 1
+        scratch.put(row)
+        scratch.remove(row)
+        assert count(store, "contents") == 0
+
+    def test_below_a_directory_are_listed(self, store: Store, scratch: Scratch) -> None:
+        for key in ("d/a~", "d/e/b~", "d~", "d0~", "c~", "d!/a~"):
+            scratch.put(self.row(store, key))
+        assert {row.key for row in scratch.below("d/")} == {"d/a~", "d/e/b~"}
