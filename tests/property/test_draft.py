@@ -1,0 +1,148 @@
+"""A draft holds what a bytearray would, however it is written, cut, saved and opened again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from kvassfs.store import Draft, Store, Written
+from kvassfs.store.database import Database
+from tests.stores import REGULAR, Clock, audit, audit_clean, read, save, small_blocks
+
+# Blocks have 64 bytes, so that these reach every place in the first ten.
+OFFSETS = st.one_of(st.integers(0, 700), st.sampled_from([0, 15, 16, 17, 63, 64, 65, 128, 256, 512]))
+
+SIZES = st.one_of(st.integers(0, 300), st.sampled_from([0, 1, 16, 64, 128, 256]))
+
+
+class Drafts(RuleBasedStateMachine):
+    """Several drafts of one key, each with what it should hold."""
+
+    drafts: Bundle[tuple[Draft, bytearray]] = Bundle("drafts")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.stack = ExitStack()
+        self.stack.enter_context(small_blocks())
+        self.store = self.stack.enter_context(Store.open(self.directory / "db", clock=Clock()))
+        self.store.contents.register()
+        self.database: Database = self.store.database
+        self.database.execute("PRAGMA synchronous=OFF")
+        self.saved: bytes | None = None
+        self.open: list[tuple[Draft, bytearray]] = []
+        self.written = 0
+
+    def teardown(self) -> None:
+        for draft, _ in self.open:
+            draft.close()
+        try:
+            audit_clean(self.store)
+        finally:
+            self.stack.close()
+            shutil.rmtree(self.directory)
+
+    def bytes_of(self, size: int) -> bytes:
+        """Return bytes unlike those written before."""
+        self.written += 1
+        return (b"%d " % self.written * size)[:size]
+
+    def opened(self, draft: Draft, expected: bytes) -> tuple[Draft, bytearray]:
+        self.open.append((draft, bytearray(expected)))
+        return self.open[-1]
+
+    @rule(target=drafts)
+    def begin(self) -> tuple[Draft, bytearray]:
+        return self.opened(self.store.tree.draft(), b"")
+
+    @rule(target=drafts)
+    def open_what_is_saved(self) -> tuple[Draft, bytearray]:
+        if self.saved is None:
+            return self.begin_with(b"")
+        return self.opened(self.store.tree.open("a")[1], self.saved)
+
+    def begin_with(self, expected: bytes) -> tuple[Draft, bytearray]:
+        return self.opened(self.store.tree.draft(), expected)
+
+    @rule(one=drafts, offset=OFFSETS, size=SIZES)
+    def write(self, one: tuple[Draft, bytearray], offset: int, size: int) -> None:
+        draft, expected = one
+        data = self.bytes_of(size)
+        draft.write(offset, data)
+        if data:
+            expected.extend(bytes(max(0, offset - len(expected))))
+            expected[offset : offset + size] = data
+
+    @rule(one=drafts, size=SIZES)
+    def append(self, one: tuple[Draft, bytearray], size: int) -> None:
+        self.write(one, len(one[1]), size)
+
+    @rule(one=drafts, size=OFFSETS)
+    def truncate(self, one: tuple[Draft, bytearray], size: int) -> None:
+        draft, expected = one
+        draft.truncate(size)
+        del expected[size:]
+        expected.extend(bytes(size - len(expected)))
+
+    @rule(one=drafts, offset=OFFSETS, size=SIZES)
+    def read(self, one: tuple[Draft, bytearray], offset: int, size: int) -> None:
+        draft, expected = one
+        assert draft.read(offset, size) == expected[offset : offset + size]
+
+    @rule(one=drafts)
+    def read_in_order(self, one: tuple[Draft, bytearray]) -> None:
+        draft, expected = one
+        pieces = [draft.read(offset, 50) for offset in range(0, len(expected), 50)]
+        assert b"".join(pieces) == expected
+
+    @rule(one=drafts)
+    def save(self, one: tuple[Draft, bytearray]) -> None:
+        draft, expected = one
+        written = Written(mode=REGULAR)
+        node = self.store.tree.save("a", draft, written, scratch=False, now=10**15, amends=None)
+        assert node.size == len(expected)
+        self.saved = bytes(expected)
+
+    @rule(one=consumes(drafts))
+    def close(self, one: tuple[Draft, bytearray]) -> None:
+        self.open = [kept for kept in self.open if kept[0] is not one[0]]
+        one[0].close()
+
+    @rule(size=SIZES)
+    def replace_otherwise(self, size: int) -> None:
+        self.saved = self.bytes_of(size)
+        save(self.store, "a", self.saved)
+
+    @rule()
+    def forget_revisions(self) -> None:
+        with self.database.transaction:
+            for revision in self.store.revisions("a"):
+                self.store.entries._forget(revision.id, revision.content)
+
+    @rule()
+    def clean(self) -> None:
+        self.store.clean()
+
+    @invariant()
+    def every_draft_holds_what_it_should(self) -> None:
+        for draft, expected in self.open:
+            assert draft.size == len(expected)
+
+    @invariant()
+    def what_is_saved_stays(self) -> None:
+        if self.saved is not None:
+            assert read(self.store, self.store.tree.file("a")) == self.saved
+
+    @invariant()
+    def the_store_is_sound(self) -> None:
+        audit(self.store)
+
+
+TestDrafts = Drafts.TestCase
+TestDrafts.settings = settings(max_examples=40, stateful_step_count=40)
