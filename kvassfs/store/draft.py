@@ -141,8 +141,6 @@ class Draft:
             self.size = max(self.size, offset + done)
 
     def _change(self, position: int, start: int, piece: memoryview) -> None:
-        if self._cached is not None and self._cached[0] == position:
-            self._cached = None
         if len(piece) == BLOCK_SIZE:
             self._complete(position, bytes(piece))
             return
@@ -155,6 +153,7 @@ class Draft:
 
     def _complete(self, position: int, data: bytes) -> None:
         """Take a block that was written to its end: it is likely to stay so, and hashed meanwhile."""
+        self._cached = None
         self._memory[position] = data
         self._digests[position] = self._contents.ahead.digest(data)
 
@@ -163,6 +162,7 @@ class Draft:
         block = self._memory.get(position)
         if type(block) is not bytearray:
             block = bytearray(self._block(position))
+            self._cached = None  # it may be the block as it was
             self._memory[position] = block
         return block
 

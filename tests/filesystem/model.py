@@ -121,10 +121,12 @@ class ModelHandle:
 class Model:
     """The directory, with the ways in which kvassfs differs from a plain one if `kvassfs`.
 
-    The name `%@` is for a directory's own value, which is a file or link. In the `root` of kvassfs, there is none,
-    and `%` is the name of the empty key: it may be a directory, but not have a value. Its key belongs to the directory above, so either's time may change
-    with it. And a new file enters the store when it is first saved, so the time of its directory may
-    change then, as well as at its creation or instead. Cutting a file to the length that it has is no change.
+    The name `%@` is for a directory's own value, which is a file or link; its key belongs to the directory
+    above, so either's time may change with it. In the `root` of kvassfs there is none, and `%` is the name of the
+    empty key: it may be a directory, but not have a value. A new file enters the store when it is first saved, so
+    the time of its directory may change then, as well as at its creation or instead. Cutting a file to the
+    length that it has is no change, and an exchange, which leaves the names in both directories as they are,
+    need not change their times.
     """
 
     def __init__(self, *, kvassfs: bool, root: bool = False) -> None:
@@ -288,8 +290,10 @@ class Model:
 
     def _move(self, source: Place, node: Node, target: Place) -> None:
         if target.node is not None:
-            _check_replacement(node, target.node)
+            _check_types(node, target.node)
         self._check_name(target, node)
+        if target.node is not None and target.node.entries:
+            raise fail(errno.ENOTEMPTY)
         del source.parent.entries[source.name]
         target.parent.entries[target.name] = node
         self._changed(source)
@@ -300,8 +304,11 @@ class Model:
         self._check_name(source, other)
         source.parent.entries[source.name] = other
         target.parent.entries[target.name] = one
-        self._changed(source)
-        self._changed(target)
+        for place in (source, target):
+            if self._kvassfs:
+                self._unsettle(place)
+            else:
+                self._changed(place)
 
     def chmod(self, path: str, mode: int) -> None:
         self._existing(path, follow=True).permissions = mode
@@ -349,14 +356,10 @@ def _paths(node: Node, above: str, type_: int | None) -> Iterator[str]:
         yield from _paths(child, f"{above}{name}/", type_)
 
 
-def _check_replacement(node: Node, replaced: Node) -> None:
-    if node.type == stat.S_IFDIR:
-        if replaced.type != stat.S_IFDIR:
-            raise fail(errno.ENOTDIR)
-        if replaced.entries:
-            raise fail(errno.ENOTEMPTY)
-    elif replaced.type == stat.S_IFDIR:
-        raise fail(errno.EISDIR)
+def _check_types(node: Node, replaced: Node) -> None:
+    is_directory, was_directory = node.type == stat.S_IFDIR, replaced.type == stat.S_IFDIR
+    if is_directory != was_directory:
+        raise fail(errno.ENOTDIR if is_directory else errno.EISDIR)
 
 
 def _set_time(node: Node, times: Times) -> None:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.filesystem.driver import Driver, raises
+from tests.filesystem.driver import RENAME_EXCHANGE, Driver, raises
 from tests.filesystem.marks import on_kvassfs
 
 SHORTENED = "%~0123456789abcdef"
@@ -218,6 +218,22 @@ def test_a_directorys_value_is_no_directory(filesystem: Driver) -> None:
         filesystem.rename("other", "key/%@")
     assert filesystem.names() == ["key", "other"]
     assert filesystem.names("key") == []
+
+
+@on_kvassfs
+def test_a_refused_exchange_leaves_open_files_where_they_are(filesystem: Driver) -> None:
+    filesystem.mkdir("key")
+    filesystem.write_file("key/%@", b"value")
+    filesystem.mkdir("dir")
+    filesystem.write_file("dir/file", b"content")
+    with filesystem.open("key/%@", os.O_RDWR) as value, filesystem.open("dir/file", os.O_RDWR) as file:
+        with raises(errno.EINVAL):
+            filesystem.rename("dir", "key/%@", RENAME_EXCHANGE)
+        value.pwrite(b"VALUE", 0)
+        file.pwrite(b"CONTENT", 0)
+    assert filesystem.names() == ["dir", "key"]
+    assert filesystem.read_file("dir/file") == b"CONTENT"
+    assert filesystem.read_file("key/%@") == b"VALUE"
 
 
 @on_kvassfs

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
 from kvassfs.store import Draft, Store, Written
 from kvassfs.store.database import Database
 from tests.stores import REGULAR, Clock, audit, audit_clean, read, save, small_blocks
 
-# Blocks have 64 bytes, so that these reach every place in the first ten.
-OFFSETS = st.one_of(st.integers(0, 700), st.sampled_from([0, 15, 16, 17, 63, 64, 65, 128, 256, 512]))
+# Blocks have 64 bytes, and segments four of them.
+OFFSETS = st.one_of(st.integers(0, 400), st.sampled_from([0, 15, 16, 17, 63, 64, 65, 70, 128, 130, 192, 256, 512]))
 
-SIZES = st.one_of(st.integers(0, 300), st.sampled_from([0, 1, 16, 64, 128, 256]))
+SIZES = st.one_of(st.integers(0, 300), st.sampled_from([0, 1, 3, 16, 64, 128, 256]))
 
 
 class Drafts(RuleBasedStateMachine):
@@ -40,35 +40,33 @@ class Drafts(RuleBasedStateMachine):
         self.written = 0
 
     def teardown(self) -> None:
-        for draft, _ in self.open:
-            draft.close()
         try:
+            for draft, expected in self.open:
+                self.end(draft, expected)
             audit_clean(self.store)
         finally:
             self.stack.close()
             shutil.rmtree(self.directory)
 
     def bytes_of(self, size: int) -> bytes:
-        """Return bytes unlike those written before."""
+        """Return bytes unlike those written before, or every third time blocks that are often the same."""
         self.written += 1
-        return (b"%d " % self.written * size)[:size]
+        return b"x" * size if self.written % 3 == 0 else (b"%d " % self.written * size)[:size]
 
     def opened(self, draft: Draft, expected: bytes) -> tuple[Draft, bytearray]:
         self.open.append((draft, bytearray(expected)))
         return self.open[-1]
 
+    @precondition(lambda self: len(self.open) < 3)
     @rule(target=drafts)
     def begin(self) -> tuple[Draft, bytearray]:
         return self.opened(self.store.tree.draft(), b"")
 
+    @precondition(lambda self: len(self.open) < 3)
     @rule(target=drafts)
     def open_what_is_saved(self) -> tuple[Draft, bytearray]:
-        if self.saved is None:
-            return self.begin_with(b"")
-        return self.opened(self.store.tree.open("a")[1], self.saved)
-
-    def begin_with(self, expected: bytes) -> tuple[Draft, bytearray]:
-        return self.opened(self.store.tree.draft(), expected)
+        draft = self.store.tree.draft() if self.saved is None else self.store.tree.open("a")[1]
+        return self.opened(draft, self.saved or b"")
 
     @rule(one=drafts, offset=OFFSETS, size=SIZES)
     def write(self, one: tuple[Draft, bytearray], offset: int, size: int) -> None:
@@ -82,6 +80,18 @@ class Drafts(RuleBasedStateMachine):
     @rule(one=drafts, size=SIZES)
     def append(self, one: tuple[Draft, bytearray], size: int) -> None:
         self.write(one, len(one[1]), size)
+
+    @rule(one=drafts, position=st.integers(0, 5), inside=st.integers(0, 63), size=st.integers(1, 64))
+    def write_a_block_and_into_it(self, one: tuple[Draft, bytearray], position: int, inside: int, size: int) -> None:
+        self.write(one, position * 64, 64)
+        self.write(one, position * 64 + inside, size)
+
+    @rule(one=drafts, position=st.integers(0, 5))
+    def write_what_was_just_read_and_others(self, one: tuple[Draft, bytearray], position: int) -> None:
+        self.read(one, position * 64, 10)
+        self.write(one, position * 64 + 5, 10)
+        self.write(one, (position + 1) * 64, 300)
+        self.read(one, position * 64, 64)
 
     @rule(one=drafts, size=OFFSETS)
     def truncate(self, one: tuple[Draft, bytearray], size: int) -> None:
@@ -112,7 +122,14 @@ class Drafts(RuleBasedStateMachine):
     @rule(one=consumes(drafts))
     def close(self, one: tuple[Draft, bytearray]) -> None:
         self.open = [kept for kept in self.open if kept[0] is not one[0]]
-        one[0].close()
+        self.end(*one)
+
+    @staticmethod
+    def end(draft: Draft, expected: bytearray) -> None:
+        try:
+            assert draft.read(0, len(expected) + 1) == expected
+        finally:
+            draft.close()
 
     @rule(size=SIZES)
     def replace_otherwise(self, size: int) -> None:
@@ -130,7 +147,7 @@ class Drafts(RuleBasedStateMachine):
         self.store.clean()
 
     @invariant()
-    def every_draft_holds_what_it_should(self) -> None:
+    def every_draft_has_its_size(self) -> None:
         for draft, expected in self.open:
             assert draft.size == len(expected)
 
@@ -145,4 +162,4 @@ class Drafts(RuleBasedStateMachine):
 
 
 TestDrafts = Drafts.TestCase
-TestDrafts.settings = settings(max_examples=40, stateful_step_count=40)
+TestDrafts.settings = settings(max_examples=80, stateful_step_count=40)

@@ -91,6 +91,21 @@ class TestWriting:
         assert before == value_of(300)[64:128]
         opened.close()
 
+    def test_into_a_block_that_was_stored_and_read_is_read_when_it_is_stored_again(self, empty: Draft) -> None:
+        expected = bytearray(value_of(1000))
+        empty.write(0, expected)
+        assert empty.read(64, 10) == expected[64:74]
+        empty.write(69, b"new")
+        # Whole blocks, for which nothing has to be read, until the changed one has to go into the store.
+        empty.write(640, bytes(320))
+        expected[69:72] = b"new"
+        expected[640:960] = bytes(320)
+        assert empty.read(64, 64) == expected[64:128]
+        empty.write(100, b"more")
+        expected[100:104] = b"more"
+        assert empty.read(0, 2000) == expected
+        empty.close()
+
     def test_keeps_few_blocks_in_memory_wherever_they_are(self, store: Store, empty: Draft) -> None:
         positions = list(range(50))
         random.Random(1).shuffle(positions)
