@@ -57,8 +57,28 @@ def write(chunks: Iterable[bytes]) -> None:
             chunks.close()
 
 
+class Input:
+    """A stream whose first short read is its end: at a terminal, Ctrl-D says that just once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._ended = False
+
+    def read(self, size: int, /) -> bytes:
+        """Return ``size`` bytes; fewer only at the end."""
+        if self._ended:
+            return b""
+        data = self._stream.read(size)
+        self._ended = len(data) < size
+        return data
+
+    def readline(self) -> bytes:
+        """Return the next line, with its end."""
+        return self._stream.readline()
+
+
 @contextmanager
-def standard_input() -> Iterator[BinaryIO]:
+def standard_input() -> Iterator[Input]:
     """``with`` standard input as bytes.
 
     Raises:
@@ -67,7 +87,7 @@ def standard_input() -> Iterator[BinaryIO]:
     if sys.stdin is None:
         raise InputFailed("it is closed")
     try:
-        yield sys.stdin.buffer
+        yield Input(sys.stdin.buffer)
     except OSError as error:
         raise InputFailed(error.strerror or str(error)) from error
 

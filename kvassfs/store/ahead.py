@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 BLOCK_QUERY = """
     SELECT data FROM blocks WHERE id = (
@@ -33,6 +36,9 @@ class Ahead:
 
     def _thread(self) -> ThreadPoolExecutor:
         if self._executor is None:
+            # Only large values need it, and it would double what starting takes.
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
             self._executor = ThreadPoolExecutor(1, "kvassfs-ahead")
         return self._executor
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import DamagedStore
 from .ahead import BLOCK_QUERY, Ahead, digest
 from .database import Database
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 BLOCK_SIZE = 256 * 1024
 """Bytes in a block; only the last block of a value is shorter."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .contents import BLOCK_SIZE, INLINE_LIMIT, Change, Contents, block_count
 from .database import Database
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 MEMORY_BLOCKS = 32
 """Changed blocks that a draft keeps in memory before it stores the complete ones (8 MiB)."""

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import BinaryIO, NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from ..entry import MAX_PROCESS_ID, Entry, check_key
 from ..errors import InvalidConfiguration, KeyMissing, KvassError
@@ -25,6 +25,13 @@ CLEAN_LIMIT = 64
 
 READ_SIZE = 1024 * 1024
 """Bytes read at a time from a stream."""
+
+
+class Readable(Protocol):
+    """A stream of bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes; none only at the end."""
 
 
 class Config(NamedTuple):
@@ -137,7 +144,7 @@ class Store:
         finally:
             self._clean_up(draft)
 
-    def set_stream(self, key: str, stream: BinaryIO) -> Entry:
+    def set_stream(self, key: str, stream: Readable) -> Entry:
         """Like ``set``, with a value of any size read from ``stream`` to its end."""
         check_key(key)
         head = b""

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from ..entry import MAX_PROCESS_ID, NOBODY, Entry, merge, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
@@ -58,14 +58,13 @@ def take_over(
     """
     if database.row("PRAGMA journal_mode")[0] == "wal":
         database.rows("PRAGMA journal_mode=DELETE")
-    # Closing a descriptor of the file drops SQLite's locks on it, so this one outlives them.
-    with open(database.path, "rb") as file, database.transaction:
+    with database.transaction:
         if database.row("PRAGMA application_id")[0] == APPLICATION_ID:
             return
         state = _read_state(database, random)
         try:
             entries = _read_entries(database, random)
-            backup = _back_up(file, database.path)
+            backup = _back_up(database.path)
             _convert(database, state, entries, clock())
         except (TypeError, OverflowError) as error:
             raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
@@ -117,13 +116,18 @@ def _read_entries(database: Database, random: Callable[[int], bytes]) -> list[_O
     return sorted(newest.values(), key=lambda old: old.entry.counter)
 
 
-def _back_up(file: BinaryIO, path: str) -> str:
-    """Copy the file beside itself and return where; complete, or not there at all."""
+def _back_up(path: str) -> str:
+    """Copy the file beside itself and return where; complete, or not there at all.
+
+    The descriptor from which it is read stays open as long as this process: closing it would drop the locks
+    that SQLite holds on the file (https://sqlite.org/howtocorrupt.html, section 2.2).
+    """
     backup = path + BACKUP_SUFFIX
     partial = f"{backup}.{os.getpid()}"
     try:
+        original = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
-            while piece := file.read(COPY_SIZE):
+            while piece := os.read(original, COPY_SIZE):
                 copy.write(piece)
             copy.flush()
             os.fsync(copy.fileno())
