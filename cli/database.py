@@ -48,6 +48,13 @@ def database_option() -> click.Option:
     )
 
 
+def named(_context: click.Context, _parameter: click.Parameter, path: str) -> str:
+    """Return a path that the command line gives, unless it is empty, as an unset variable is."""
+    if not path:
+        raise click.BadParameter("it is empty.")
+    return path
+
+
 def _choose(context: click.Context, _parameter: click.Parameter, path: str | None) -> None:
     database = context.ensure_object(DatabaseFile)
     if path == "":

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from .database import DatabaseFile, pass_database
+from .database import DatabaseFile, named, pass_database
 from .group import Command
 from .report import notice
 
@@ -14,7 +14,7 @@ BINDING = "KVASS_FUSE"
 
 
 @click.command("mount", cls=Command)
-@click.argument("directory", type=click.Path())
+@click.argument("directory", type=click.Path(readable=False), callback=named)
 @click.option("--foreground", is_flag=True, help="serve the mount here, until an interrupt or `kvass umount`")
 @click.option("--read-only", is_flag=True, help="allow no change through the mount")
 @click.option("--allow-other", is_flag=True, help="let other users in, as far as the files' modes allow")

@@ -72,9 +72,9 @@ class Input:
         self._ended = len(data) < size
         return data
 
-    def readline(self) -> bytes:
-        """Return the next line, with its end."""
-        return self._stream.readline()
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next line with its end, of at most ``size`` bytes."""
+        return self._stream.readline(size)
 
 
 @contextmanager

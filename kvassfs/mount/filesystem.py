@@ -52,7 +52,7 @@ class Filesystem:
         self._read_only = read_only
         self._names = Namespace(store.tree)
         self._renaming = Renaming(
-            store.tree, self._names, is_scratch=scratch.matches, unlink=self.unlink, save=self._save
+            store.tree, self._names, is_scratch=self._is_scratch, unlink=self.unlink, save=self._save
         )
         self._handles: dict[int, _Handle] = {}
         self._listings: dict[int, list[tuple[str, Attributes]]] = {}
@@ -60,6 +60,13 @@ class Filesystem:
         self._absent = ""
         store.contents.register()
         store.database.relax()
+
+    def use_scratch(self, scratch: ScratchNames) -> None:
+        """Tell scratch names by other patterns from now on; any thread may say so."""
+        self._scratch = scratch
+
+    def _is_scratch(self, key: str) -> bool:
+        return self._scratch.matches(key)
 
     def _check_writable(self, path: str) -> None:
         self._absent = ""
@@ -260,7 +267,7 @@ class Filesystem:
         draft.write(0, target.encode())
         now = self.now() // 1000
         written = Written(mode=stat.S_IFLNK | 0o777)
-        self._tree.save(key, draft, written, scratch=self._scratch.matches(key), now=now, amends=None)
+        self._tree.save(key, draft, written, scratch=self._is_scratch(key), now=now, amends=None)
 
     def readlink(self, path: str) -> str:
         """Return the target of a symbolic link."""
@@ -347,7 +354,8 @@ class Filesystem:
     def _handle_of(self, file: OpenFile, flags: int) -> int:
         file.handles += 1
         handle = self._new_handle()
-        self._handles[handle] = _Handle(file, bool(flags & os.O_APPEND))
+        writes = flags & os.O_ACCMODE != os.O_RDONLY
+        self._handles[handle] = _Handle(file, writes, bool(flags & os.O_APPEND))
         return handle
 
     def _new_handle(self) -> int:
@@ -360,7 +368,7 @@ class Filesystem:
 
     def write(self, handle: int, data: bytes | memoryview, offset: int) -> int:
         """Put ``data`` at ``offset``, or at the end with ``O_APPEND``; return its length."""
-        file, appends = self._handles[handle]
+        file, _, appends = self._handles[handle]
         file.write(file.draft.size if appends else offset, data)
         return len(data)
 
@@ -382,16 +390,22 @@ class Filesystem:
             self.release(handle)
 
     def flush(self, handle: int) -> None:
-        """Save what was written, as one set; comes at each ``close``, whose error it is."""
-        self._save(self._handles[handle].file)
+        """Save what was written, as one set; comes at each ``close``, whose error it is.
+
+        Not yet saved is a file that was emptied and not written to: the shell closes a descriptor of the
+        file of ``>`` before the command writes to another. ``release`` comes when the last one is closed.
+        """
+        file, writes, _ = self._handles[handle]
+        if writes and not file.emptied:
+            self._save(file)
 
     def _save(self, file: OpenFile) -> None:
         if file.dirty and file.key is not None:
-            file.save(scratch=self._scratch.matches(file.key))
+            file.save(scratch=self._is_scratch(file.key))
 
     def fsync(self, handle: int) -> None:
         """Save what was written and wait until it has reached the disk."""
-        self.flush(handle)
+        self._save(self._handles[handle].file)
         self._store.sync()
 
     def release(self, handle: int) -> None:
@@ -424,6 +438,7 @@ class _Handle(NamedTuple):
     """One open of a file."""
 
     file: OpenFile
+    writes: bool
     appends: bool
 
 

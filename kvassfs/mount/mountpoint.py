@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import select
+import shlex
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
 from ..errors import MountBusy, MountError, MountRefused, NotMounted
@@ -69,11 +72,28 @@ def prepare(directory: str, database: str, *, create: bool = False) -> str:
     _check_directory(directory)
     if found := mounted(directory):
         how = "kvass umount" if found.kind == KIND else "umount"
-        raise MountRefused(directory, f"{found.kind} is already mounted there; unmount it with: {how} {directory}")
+        raise MountRefused(
+            directory, f"{found.kind} is already mounted there; unmount it with: {how} {shlex.quote(directory)}"
+        )
     if os.path.commonpath([directory, os.path.realpath(database)]) == directory:
         raise MountRefused(directory, f"the database {database} is in it; choose another directory")
     _check_empty(directory)
     return directory
+
+
+@contextmanager
+def claimed(directory: str) -> Iterator[ExitStack]:
+    """``with`` the only claim to mount on a directory; others wait. The stack that it gives ends it early."""
+    with ExitStack() as claim:
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise MountRefused(directory, f"it cannot be opened: {error.strerror}") from error
+        claim.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Closing is not enough where a daemon has inherited the descriptor.
+        claim.callback(fcntl.flock, descriptor, fcntl.LOCK_UN)
+        yield claim
 
 
 def _make(directory: str) -> None:
@@ -86,7 +106,7 @@ def _make(directory: str) -> None:
 
 def _check_directory(directory: str) -> None:
     if not os.path.lexists(directory):
-        raise MountRefused(directory, f"there is no such directory; make it with: mkdir {directory}")
+        raise MountRefused(directory, f"there is no such directory; make it with: mkdir {shlex.quote(directory)}")
     if not os.path.isdir(directory):
         raise MountRefused(directory, "it is not a directory; name an empty one")
 

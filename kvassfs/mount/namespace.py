@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..store import DirectoryRecord, Node, Tree
 from . import names
@@ -157,6 +159,18 @@ class Namespace:
         if file is not None:
             file.key = None
         return file
+
+    @contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        """``with`` several renames of which all or none count: give back the names of open files otherwise."""
+        files, hidden = dict(self.files), dict(self.hidden)
+        try:
+            yield
+        except BaseException:
+            self.files, self.hidden = files, hidden
+            for key, file in files.items():
+                file.key = key
+            raise
 
     def forget(self, file: OpenFile) -> None:
         """Forget a file that is no longer open."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..entry import DEFAULT_MODE
+from ..errors import KvassError
 from ..store import Draft, Node, Tree, Written
 
 SAVE_DELAY = 1_000_000_000
@@ -46,8 +47,12 @@ class OpenFile:
         self.mtime = self.atime = self.ctime = now
         self.handles = 0
         self.dirty = False
+        self.emptied = False
+        """Whether it was truncated to nothing and not written to since."""
         self.refused = False
-        """Whether the last save failed, and its caller was told so."""
+        """Whether the last write or save failed, and its caller was told so."""
+        self.failure: KvassError | None = None
+        """Why the last write failed: what a program wrote before is no save."""
         self.stored = False
         """Whether the key is in the store, as far as this file knows."""
         self.sequence = 0
@@ -84,24 +89,35 @@ class OpenFile:
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put ``data`` at ``offset``."""
-        self.draft.write(offset, data)
+        try:
+            self.draft.write(offset, data)
+        except KvassError as error:
+            self.refused, self.failure = True, error
+            raise
         self._changed()
 
     def truncate(self, size: int) -> None:
         """Cut or extend the file to ``size`` bytes."""
-        if size != self.draft.size:
-            self.draft.truncate(size)
-            self._changed()
+        if size == self.draft.size:
+            return
+        if size == 0:
+            self.restart()
+            return
+        self.draft.truncate(size)
+        self._changed()
 
     def restart(self) -> None:
         """Empty the file as ``O_TRUNC`` does: it counts as changed even if it was empty."""
+        had_content = self.draft.size > 0
         self.draft.truncate(0)
         self._changed()
+        self.emptied = had_content
 
     def _changed(self) -> None:
         self.mtime = self.ctime = _microseconds(self._clock())
         self.dirty = True
-        self.refused = False
+        self.emptied = self.refused = False
+        self.failure = None
 
     def set_times(self, mtime: int | None, atime: int | None) -> None:
         """Set the times (ns); ``None`` leaves one as it is."""
@@ -119,13 +135,15 @@ class OpenFile:
         """
         if not self.dirty or self.key is None:
             return
+        if self.failure is not None:
+            raise self.failure
         now = self._clock()
         saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
         atime = self.atime if self.atime != self.mtime else None
         written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
         self.refused = True
         node = self._tree.save(self.key, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=self._saved)
-        self.dirty = self.refused = False
+        self.dirty = self.emptied = self.refused = False
         self.stored = True
         self.sequence = self._saved = node.sequence
 

@@ -108,7 +108,7 @@ class Renaming:
             raise failure(errno.EINVAL, one)
         if self._names.is_directory(one) or self._names.is_directory(other):
             aside = f"{one}{EXCHANGED}"
-            with self._tree.transaction:
+            with self._names.undone_on_failure(), self._tree.transaction:
                 self.rename(one, aside)
                 self.rename(other, one)
                 self.rename(aside, other)

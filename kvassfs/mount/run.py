@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,7 +17,7 @@ from .binding import Binding, Presentation, choose
 from .filesystem import Filesystem
 from .kernel_cache import KernelCache
 from .operations import callbacks
-from .scratch import DEFAULT_PATTERNS, ScratchNames
+from .scratch import ScratchNames
 from .watch import Watcher
 
 log = logging.getLogger(__name__)
@@ -62,15 +63,27 @@ def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: No
         system.check(binding.major)
         Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
         options = replace(options, directory=directory)
-        if options.foreground:
-            serve(options, binding)
-        else:
-            daemon.detach(partial(serve, options, binding))
-            _await(directory)
+        with mountpoint.claimed(directory) as claim:
+            mountpoint.prepare(directory, options.database)  # another mount may have been there first
+            if options.foreground:
+                serve(options, binding, claim.close)
+            else:
+                daemon.detach(partial(_serve_claimed, options, binding, claim))
+                _await(directory)
     except KvassError:
         if made and os.path.isdir(options.directory) and not os.path.ismount(options.directory):
             os.rmdir(options.directory)
         raise
+
+
+def _serve_claimed(options: MountOptions, binding: Binding, claim: ExitStack, ready: Callable[[], None]) -> None:
+    """Serve in a daemon, which has inherited the claim."""
+
+    def started() -> None:
+        claim.close()
+        ready()
+
+    serve(options, binding, started)
 
 
 def _await(directory: str) -> None:
@@ -85,10 +98,9 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
     """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
     _log_to(options)
     with Store.open(options.database) as store:
-        patterns = store.scratch_patterns()
         filesystem = Filesystem(
             store,
-            scratch=ScratchNames(DEFAULT_PATTERNS if patterns is None else patterns),
+            scratch=ScratchNames(store.scratch_patterns()),
             clock=time.time_ns,
             uid=os.geteuid(),
             gid=os.getegid(),

@@ -70,11 +70,13 @@ _NOTHING_FIXED = re.compile(r"(?x) (?: [*?] | \[ (?! [^!]\] ) !?+ \]?+ [^\]]* \]
 class ScratchNames:
     """Tells scratch names from keys. Immutable, so any thread may ask."""
 
-    def __init__(self, patterns: Sequence[str] = DEFAULT_PATTERNS) -> None:
-        """Take patterns as of fnmatchcase; none at all means that every name is a key.
+    def __init__(self, patterns: Sequence[str] | None = None) -> None:
+        """Take patterns as of fnmatchcase, by default ours; an empty list means that every name is a key.
 
         Raises InvalidConfiguration for one that `check_pattern` refuses.
         """
+        if patterns is None:
+            patterns = DEFAULT_PATTERNS
         for pattern in patterns:
             check_pattern(pattern)
         self.patterns = tuple(patterns)

@@ -22,6 +22,7 @@ from ..store import Store
 from . import names
 from .filesystem import Filesystem
 from .renaming import SUPERSEDED
+from .scratch import ScratchNames
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Watcher:
         self._interval = interval
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kvassfs-watch", daemon=True)
+        self._patterns = own_store.scratch_patterns()
         self._sequence = own_store.entries.last()
         self._change = own_store.journal.last()
 
@@ -109,7 +111,11 @@ class Watcher:
                     log.exception("looking for changes failed")
 
     def look(self, store: Store) -> None:
-        """Have the kernel forget what others changed since the last look."""
+        """Have the kernel forget what others changed since the last look, and heed the configuration."""
+        patterns = store.scratch_patterns()
+        if patterns != self._patterns:
+            self._patterns = patterns
+            self._filesystem.use_scratch(ScratchNames(patterns))
         keys = []
         for sequence, timestamp, key in store.entries.since(self._sequence):
             self._sequence = sequence

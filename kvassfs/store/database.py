@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -258,6 +259,9 @@ def _ensure_file(path: str) -> None:
 
 def _prepare(database: Database, initialise: Callable[[Database], None], take_over: Callable[[Database], None]) -> None:
     kind = identify(database)
+    if kind == "empty":
+        with suppress(OSError):  # the file of somebody else, who lets us write it
+            os.chmod(database.path, 0o600)
     if kind == "original":
         take_over(database)
     _set_wal(database)

@@ -7,6 +7,7 @@ missing in early versions, and ``state``, one row of JSON.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -75,6 +76,8 @@ def take_over(
 
 def _read_state(database: Database, random: Callable[[int], bytes]) -> _State:
     row = database.row("SELECT state FROM state")
+    if row is None or not isinstance(row[0], str | bytes):
+        raise DamagedStore(database.path, "its state is missing")
     try:
         state = json.loads(row[0])
         key = bytes.fromhex(state["Key"])
@@ -122,8 +125,7 @@ def _back_up(path: str) -> str:
     The descriptor from which it is read stays open as long as this process: closing it would drop the locks
     that SQLite holds on the file (https://sqlite.org/howtocorrupt.html, section 2.2).
     """
-    backup = path + BACKUP_SUFFIX
-    partial = f"{backup}.{os.getpid()}"
+    partial = f"{path}{BACKUP_SUFFIX}.{os.getpid()}"
     try:
         original = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
@@ -131,14 +133,23 @@ def _back_up(path: str) -> str:
                 copy.write(piece)
             copy.flush()
             os.fsync(copy.fileno())
+        backup = _free_name(path + BACKUP_SUFFIX)
         os.replace(partial, backup)
     except OSError as error:
         with suppress(OSError):
             os.unlink(partial)
         if error.errno == errno.ENOSPC:
             raise DiskFull(path) from error
-        raise StoreUnavailable(path, f"no backup {backup} can be made: {(error.strerror or '').lower()}") from error
+        raise StoreUnavailable(
+            path, f"no backup {path}{BACKUP_SUFFIX} can be made: {(error.strerror or '').lower()}"
+        ) from error
     return backup
+
+
+def _free_name(path: str) -> str:
+    """Return ``path``, or where there is something already, that with a number behind it."""
+    names = itertools.chain([path], (f"{path}.{number}" for number in itertools.count(2)))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def _convert(database: Database, state: _State, entries: list[_Old], now: int) -> None:

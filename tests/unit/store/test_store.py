@@ -148,7 +148,7 @@ class TestStreams:
     @pytest.mark.parametrize("size", [1, 16, 17, 64, 200, 1000])
     def test_that_give_a_little_at_a_time_are_read_to_their_end(self, small: None, store: Store, size: int) -> None:
         value = value_of(size)
-        store.set_stream("a", Trickle(value))  # type: ignore[arg-type]
+        store.set_stream("a", Trickle(value))
         assert store.get("a").read() == value
 
     def test_are_stored_in_bounded_memory(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
