@@ -413,10 +413,10 @@ class Filesystem:
 
         Shared mappings may have written since ``flush``. What ``flush`` reported as failed stays so.
         """
-        file = self._handles.pop(handle).file
+        file, writes, _ = self._handles.pop(handle)
         file.handles -= 1
         try:
-            if not file.refused:
+            if (writes or file.handles == 0) and not file.refused:
                 self._save(file)
         finally:
             if file.handles == 0:

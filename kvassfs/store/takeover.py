@@ -133,7 +133,7 @@ def _back_up(path: str) -> str:
                 copy.write(piece)
             copy.flush()
             os.fsync(copy.fileno())
-        backup = _free_name(path + BACKUP_SUFFIX)
+        backup = _free_name(path + BACKUP_SUFFIX, partial)
         os.replace(partial, backup)
     except OSError as error:
         with suppress(OSError):
@@ -146,10 +146,17 @@ def _back_up(path: str) -> str:
     return backup
 
 
-def _free_name(path: str) -> str:
-    """Return ``path``, or where there is something already, that with a number behind it."""
+def _free_name(path: str, copy: str) -> str:
+    """Return ``path`` as the name for ``copy``, with a number where something else has it already."""
     names = itertools.chain([path], (f"{path}.{number}" for number in itertools.count(2)))
-    return next(name for name in names if not os.path.lexists(name))
+    return next(name for name in names if not os.path.lexists(name) or _same(name, copy))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two files hold the same bytes."""
+    import filecmp  # noqa: PLC0415  only a take-over needs it
+
+    return os.path.isfile(one) and filecmp.cmp(one, other, shallow=False)
 
 
 def _convert(database: Database, state: _State, entries: list[_Old], now: int) -> None:

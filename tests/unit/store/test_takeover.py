@@ -259,12 +259,21 @@ class TestBackup:
         with Store.open(backup_of(path)) as store:
             assert store.get("hello").read() == HELLO
 
-    def test_takes_the_place_of_what_an_earlier_attempt_left(self, path: Path) -> None:
+    def test_leaves_what_has_its_name_and_takes_the_next(self, path: Path) -> None:
         before = golden(path).read_bytes()
-        backup_of(path).write_bytes(b"half")
+        backup_of(path).write_bytes(b"another backup")
+        Store.open(path).close()
+        assert backup_of(path).read_bytes() == b"another backup"
+        second = Path(f"{backup_of(path)}.2")
+        assert second.read_bytes() == before
+        assert permissions(second) == 0o600
+
+    def test_takes_the_place_of_the_same_that_an_earlier_attempt_left(self, path: Path) -> None:
+        before = golden(path).read_bytes()
+        backup_of(path).write_bytes(before)
         backup_of(path).chmod(0o644)
         Store.open(path).close()
-        assert backup_of(path).read_bytes() == before
+        assert contents_of(path.parent).keys() == {path.name, backup_of(path).name}
         assert permissions(backup_of(path)) == 0o600
 
     def test_has_what_was_still_in_a_journal(self, path: Path) -> None:
