@@ -12,7 +12,6 @@ import pytest
 
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
-
 from tests.mounted.conftest import Mount, mounted
 from tests.mounted.programs import within
 
