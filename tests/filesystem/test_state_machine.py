@@ -316,7 +316,6 @@ class Machine(RuleBasedStateMachine):
             elif child.type == stat.S_IFLNK:
                 assert self.driver.readlink(below) == child.content.decode(), below
             elif contents:
-                self.model.settle(child)  # by the close after reading
                 assert self.driver.read_file(below) == child.content, f"the content of {below!r}"
 
     def teardown(self) -> None:
