@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import KvassError
-from ..store import DIRECTORY_MODE, DirectoryRecord, Store, Written
+from ..store import DIRECTORY_MODE, DirectoryRecord, Node, Store, Written
 from . import attributes as extended
 from . import names
 from .namespace import HIDDEN, Namespace, failure, last_name, parent
@@ -112,7 +112,7 @@ class Filesystem:
             file.mode = stat.S_IFMT(file.mode) | permissions
             file.ctime = self.now()
             return
-        node = self._names.file(path) if file is None or file.key is None else self._tree.file(file.key)
+        node = self._stored_node(path, file)
         if node is not None and node.mode != stat.S_IFMT(node.mode) | permissions:
             node = self._tree.set_mode(node, stat.S_IFMT(node.mode) | permissions)
             if node is not None and file is not None:
@@ -137,12 +137,18 @@ class Filesystem:
             file.set_times(mtime, atime)
             if file.dirty or file.key is None:
                 return
-        node = self._names.file(path) if file is None or file.key is None else self._tree.file(file.key)
+        node = self._stored_node(path, file)
         if node is not None:
             self._tree.set_times(node, mtime, atime, file.ctime if file is not None else self.now())
 
     def _open_file(self, path: str, handle: int | None) -> OpenFile | None:
         return self._names.open_file(path) if handle is None else self._handles[handle].file
+
+    def _stored_node(self, path: str, file: OpenFile | None) -> Node | None:
+        """Return what the store has of a file, which may be open under another key than ``path`` says."""
+        if file is None or file.key is None:
+            return self._names.file(path)
+        return self._tree.file(file.key)
 
     def _set_directory_times(self, prefix: str, atime: int | None, mtime: int | None) -> None:
         record = self._tree.directory(prefix) or _BARE
