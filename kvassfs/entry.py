@@ -12,6 +12,12 @@ from .errors import InvalidKey
 TOKEN_BYTES = 16
 """Random bytes in a URL token, as in the original program."""
 
+HASH_BYTES = 32
+"""Bytes in the hash that names a block (SHA-256)."""
+
+BLOCK_SIZE = 256 * 1024
+"""Bytes in a block of a large value; only the last one of a value is shorter."""
+
 NOBODY = 0
 """The process id that is no replica's."""
 
@@ -48,9 +54,32 @@ class Entry(NamedTuple):
         return (self.timestamp, self.counter, -self.process_id)
 
 
+class Delivery(NamedTuple):
+    """An entry on its way from one replica to another.
+
+    ``sequence`` is the clock of the replica that hands it out, when that merged it. ``value`` is ``None`` where
+    the value travels in blocks; then ``blocks`` has their hashes, ``HASH_BYTES`` each, in order.
+    """
+
+    entry: Entry
+    sequence: int
+    value: bytes | None
+    blocks: bytes = b""
+
+
+def hashes(blocks: bytes) -> list[bytes]:
+    """Return the hashes that are joined in ``blocks``."""
+    return [blocks[at : at + HASH_BYTES] for at in range(0, len(blocks), HASH_BYTES)]
+
+
 def merge(one: Entry, other: Entry) -> Entry:
     """Return the winner of two entries of the same key (the least upper bound of their order)."""
     return other if other.order > one.order else one
+
+
+def block_count(size: int) -> int:
+    """Return the number of blocks of a value of ``size`` bytes."""
+    return -(-size // BLOCK_SIZE)
 
 
 def next_timestamp(now: int, last_own: int, replaced: int) -> int:

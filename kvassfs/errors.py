@@ -13,6 +13,17 @@
     │   ├── DamagedStore          SQLite finds it corrupt
     │   ├── StoreBusy             locked by another process for too long
     │   └── DiskFull              no space left for it
+    ├── MessageError              a message between devices
+    │   ├── Undecipherable        not sealed with this key
+    │   └── InvalidMessage        sealed with it, and no message of the protocol
+    ├── SyncError                 an exchange with the hub
+    │   ├── HubUnreachable        no connection, no answer in time, or cut off
+    │   ├── HubTlsFailed          its certificate or TLS is refused
+    │   ├── NotAHub               something else answers
+    │   ├── WrongKey              its encryption key is another one
+    │   ├── HubFailed             it reports an error
+    │   └── HubDowngraded         it speaks an older protocol than before
+    ├── CannotListen              the address to serve on
     └── MountError                mounting and unmounting
         ├── FuseMissing           the system lacks libfuse, its programs or its device
         └── DirectoryError        the directory to mount or unmount
@@ -120,6 +131,109 @@ class DiskFull(StoreError):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, f"no space left on the disk that holds {path}; nothing was changed")
+
+
+class MessageError(KvassError):
+    """A message between devices cannot be used."""
+
+
+class Undecipherable(MessageError):
+    """A message is not sealed with the encryption key of this store, or damaged."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a message cannot be decrypted: it was sealed with another encryption key, or damaged on its way"
+        )
+
+
+class InvalidMessage(MessageError):
+    """A message was sealed with the right key, but is none of the protocol."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"a message cannot be understood: {reason}")
+        self.reason = reason
+
+
+class SyncError(KvassError):
+    """An exchange with the hub at ``remote`` failed; what is not acknowledged is pushed another time."""
+
+    def __init__(self, remote: str, message: str) -> None:
+        super().__init__(message)
+        self.remote = remote
+
+
+class HubUnreachable(SyncError):
+    """The hub cannot be connected to, does not answer in time, or the connection broke."""
+
+    def __init__(self, remote: str, reason: str) -> None:
+        super().__init__(
+            remote, f"cannot reach the hub {remote}: {reason}; check that it runs there and that the network is up"
+        )
+        self.reason = reason
+
+
+class HubTlsFailed(SyncError):
+    """TLS with the hub fails, its certificate for one."""
+
+    def __init__(self, remote: str, reason: str) -> None:
+        super().__init__(
+            remote,
+            f"no secure connection to the hub {remote}: {reason}; check its certificate, and the name and https in"
+            " `kvass config remote`",
+        )
+        self.reason = reason
+
+
+class NotAHub(SyncError):
+    """What answers at the address is no kvass hub."""
+
+    def __init__(self, remote: str, reason: str) -> None:
+        super().__init__(
+            remote,
+            f"no kvass hub answers at {remote}: {reason}; check `kvass config remote`, and whether a network login"
+            " page is in between",
+        )
+        self.reason = reason
+
+
+class WrongKey(SyncError):
+    """The hub has another encryption key."""
+
+    def __init__(self, remote: str) -> None:
+        super().__init__(
+            remote,
+            f"the hub {remote} has another encryption key; set the one that `kvass config show` prints there with"
+            " `kvass config key`",
+        )
+
+
+class HubFailed(SyncError):
+    """The hub answers that it cannot do what was asked; ``status`` is that of HTTP."""
+
+    def __init__(self, remote: str, status: int, reason: str) -> None:
+        super().__init__(remote, f"the hub {remote} failed with status {status}: {reason}; look at its log")
+        self.status = status
+        self.reason = reason
+
+
+class HubDowngraded(SyncError):
+    """The hub once spoke a newer protocol than it does now, which somebody in between may have made it do."""
+
+    def __init__(self, remote: str) -> None:
+        super().__init__(
+            remote,
+            f"the hub {remote} speaks an older protocol than before; if an older program was installed there, accept"
+            " it by setting `kvass config remote` anew",
+        )
+
+
+class CannotListen(KvassError):
+    """The hub cannot be served at the address ``bind``."""
+
+    def __init__(self, bind: str, reason: str) -> None:
+        super().__init__(f"cannot listen on {bind}: {reason}")
+        self.bind = bind
+        self.reason = reason
 
 
 class MountError(KvassError):
