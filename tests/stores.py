@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from kvassfs import entry
 from kvassfs.errors import KvassError
-from kvassfs.store import Node, Store, Written, contents, draft, takeover
+from kvassfs.store import Node, Store, Written, contents, draft, merging, takeover
 from kvassfs.store import store as store_module
 from kvassfs.store.database import Database, translated
 
@@ -108,7 +109,7 @@ def small_blocks(
 ) -> Iterator[None]:
     """Make the sizes small enough for every branch to be reached by a short value."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (contents, draft, takeover, store_module):
+        for module in (entry, contents, draft, takeover, merging, store_module):
             for name, value in (
                 ("BLOCK_SIZE", block),
                 ("INLINE_LIMIT", inline),
@@ -222,8 +223,8 @@ def _audit_values(store: Store) -> None:
             continue
         assert size > contents.INLINE_LIMIT
         lengths = [len(piece) for piece in store.contents.read_all(content, size)]
-        full, rest = divmod(size, contents.BLOCK_SIZE)
-        assert lengths == [contents.BLOCK_SIZE] * full + [rest] * bool(rest)
+        full, rest = divmod(size, entry.BLOCK_SIZE)
+        assert lengths == [entry.BLOCK_SIZE] * full + [rest] * bool(rest)
 
 
 def _audit_blocks(store: Store) -> None:
@@ -236,10 +237,13 @@ def _audit_blocks(store: Store) -> None:
     there = set(rows(store, "SELECT id FROM blocks"))
     used = set(rows(store, "SELECT block FROM segment_blocks"))
     staged = set(rows(store, "SELECT block FROM staged"))
+    received = set(rows(store, "SELECT block FROM received"))
     dropped = set(rows(store, "SELECT block FROM dropped_blocks"))
     assert used <= there, f"blocks missing from values: {used - there}"
     assert staged <= there, f"blocks missing from drafts: {staged - there}"
-    assert there <= used | staged | dropped, f"blocks of nothing: {there - used - staged - dropped}"
+    assert received <= there, f"blocks missing from transit: {received - there}"
+    known = used | staged | received | dropped
+    assert there <= known, f"blocks of nothing: {there - known}"
     for digest, data in store.database.rows("SELECT hash, data FROM blocks"):
         assert hashlib.sha256(data).digest() == digest
 

@@ -1,8 +1,11 @@
 """The store: one SQLite file, and the only SQL of the program."""
 
-from .contents import BLOCK_SIZE, INLINE_LIMIT, Value
+from ..entry import BLOCK_SIZE
+from .contacts import Device, Follower, HubState
+from .contents import INLINE_LIMIT, Value
 from .draft import Draft
 from .entries import Revision, Row, Written
+from .exchange import Limit, Outgoing, Page
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .store import Config, Store
 from .tree import Child, Found, Node, Tree
@@ -13,10 +16,16 @@ __all__ = [
     "INLINE_LIMIT",
     "Child",
     "Config",
+    "Device",
     "DirectoryRecord",
     "Draft",
+    "Follower",
     "Found",
+    "HubState",
+    "Limit",
     "Node",
+    "Outgoing",
+    "Page",
     "Revision",
     "Row",
     "Store",

@@ -6,15 +6,14 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..entry import BLOCK_SIZE, block_count
 from ..errors import DamagedStore
 from .ahead import BLOCK_QUERY, Ahead, digest
 from .database import Database
+from .processes import started
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-BLOCK_SIZE = 256 * 1024
-"""Bytes in a block; only the last block of a value is shorter."""
 
 INLINE_LIMIT = 64 * 1024
 """Greatest size of a value that is kept as one column of one row."""
@@ -28,11 +27,6 @@ class Change(NamedTuple):
 
     position: int
     block: int
-
-
-def block_count(size: int) -> int:
-    """Return the number of blocks of a value of ``size`` bytes."""
-    return -(-size // BLOCK_SIZE)
 
 
 class Contents:
@@ -119,6 +113,15 @@ class Contents:
             self._database.execute("INSERT INTO content_segments VALUES (?, ?, ?)", (content, position, segment))
         return content
 
+    def add_large(self, data: bytes) -> int:
+        """Store a value that is in memory as a list of blocks and return its id."""
+        view = memoryview(data)
+        blocks = (
+            self.add_block(view[position * BLOCK_SIZE : (position + 1) * BLOCK_SIZE])
+            for position in range(block_count(len(data)))
+        )
+        return self.add_blocks(len(data), None, 0, [Change(position, block) for position, block in enumerate(blocks)])
+
     def _segment(self, base: int | None, position: int, from_base: int, changes: Sequence[Change]) -> int:
         """Return a segment of the base's first ``from_base`` blocks there and ``changes``."""
         old = None
@@ -172,9 +175,7 @@ class Contents:
         if self._holder is None:
             pid = os.getpid()
             with self._database.transaction:
-                cursor = self._database.execute(
-                    "INSERT INTO holders (pid, started) VALUES (?, ?)", (pid, _started(pid))
-                )
+                cursor = self._database.execute("INSERT INTO holders (pid, started) VALUES (?, ?)", (pid, started(pid)))
             self._holder = int(cursor.lastrowid or 0)
 
     @property
@@ -220,8 +221,8 @@ class Contents:
 
     def release_dead_holders(self) -> None:
         """Let go of what processes held that are no more."""
-        for holder, pid, started in self._database.rows("SELECT id, pid, started FROM holders"):
-            if holder != self._holder and _started(pid) != started:
+        for holder, pid, since in self._database.rows("SELECT id, pid, started FROM holders"):
+            if holder != self._holder and started(pid) != since:
                 self._release(holder)
 
     def _release(self, holder: int) -> None:
@@ -261,6 +262,7 @@ class Contents:
         self._database.execute_many(
             "DELETE FROM blocks WHERE id = ? "
             "AND NOT EXISTS (SELECT 1 FROM staged WHERE block = blocks.id) "
+            "AND NOT EXISTS (SELECT 1 FROM received WHERE block = blocks.id) "
             "AND NOT EXISTS (SELECT 1 FROM segment_blocks WHERE block = blocks.id)",
             blocks,
         )
@@ -283,18 +285,6 @@ class Contents:
             )
         self._database.execute("DELETE FROM contents WHERE id = ?", (content,))
         self._database.execute("DELETE FROM dropped_contents WHERE content = ?", (content,))
-
-
-def _started(pid: int) -> str:
-    """Return when the process ``pid`` started, as the system tells it; ``""`` if there is none.
-
-    proc(5), /proc/PID/stat: field 22, counted behind the parenthesised command name.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
 
 
 class Value:

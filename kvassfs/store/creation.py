@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ..entry import MAX_PROCESS_ID
 from .database import Database
 from .local import DIRECTORY_MODE
-from .schema import APPLICATION_ID, TABLES, VERSION
+from .schema import APPLICATION_ID, MIGRATIONS, SYNC_TABLES, TABLES, VERSION
 
 KEY_BYTES = 32
 """Bytes in an encryption key."""
@@ -32,11 +32,22 @@ def initialise(database: Database, clock: Callable[[], int], random: Callable[[i
 
 def create_tables(database: Database, now: int) -> None:
     """Make the tables and the root directory, and mark the file as ours, inside a transaction."""
-    for statement in _statements(TABLES):
+    for statement in _statements(TABLES + SYNC_TABLES):
         database.execute(statement)
     database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL)", (DIRECTORY_MODE, now, now))
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def upgrade(database: Database) -> None:
+    """Bring a store of an earlier version of the program to this one, unless that is done already."""
+    with database.transaction:
+        version: int = database.row("PRAGMA user_version")[0]
+        for before in range(version, VERSION):
+            for statement in _statements(MIGRATIONS[before]):
+                database.execute(statement)
+        if version < VERSION:
+            database.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -211,10 +211,17 @@ class Database:
         return int(self.row("PRAGMA data_version")[0])
 
 
-def connect(path: str, *, initialise: Callable[[Database], None], take_over: Callable[[Database], None]) -> Database:
+def connect(
+    path: str,
+    *,
+    initialise: Callable[[Database], None],
+    take_over: Callable[[Database], None],
+    upgrade: Callable[[Database], None],
+) -> Database:
     """Open the database at ``path``, made with mode 0600 if it is missing.
 
-    ``initialise`` fills an empty one, ``take_over`` converts one of the original program.
+    ``initialise`` fills an empty one, ``take_over`` converts one of the original program, ``upgrade`` one of an
+    earlier version of this one.
 
     Raises:
         StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
@@ -228,7 +235,7 @@ def connect(path: str, *, initialise: Callable[[Database], None], take_over: Cal
         raise translated(error, path) from error
     database = Database(path, connection)
     try:
-        _prepare(database, initialise, take_over)
+        _prepare(database, initialise, take_over, upgrade)
     except BaseException:
         database.close()
         raise
@@ -257,7 +264,12 @@ def _ensure_file(path: str) -> None:
         raise NotAStore(path)
 
 
-def _prepare(database: Database, initialise: Callable[[Database], None], take_over: Callable[[Database], None]) -> None:
+def _prepare(
+    database: Database,
+    initialise: Callable[[Database], None],
+    take_over: Callable[[Database], None],
+    upgrade: Callable[[Database], None],
+) -> None:
     kind = identify(database)
     if kind == "empty":
         with suppress(OSError):  # the file of somebody else, who lets us write it
@@ -269,6 +281,8 @@ def _prepare(database: Database, initialise: Callable[[Database], None], take_ov
     database.set_durable(True)
     if kind == "empty":
         initialise(database)
+    elif kind == "earlier":
+        upgrade(database)
 
 
 def _set_wal(database: Database) -> None:
@@ -286,7 +300,7 @@ def _set_wal(database: Database) -> None:
 
 
 def identify(database: Database) -> str:
-    """Return ``"kvassfs"``, ``"original"`` or ``"empty"``.
+    """Return ``"kvassfs"``, ``"earlier"`` (of this program), ``"original"`` or ``"empty"``.
 
     Raises:
         NotAStore, NewerStore: it is something else.
@@ -302,7 +316,7 @@ def identify(database: Database) -> str:
     if application_id == APPLICATION_ID:
         if version > VERSION:
             raise NewerStore(database.path, version)
-        return "kvassfs"
+        return "kvassfs" if version == VERSION else "earlier"
     if application_id == 0 and version == 0:
         if not tables:
             return "empty"

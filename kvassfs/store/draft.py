@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .contents import BLOCK_SIZE, INLINE_LIMIT, Change, Contents, block_count
+from ..entry import BLOCK_SIZE, block_count
+from .contents import INLINE_LIMIT, Change, Contents
 from .database import Database
 
 if TYPE_CHECKING:

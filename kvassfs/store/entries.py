@@ -141,7 +141,7 @@ class Entries:
             if old.sequence == amends and not old.handed:
                 self._contents.drop(old.content)
             else:
-                self._retire(old, now)
+                self.retire(old, now)
         row = Row(
             key=key,
             timestamp=timestamp,
@@ -176,7 +176,8 @@ class Entries:
         """Delete a live entry; return whether it is gone without a trace.
 
         ``transient``: what came into being a moment ago and was never handed to another device
-        leaves neither tombstone nor revision. ``moved``: its value lives on under another key,
+        leaves neither tombstone nor revision, and what other devices have is kept back from them
+        for a moment. ``moved``: its value lives on under another key,
         which has taken the content.
         """
         now = self._clock() // 1000
@@ -191,7 +192,7 @@ class Entries:
             return True
         sequence, timestamp, process_id = self._tick(now, row)
         if not moved:
-            self._retire(row, now)
+            self.retire(row, now)
         tombstone = row._replace(
             timestamp=timestamp,
             counter=sequence,
@@ -201,7 +202,7 @@ class Entries:
             mode=None,
             content=None,
             sequence=sequence,
-            dirty=1,
+            dirty=2 if transient else 1,
             changed=now * 1000,
             mtime=None,
             atime=None,
@@ -247,6 +248,11 @@ class Entries:
             self.own.add((clock + 1, timestamp))
         return clock + 1, timestamp, process_id
 
+    def disown(self, sequence: int) -> None:
+        """Let the watcher not skip a version that was written here."""
+        if self.own is not None:
+            self.own.difference_update({pair for pair in tuple(self.own) if pair[0] == sequence})
+
     def since(self, sequence: int) -> list[tuple[int, int, str]]:
         """Return sequence, timestamp and key of what was written after ``sequence``."""
         return self._database.rows(
@@ -259,20 +265,32 @@ class Entries:
 
     # Revisions
 
-    def _retire(self, row: Row, now: int) -> None:
+    def retire(self, row: Row, now: int) -> None:
         """Make a replaced version a revision; an empty one holds nothing to keep."""
-        if row.content is None:
-            return
+        if row.content is not None:
+            self.add_revision(row.entry, row.content, now)
+
+    def add_revision(self, entry: Entry, content: int, now: int) -> None:
+        """Keep a version that is not the current one, and let go of the oldest beyond ``KEPT_REVISIONS``."""
         self._database.execute(
             "INSERT INTO revisions (key, timestamp, counter, process_id, url_token, size, mode, content, replaced)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row.entry, row.content, now),
+            (*entry, content, now),
         )
-        for number, content in self._database.rows(
+        for number, old in self._database.rows(
             "SELECT id, content FROM revisions WHERE key = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
-            (row.key, KEPT_REVISIONS),
+            (entry.key, KEPT_REVISIONS),
         ):
-            self._forget(number, content)
+            self._forget(number, old)
+
+    def has_revision(self, entry: Entry) -> bool:
+        """Whether the value of ``entry`` is kept as a revision of its key."""
+        return bool(
+            self._database.row(
+                "SELECT EXISTS (SELECT 1 FROM revisions WHERE key = ? AND url_token = ? AND size = ?)",
+                (entry.key, entry.url_token, entry.size),
+            )[0]
+        )
 
     def _forget(self, revision: int, content: int) -> None:
         self._database.execute("DELETE FROM revisions WHERE id = ?", (revision,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 1
+VERSION = 2
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -41,7 +41,8 @@ CREATE TABLE entries (
     mode       INTEGER,            -- st_mode given by the mount that wrote it; NULL = none given
     content    INTEGER,            -- contents.id; NULL when size = 0. No two rows share one
     sequence   INTEGER NOT NULL,   -- this replica's clock when it merged the entry
-    dirty      INTEGER NOT NULL,   -- 1 = the hub has not acknowledged this version
+    dirty      INTEGER NOT NULL,   -- 0 = the hub has acknowledged this version; 1 = it has not; 2 = nor that a
+                                   -- mount removed the key, which waits a moment in case it is put back
     handed     INTEGER NOT NULL,   -- 1 = some version of this key was handed to another device
     born       INTEGER NOT NULL,   -- µs: when the key came into being on this replica; 0 = taken over
     changed    INTEGER NOT NULL,   -- ns: st_ctime; local only
@@ -152,3 +153,49 @@ CREATE TABLE local_changes (
     writer INTEGER NOT NULL      -- tells the changes of one open store from those of others
 ) STRICT;
 """
+
+SYNC_TABLES = """
+-- What is known of the hub. Exactly one row; replica.cursor belongs to it.
+CREATE TABLE hub (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    version    INTEGER NOT NULL,   -- of the protocol that it speaks; 0 = not known yet
+    process_id INTEGER NOT NULL,   -- its own; 0 = not known yet
+    reached    INTEGER NOT NULL,   -- µs: when the last exchange succeeded; 0 = none has
+    difference INTEGER,            -- µs: its clock minus ours; NULL = not known
+    epoch      INTEGER NOT NULL    -- counts the hubs: what an exchange with an earlier one found is void
+) STRICT;
+INSERT INTO hub VALUES (1, 0, 0, 0, NULL, 1);
+
+-- The open store that is pushing, so that no other pushes the same. At most one row.
+CREATE TABLE pusher (
+    writer  INTEGER NOT NULL,    -- tells one open store from another
+    pid     INTEGER NOT NULL,    -- as in holders
+    started TEXT    NOT NULL
+) STRICT;
+
+-- Processes that keep this store in step with the hub.
+CREATE TABLE followers (
+    pid     INTEGER PRIMARY KEY, -- as in holders
+    started TEXT    NOT NULL,
+    place   TEXT    NOT NULL,    -- directory of the mount; '' = there is none
+    since   INTEGER NOT NULL,    -- µs: when it began
+    reached INTEGER NOT NULL,    -- µs: when it last heard from the hub; 0 = it is not in touch
+    error   TEXT    NOT NULL     -- why it is not in touch
+) STRICT;
+
+-- Replicas that have this one as their hub.
+CREATE TABLE devices (
+    process_id INTEGER PRIMARY KEY,
+    seen       INTEGER NOT NULL  -- µs: when it last asked
+) STRICT;
+
+-- Blocks that came from another replica, before the entry that names them could be merged.
+CREATE TABLE received (
+    block   INTEGER PRIMARY KEY,
+    arrived INTEGER NOT NULL     -- µs
+) STRICT;
+CREATE INDEX received_by_age ON received (arrived);
+"""
+
+MIGRATIONS = {1: SYNC_TABLES}
+"""What to run on a store of an earlier version to bring it to the next one."""

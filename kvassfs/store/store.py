@@ -12,16 +12,22 @@ from typing import NamedTuple, Protocol, Self
 from ..entry import MAX_PROCESS_ID, Entry, check_key
 from ..errors import InvalidConfiguration, KeyMissing, KvassError
 from . import takeover
+from .contacts import Contacts
 from .contents import INLINE_LIMIT, Contents, Value
-from .creation import initialise
+from .creation import initialise, upgrade
 from .database import Database, connect
 from .draft import Draft
 from .entries import Entries, Revision, Row, Written
+from .exchange import Exchange
 from .local import Journal, directory_of
+from .transit import Transit
 from .tree import Tree
 
 CLEAN_LIMIT = 64
 """Blocks and revisions that one step of the clean-up removes (16 MiB)."""
+
+DEFAULT_TIMEOUTS = (1.0, 10.0)
+"""Seconds for connecting to the hub, and for which it may make no progress."""
 
 READ_SIZE = 1024 * 1024
 """Bytes read at a time from a stream."""
@@ -56,6 +62,9 @@ class Store:
         self.entries = Entries(database, self.contents, clock, random)
         self.journal = Journal(database, int.from_bytes(random(6), "big"))
         self.tree = Tree(database, self.contents, self.entries, self.journal, clock)
+        self.transit = Transit(database, self.contents, clock)
+        self.exchange = Exchange(database, self.contents, self.entries, self.tree, self.transit, clock)
+        self.contacts = Contacts(database, clock, self.journal.writer)
 
     @classmethod
     def open(
@@ -77,6 +86,7 @@ class Store:
             os.fspath(path),
             initialise=lambda empty: initialise(empty, clock, random),
             take_over=lambda original: takeover.take_over(original, clock, random, notice),
+            upgrade=upgrade,
         )
         return cls(database, clock, random)
 
@@ -222,6 +232,7 @@ class Store:
         """Do one bounded step of the clean-up; return whether more may be left."""
         with self.database.transaction:
             more = self.entries.expire(CLEAN_LIMIT)
+            more = self.transit.expire(CLEAN_LIMIT) or more
             return self.contents.clean(CLEAN_LIMIT) or more
 
     def release_dead_holders(self) -> None:
@@ -229,15 +240,22 @@ class Store:
         with self.database.transaction:
             self.contents.release_dead_holders()
 
+    def tidy(self) -> bool:
+        """Do one step of the clean-up if there is something to do; return whether more may be left."""
+        if not (
+            self.contents.anything_dropped() or self.entries.anything_expired() or self.transit.anything_expired()
+        ):
+            return False
+        self.release_dead_holders()
+        return self.clean()
+
     def _clean_up(self, draft: Draft | None = None) -> None:
         # What was stored is stored, whatever becomes of the clean-up; the next one goes on with it.
         with suppress(KvassError):
             if draft is not None:
                 draft.close()
-            if self.contents.anything_dropped() or self.entries.anything_expired():
-                self.release_dead_holders()
-                while self.clean():
-                    pass
+            while self.tidy():
+                pass
 
     # Configuration
 
@@ -246,14 +264,14 @@ class Store:
         return Config._make(self.database.only_row("SELECT encryption_key, process_id, remote, clock FROM replica"))
 
     def set_encryption_key(self, key: bytes) -> None:
-        """Set the key that all devices of one person share, 32 bytes.
+        """Set the key that all devices of one person share, 32 bytes; all entries are pushed anew.
 
         Raises:
             InvalidConfiguration: it has another length.
         """
         if len(key) != 32:
             raise InvalidConfiguration("an encryption key has 32 bytes: 64 hexadecimal digits")
-        self._configure("encryption_key", key)
+        self._change_hub("encryption_key", key)
 
     def set_process_id(self, process_id: int) -> None:
         """Set the id of this replica; the lower one wins where two writes are equal otherwise.
@@ -266,12 +284,30 @@ class Store:
         self._configure("process_id", process_id)
 
     def set_remote(self, remote: str) -> None:
-        """Set the hub; ``""`` means none."""
-        self._configure("remote", remote)
+        """Set the hub; ``""`` means none. All entries are pushed to it."""
+        self._change_hub("remote", remote)
+
+    def _change_hub(self, column: str, value: bytes | str) -> None:
+        with self.database.transaction:
+            self._configure(column, value)
+            self.contacts.forget_hub()
 
     def _configure(self, column: str, value: bytes | int | str) -> None:
         with self.database.transaction:
             self.database.execute(f"UPDATE replica SET {column} = ?", (value,))
+
+    def timeouts(self) -> tuple[float, float]:
+        """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""
+        row = self.database.row("SELECT value FROM settings WHERE name = 'timeout'")
+        connect, progress = DEFAULT_TIMEOUTS if row is None else json.loads(row[0])
+        return float(connect), float(progress)
+
+    def set_timeouts(self, connect: float | None, progress: float | None) -> None:
+        """Set what ``timeouts`` returns; ``None`` goes back to the default of one."""
+        default_connect, default_progress = DEFAULT_TIMEOUTS
+        timeouts = [default_connect if connect is None else connect, default_progress if progress is None else progress]
+        with self.database.transaction:
+            self.database.execute("INSERT OR REPLACE INTO settings VALUES ('timeout', ?)", (json.dumps(timeouts),))
 
     def scratch_patterns(self) -> tuple[str, ...] | None:
         """Return the user's patterns of scratch names; ``None`` means the default ones."""

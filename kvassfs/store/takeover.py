@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..entry import MAX_PROCESS_ID, NOBODY, Entry, merge, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
-from .contents import BLOCK_SIZE, INLINE_LIMIT, Change, Contents, block_count
+from .contents import INLINE_LIMIT, Contents
 from .creation import KEY_BYTES, create_tables, new_process_id
 from .database import Database
 from .entries import INSERT, Row
@@ -202,10 +202,4 @@ def _convert_value(database: Database, contents: Contents, old: _Old) -> int | N
     if old.entry.size == 0:
         return None
     (value,) = database.row("SELECT CAST(value AS BLOB) FROM original_entries WHERE rowid = ?", (old.rowid,))
-    if len(value) <= INLINE_LIMIT:
-        return contents.add_inline(value)
-    changes = [
-        Change(position, contents.add_block(value[position * BLOCK_SIZE : (position + 1) * BLOCK_SIZE]))
-        for position in range(block_count(len(value)))
-    ]
-    return contents.add_blocks(len(value), None, 0, changes)
+    return contents.add_inline(value) if len(value) <= INLINE_LIMIT else contents.add_large(value)

@@ -1,0 +1,187 @@
+"""Notice when others commit: the kernel tells of writes to SQLite's log, SQLite whether they are commits.
+
+A commit writes to the write-ahead log, then waits for the disk if it is to be durable, and only then can be
+seen, which nothing tells. So an event begins a series of looks, with pauses that grow while it stays quiet:
+nobody knows how long the disk takes, or whether a large transaction, which writes long before it ends, ends soon.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Protocol
+
+from .database import BUSY_TIMEOUT, Database, translated
+
+INTERVAL = 1.0
+"""Seconds between two looks without any event."""
+
+POLLING_INTERVAL = 0.1
+"""The same where the kernel tells of none."""
+
+SHORTEST_PAUSE = 0.002
+"""Seconds between two looks while events keep coming."""
+
+IN_MODIFY = 0x2  # sys/inotify.h
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
+
+
+class FileEvents(Protocol):
+    """What the kernel tells of one file."""
+
+    descriptor: int
+    """Readable when there is news."""
+
+    def news(self) -> bool:
+        """Whether the file was written, or appeared, since the last call."""
+
+    def watching(self) -> bool:
+        """Whether the file was there at the last call of ``news``, so that writes are told."""
+
+    def close(self) -> None:
+        """Close the descriptor."""
+
+
+class Inotify:
+    """The events of the file at ``path``, which need not exist yet.
+
+    Raises OSError where the system has no inotify, or this user too many instances (Linux allows 128).
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = os.fsencode(path)
+        self._watch = -1
+        self.descriptor: int = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.descriptor < 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+    def news(self) -> bool:
+        """Whether the file was written, or appeared, since the last call."""
+        before = self._watch
+        # For a file that is watched already this changes nothing; another one may have taken its place.
+        self._watch = _libc.inotify_add_watch(self.descriptor, self._path, IN_MODIFY)
+        return self._told() or self._watch not in {before, -1}
+
+    def _told(self) -> bool:
+        # The kernel merges equal events, so that a single read takes them all.
+        try:
+            return bool(os.read(self.descriptor, 4096))
+        except BlockingIOError:
+            return False
+
+    def watching(self) -> bool:
+        """Whether the file was there at the last call of ``news``, so that writes are told."""
+        return self._watch >= 0
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.descriptor)
+
+
+class Changes:
+    """Tells when another connection, of whatever process, commits to the database at ``path``.
+
+    For one thread, except ``wake``. A commit is mostly noticed within milliseconds, and within ``interval``
+    seconds should the kernel not tell. Where it tells nothing at all (``watch`` raises OSError), the looks are
+    ``POLLING_INTERVAL`` apart.
+
+    Raises:
+        StoreUnavailable, NotAStore, DamagedStore: there must be a database already.
+    """
+
+    def __init__(self, path: str, *, interval: float = INTERVAL, watch: Callable[[str], FileEvents] = Inotify) -> None:
+        self._interval = interval
+        self._last_news = float("-inf")
+        # A signal handler may interrupt the thread that holds it, and call `wake`.
+        self._lock = threading.RLock()
+        self._closed = False
+        with ExitStack() as opened:
+            # Its read lock keeps the log in existence, the same file that is watched.
+            self._database = opened.enter_context(closing(_connect(path)))
+            self._seen = self._database.data_version()
+            self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            opened.callback(os.close, self._woken)
+            self._events = self._watch_log(path, watch)
+            if self._events is not None:
+                opened.callback(self._events.close)
+            self._opened = opened.pop_all()
+
+    def _watch_log(self, path: str, watch: Callable[[str], FileEvents]) -> FileEvents | None:
+        self._wakes, self._news = select.poll(), select.poll()
+        for poll in (self._wakes, self._news):
+            poll.register(self._woken, select.POLLIN)
+        try:
+            events = watch(os.path.realpath(path) + "-wal")
+        except OSError:
+            return None
+        self._news.register(events.descriptor, select.POLLIN)
+        return events
+
+    def wait(self, timeout: float) -> bool:
+        """Block until the database changed since the last wait (at first: since this was made), or ``wake``.
+
+        Returns ``False`` when ``timeout`` seconds passed without either. A checkpoint can pass for a change.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        end = time.monotonic() + timeout
+        while not self._look():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            self._sleep(left)
+        return True
+
+    def _look(self) -> bool:
+        if self._events is not None and self._events.news():
+            self._last_news = time.monotonic()
+        seen, self._seen = self._seen, self._database.data_version()
+        return self._take_wakes() or seen != self._seen
+
+    def _take_wakes(self) -> bool:
+        try:
+            return bool(os.eventfd_read(self._woken))
+        except BlockingIOError:
+            return False
+
+    def _sleep(self, longest: float) -> None:
+        """Sleep until there is news or a wake, half as long at most as it has been quiet."""
+        quiet = time.monotonic() - self._last_news
+        told = self._events is not None and self._events.watching()
+        interval = self._interval if told else min(self._interval, POLLING_INTERVAL)
+        pause = min(max(quiet / 2, SHORTEST_PAUSE), interval, longest)
+        # Somebody who writes without pause would otherwise have this thread run without pause too.
+        poll = self._wakes if quiet < SHORTEST_PAUSE else self._news
+        poll.poll(pause * 1000)
+
+    def wake(self) -> None:
+        """End the wait now, or else the next one; from any thread or signal handler."""
+        with self._lock:
+            if not self._closed:
+                os.eventfd_write(self._woken, 1)
+
+    def close(self) -> None:
+        """Close the connection and the descriptors; again is no error."""
+        with self._lock:
+            self._closed = True
+        self._opened.close()
+
+
+def _connect(path: str) -> Database:
+    """Connect to a database that is there; SQLite would make one that anybody may read."""
+    address = Path(os.path.realpath(path)).as_uri() + "?mode=rw"
+    try:
+        return Database(path, sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None))
+    except sqlite3.Error as error:
+        raise translated(error, path) from error

@@ -1,0 +1,178 @@
+"""Whom this store exchanges entries with, and which processes see to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .database import Database
+from .processes import started
+
+IN_TOUCH_TIME = 90 * 1_000_000
+"""Microseconds after which a follower that has not said so again is not taken to be in touch."""
+
+SEEN_INTERVAL = 10 * 1_000_000
+"""Microseconds between two notes that a device has been seen."""
+
+
+class HubState(NamedTuple):
+    """What is known of the hub.
+
+    The ``version`` of the protocol that it speaks and its own ``process_id``, 0 where not known yet; when the last
+    exchange with it succeeded (µs, 0 = none has); its clock minus ours (µs); how far it has been pulled. The
+    ``epoch`` is another one when the hub has been changed: what an exchange before that found is void then.
+    """
+
+    version: int
+    process_id: int
+    reached: int
+    difference: int | None
+    cursor: int
+    epoch: int
+
+
+class Follower(NamedTuple):
+    """A process that keeps this store in step with the hub; the schema explains the columns. Times in µs."""
+
+    pid: int
+    place: str
+    since: int
+    reached: int
+    error: str
+
+
+class Device(NamedTuple):
+    """A replica that has this one as its hub, and when it last asked (µs)."""
+
+    process_id: int
+    seen: int
+
+
+class Contacts:
+    """Reads and writes what is known of others. ``writer`` tells this open store from others."""
+
+    def __init__(self, database: Database, clock: Callable[[], int], writer: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._writer = writer
+
+    # The hub
+
+    def hub(self) -> HubState:
+        """Return what is known of the hub."""
+        return HubState._make(
+            self._database.only_row(
+                "SELECT version, hub.process_id, reached, difference, cursor, epoch FROM hub, replica"
+            )
+        )
+
+    def note_hub(self, *, version: int, process_id: int, epoch: int) -> None:
+        """Note who the hub is."""
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE hub SET version = ?, process_id = ? WHERE epoch = ?", (version, process_id, epoch)
+            )
+
+    def note_exchange(self, difference: int | None) -> None:
+        """Note that an exchange with the hub has just succeeded, and the difference of the clocks (µs)."""
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE hub SET reached = ?, difference = ifnull(?, difference)", (self._clock() // 1000, difference)
+            )
+
+    def forget_hub(self) -> None:
+        """Take the hub for one that is new: it has nothing of this store, and everything of it is to be pulled."""
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE hub SET version = 0, process_id = 0, reached = 0, difference = NULL, epoch = epoch + 1"
+            )
+            self._database.execute("UPDATE replica SET cursor = 0")
+            self._database.execute("UPDATE entries SET dirty = 1 WHERE NOT dirty")
+
+    # Pushing
+
+    def begin_push(self) -> bool:
+        """Become the one that pushes; ``False`` if another process is it already."""
+        if self._somebody_pushes():
+            return False
+        with self._database.transaction:
+            if self._somebody_pushes():
+                return False
+            self._database.execute("DELETE FROM pusher")
+            self._database.execute("INSERT INTO pusher VALUES (?, ?, ?)", (self._writer, os.getpid(), _own_start()))
+            return True
+
+    def _somebody_pushes(self) -> bool:
+        row = self._database.row("SELECT writer, pid, started FROM pusher")
+        return row is not None and row[0] != self._writer and started(row[1]) == row[2]
+
+    def end_push(self) -> None:
+        """Let others push."""
+        with self._database.transaction:
+            self._database.execute("DELETE FROM pusher WHERE writer = ?", (self._writer,))
+
+    # Followers
+
+    def follow(self, place: str) -> None:
+        """Note that this process keeps the store in step, for the mount at ``place`` or on its own."""
+        with self._database.transaction:
+            for pid, since in self._database.rows("SELECT pid, started FROM followers"):
+                if started(pid) != since:
+                    self._database.execute("DELETE FROM followers WHERE pid = ?", (pid,))
+            self._database.execute(
+                "INSERT OR REPLACE INTO followers VALUES (?, ?, ?, ?, 0, '')",
+                (os.getpid(), _own_start(), place, self._clock() // 1000),
+            )
+
+    def note_touch(self, error: str | None = None) -> None:
+        """Note that this process, which follows, is in touch with the hub, or why it is not."""
+        reached = self._clock() // 1000 if error is None else 0
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE followers SET reached = ?, error = ? WHERE pid = ?", (reached, error or "", os.getpid())
+            )
+
+    def unfollow(self) -> None:
+        """Note that this process follows no more."""
+        with self._database.transaction:
+            self._database.execute("DELETE FROM followers WHERE pid = ?", (os.getpid(),))
+
+    def followers(self) -> list[Follower]:
+        """Return the processes that keep the store in step and are alive."""
+        return [
+            Follower(pid, *rest)
+            for pid, begun, *rest in self._database.rows(
+                "SELECT pid, started, place, since, reached, error FROM followers ORDER BY since"
+            )
+            if started(pid) == begun
+        ]
+
+    def in_touch(self) -> bool:
+        """Whether a process that is in touch with the hub keeps this store current."""
+        now = self._clock() // 1000
+        return any(
+            follower.reached and abs(now - follower.reached) < IN_TOUCH_TIME and not follower.error
+            for follower in self.followers()
+        )
+
+    # Devices
+
+    def note_device(self, process_id: int) -> None:
+        """Note that a device asks this store as its hub."""
+        now = self._clock() // 1000
+        row = self._database.row("SELECT seen FROM devices WHERE process_id = ?", (process_id,))
+        if process_id and (row is None or abs(now - row[0]) > SEEN_INTERVAL):
+            with self._database.transaction:
+                self._database.execute("INSERT OR REPLACE INTO devices VALUES (?, ?)", (process_id, now))
+
+    def devices(self) -> list[Device]:
+        """Return the devices that have asked this store as their hub, the latest first."""
+        return [
+            Device._make(row)
+            for row in self._database.rows("SELECT process_id, seen FROM devices ORDER BY seen DESC, process_id")
+        ]
+
+
+def _own_start() -> str:
+    return started(os.getpid())

@@ -1,0 +1,240 @@
+"""What passes between this store and others: entries that are handed out, and entries that are merged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..entry import Delivery, Entry, hashes
+from .contents import Contents
+from .database import Database
+from .entries import Entries, Row
+from .merging import Merged, Merging, has_same_value
+from .transit import Transit
+from .tree import Tree
+
+SETTLING_TIME = 1_000_000_000
+"""Nanoseconds for which the removal of a key in a mount is kept back: editors move a file aside, or remove
+it, just before they write it anew."""
+
+_ROW = ", ".join(f"e.{column}" for column in Row._fields)
+_PAGE = (
+    f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_by_sequence "
+    "LEFT JOIN contents AS c ON c.id = e.content "
+    "WHERE e.sequence >= ? AND e.process_id <> ? ORDER BY e.sequence"
+)
+_DIRTY = (
+    f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_dirty "
+    "LEFT JOIN contents AS c ON c.id = e.content WHERE e.dirty ORDER BY e.sequence"
+)
+
+
+class Page(NamedTuple):
+    """Entries to hand out, in order of sequence.
+
+    They are all there are up to the sequence ``cursor``. ``more``: there are further ones. ``settling``: there
+    will be in a moment. ``clock`` is that of this store.
+    """
+
+    outgoing: list[Outgoing]
+    cursor: int
+    more: bool
+    settling: bool
+    clock: int
+
+
+class Outgoing(NamedTuple):
+    """An entry to hand out. Its value is not in the delivery if it is a large one."""
+
+    delivery: Delivery
+    content: int | None
+
+
+class Limit(NamedTuple):
+    """How much a page may hold: ``page`` bytes as counted by ``size_of``, and of values up to ``whole`` bytes."""
+
+    page: int
+    whole: int
+    size_of: Callable[[Delivery], int]
+
+
+class Exchange:
+    """Hands out and merges entries. ``clock`` returns ns since the epoch."""
+
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        entries: Entries,
+        tree: Tree,
+        transit: Transit,
+        clock: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._contents = contents
+        self._entries = entries
+        self._tree = tree
+        self._transit = transit
+        self._clock = clock
+
+    # Handing out
+
+    def waiting(self) -> tuple[int, int]:
+        """Return how many entries the hub has not acknowledged, and the bytes of their values."""
+        count, size = self._database.row(
+            "SELECT count(*), ifnull(sum(size), 0) FROM entries INDEXED BY entries_dirty WHERE dirty"
+        )
+        return int(count), int(size)
+
+    def anything_waits(self) -> bool:
+        """Whether the hub has not acknowledged some entry that can be pushed now."""
+        return any(not self._is_settling(row) for row in self._rows(_DIRTY))
+
+    def anything_settles(self) -> bool:
+        """Whether some entry is kept back for a moment."""
+        return bool(
+            self._database.row(
+                "SELECT EXISTS (SELECT 1 FROM entries INDEXED BY entries_dirty WHERE dirty AND dirty = 2)"
+            )[0]
+        )
+
+    def dirty(self, limit: Limit, *, without: Iterable[str] = ()) -> list[Outgoing]:
+        """Return a page of entries that the hub has not acknowledged, but for the keys ``without``."""
+        return self._read(limit, _DIRTY, (), without=frozenset(without)).outgoing
+
+    def since(self, first: int, not_from: int, limit: Limit) -> Page:
+        """Return a page of entries from the sequence ``first`` on that ``not_from`` did not write."""
+        return self._read(limit, _PAGE, (first, not_from))
+
+    def _read(
+        self, limit: Limit, query: str, parameters: tuple[int, ...], *, without: frozenset[str] = frozenset()
+    ) -> Page:
+        outgoing: list[Outgoing] = []
+        size = 0
+        more = settling = False
+        self._database.execute("BEGIN")
+        try:
+            (clock,) = self._database.only_row("SELECT clock FROM replica")
+            cursor = clock
+            for row, data in self._rows_and_data(query, parameters):
+                if row.key in without:
+                    continue
+                if self._is_settling(row):
+                    # What comes later must not be handed out before it, or a cursor would pass it by.
+                    settling = True
+                    cursor = min(cursor, row.sequence - 1)
+                    if query is _PAGE:
+                        break
+                    continue
+                delivery = self._delivery(row, data, limit.whole)
+                size += limit.size_of(delivery)
+                if outgoing and size > limit.page:
+                    more = True
+                    cursor = outgoing[-1].delivery.sequence
+                    break
+                outgoing.append(Outgoing(delivery, row.content))
+        finally:
+            self._database.execute("COMMIT")
+        return Page(outgoing, cursor, more, settling, clock)
+
+    def _rows(self, query: str) -> Iterator[Row]:
+        return (row for row, _ in self._rows_and_data(query, ()))
+
+    def _rows_and_data(self, query: str, parameters: tuple[int, ...]) -> Iterator[tuple[Row, bytes | None]]:
+        for row in self._database.iterate(query, parameters):
+            yield Row._make(row[:-1]), row[-1]
+
+    def _is_settling(self, row: Row) -> bool:
+        return row.dirty == 2 and 0 <= self._clock() - row.changed < SETTLING_TIME
+
+    def _delivery(self, row: Row, data: bytes | None, whole: int) -> Delivery:
+        if row.content is None:
+            return Delivery(row.entry, row.sequence, b"")
+        if data is not None:
+            return Delivery(row.entry, row.sequence, data)
+        if row.size <= whole:
+            return Delivery(row.entry, row.sequence, b"".join(self._contents.read_all(row.content, row.size)))
+        return Delivery(row.entry, row.sequence, None, self._transit.hashes_of(row.content))
+
+    def hand(self, outgoing: Sequence[Outgoing]) -> None:
+        """Note that other devices know of these keys from now on; comes before they are sent."""
+        keys = [(out.delivery.entry.key,) for out in outgoing]
+        unknown = "SELECT 1 FROM entries WHERE key = ? AND NOT handed"
+        if any(self._database.row(unknown, key) for key in keys):
+            with self._database.transaction:
+                self._database.execute_many("UPDATE entries SET handed = 1 WHERE key = ? AND NOT handed", keys)
+
+    def acknowledge(self, entries: Iterable[Entry], *, epoch: int) -> None:
+        """Note that the hub of ``epoch`` has these entries; those that were replaced meanwhile still wait."""
+        with self._database.transaction:
+            self._database.execute_many(
+                "UPDATE entries SET dirty = 0 WHERE key = ? AND timestamp = ? AND counter = ? AND process_id = ?"
+                " AND EXISTS (SELECT 1 FROM hub WHERE epoch = ?)",
+                [(*entry[:4], epoch) for entry in entries],
+            )
+
+    def pieces(self, out: Outgoing) -> Iterator[bytes]:
+        """Yield the value of an entry, of the version that was read, in pieces; run it to its end or close it."""
+        if out.content is None or out.delivery.value is not None:
+            yield out.delivery.value or b""
+            return
+        self._contents.register()
+        with self._database.transaction:
+            self._contents.pin(out.content)
+        try:
+            yield from self._contents.read_all(out.content, out.delivery.entry.size)
+        finally:
+            with self._database.transaction:
+                self._contents.unpin(out.content)
+
+    # Merging
+
+    def merge(self, deliveries: Sequence[Delivery]) -> Merged:
+        """Merge what a device has pushed to this store, its hub; a value that loses is a revision afterwards.
+
+        The winner of a lost push gets a new sequence, so that the sender learns of it. Entries whose blocks are
+        missing are left out.
+        """
+        with self._database.transaction:
+            return self._merging(pushed=True).run(deliveries)
+
+    def merge_pulled(
+        self, deliveries: Sequence[Delivery], *, cursor: int | None, epoch: int, repair: bool = False
+    ) -> Merged:
+        """Merge what was pulled from the hub of ``epoch`` up to ``cursor`` (``None`` = not to its end).
+
+        ``repair``: the hub may hold what loses here, because it takes what arrives last; then it is pushed anew.
+        """
+        with self._database.transaction:
+            merged = self._merging(pushed=False, repair=repair).run(deliveries)
+            if cursor is not None:
+                self._database.execute(
+                    "UPDATE replica SET cursor = max(cursor, ?) WHERE EXISTS (SELECT 1 FROM hub WHERE epoch = ?)",
+                    (cursor, epoch),
+                )
+            return merged
+
+    def _merging(self, *, pushed: bool, repair: bool = False) -> Merging:
+        return Merging(
+            self._database,
+            self._contents,
+            self._entries,
+            self._tree,
+            self._transit,
+            now=self._clock(),
+            pushed=pushed,
+            repair=repair,
+        )
+
+    def missing(self, deliveries: Iterable[Delivery]) -> list[bytes]:
+        """Return the hashes of blocks that this store would need to merge the deliveries."""
+        found: dict[bytes, None] = {}
+        for delivery in deliveries:
+            if delivery.value is None and not self._is_known(delivery.entry):
+                found.update(dict.fromkeys(self._transit.missing(hashes(delivery.blocks))))
+        return list(found)
+
+    def _is_known(self, entry: Entry) -> bool:
+        """Whether the current version of the key wins over ``entry``, or has its value."""
+        old = self._entries.current(entry.key)
+        return old is not None and (old.entry.order >= entry.order or has_same_value(old, entry))

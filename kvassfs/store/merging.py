@@ -1,0 +1,132 @@
+"""Merging entries of other replicas into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..entry import Delivery, Entry, hashes
+from .contents import INLINE_LIMIT, Contents
+from .database import Database
+from .entries import INSERT, Entries, Row
+from .local import directory_of
+from .transit import Transit
+from .tree import Tree
+
+
+class Merged(NamedTuple):
+    """What became of deliveries: the number of keys that changed, and the hashes of blocks that are missing."""
+
+    changed: int
+    missing: list[bytes]
+
+
+def has_same_value(row: Row, entry: Entry) -> bool:
+    """Whether an entry is known to have the value of a row: then it differs in mode or counter alone."""
+    return row.url_token == entry.url_token and row.size == entry.size
+
+
+class Merging:
+    """One merge of a page, for use inside one transaction.
+
+    ``now`` is ns since the epoch. ``pushed``: the entries were pushed to this store as the hub. ``repair`` is as in
+    ``Exchange.merge_pulled``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        entries: Entries,
+        tree: Tree,
+        transit: Transit,
+        *,
+        now: int,
+        pushed: bool,
+        repair: bool,
+    ) -> None:
+        self._database = database
+        self._contents = contents
+        self._entries = entries
+        self._tree = tree
+        self._transit = transit
+        self._now = now
+        self._pushed = pushed
+        self._repair = repair
+        self._clock = 0
+        self._dirty = 0
+        self._has_scratch = False
+        self._directories: set[str] = set()
+        self._changed = 0
+        self._missing: list[bytes] = []
+
+    def run(self, deliveries: Sequence[Delivery]) -> Merged:
+        """Merge the deliveries."""
+        self._clock, remote = self._database.only_row("SELECT clock, remote FROM replica")
+        self._dirty = int(self._pushed and remote != "")
+        self._has_scratch = self._database.row("SELECT 1 FROM scratch LIMIT 1") is not None
+        for delivery in deliveries:
+            self._one(delivery)
+        for prefix in self._directories:
+            self._tree.note_name(prefix)
+        self._database.execute("UPDATE replica SET clock = ?", (self._clock,))
+        return Merged(self._changed, self._missing)
+
+    def _one(self, delivery: Delivery) -> None:
+        entry = delivery.entry
+        old = self._entries.current(entry.key)
+        self._clock = max(self._clock, delivery.sequence)
+        if old is None or entry.order > old.entry.order:
+            self._accept(delivery, old)
+        elif entry.order != old.entry.order:
+            self._reject(delivery, old)
+
+    def _accept(self, delivery: Delivery, old: Row | None) -> None:
+        entry = delivery.entry
+        if old is not None and has_same_value(old, entry):
+            content = old.content
+        else:
+            missing = self._missing_of(delivery)
+            if missing:
+                self._missing.extend(missing)
+                return
+            content = self._add(delivery, None if old is None else old.content)
+            if old is not None:
+                self._entries.retire(old, self._now // 1000)
+        self._clock += 1
+        self._changed += 1
+        was_live = old is not None and old.live
+        born = old.born if old is not None and was_live else self._now // 1000
+        local = (content, self._clock, self._dirty, 1, born, self._now, None, None)
+        self._database.execute(INSERT, (*entry, *local))
+        if self._has_scratch and not entry.deleted:
+            self._tree.drop_scratch(entry.key)
+        if entry.deleted == was_live:
+            self._directories.add(directory_of(entry.key))
+
+    def _missing_of(self, delivery: Delivery) -> list[bytes]:
+        return [] if delivery.value is not None else self._transit.missing(hashes(delivery.blocks))
+
+    def _add(self, delivery: Delivery, base: int | None) -> int | None:
+        """Store a value, sharing what it can with the value ``base``; return its id."""
+        if delivery.value is None:
+            return self._transit.add_value(delivery.entry.size, delivery.blocks, base)
+        if not delivery.value:
+            return None
+        if len(delivery.value) <= INLINE_LIMIT:
+            return self._contents.add_inline(delivery.value)
+        return self._contents.add_large(delivery.value)
+
+    def _reject(self, delivery: Delivery, old: Row) -> None:
+        """Keep a value that loses as a revision, as far as it is here, once."""
+        entry = delivery.entry
+        known = has_same_value(old, entry) or self._entries.has_revision(entry)
+        if not known and not self._missing_of(delivery):
+            content = self._add(delivery, None)
+            if content is not None:
+                self._entries.add_revision(entry, content, self._now // 1000)
+        if self._pushed:
+            self._clock += 1
+            self._database.execute("UPDATE entries SET sequence = ? WHERE key = ?", (self._clock, entry.key))
+        elif self._repair:
+            self._database.execute("UPDATE entries SET dirty = 1 WHERE key = ? AND NOT dirty", (entry.key,))
