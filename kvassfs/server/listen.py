@@ -1,0 +1,115 @@
+"""Where a server listens: addresses, sockets and TLS, with what can be wrong with them in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import ssl
+from typing import Final, NoReturn
+
+from ..errors import CannotListen
+
+BACKLOG: Final = 512
+"""Connections that may wait to be accepted."""
+
+_BIND = re.compile(r"(?:(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):)?(?P<port>[0-9]{1,5})")
+
+_EVERYWHERE = ("", "::")
+
+
+def address(bind: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``, ``[IPV6]:PORT``, ``:PORT`` or ``PORT``; the host may be empty.
+
+    Raises:
+        CannotListen: it is none of these.
+    """
+    found = _BIND.fullmatch(bind)
+    if found is None or int(found["port"]) > 65535:
+        raise CannotListen(
+            bind, "an address is HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000, with a port below 65536"
+        )
+    return found["six"] or found["host"] or "", int(found["port"])
+
+
+def listening_socket(bind: str) -> socket.socket:
+    """Return a socket that listens at ``bind``; without a host, or at ``[::]``, on all addresses of the machine.
+
+    Raises:
+        CannotListen: it cannot, and why.
+    """
+    host, port = address(bind)
+    try:
+        return _everywhere(port) if host in _EVERYWHERE else _at(host, port)
+    except (OSError, UnicodeError) as error:
+        raise CannotListen(bind, _reason(error, host, port)) from error
+
+
+def _everywhere(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
+    return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104  asked for
+
+
+def _at(host: str, port: int) -> socket.socket:
+    # As in the original, a name stands for one address, IPv4 if it has one.
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, *_, where = min(found, key=lambda each: each[0] != socket.AF_INET)
+    return socket.create_server(where, family=family, backlog=BACKLOG)
+
+
+def _reason(error: OSError | UnicodeError, host: str, port: int) -> str:
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return f"{host!r} is no address and no name that this machine knows"
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use by another program"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return "permission denied" + (": ports below 1024 need root" if 0 < port < 1024 else "")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "no such address on this machine"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def url(listening: socket.socket, *, secure: bool) -> str:
+    """Return the URL of what is served at a socket."""
+    host, port, *_ = listening.getsockname()
+    shown = f"[{host}]" if listening.family == socket.AF_INET6 else host
+    return f"{'https' if secure else 'http'}://{shown}:{port}"
+
+
+def tls(bind: str, certificate: str, key: str | None) -> ssl.SSLContext:
+    """Return what TLS with the ``certificate`` and its chain needs, in PEM; without ``key`` the file has that too.
+
+    Raises:
+        CannotListen: one of the files cannot be used, and why.
+    """
+
+    def refuse_to_ask() -> NoReturn:
+        raise CannotListen(bind, f"the key in {key or certificate} is encrypted; `openssl pkey` writes one that is not")
+
+    for path in filter(None, (certificate, key)):
+        _check_readable(bind, path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key, refuse_to_ask)
+    except ssl.SSLError as error:
+        raise CannotListen(bind, _tls_reason(error, certificate, key)) from error
+    return context
+
+
+def _check_readable(bind: str, path: str) -> None:
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise CannotListen(bind, f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
+
+
+def _tls_reason(error: ssl.SSLError, certificate: str, key: str | None) -> str:
+    if key is None:
+        return f"{certificate} holds no certificate and key in PEM that can be used"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"the key in {key} is not that of the certificate in {certificate}"
+    return f"{certificate} and {key} are no certificate and key in PEM that can be used"

@@ -1,0 +1,172 @@
+"""The application without a network: requests as its server would make them, and a hub that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import current_thread
+from typing import Any, NamedTuple
+
+from starlette.applications import Starlette
+
+from kvassfs.hub import Hub, Pull
+from kvassfs.server.application import Service, application
+from kvassfs.store import Store
+
+Message = dict[str, Any]
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    complete: bool
+
+
+@dataclass
+class Request:
+    """A request on its way; ``leave`` is what a client does that loses patience."""
+
+    task: asyncio.Task[None]
+    sent: list[Message]
+    gone: asyncio.Event
+
+    def leave(self) -> None:
+        self.gone.set()
+
+    async def answer(self) -> Answer:
+        await self.task
+        start, *pieces = self.sent or [{"status": 0, "headers": []}]
+        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        complete = bool(pieces) and not pieces[-1].get("more_body", False)
+        return Answer(start["status"], headers, b"".join(piece.get("body", b"") for piece in pieces), complete)
+
+
+def begin(
+    app: Starlette,
+    path: str,
+    *body: bytes | None,
+    method: str = "POST",
+    headers: dict[str, str] | None = None,
+    query: bytes = b"",
+    taken: Callable[[], Awaitable[object]] | None = None,
+) -> Request:
+    """Begin a request whose body comes in pieces, ``None`` where no more comes.
+
+    The client awaits ``taken`` before it takes each piece of the answer.
+    """
+    pieces = list(body or [b""])
+    gone = asyncio.Event()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if pieces and pieces[0] is not None:
+            return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if taken is not None and message["type"] == "http.response.body":
+            await taken()
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
+        "client": ("192.0.2.1", 4711),
+        "server": ("192.0.2.2", 8000),
+    }
+    return Request(asyncio.create_task(app(scope, receive, send)), sent, gone)
+
+
+async def ask(app: Starlette, path: str, *body: bytes | None, **options: Any) -> Answer:
+    """Make a request and return the answer to it."""
+    return await begin(app, path, *body, **options).answer()
+
+
+@asynccontextmanager
+async def served(service: Service) -> AsyncIterator[Starlette]:
+    """``async with`` the application of a service that runs."""
+    app = application(service)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+class StubPull(Pull):
+    """Answers a pull with ``pieces`` once there are some; it notes the threads that it was asked in."""
+
+    def __init__(self, hub: StubHub) -> None:
+        self._hub = hub
+        self.wait = hub.wait
+
+    def answer(self, *, patient: bool) -> Iterator[bytes] | None:
+        script = self._hub.script
+        script.asked.append((current_thread().name, patient))
+        if script.pieces is None and patient:
+            return None
+        return self._all()
+
+    def _all(self) -> Iterator[bytes]:
+        script = self._hub.script
+        try:
+            for piece in script.pieces or []:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+        finally:
+            script.closed.append(current_thread().name)
+
+
+@dataclass
+class Script:
+    """What the stub hubs of a service do."""
+
+    wait: float = 0.0
+    pieces: list[bytes | Exception] | None = None
+    failure: Exception | None = None
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+
+class StubHub(Hub):
+    """A hub without a store, which answers every body by its length."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.wait = script.wait
+
+    def push(self, body: bytes) -> bytes:
+        if self.script.failure is not None:
+            raise self.script.failure
+        return b"pushed %d" % len(body)
+
+    def blocks(self, body: bytes) -> bytes:
+        return b"blocks %d" % len(body)
+
+    def pull(self, body: bytes) -> Pull:
+        return StubPull(self)
+
+
+def stub_service(database: Path, script: Script, **options: Any) -> Service:
+    """Return a service with stub hubs, beside a real database for the news."""
+    Store.open(database).close()
+
+    def open_stub(_: str) -> AbstractContextManager[Hub]:
+        @contextmanager
+        def opened() -> Iterator[Hub]:
+            yield StubHub(script)
+
+        return opened()
+
+    return Service(str(database), open_hub=open_stub, **options)
