@@ -1,0 +1,51 @@
+"""Addresses of a hub: ``host``, ``host:port`` or a URL, with a path where a proxy puts the hub below one."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from .errors import InvalidConfiguration
+
+SCHEMES = ("http", "https")
+
+
+def base_url(address: str) -> str:
+    """Return the URL below which the calls of a hub lie, with ``user:password@`` if the address has one.
+
+    Raises:
+        InvalidConfiguration: no hub can be there.
+    """
+    scheme, separator, rest = address.partition("://")
+    url = f"{scheme.lower()}://{rest}" if separator else f"http://{address}"
+    if reason := _refusal(url):
+        raise InvalidConfiguration(f"{shown(address)!r} is no address of a hub: {reason}")
+    return url.rstrip("/")
+
+
+def shown(address: str) -> str:
+    """Return the address as it may be shown and logged: without ``user:password@``."""
+    # Up to the last @, in a path too: a password may hold a / that should have been written %2F.
+    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", address, flags=re.DOTALL)
+
+
+def _refusal(url: str) -> str | None:
+    scheme, _, rest = url.partition("://")
+    if scheme not in SCHEMES:
+        return "a URL begins with http:// or https://"
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        return "it holds white space"
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if not _names_host(url) or authority.endswith(":"):
+        return "it names no host and port"
+    if re.search("[?#@]", rest[len(authority) :]):
+        return "a ?, # or @ in it is written %3F, %23 or %40"
+    return None
+
+
+def _names_host(url: str) -> bool:
+    try:
+        split = urlsplit(url)
+        return bool(split.hostname) and split.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,183 @@
+"""A connection on which something has to move all the time, and that another thread can cut.
+
+A limit on single calls of the operating system, which is what requests and urllib3 offer, is not enough:
+an answer of one byte every few seconds never exceeds it, and a large body that is sent in one call does,
+though it moves.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import socket
+import ssl
+import struct
+import termios
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+FLOOR = 1024
+"""Bytes that have to arrive within the limit once an answer has begun; fewer are no progress."""
+
+PIECE = 64 * 1024
+"""Bytes given to the kernel at once."""
+
+LOOKS = 50
+"""How often per limit to look whether the other side has acknowledged some of what was sent."""
+
+
+class TooLate(TimeoutError):
+    """Nothing moved for too long; its text says what did not come, and within how many seconds."""
+
+
+class Channel:
+    """A connected socket, as far as http.client and urllib3 use one, on which something must move.
+
+    While sending, and once an answer has begun, no more than ``progress`` seconds may pass without it;
+    until it begins, as many as ``settimeout`` says. ``twin`` is another descriptor of the connection.
+    Raises ``OSError``, of which ``TooLate`` is one.
+    """
+
+    def __init__(self, connected: socket.socket, twin: Twin, progress: float, clock: Callable[[], float]) -> None:
+        self._socket = connected
+        self._twin = twin
+        self._progress = progress
+        self._clock = clock
+        self._users = 1
+        self._open = True
+        self._reused = False
+        self._answered = False
+        self._late = False
+        self.settimeout(progress)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it served a request before this one, to which not a byte came, without a limit exceeded."""
+        return self._reused and not self._answered and not self._late
+
+    def settimeout(self, seconds: float) -> None:
+        """Let the other side be silent for so long from now on, or less while it acknowledges nothing."""
+        self._patience = seconds
+        self._moved = 0
+        self._unacknowledged = self._outgoing()
+        self._limit = min(seconds, self._progress) if self._unacknowledged else seconds
+        self._deadline = self._clock() + self._limit
+
+    def fileno(self) -> int:
+        """Return the descriptor, with which urllib3 looks whether the other side has closed an idle connection."""
+        return self._socket.fileno()
+
+    def sendall(self, data: bytes) -> None:
+        """Send ``data``, which takes as long as it moves."""
+        if self._answered:
+            self._answered, self._reused = False, True
+        rest = memoryview(data)
+        while rest:
+            self.settimeout(self._progress)
+            rest = rest[self._patiently(self._socket.send, rest[:PIECE]) :]
+
+    def receive_into(self, buffer: bytearray | memoryview) -> int:
+        """Receive what there is, at least a byte, or 0 at the end."""
+        size = self._patiently(self._socket.recv_into, buffer)
+        self._moved += size
+        if self._moved >= FLOOR or (size and not self._answered):
+            self._answered = True
+            self.settimeout(self._progress)
+        return size
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return a file to read the answer from."""
+        self._users += 1
+        return _Lines(_Incoming(self))
+
+    def close(self) -> None:
+        """Close the connection, or leave that to the last file that still reads from it."""
+        if self._open:
+            self._open = False
+            self.leave()
+
+    def leave(self) -> None:
+        """Count out one that used it."""
+        self._users -= 1
+        if not self._users:
+            self._twin.close()
+            self._socket.close()
+
+    def _patiently(self, operation: Callable[[Any], int], argument: bytearray | memoryview) -> int:
+        while True:
+            left = max(self._deadline - self._clock(), 0.001)
+            self._socket.settimeout(min(left, self._progress / LOOKS) if self._unacknowledged else left)
+            try:
+                return operation(argument)
+            except TimeoutError as error:
+                # With a number it is the kernel's, whose keepalive probes found the link dead.
+                if error.errno:
+                    raise
+                self._notice()
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+                raise ConnectionResetError("the connection was cut off") from error
+
+    def _notice(self) -> None:
+        """Wait on if the other side has acknowledged something meanwhile, or there is time left.
+
+        The kernel takes in megabytes that a slow link needs many seconds for.
+        """
+        if self._outgoing() < self._unacknowledged:
+            self.settimeout(self._patience)
+        elif self._clock() >= self._deadline:
+            self._late = True
+            raise TooLate("the answer stalled" if self._answered else f"no answer within {self._limit:g} s")
+
+    def _outgoing(self) -> int:
+        """Return how many bytes were sent and not acknowledged."""
+        count: tuple[int] = struct.unpack("i", fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4)))
+        return count[0]
+
+
+class _Incoming(io.RawIOBase):
+    """What arrives on a channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._channel.receive_into(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._channel.leave()
+
+
+class _Lines(io.BufferedReader):
+    """The answer; http.client takes its head for complete wherever it ends."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if not line.endswith(b"\n") and len(line) != size:
+            raise ConnectionResetError("the connection was closed before the end of the answer")
+        return line
+
+
+class Twin:
+    """A second descriptor of a connection, for another thread: whoever uses the first may close it any time."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected.dup()
+        self._lock = threading.Lock()
+
+    def cut(self) -> None:
+        """End the connection, so that whoever waits for it stops waiting."""
+        with self._lock, suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close this descriptor."""
+        with self._lock:
+            self._socket.close()

@@ -1,0 +1,187 @@
+"""The hub as seen from a device: sealed bodies are sent to it over HTTP, and answers come back.
+
+It takes a tenth of a second to import, because of requests.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from http.client import HTTPException
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.auth import HTTPBasicAuth
+
+from . import __version__, diagnosis
+from .address import base_url, shown
+from .channel import PIECE
+from .dialer import Dialer, DialledAdapter, Resolve
+from .errors import HubFailed, HubUnreachable, SyncError
+
+__all__ = ["HttpRemote", "Limits", "Remote", "base_url", "shown"]
+
+MAX_ANSWER = 4 * 1024**3
+"""Bytes that an answer may have: a hub of the original program has no pages, and the caller holds it in memory."""
+
+MAX_COMPLAINT = 64 * 1024
+"""Bytes that are read of an answer that is no success."""
+
+GRACE = 3.0
+"""Seconds after the end of a long poll within which its answer has to begin."""
+
+_FAILURES = (OSError, HTTPException, urllib3.exceptions.HTTPError)
+_HEADERS = {
+    "User-Agent": f"kvassfs/{__version__}",
+    "Content-Type": "application/octet-stream",
+    # What is sealed cannot be compressed.
+    "Accept-Encoding": "identity",
+}
+
+
+class Limits(NamedTuple):
+    """Seconds: until connected, and without a byte in either direction."""
+
+    connect: float = 1.0
+    progress: float = 10.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Remote(Protocol):
+    """A hub. ``address`` is how it is shown to the user, without a password."""
+
+    address: str
+
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return what is answered.
+
+        The hub may hold the answer back for ``wait`` seconds. Raises a ``SyncError``.
+        """
+
+    def close(self) -> None:
+        """End it, and a call that another thread is in, which then raises ``HubUnreachable``."""
+
+
+class HttpRemote:
+    """A hub over HTTP, for one thread alone, but for ``close``.
+
+    The environment of requests (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) counts. ``resolve`` stands in for
+    ``socket.getaddrinfo``; an answer may have ``largest`` bytes.
+
+    Raises:
+        InvalidConfiguration: ``address`` is none of a hub.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        largest: int = MAX_ANSWER,
+        resolve: Resolve = socket.getaddrinfo,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        url = base_url(address)
+        self.address = shown(address)
+        self._base = shown(url)
+        self._limits = limits
+        self._largest = largest
+        self._dialer = Dialer(limits.connect, limits.progress, resolve=resolve, clock=clock)
+        self._session = _Session()
+        self._session.mount("http://", DialledAdapter(self._dialer))
+        self._session.mount("https://", DialledAdapter(self._dialer))
+        self._session.headers.update(_HEADERS)
+        self._session.auth = _credentials(url)
+
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+        """Send a body to the hub and return its answer, as of every ``Remote``."""
+        if isinstance(body, Iterator):
+            # It cannot be sent twice, so it goes over a new connection, which is not stale.
+            self._session.close()
+        try:
+            return self._attempt(call, body, wait)
+        except _Stale:
+            self._session.close()
+        return self._attempt(call, body, wait)
+
+    def close(self) -> None:
+        """End it, from any thread."""
+        self._dialer.cut()
+        self._session.close()
+
+    def _attempt(self, call: str, body: bytes | Iterable[bytes], wait: float) -> bytes:
+        url = f"{self._base}/{call}"
+        progress = self._limits.progress
+        try:
+            with self._session.post(
+                url,
+                data=body if isinstance(body, bytes) else iter(body),
+                timeout=(progress, wait + min(progress, GRACE) if wait else progress),
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                if response.status_code != requests.codes.ok or _is_page(response):
+                    raise diagnosis.of_answer(self.address, url, _refusal(response))
+                return self._read(response)
+        except _FAILURES as error:
+            raise self._failure(error) from error
+
+    def _read(self, response: requests.Response) -> bytes:
+        received = io.BytesIO()
+        for piece in response.iter_content(PIECE):
+            received.write(piece)
+            if received.tell() > self._largest:
+                reason = f"its answer has more than {self._largest} bytes"
+                raise HubFailed(self.address, response.status_code, reason)
+        # urllib3 1.26 leaves it to its caller to notice.
+        if response.raw.length_remaining:
+            raise requests.exceptions.ChunkedEncodingError
+        return received.getvalue()
+
+    def _failure(self, error: Exception) -> SyncError:
+        if self._dialer.ended:
+            return HubUnreachable(self.address, "the exchange was ended")
+        failure = diagnosis.of_exception(self.address, self._limits.progress, error)
+        if isinstance(failure, HubUnreachable) and self._dialer.stale:
+            return _Stale(self.address, failure.reason)
+        return failure
+
+
+class _Session(requests.Session):
+    """A session that leaves redirections alone; requests reads their bodies and targets even if it may not follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that an answer is no redirection."""
+
+
+class _Stale(HubUnreachable):
+    """The hub had closed, meanwhile, the connection that was kept from the last call."""
+
+
+def _credentials(url: str) -> HTTPBasicAuth | None:
+    """Return what a URL says of a user, to which requests would prefer what ~/.netrc says."""
+    split = urlsplit(url)
+    if split.username is None:
+        return None
+    return HTTPBasicAuth(unquote(split.username).encode(), unquote(split.password or "").encode())
+
+
+def _is_page(response: requests.Response) -> bool:
+    return response.headers.get("Content-Type", "").lower().startswith("text/html")
+
+
+def _refusal(response: requests.Response) -> diagnosis.Refusal:
+    body = b""
+    if response.status_code != requests.codes.ok:
+        for piece in response.iter_content(PIECE):
+            body += piece
+            if len(body) >= MAX_COMPLAINT:
+                break
+    location = response.headers.get("Location", "")
+    return diagnosis.Refusal(response.status_code, response.reason or "", _is_page(response), location, body)

@@ -1,0 +1,184 @@
+"""One store's link to its hub: sealed calls, and what is remembered of who answers them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol, TypeVar
+
+from .. import wire
+from ..crypto import Seal
+from ..entry import NOBODY
+from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable, WrongKey
+from ..store import HubState, Store
+
+TRIES = 3
+"""How often the hub is asked for the same before that counts as failed."""
+
+_Answer = TypeVar("_Answer")
+
+
+class Remote(Protocol):
+    """The way to a hub. ``address`` is how it is shown to the user."""
+
+    address: str
+
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the answer.
+
+        The hub may take ``wait`` seconds longer than usual. Raises a SyncError.
+        """
+
+
+class Moved(NamedTuple):
+    """What moved so far, and is left to move as far as is known: entries, and bytes of messages."""
+
+    pulled: int = 0
+    pushed: int = 0
+    to_pull: int = 0
+    to_push: int = 0
+    received: int = 0
+    sent: int = 0
+
+
+class PullReply(NamedTuple):
+    """The answer to a pull, and the hub's clock minus ours (µs) where that can be told."""
+
+    answer: wire.PullAnswer
+    difference: int | None
+
+
+class Link:
+    """Calls the hub of ``store`` through ``remote``. The parameters are those of ``Synchroniser``."""
+
+    def __init__(
+        self,
+        store: Store,
+        remote: Remote,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        random: Callable[[int], bytes] = os.urandom,
+        watch: Callable[[Moved], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._remote = remote
+        self._clock = clock
+        self._watch = watch
+        config = store.config()
+        self._seal = Seal(config.encryption_key, random)
+        self.process_id = config.process_id
+        self.epoch = store.contacts.hub().epoch
+        self.moved = Moved()
+        self._unrecognised = 0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the store still has this hub, and the user has not set another one."""
+        return self._store.contacts.hub().epoch == self.epoch
+
+    # Calls
+
+    def push(self, message: bytes) -> wire.PushAnswer | None:
+        """Push to the hub; return the answer of one of version 2, ``None`` from one of version 1."""
+        body = self._seal.seal(message)
+        answer = self._post("push", body)
+        if not answer:
+            return None
+        opened = self._open(answer, wire.push_answered)
+        self._check_digest(body, opened.digest)
+        return opened
+
+    def push_stream(self, pieces: Iterable[bytes]) -> None:
+        """Push a message of any size to a hub of version 1."""
+        if self._post("push", self._counted(self._seal.stream(pieces))):
+            raise NotAHub(self._remote.address, "its answer to a push is not that of the hub before")
+
+    def pull(self, request: wire.PullRequest) -> PullReply:
+        """Ask the hub for entries and return its reply."""
+        body = self._seal.seal(wire.pull(request))
+        sent = self._clock()
+        answer = self._open(self._post("pull", body, request.wait), wire.pull_answered)
+        received = self._clock()
+        if answer.digest is None:
+            return PullReply(answer, None)
+        self._check_digest(body, answer.digest)
+        return PullReply(answer, None if request.wait else answer.time - (sent + received) // 2000)
+
+    def blocks(self, request: wire.BlocksRequest) -> list[bytes | None]:
+        """Send blocks to the hub, or ask for some and return them."""
+        body = self._seal.seal(wire.blocks(request))
+        digest, blocks = self._open(self._post("blocks", body), wire.blocks_answered)
+        self._check_digest(body, digest)
+        return blocks
+
+    def _post(self, call: str, body: bytes | Iterator[bytes], wait: float = 0.0) -> bytes:
+        answer = self._remote.post(call, body, wait=wait)
+        self.note(sent=len(body) if isinstance(body, bytes) else 0, received=len(answer))
+        return answer
+
+    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.note(sent=len(piece))
+            yield piece
+
+    def _open(self, body: bytes, parse: Callable[[bytes], _Answer]) -> _Answer:
+        try:
+            return parse(self._seal.unseal(body))
+        except Undecipherable:
+            if body[:32].isascii():
+                raise NotAHub(self._remote.address, "its answer is plain text") from None
+            raise WrongKey(self._remote.address) from None
+        except InvalidMessage as error:
+            raise NotAHub(self._remote.address, error.reason) from error
+
+    def _check_digest(self, body: bytes, digest: str) -> None:
+        """Refuse an answer to another request: one that somebody in between has kept, say."""
+        if digest != wire.digest_of(body):
+            raise NotAHub(self._remote.address, "it answers another request than the one that was made")
+
+    def note(self, *, pulled: int = 0, pushed: int = 0, sent: int = 0, received: int = 0) -> None:
+        """Count what moved."""
+        moved = self.moved
+        self.moved = moved._replace(
+            pulled=moved.pulled + pulled,
+            pushed=moved.pushed + pushed,
+            to_push=max(0, moved.to_push - pushed),
+            sent=moved.sent + sent,
+            received=moved.received + received,
+        )
+        self._watch(self.moved)
+
+    # Who answers
+
+    def recognise(self, hub: HubState, answer: wire.PullAnswer | wire.PushAnswer | None) -> bool:
+        """Note who answers.
+
+        ``False``: it is another store than the one that was pulled up to the cursor, or an older state of it, as
+        from a backup. Then it may lack anything, and all is pulled and pushed anew.
+        """
+        if answer is None or answer.digest is None:
+            if hub.version == wire.VERSION:
+                raise HubDowngraded(self._remote.address)
+            if hub.version == 0:
+                self._note_hub(1, NOBODY)
+            return True
+        if hub.process_id in {NOBODY, answer.process_id} and answer.clock >= hub.cursor:
+            self._unrecognised = 0
+            if (hub.version, hub.process_id) != (wire.VERSION, answer.process_id):
+                self._note_hub(wire.VERSION, answer.process_id)
+            return True
+        self._unrecognised += 1
+        if self._unrecognised > TRIES:
+            raise self.failure("it is another store each time that it answers")
+        self._store.contacts.forget_hub()
+        self.epoch = self._store.contacts.hub().epoch
+        self._note_hub(wire.VERSION, answer.process_id)
+        return False
+
+    def _note_hub(self, version: int, process_id: int) -> None:
+        self._store.contacts.note_hub(version=version, process_id=process_id, epoch=self.epoch)
+
+    def failure(self, reason: str) -> HubFailed:
+        """Return the error that the hub answers, but not as it must."""
+        return HubFailed(self._remote.address, 200, reason)

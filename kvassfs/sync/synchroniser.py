@@ -1,0 +1,268 @@
+"""Exchanges with the hub: what to pull and push, and in which order."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import NamedTuple
+
+from .. import wire
+from ..entry import NOBODY, Delivery, hashes
+from ..errors import StoreError
+from ..store import HubState, Limit, Outgoing, Store
+from .link import TRIES, Link, Moved, PullReply, Remote
+
+PAGE_BYTES = 2 * 1024 * 1024
+"""Size of the pages that are sent and asked for: so large that their number costs little, and small in memory."""
+
+LEASE_INTERVAL = 0.02
+"""Seconds between two looks whether another process has finished pushing."""
+
+LEASE_PATIENCE = 3.0
+"""Seconds for which to wait for another process that pushes; what waits is then left to it."""
+
+_BEYOND = 2**61
+"""A sequence that no hub reaches."""
+
+
+class Probe(NamedTuple):
+    """What a hub says of itself: the version of its protocol, and its clock minus ours (µs) if it tells."""
+
+    version: int
+    difference: int | None
+
+
+class _Ahead:
+    """Asks for the next page while the one before is merged."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._begun: tuple[wire.PullRequest, Future[PullReply]] | None = None
+
+    def begin(self, request: wire.PullRequest) -> None:
+        """Ask in a thread."""
+        future: Future[PullReply] = Future()
+        self._begun = (request, future)
+        threading.Thread(target=self._ask, args=(request, future), name="kvassfs-ahead", daemon=True).start()
+
+    def _ask(self, request: wire.PullRequest, future: Future[PullReply]) -> None:
+        try:
+            future.set_result(self._link.pull(request))
+        except BaseException as error:  # noqa: BLE001  raised again in pull()
+            future.set_exception(error)
+
+    def pull(self, request: wire.PullRequest) -> PullReply:
+        """Return the reply to a request, which may have been made ahead."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return self._link.pull(request)
+        asked, future = begun
+        reply = future.result()  # also where it is of no use: one call at a time
+        return reply if asked == request else self._link.pull(request)
+
+
+class Synchroniser:
+    """Exchanges entries between ``store`` and the hub behind ``remote``. For the thread that has the store.
+
+    ``clock`` returns ns since the epoch, ``random(n)`` n random bytes, ``sleep`` waits for seconds, ``watch`` is
+    told what has moved after every message. ``ahead``: where there are many pages, ask for the next one in a thread
+    while one is merged, so ``remote`` and ``watch`` are called from there too. Every method raises a SyncError where the hub fails and a StoreError
+    where the store does; what was moved before stays moved.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        remote: Remote,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        random: Callable[[int], bytes] = os.urandom,
+        sleep: Callable[[float], None] = time.sleep,
+        watch: Callable[[Moved], None] = lambda _: None,
+        ahead: bool = False,
+    ) -> None:
+        self._store = store
+        self._link = Link(store, remote, clock=clock, random=random, watch=watch)
+        self._sleep = sleep
+        self._ahead = ahead
+        # What comes from the hub can be had again, and what it has need not be remembered: no waiting for the disk.
+        store.database.set_durable(False)
+
+    def exchange(self) -> Moved:
+        """Pull, then push; return what moved."""
+        self._link.moved = Moved()
+        self.pull()
+        self.push()
+        return self._link.moved
+
+    def probe(self) -> Probe:
+        """Ask the hub what it is, without moving anything."""
+        reply = self._link.pull(wire.PullRequest(_BEYOND, self._link.process_id, wire.VERSION))
+        return Probe(1 if reply.answer.digest is None else wire.VERSION, reply.difference)
+
+    # Pulling
+
+    def pull(self, *, wait: float = 0.0) -> int:
+        """Merge what the hub has; return how many keys changed. It may ``wait`` seconds until it has something."""
+        changed = incomplete = 0
+        ahead = _Ahead(self._link)
+        while self._link.is_current:
+            hub = self._store.contacts.hub()
+            answer, difference = ahead.pull(self._request(hub, hub.cursor, wait))
+            wait = 0.0
+            if not self._link.recognise(hub, answer):
+                continue
+            complete = self._fetch(answer.deliveries)
+            if complete and answer.more and self._ahead:
+                ahead.begin(self._request(hub, answer.cursor))
+            changed += self._merge(hub, answer, complete=complete)
+            if complete and not answer.more:
+                self._store.contacts.note_exchange(difference)
+                break
+            incomplete = 0 if complete else incomplete + 1
+            if incomplete == TRIES:
+                raise self._link.failure("parts of its entries are missing")
+        return changed
+
+    def _request(self, hub: HubState, cursor: int, wait: float = 0.0) -> wire.PullRequest:
+        first = cursor + 1 if cursor else 0
+        # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
+        writer = self._link.process_id if hub.reached else NOBODY
+        return wire.PullRequest(first, writer, wire.VERSION, wait, PAGE_BYTES)
+
+    def _fetch(self, deliveries: list[Delivery]) -> bool:
+        """Fetch the blocks that are missing here; return whether none is any more."""
+        wanted = self._store.exchange.missing(deliveries)
+        for start in range(0, len(wanted), wire.PAGE_BLOCKS):
+            blocks = self._link.blocks(wire.BlocksRequest(wanted[start : start + wire.PAGE_BLOCKS], []))
+            self._store.transit.put([block for block in blocks if block is not None])
+        return not wanted or not self._store.exchange.missing(deliveries)
+
+    def _merge(self, hub: HubState, answer: wire.PullAnswer, *, complete: bool) -> int:
+        """Merge a page; where it is not complete, what is left out is asked for again."""
+        cursor = max(hub.cursor, answer.cursor) if complete else hub.cursor
+        if not answer.deliveries and cursor == hub.cursor:
+            return 0
+        merged = self._store.exchange.merge_pulled(
+            answer.deliveries, cursor=cursor, epoch=self._link.epoch, repair=answer.digest is None
+        )
+        with suppress(StoreError):  # the entries are merged, whatever becomes of this
+            self._store.tidy()
+        self._link.moved = self._link.moved._replace(to_pull=max(0, answer.clock - cursor))
+        self._link.note(pulled=len(answer.deliveries) if complete else 0)
+        return merged.changed
+
+    # Pushing
+
+    def push(self) -> int:
+        """Push what the hub has not acknowledged; return how many entries it has now.
+
+        If another process is doing so, wait for that, or leave it to it if it takes long.
+        """
+        if not self._store.exchange.anything_waits():
+            return 0
+        if self._store.contacts.hub().version == 0:
+            self.pull()
+        if not self._begin_push():
+            return 0
+        try:
+            before = self._link.moved.pushed
+            self._link.moved = self._link.moved._replace(to_push=self._store.exchange.waiting()[0])
+            if self._store.contacts.hub().version == 1:
+                self._push_whole()
+            else:
+                self._push_pages()
+            return self._link.moved.pushed - before
+        finally:
+            with suppress(StoreError):  # it ends with this process at the latest
+                self._store.contacts.end_push()
+
+    def _begin_push(self) -> bool:
+        waited = 0.0
+        while not self._store.contacts.begin_push():
+            if waited >= LEASE_PATIENCE or not self._store.exchange.anything_waits():
+                return False
+            self._sleep(LEASE_INTERVAL)
+            waited += LEASE_INTERVAL
+        return True
+
+    def _push_pages(self) -> None:
+        """Push to a hub of version 2; between the blocks of large values, what was written meanwhile goes first."""
+        limit = Limit(PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
+        uploads: dict[str, list[bytes]] = {}
+        tries: dict[str, int] = {}
+        while self._link.is_current:
+            page = self._store.exchange.dirty(limit, without=uploads)
+            if page:
+                for key, missing in self._push_page(page).items():
+                    uploads[key] = missing
+                    tries[key] = tries.get(key, 0) + 1
+                    if tries[key] > TRIES:
+                        raise self._link.failure("it does not keep what is sent to it")
+            if uploads:
+                self._upload(uploads)
+            elif not page:
+                return
+
+    def _push_page(self, page: list[Outgoing]) -> dict[str, list[bytes]]:
+        """Push a page; return the keys that the hub could not merge, with the hashes of the blocks it lacks."""
+        hub = self._store.contacts.hub()
+        self._prepare(page)
+        answer = self._link.push(wire.push(out.delivery for out in page))
+        if not self._link.recognise(hub, answer) or answer is None:
+            return {}
+        lacking = frozenset(hashes(answer.missing))
+        incomplete: dict[str, list[bytes]] = {}
+        for out in page:
+            missing = [hash_ for hash_ in dict.fromkeys(hashes(out.delivery.blocks)) if hash_ in lacking]
+            if missing:
+                incomplete[out.delivery.entry.key] = missing
+        self._acknowledge([out for out in page if out.delivery.entry.key not in incomplete])
+        return incomplete
+
+    def _upload(self, uploads: dict[str, list[bytes]]) -> None:
+        """Send one message of blocks; where none of an entry is left, the entry is pushed once more."""
+        key, missing = next(iter(uploads.items()))
+        blocks = self._store.transit.get(missing[: wire.PAGE_BLOCKS])
+        if None not in blocks:  # or the value has been replaced and cleaned up
+            self._link.blocks(wire.BlocksRequest([], [block for block in blocks if block is not None]))
+            del missing[: wire.PAGE_BLOCKS]
+        if not missing or None in blocks:
+            del uploads[key]
+
+    def _push_whole(self) -> None:
+        """Push to a hub of version 1, which takes what arrives last for the newest: so pull before.
+
+        An empty answer can come from anybody; only a pull after it shows that it was the hub.
+        """
+        limit = Limit(PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
+        self.pull()
+        while self._link.is_current and self._store.contacts.hub().version == 1:
+            page = self._store.exchange.dirty(limit)
+            if not page:
+                return
+            self._prepare(page)
+            small = [out.delivery for out in page if out.delivery.value is not None]
+            if small and self._link.push(wire.push(small)) is not None:
+                self.pull()  # it has been upgraded just now
+                break
+            for out in page:
+                if out.delivery.value is None:
+                    pieces = self._store.exchange.pieces(out)
+                    self._link.push_stream(wire.array([(out.delivery, pieces)], pushed=True))
+            self.pull()
+            self._acknowledge(page)
+        self._push_pages()
+
+    def _prepare(self, page: list[Outgoing]) -> None:
+        """See to it that what is pushed is on disk first."""
+        self._store.exchange.hand(page)
+        self._store.sync()
+
+    def _acknowledge(self, page: list[Outgoing]) -> None:
+        self._store.exchange.acknowledge((out.delivery.entry for out in page), epoch=self._link.epoch)
+        self._link.note(pushed=len(page))
