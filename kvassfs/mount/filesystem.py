@@ -406,8 +406,17 @@ class Filesystem:
             self._save(file)
 
     def _save(self, file: OpenFile) -> None:
-        if file.dirty and file.key is not None:
-            file.save(scratch=self._is_scratch(file.key))
+        key = file.target
+        if not file.dirty or key is None:
+            return
+        newer = self._tree.file(key)
+        base = file.sequence
+        file.save(scratch=self._is_scratch(key))
+        if newer is not None and newer.sequence != base:
+            log.warning("%s changed elsewhere while it was open here: this save wins, the other is a revision", key)
+        if file.key is None:
+            # The kernel has another inode under the name, for the version that was replaced now.
+            self._store.entries.disown(file.sequence)
 
     def fsync(self, handle: int) -> None:
         """Save what was written and wait until it has reached the disk."""

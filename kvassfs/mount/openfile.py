@@ -42,6 +42,8 @@ class OpenFile:
         self._tree = tree
         self._clock = clock
         self.key: str | None = key
+        self.superseded: str | None = None
+        """The key whose name went to another device's version while this one was open."""
         self.draft: Draft = draft
         self.mode = DEFAULT_MODE
         self.mtime = self.atime = self.ctime = now
@@ -127,13 +129,19 @@ class OpenFile:
             self.atime = atime
         self.ctime = _microseconds(self._clock())
 
+    @property
+    def target(self) -> str | None:
+        """The key that a save goes to; none if the file was removed."""
+        return self.superseded if self.key is None else self.key
+
     def save(self, *, scratch: bool) -> None:
-        """Store what was written, as one set; nothing if nothing was written or the name is gone.
+        """Store what was written, as one set; nothing if nothing was written or the file was removed.
 
         ``scratch``: it is a scratch file. Raises ``KvassError`` (``DiskFull``, …), and is then as
         dirty as before.
         """
-        if not self.dirty or self.key is None:
+        target = self.target
+        if not self.dirty or target is None:
             return
         if self.failure is not None:
             raise self.failure
@@ -142,7 +150,7 @@ class OpenFile:
         atime = self.atime if self.atime != self.mtime else None
         written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
         self.refused = True
-        node = self._tree.save(self.key, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=self._saved)
+        node = self._tree.save(target, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=self._saved)
         self.dirty = self.emptied = self.refused = False
         self.stored = True
         self.sequence = self._saved = node.sequence

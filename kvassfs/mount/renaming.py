@@ -66,6 +66,7 @@ class Renaming:
             raise failure(errno.EBUSY, old)
         else:
             self._names.detach(key)
+            file.superseded = key
         if file is not None:
             self._names.hidden[new] = file
 

@@ -14,6 +14,7 @@ from ..errors import KvassError, MountError, MountFailed
 from ..store import Store
 from . import daemon, mountpoint, system
 from .binding import Binding, Presentation, choose
+from .companion import Companion
 from .filesystem import Filesystem
 from .kernel_cache import KernelCache
 from .operations import callbacks
@@ -107,7 +108,12 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
             read_only=options.read_only,
         )
         cache = KernelCache(options.directory)
-        watcher = Watcher(store, filesystem, cache, options.directory)
+
+        def look() -> None:
+            watcher.wake()
+
+        companion = Companion(options.database, options.directory, look)
+        watcher = Watcher(store, filesystem, cache, options.directory, attend=companion.attend)
         standard_error = daemon.Captured()
 
         def started(device: int) -> None:
@@ -120,6 +126,7 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
             cache.detach()
             watcher.stop()
             filesystem.close()
+            companion.end()
 
         try:
             binding.serve(
@@ -151,7 +158,9 @@ def _log_to(options: MountOptions) -> None:
     else:
         handler = logging.StreamHandler() if options.foreground else logging.NullHandler()
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.getLogger("kvassfs").addHandler(handler)
+    logger = logging.getLogger("kvassfs")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
 
 
 def _private(path: str, flags: int) -> int:

@@ -14,7 +14,7 @@ import itertools
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -52,7 +52,8 @@ class Cache(Protocol):
 class Watcher:
     """Watches the store of ``filesystem``, which is mounted at ``directory``.
 
-    ``own_store`` is the one through which the mount makes its own changes.
+    ``own_store`` is the one through which the mount makes its own changes. ``attend`` is called now
+    and then, and when the store changed, with whether there is a hub to keep in step with.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Watcher:
         directory: str,
         *,
         interval: float = INTERVAL,
+        attend: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._path = own_store.path
         self._writer = own_store.journal.writer
@@ -74,6 +76,8 @@ class Watcher:
         self._numbers = itertools.count(1)
         self._interval = interval
         self._stopping = threading.Event()
+        self._awake = threading.Event()
+        self._attend = attend
         self._thread = threading.Thread(target=self._run, name="kvassfs-watch", daemon=True)
         self._patterns = own_store.scratch_patterns()
         self._sequence = own_store.entries.last()
@@ -86,21 +90,28 @@ class Watcher:
     def stop(self) -> None:
         """End, and wait until it has ended."""
         self._stopping.set()
+        self.wake()
         if self._thread.is_alive():
             self._thread.join()
+
+    def wake(self) -> None:
+        """Look at once; from any thread."""
+        self._awake.set()
 
     def _run(self) -> None:
         with Store.open(self._path) as store:
             store.database.relax()
             seen = 0
             looks = 0
-            while not self._stopping.wait(self._interval):
+            while not self._sleep():
                 try:
                     version = store.database.data_version()
                     idle = version == seen
                     if not idle:
                         seen = version
                         self.look(store)
+                    if not idle or looks % CLEAN_EVERY == 0:
+                        self._attend(bool(store.config().remote))
                     if store.database.log_size() > (IDLE_LOG_LIMIT if idle else LOG_LIMIT):
                         store.database.checkpoint()
                     looks += 1
@@ -109,6 +120,12 @@ class Watcher:
                 except Exception:
                     # The mount goes on; what failed is tried again at the next look.
                     log.exception("looking for changes failed")
+
+    def _sleep(self) -> bool:
+        """Wait until it is time to look; return whether it is time to end."""
+        if self._awake.wait(self._interval):
+            self._awake.clear()
+        return self._stopping.is_set()
 
     def look(self, store: Store) -> None:
         """Have the kernel forget what others changed since the last look, and heed the configuration."""
