@@ -13,6 +13,7 @@ from .group import Group
 from .keys import text
 
 _LINE = 1024  # bytes read at most of a line that should hold 64 digits
+_NUMBERS = {"ignore_unknown_options": True}  # a negative one is refused in words
 
 
 command = Group("config", help="show or change the configuration")
@@ -62,13 +63,39 @@ def _key_line(source: str | None) -> str:
 @click.argument("remote", metavar="HOST", type=text)
 @pass_database
 def remote(database: DatabaseFile, remote: str) -> None:
-    """Set the hub: host:port or a URL. An empty HOST removes it."""
+    """Set the hub that your devices share: host:port, or a URL with http:// or https://.
+
+    Entries that are here are kept, and pushed there with the next exchange. An empty HOST removes
+    the hub.
+    """
     checked = settings.remote(remote)
     with database.open() as store:
         store.set_remote(checked)
 
 
-@command.command("pid", short_help="set the process id", context_settings={"ignore_unknown_options": True})
+@command.command("timeout", short_help="show or set how long to wait for the hub", context_settings=_NUMBERS)
+@click.argument("connect", required=False)
+@click.argument("progress", required=False)
+@pass_database
+def timeout(database: DatabaseFile, connect: str | None, progress: str | None) -> None:
+    """Show how many seconds a command waits for the hub, or set them.
+
+    CONNECT is the limit for a connection, PROGRESS that for an answer in which nothing moves.
+    `default` in place of both returns to 1 and 10 seconds.
+    """
+    with database.open() as store:
+        if connect is None:
+            streams.write([shown_timeouts(*store.timeouts()).encode()])
+        else:
+            store.set_timeouts(*settings.timeouts(connect, progress, store.timeouts()))
+
+
+def shown_timeouts(connect: float, progress: float) -> str:
+    """Return the time limits in the form of the configuration."""
+    return f"Connect:         \t{connect:g} s\nProgress:        \t{progress:g} s\n"
+
+
+@command.command("pid", short_help="set the process id", context_settings=_NUMBERS)
 @click.argument("number")
 @pass_database
 def pid(database: DatabaseFile, number: str) -> None:

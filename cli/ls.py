@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import click
 
@@ -11,7 +10,8 @@ from kvassfs.entry import Entry
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
 
-from . import streams
+from . import online, streams
+from .amounts import local_time
 from .database import DatabaseFile, pass_database
 from .group import Command
 from .keys import complete, text
@@ -22,11 +22,13 @@ from .report import one_line
 @click.argument("prefix", default="", type=text, shell_complete=complete)
 @click.option("-l", "--long", is_flag=True, help="show sizes in bytes and times as well")
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")
+@online.offline_option
 @pass_database
-def command(database: DatabaseFile, prefix: str, long: bool, null: bool) -> None:
+def command(database: DatabaseFile, prefix: str, long: bool, null: bool, offline: bool) -> None:
     """List the keys, sorted; with PREFIX those that begin with it."""
     end = "\0" if null else "\n"
     with database.open() as store:
+        online.pull_first(store, offline=offline)
         lines = long_lines(store, prefix) if long else keys(store, prefix)
         if not null and streams.output_is_terminal():
             lines = map(one_line, lines)
@@ -49,8 +51,4 @@ def long_lines(store: Store, prefix: str) -> Iterator[str]:
 
 def long_line(entry: Entry) -> str:
     """Return size in bytes, time to the second where we are, and key."""
-    try:
-        time = datetime.fromtimestamp(entry.timestamp // 1_000_000, UTC).astimezone().isoformat(" ")[:19]
-    except (OverflowError, ValueError, OSError):  # a device whose clock is off by millennia
-        time = "?"
-    return f"{entry.size:>12} {time:<19} {entry.key}"
+    return f"{entry.size:>12} {local_time(entry.timestamp):<19} {entry.key}"

@@ -24,9 +24,12 @@ COMMANDS = {
     "get": "get a value",
     "set": "set a value",
     "rm": "remove keys",
-    "config": "show or change the configuration",
     "mount": "show the keys as files in a directory",
     "umount": "end a mount",
+    "sync": "exchange with the hub",
+    "status": "show the store, its hub, and what waits to be pushed",
+    "config": "show or change the configuration",
+    "serve": "be the hub of your devices",
 }
 """The sub-commands, each a module, and what the cheat sheet says of it."""
 

@@ -9,6 +9,7 @@ import click
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
 
+from . import online
 from .database import DatabaseFile, pass_database
 from .group import Command
 from .keys import complete, key
@@ -17,14 +18,16 @@ from .report import notice
 
 @click.command("rm", cls=Command, options_metavar="[OPTIONS] [--]")
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True, type=key, shell_complete=complete)
+@online.offline_option
 @click.pass_context
 @pass_database
-def command(database: DatabaseFile, context: click.Context, keys: tuple[str, ...]) -> None:
+def command(database: DatabaseFile, context: click.Context, keys: tuple[str, ...], offline: bool) -> None:
     """Remove each KEY; the others go even if one is missing."""
     with database.open() as store:
         missing = remove(store, keys)
-    for error in missing:
-        notice(str(error))
+        for error in missing:
+            notice(str(error))
+        online.push_after(store, offline=offline)
     if missing:
         context.exit(KeyMissing.exit_code)
 

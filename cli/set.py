@@ -8,7 +8,7 @@ import click
 
 from kvassfs.store import Store
 
-from . import streams
+from . import online, streams
 from .database import DatabaseFile, pass_database
 from .group import Command
 from .keys import complete, key
@@ -17,8 +17,9 @@ from .keys import complete, key
 @click.command("set", cls=Command, options_metavar="[OPTIONS] [--]")
 @click.argument("key", type=key, shell_complete=complete)
 @click.argument("value", required=False)
+@online.offline_option
 @pass_database
-def command(database: DatabaseFile, key: str, value: str | None) -> None:
+def command(database: DatabaseFile, key: str, value: str | None, offline: bool) -> None:
     """Set KEY to VALUE and a newline, or to what standard input holds, byte for byte.
 
     An empty value deletes the key. Put -- before a KEY or VALUE that begins with a dash.
@@ -28,6 +29,7 @@ def command(database: DatabaseFile, key: str, value: str | None) -> None:
             set_from_input(store, key)
         else:
             store.set(key, os.fsencode(value) + b"\n")
+        online.push_after(store, offline=offline)
 
 
 def set_from_input(store: Store, key: str) -> None:

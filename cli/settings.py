@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
+from kvassfs.address import base_url
 from kvassfs.entry import MAX_PROCESS_ID
 from kvassfs.errors import InvalidConfiguration
 
-_SCHEMES = ("http", "https")
+MAX_TIMEOUT = 3600
+"""Seconds to wait for the hub at most."""
 
 
 def encryption_key(text: str) -> bytes:
@@ -47,22 +48,29 @@ def remote(text: str) -> str:
     Raises:
         InvalidConfiguration: no hub can be there.
     """
-    if text and (reason := _refusal(text)):
-        raise InvalidConfiguration(f"{text!r} is no address of a hub: {reason}")
+    if re.search(r"[\ud800-\udfff]", text):
+        raise InvalidConfiguration(f"{text!r} is no address of a hub: it is not valid UTF-8")
+    if text:
+        base_url(text)
     return text
 
 
-def _refusal(address: str) -> str | None:
-    if re.search(r"[\s\x00-\x1f\x7f]", address):
-        return "it holds white space"
-    if re.search(r"[\ud800-\udfff]", address):
-        return "it is not valid UTF-8"
-    scheme, separator, _ = address.partition("://")
-    if separator and scheme.lower() not in _SCHEMES:
-        return "a URL begins with http:// or https://"
-    try:
-        url = urlsplit(address if separator else f"http://{address}")
-        usable = bool(url.hostname) and url.port != 0 and not url.netloc.endswith(":")
-    except ValueError as error:
-        return str(error)[:1].lower() + str(error)[1:]
-    return None if usable else "it names no host and port"
+def timeouts(
+    connect: str, progress: str | None, current: tuple[float, float]
+) -> tuple[float, float] | tuple[None, None]:
+    """Return how many seconds to wait for a connection and for progress; none for ``default``.
+
+    Without ``progress`` that of ``current`` stays.
+
+    Raises:
+        InvalidConfiguration: one is no number of seconds, or nobody would wait so long.
+    """
+    if connect == "default" and progress is None:
+        return None, None
+    return _timeout(connect), current[1] if progress is None else _timeout(progress)
+
+
+def _timeout(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?|\.[0-9]{1,3}", text) or not 0 < float(text) <= MAX_TIMEOUT:
+        raise InvalidConfiguration(f"a time limit is a number of seconds up to {MAX_TIMEOUT}, and {text!r} is not")
+    return float(text)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
 
+from kvassfs import remote
+from kvassfs.errors import HubUnreachable, WrongKey
+from kvassfs.hub import Hub
 from kvassfs.store import Store
 from kvassfs_cli.main import run
 
@@ -29,6 +33,7 @@ Kvass = Callable[..., Outcome]
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The path of the database that KVASS_DB names; there is no file yet."""
+    monkeypatch.delenv("KVASS_OFFLINE", raising=False)
     path = tmp_path / "db.sqlite"
     monkeypatch.setenv("KVASS_DB", str(path))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -52,6 +57,65 @@ def store(database: Path) -> Iterator[Store]:
     """The same database, opened beside the command line."""
     with Store.open(database) as opened:
         yield opened
+
+
+@pytest.fixture
+def kathmandu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A place 5 hours and 45 minutes ahead of UTC."""
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+class NearHub:
+    """A hub in this process, and the remote to it; ``failure`` makes that one fail."""
+
+    address = "hub.example:8000"
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.calls: list[str] = []
+        self.opened: list[tuple[str, remote.Limits]] = []
+        self.closed = 0
+        self.failure: BaseException | None = None
+
+    def connect(self, address: str, limits: remote.Limits) -> NearHub:
+        self.opened.append((address, limits))
+        return self
+
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+        self.calls.append(call)
+        if self.failure is not None:
+            raise self.failure
+        request = body if isinstance(body, bytes) else b"".join(body)
+        hub = Hub(self.store)
+        if call == "pull":
+            answer = hub.pull(request).answer(patient=False)
+            assert answer is not None
+            return b"".join(answer)
+        return hub.push(request) if call == "push" else hub.blocks(request)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def be_down(self) -> None:
+        self.failure = HubUnreachable(self.address, "connection refused")
+
+    def refuse_the_key(self) -> None:
+        self.failure = WrongKey(self.address)
+
+
+@pytest.fixture
+def hub(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NearHub]:
+    """The hub of ``store``, in this process; command lines that run here reach it."""
+    with Store.open(tmp_path / "hub.sqlite") as of_hub:
+        of_hub.set_encryption_key(store.config().encryption_key)
+        near = NearHub(of_hub)
+        store.set_remote(near.address)
+        monkeypatch.setattr(remote, "HttpRemote", near.connect)
+        yield near
 
 
 class Processes:

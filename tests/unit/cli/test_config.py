@@ -112,6 +112,39 @@ def test_a_wrong_remote_is_refused_with_the_reason(kvass: Kvass, store: Store) -
     assert store.config().remote == ""
 
 
-@pytest.mark.parametrize("arguments", [["remote"], ["pid"], ["nope"], ["show", "x"], ["key", "a", "b"]])
+def test_a_new_hub_keeps_the_entries_and_has_them_pushed(kvass: Kvass, store: Store) -> None:
+    store.set("k", b"value")
+    store.exchange.acknowledge([store.entry("k")], epoch=store.contacts.hub().epoch)
+    assert kvass("config", "remote", "example.org:8000") == (0, b"", "")
+    assert store.exchange.waiting() == (1, 5)
+    assert store.get("k").read() == b"value"
+
+
+def test_timeout_shows_the_limits(kvass: Kvass, store: Store) -> None:
+    assert kvass("config", "timeout") == (0, b"Connect:         \t1 s\nProgress:        \t10 s\n", "")
+    store.set_timeouts(0.25, 3600)
+    assert kvass("config", "timeout").out == b"Connect:         \t0.25 s\nProgress:        \t3600 s\n"
+
+
+def test_timeout_sets_both_limits_or_the_first_and_default_returns(kvass: Kvass, store: Store) -> None:
+    assert kvass("config", "timeout", "2.5", "20") == (0, b"", "")
+    assert store.timeouts() == (2.5, 20.0)
+    assert kvass("config", "timeout", "3") == (0, b"", "")
+    assert store.timeouts() == (3.0, 20.0)
+    assert kvass("config", "timeout", "default") == (0, b"", "")
+    assert store.timeouts() == (1.0, 10.0)
+
+
+@pytest.mark.parametrize("arguments", [["0"], ["-1"], ["x"], ["1", "4000"], ["default", "1"], [""]])
+def test_a_wrong_timeout_is_refused_with_the_reason(kvass: Kvass, store: Store, arguments: list[str]) -> None:
+    status, out, err = kvass("config", "timeout", *arguments)
+    assert (status, out) == (1, b"")
+    assert err.startswith("kvass: a time limit is a number of seconds up to 3600, and ")
+    assert store.timeouts() == (1.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["remote"], ["pid"], ["nope"], ["show", "x"], ["key", "a", "b"], ["timeout", *"123"]]
+)
 def test_wrong_usage_exits_2(kvass: Kvass, arguments: list[str]) -> None:
     assert kvass("config", *arguments).status == 2

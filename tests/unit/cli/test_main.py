@@ -31,9 +31,12 @@ Sub-commands:
     kvass get      get a value
     kvass set      set a value
     kvass rm       remove keys
-    kvass config   show or change the configuration
     kvass mount    show the keys as files in a directory
     kvass umount   end a mount
+    kvass sync     exchange with the hub
+    kvass status   show the store, its hub, and what waits to be pushed
+    kvass config   show or change the configuration
+    kvass serve    be the hub of your devices
 """
 
 

@@ -46,6 +46,34 @@ def test_other_process_ids_are_refused_with_the_range(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("connect", "progress", "limits"),
+    [
+        ("2", "20", (2.0, 20.0)),
+        ("0.5", ".25", (0.5, 0.25)),
+        ("3600", "0.001", (3600.0, 0.001)),
+        ("2", None, (2.0, 10.0)),
+        ("default", None, (None, None)),
+    ],
+)
+def test_timeouts_are_seconds(connect: str, progress: str | None, limits: tuple[float, float]) -> None:
+    assert settings.timeouts(connect, progress, (1.0, 10.0)) == limits
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.0", "-1", "3601", "nan", "inf", "1e3", " 1", "1s", "1.", "٣", "9" * 500])
+def test_other_timeouts_are_refused_with_the_range(text: str) -> None:
+    for arguments in ((text, None), ("1", text)):
+        with pytest.raises(InvalidConfiguration, match="a number of seconds up to 3600"):
+            settings.timeouts(*arguments, (1.0, 10.0))
+
+
+def test_default_stands_for_both_timeouts_and_not_for_one() -> None:
+    with pytest.raises(InvalidConfiguration):
+        settings.timeouts("default", "1", (1.0, 10.0))
+    with pytest.raises(InvalidConfiguration):
+        settings.timeouts("1", "default", (1.0, 10.0))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -81,7 +109,7 @@ def test_a_remote_is_a_host_or_a_url(text: str) -> None:
         (":8000", "no host"),
         ("http://", "no host"),
         ("http://:80", "no host"),
-        ("[::1:80", "IPv6"),
+        ("[::1:80", "no host and port"),
         ("2001:db8::1", "port"),
         ("exa\udcffmple", "UTF-8"),
     ],

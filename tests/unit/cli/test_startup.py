@@ -12,9 +12,14 @@ from kvassfs.store import Store
 
 HEAVY = {
     "asyncio", "cryptography", "ctypes", "fuse", "getpass", "http", "importlib.metadata", "logging", "mfusepy",
-    "multiprocessing", "pathlib", "qrcode", "requests", "socket", "ssl", "subprocess", "tempfile", "urllib", "urllib3",
+    "multiprocessing", "pathlib", "qrcode", "requests", "socket", "ssl", "starlette", "subprocess", "tempfile",
+    "urllib", "urllib3", "uvicorn",
 }  # fmt: skip
-ELSEWHERE = {"kvassfs.mount", "click.shell_completion", "click.testing", "kvassfs_cli.config", "kvassfs_cli.mount"}
+ELSEWHERE = {
+    "click.shell_completion", "click.testing", "kvassfs.crypto", "kvassfs.follow", "kvassfs.hub", "kvassfs.mount",
+    "kvassfs.remote", "kvassfs.server", "kvassfs.sync", "kvassfs.wire", "kvassfs_cli.config", "kvassfs_cli.mount",
+    "kvassfs_cli.serve", "kvassfs_cli.status", "kvassfs_cli.sync",
+}  # fmt: skip
 
 PROBE = "import sys; from kvassfs_cli.main import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
@@ -27,9 +32,34 @@ def modules_after(*arguments: str) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("command", ["get k", "set k v", "set k", "ls", "ls -l", "rm k", "", "-h"])
+COMMANDS = ["get k", "set k v", "set k", "ls", "ls -l", "rm k", "", "-h"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_commands_on_keys_load_click_and_the_store_alone(store: Store, database: Path, command: str) -> None:
     store.set("k", b"value")
+    assert_light(command)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_offline_they_load_no_more_where_there_is_a_hub(
+    store: Store, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    store.set("k", b"value")
+    store.set_remote("hub.example")
+    monkeypatch.setenv("KVASS_OFFLINE", "1")
+    assert_light(command)
+
+
+def test_get_loads_no_more_while_another_process_is_in_touch_with_the_hub(store: Store) -> None:
+    store.set("k", b"value")
+    store.set_remote("hub.example")
+    store.contacts.follow("")
+    store.contacts.note_touch()
+    assert_light("get k")
+
+
+def assert_light(command: str) -> None:
     bare = modules_after_nothing()
     loaded = modules_after(*command.split()) - bare
     assert loaded & (HEAVY | ELSEWHERE) == set()

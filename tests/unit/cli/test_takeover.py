@@ -16,6 +16,12 @@ REPLICAS = [("client-1001", 1001, HUB), ("client-2002", 2002, HUB), ("hub-9009",
 NAMES = [name for name, _, _ in REPLICAS]
 
 
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch, database: Path) -> None:
+    """The hub that the databases name is no more."""
+    monkeypatch.setenv("KVASS_OFFLINE", "1")
+
+
 def original(name: str, database: Path) -> bytes:
     """Put a database of the original where the command line looks; return its bytes."""
     shutil.copyfile(GOLDEN / f"{name}.sqlite", database)

@@ -1,0 +1,56 @@
+"""Numbers of entries and bytes, points in time and spans of it, in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_SECOND = 1_000_000  # microseconds
+
+_SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def entries(number: int) -> str:
+    """Return ``1 entry``, ``2 entries``."""
+    return "1 entry" if number == 1 else f"{number} entries"
+
+
+def size(amount: int) -> str:
+    """Return a number of bytes in the decimal units that disks and networks are sold in."""
+    if amount < 1000:
+        return f"{amount} B"
+    value = float(amount)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"
+
+
+def local_time(moment: int) -> str:
+    """Return a point in time, µs since the epoch, to the second where we are; ``?`` beyond the calendar."""
+    try:
+        return datetime.fromtimestamp(moment // _SECOND, UTC).astimezone().isoformat(" ")[:19]
+    except (OverflowError, ValueError, OSError):  # a device whose clock is off by millennia
+        return "?"
+
+
+def universal_time(moment: int) -> str | None:
+    """Return a point in time, µs since the epoch, as ISO 8601 in UTC; none beyond the calendar."""
+    try:
+        return datetime.fromtimestamp(moment // _SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def ago(moment: int, now: int) -> str:
+    """Return how long before ``now`` a point in time was, both µs since the epoch."""
+    seconds = (now - moment) // _SECOND
+    return f"{span(seconds)} ago" if seconds >= 1 else "just now"
+
+
+def span(seconds: int) -> str:
+    """Return a span of time in the largest unit that fits into it: ``1 second``, ``90 days``."""
+    for length, noun in _SPANS:
+        if number := max(seconds, 0) // length:
+            return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return "0 seconds"

@@ -1,0 +1,119 @@
+"""``kvass sync``: exchange with the hub, once or all the time."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from . import online, streams
+from .amounts import entries, size
+from .database import DatabaseFile, pass_database
+from .group import Command
+from .report import notice
+
+if TYPE_CHECKING:
+    from kvassfs.follow import Follower
+    from kvassfs.sync import Moved
+
+PATIENCE = 1.0
+"""Seconds that an exchange may take before a progress bar tells how far it is."""
+
+_CELLS = 20  # of the bar
+
+
+@click.command("sync", cls=Command)
+@click.option("--follow", is_flag=True, help="stay, and keep the store in step with the hub, until an interrupt")
+@pass_database
+def command(database: DatabaseFile, follow: bool) -> None:
+    """Exchange with the hub what it and this store have not yet of each other, and say what moved."""
+    if follow:
+        keep_in_step(database)
+    else:
+        streams.write([f"{summary(exchange(database))}\n".encode()])
+
+
+def exchange(database: DatabaseFile) -> Moved:
+    """Pull and push once, with a progress bar where a person sees it.
+
+    Raises:
+        InvalidConfiguration: no hub is set.
+        SyncError: the exchange failed; what is not acknowledged is pushed another time.
+    """
+    with database.open() as store, progress(sys.stderr) as watch, online.synchroniser(store, watch) as hub:
+        return hub.exchange()
+
+
+def summary(moved: Moved) -> str:
+    """Return what moved, in words."""
+    parts = (("pulled", moved.pulled, moved.received), ("pushed", moved.pushed, moved.sent))
+    return ", ".join(f"{verb} {entries(number)} ({size(amount)})" for verb, number, amount in parts if number) or (
+        "in step: nothing to move"
+    )
+
+
+@contextlib.contextmanager
+def progress(terminal: TextIO | None, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Moved], None]]:
+    """``with`` a function that shows how far an exchange is, once that takes long; nothing of it stays.
+
+    Where ``terminal`` is none, nothing is shown.
+    """
+    if terminal is None or not terminal.isatty():
+        yield lambda _: None
+        return
+    begun = clock()
+    drawn = False
+
+    def watch(moved: Moved) -> None:
+        nonlocal drawn
+        if clock() - begun >= PATIENCE:
+            drawn = True
+            _draw(terminal, bar(moved)[: shutil.get_terminal_size().columns - 1])
+
+    try:
+        yield watch
+    finally:
+        if drawn:
+            _draw(terminal, "")
+
+
+def _draw(terminal: TextIO, line: str) -> None:
+    with contextlib.suppress(OSError):
+        terminal.write(f"\r{line}\x1b[K")
+        terminal.flush()
+
+
+def bar(moved: Moved) -> str:
+    """Return a progress bar, the numbers of entries, and the bytes moved so far."""
+    done = moved.pulled + moved.pushed
+    total = done + moved.to_pull + moved.to_push
+    cells = "#" * (_CELLS * done // max(total, 1))
+    return f"[{cells:-<{_CELLS}}] {done} of {entries(total)}, {size(moved.received + moved.sent)}"
+
+
+def keep_in_step(database: DatabaseFile) -> None:
+    """Follow the hub until SIGTERM or SIGINT; standard error tells when it is in touch, and why when it is not.
+
+    Raises:
+        InvalidConfiguration: no hub is set.
+    """
+    with database.open() as store:
+        online.hub_address(store)
+    from kvassfs.follow import Follower
+
+    follower = Follower(database.path, say=notice)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _stop(follower))
+    follower.run()
+
+
+def _stop(follower: Follower) -> None:
+    # In a thread: the signal may have come while this one holds a lock that stopping takes.
+    threading.Thread(target=follower.stop, daemon=True).start()
