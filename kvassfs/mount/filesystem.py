@@ -413,7 +413,7 @@ class Filesystem:
         base = file.sequence
         file.save(scratch=self._is_scratch(key))
         if newer is not None and newer.sequence != base:
-            log.warning("%s changed elsewhere while it was open here: this save wins, the other is a revision", key)
+            log.warning("%r changed elsewhere while it was open here: this save wins, the other is a revision", key)
         if file.key is None:
             # The kernel has another inode under the name, for the version that was replaced now.
             self._store.entries.disown(file.sequence)

@@ -242,9 +242,7 @@ class Store:
 
     def tidy(self) -> bool:
         """Do one step of the clean-up if there is something to do; return whether more may be left."""
-        if not (
-            self.contents.anything_dropped() or self.entries.anything_expired() or self.transit.anything_expired()
-        ):
+        if not (self.contents.anything_dropped() or self.entries.anything_expired() or self.transit.anything_expired()):
             return False
         self.release_dead_holders()
         return self.clean()

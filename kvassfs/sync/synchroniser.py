@@ -16,8 +16,9 @@ from ..errors import StoreError
 from ..store import HubState, Limit, Outgoing, Store
 from .link import TRIES, Link, Moved, PullReply, Remote
 
-PAGE_BYTES = 2 * 1024 * 1024
-"""Size of the pages that are sent and asked for: so large that their number costs little, and small in memory."""
+PAGE_BYTES = 512 * 1024
+"""Size of the pages that are sent and asked for: their number costs little, and merging one, during which others
+cannot write to the store, is soon done."""
 
 LEASE_INTERVAL = 0.02
 """Seconds between two looks whether another process has finished pushing."""
