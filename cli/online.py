@@ -59,7 +59,7 @@ def synchroniser(store: Store, watch: Callable[[Moved], None] = lambda _: None) 
         InvalidConfiguration: no hub is set.
     """
     address = hub_address(store)
-    from kvassfs.remote import HttpRemote, Limits
+    from kvassfs.remote.http import HttpRemote, Limits
     from kvassfs.sync import Synchroniser
 
     with closing(HttpRemote(address, Limits(*store.timeouts()))) as remote:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from kvassfs.address import base_url
 from kvassfs.entry import MAX_PROCESS_ID
 from kvassfs.errors import InvalidConfiguration
+from kvassfs.remote.address import base_url
 
 MAX_TIMEOUT = 3600
 """Seconds to wait for the hub at most."""

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from kvassfs.address import shown
 from kvassfs.errors import InvalidConfiguration, SyncError
+from kvassfs.remote.address import shown
 from kvassfs.store import Device, Follower, Store
 
 from . import online

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Protocol
 
-from .address import shown
 from .errors import HubUnreachable, KvassError
-from .remote import HttpRemote, Limits
+from .remote.address import shown
+from .remote.http import HttpRemote, Limits
 from .store import Store
 from .store.changes import Changes
 from .sync import Remote, Synchroniser

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from kvassfs import remote
 from kvassfs.errors import HubUnreachable, WrongKey
 from kvassfs.hub import Hub
+from kvassfs.remote import http as remote
 from kvassfs.store import Store
 from kvassfs_cli.main import run
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from kvassfs.entry import block_count
 from kvassfs.errors import DamagedStore
 from kvassfs.store import BLOCK_SIZE, INLINE_LIMIT, Store, Written
-from kvassfs.entry import block_count
 from kvassfs.store.contents import SEGMENT_BLOCKS
 from tests.stores import audit, audit_clean, clean_up, count, read, revision_values, rows, run, save, start
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from .errors import InvalidConfiguration
+from ..errors import InvalidConfiguration
 
 SCHEMES = ("http", "https")
 

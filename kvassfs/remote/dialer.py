@@ -25,7 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from .channel import Channel, TooLate, Twin
 
 STAGGER = 0.2
-"""Seconds that one address of a name gets before the next is tried beside it (after RFC 8305)."""
+"""Seconds that one address of a name gets at most before the next is tried beside it (after RFC 8305)."""
 
 SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -141,7 +141,7 @@ class Dialer:
                     raise TooLate(f"no connection within {self._connect:g} s")
                 if waiting:
                     race.begin(waiting.pop())
-                if winner := race.wait(min(left, STAGGER) if waiting else left):
+                if winner := race.wait(min(left / (len(waiting) + 1), STAGGER) if waiting else left):
                     return winner
             raise race.failure
 

@@ -13,9 +13,9 @@ from urllib.parse import quote, urljoin, urlsplit
 from requests import exceptions
 from urllib3.util.ssl_match_hostname import CertificateError
 
+from ..errors import HubFailed, HubTlsFailed, HubUnreachable, NotAHub, SyncError, WrongKey
 from .address import SCHEMES, shown
 from .channel import TooLate
-from .errors import HubFailed, HubTlsFailed, HubUnreachable, NotAHub, SyncError, WrongKey
 
 CUT_OFF = "the connection was cut off in the middle of the answer"
 
@@ -68,7 +68,7 @@ def of_answer(address: str, url: str, answer: Refusal) -> SyncError:
         return WrongKey(address)
     if answer.body.startswith(_OURS):
         return HubFailed(address, answer.status, _first_line(answer.body.removeprefix(_OURS)))
-    if 300 <= answer.status < 400:
+    if 300 <= answer.status < 400 and answer.location:
         return NotAHub(address, _redirection(url, answer.location))
     return _of_status(address, answer)
 

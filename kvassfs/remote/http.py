@@ -10,20 +10,21 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPException
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3.exceptions
 from requests.auth import HTTPBasicAuth
 
-from . import __version__, diagnosis
+from .. import __version__
+from ..errors import HubFailed, HubUnreachable, SyncError
+from . import diagnosis
 from .address import base_url, shown
 from .channel import PIECE
 from .dialer import Dialer, DialledAdapter, Resolve
-from .errors import HubFailed, HubUnreachable, SyncError
 
-__all__ = ["HttpRemote", "Limits", "Remote", "base_url", "shown"]
+__all__ = ["HttpRemote", "Limits"]
 
 MAX_ANSWER = 4 * 1024**3
 """Bytes that an answer may have: a hub of the original program has no pages, and the caller holds it in memory."""
@@ -51,21 +52,6 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
-
-
-class Remote(Protocol):
-    """A hub. ``address`` is how it is shown to the user, without a password."""
-
-    address: str
-
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
-        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return what is answered.
-
-        The hub may hold the answer back for ``wait`` seconds. Raises a ``SyncError``.
-        """
-
-    def close(self) -> None:
-        """End it, and a call that another thread is in, which then raises ``HubUnreachable``."""
 
 
 class HttpRemote:
@@ -100,7 +86,10 @@ class HttpRemote:
         self._session.auth = _credentials(url)
 
     def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
-        """Send a body to the hub and return its answer, as of every ``Remote``."""
+        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the answer.
+
+        The hub may take ``wait`` seconds longer than usual. Raises a SyncError.
+        """
         if isinstance(body, Iterator):
             # It cannot be sent twice, so it goes over a new connection, which is not stale.
             self._session.close()

@@ -1,0 +1,228 @@
+"""Calls to a hub over real connections: what is sent, and what answers mean."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import traceback
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kvassfs import __version__
+from kvassfs.errors import HubFailed, HubUnreachable, InvalidConfiguration, NotAHub, WrongKey
+from kvassfs.remote.http import HttpRemote
+from tests.peers import (
+    LONG,
+    SHORT,
+    Authority,
+    answer,
+    answers,
+    echo,
+    failure,
+    head_of,
+    plain_environment,
+    post,
+    request_of,
+    serving,
+)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plain_environment(monkeypatch, tmp_path)
+
+
+def test_the_body_of_the_answer_comes_back() -> None:
+    with serving(echo) as server:
+        assert post(server.address, b"sealed") == b"sealed"
+        assert post(server.address, b"") == b""
+
+
+def test_a_call_is_a_post_of_bytes_that_names_the_program() -> None:
+    seen = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(request_of(connection))
+        connection.sendall(answer())
+
+    with serving(script) as server:
+        post(f"http://{server.address}/pre/fix/", b"sealed")
+    head, body = seen[0]
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "POST /pre/fix/pull HTTP/1.1"
+    assert "Content-Type: application/octet-stream" in lines
+    assert "Content-Length: 6" in lines
+    assert f"User-Agent: kvassfs/{__version__}" in lines
+    assert "Accept-Encoding: identity" in lines
+    assert body == b"sealed"
+
+
+def test_a_body_in_pieces_is_sent_in_chunks() -> None:
+    with serving(echo) as server, closing(HttpRemote(server.address, LONG)) as remote:
+        assert remote.post("push", iter([b"first", b"", b"second"])) == b"5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"
+        assert remote.post("push", [b"list"]) == b"4\r\nlist\r\n0\r\n\r\n"
+
+
+def test_user_and_password_are_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(request_of(connection)[0])
+        connection.sendall(answer("404 Not Found"))
+
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password one\n")
+    with serving(script) as server:
+        remote = HttpRemote(f"http://jörg:s%2Fcret@{server.address}", LONG)
+        with closing(remote), pytest.raises(NotAHub) as raised:
+            remote.post("pull", b"")
+    expected = base64.b64encode("jörg:s/cret".encode()).decode()
+    assert f"Authorization: Basic {expected}".encode() in seen[0]
+    shown = str(raised.value) + remote.address + "".join(traceback.format_exception(raised.value))
+    assert remote.address == f"http://{server.address}"
+    assert "cret" not in shown
+
+
+def test_the_password_is_not_shown_when_nobody_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    address = f"http://user:pass{port}@127.0.0.1:{port}/prefix"
+    with pytest.raises(HubUnreachable) as raised:
+        post(address)
+    assert "user" not in str(raised.value)
+    assert f"pass{port}" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_an_address_of_ipv6_is_connected_to() -> None:
+    with serving(echo, host="::1") as server:
+        assert post(server.address) == b"sealed"
+        assert post(f"http://{server.address}/") == b"sealed"
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(InvalidConfiguration):
+        HttpRemote("ftp://host")
+
+
+# Answers that are none of a hub
+
+
+def test_a_web_page_is_no_hub() -> None:
+    error = failure(answer("200 OK", b"<html>", "Content-Type: text/html; charset=utf-8"))
+    assert isinstance(error, NotAHub)
+    assert error.reason == "it answers with a web page"
+
+
+def test_a_redirection_is_not_followed_but_named() -> None:
+    with serving(echo) as other:
+        error = failure(answer("301 Moved Permanently", b"", f"Location: http://{other.address}/kvass/pull?x"))
+        assert other.connections == 0
+    assert isinstance(error, NotAHub)
+    assert f"set that with `kvass config remote http://{other.address}/kvass`" in error.reason
+
+
+def test_a_redirection_that_makes_no_sense_is_no_hub() -> None:
+    assert isinstance(failure(answer("302 Found", b"", "Location: http://[")), NotAHub)
+    assert isinstance(failure(answer("304 Not Modified")), NotAHub)
+
+
+def test_what_does_not_speak_http_is_no_hub() -> None:
+    error = failure(b"SSH-2.0-OpenSSH_9.9\r\n")
+    assert isinstance(error, NotAHub)
+    assert "does not speak HTTP" in error.reason
+
+
+# Answers of a hub that is not content
+
+
+def test_a_hub_with_another_key_is_told_from_others() -> None:
+    ours = failure(answer("403 Forbidden", b"kvass: cannot decrypt the message\n"))
+    originals = failure(answer("500 Internal Server Error", b"cipher: message authentication failed\n"))
+    assert isinstance(ours, WrongKey)
+    assert isinstance(originals, WrongKey)
+
+
+def test_what_a_hub_complains_of_is_told() -> None:
+    error = failure(answer("507 Insufficient Storage", b"kvass: the disk\x1b[31m is full\nmore"))
+    assert isinstance(error, HubFailed)
+    assert (error.status, error.reason) == (507, "the disk[31m is full")
+
+
+def test_an_endless_complaint_is_not_read_to_its_end() -> None:
+    def script(connection: socket.socket) -> None:
+        request_of(connection)
+        connection.sendall(b"HTTP/1.1 500 Oh\r\nContent-Length: 99999999999\r\n\r\n")
+        while True:
+            connection.sendall(bytes(65536))
+
+    with serving(script) as server, pytest.raises(HubFailed, match="500 Oh"):
+        post(server.address)
+
+
+def test_an_answer_may_not_be_larger_than_the_limit() -> None:
+    with serving(answers(answer("200 OK", bytes(1001)))) as server, pytest.raises(HubFailed, match="more than 1000"):
+        post(server.address, largest=1000)
+    with serving(answers(answer("200 OK", bytes(1000)))) as server:
+        assert post(server.address, largest=1000) == bytes(1000)
+
+
+# Proxies
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(request_of(connection)[0])
+        connection.sendall(answer("200 OK", b"by proxy"))
+
+    with serving(script) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        assert post("http://hub.invalid/prefix") == b"by proxy"
+    assert seen[0].startswith(b"POST http://hub.invalid/prefix/pull HTTP/1.1\r\n")
+
+
+def test_tls_goes_through_the_tunnel_of_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+    seen = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(head_of(connection)[0])
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        authority.over_tls(echo)(connection)
+
+    with serving(script) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+        assert post("https://127.0.0.1:1") == b"sealed"
+    assert seen[0].startswith(b"CONNECT 127.0.0.1:1 ")
+
+
+def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(answer("403 Forbidden"))
+
+    with serving(script) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://user:secret@{proxy.address}")
+        with pytest.raises(HubUnreachable) as raised:
+            post("https://hub.invalid")
+    assert "the proxy that the environment names is of no use: " in raised.value.reason
+    assert "403 Forbidden" in raised.value.reason
+    assert "secret" not in str(raised.value)
+
+
+def test_a_proxy_that_is_down_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    with pytest.raises(HubUnreachable) as raised:
+        post("http://hub.invalid")
+    assert raised.value.reason == "the proxy that the environment names is of no use: connection refused"
+
+
+def test_a_proxy_that_would_need_another_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+    with pytest.raises(HubUnreachable, match="PySocks"):
+        post("http://hub.invalid", limits=SHORT)
