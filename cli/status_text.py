@@ -34,7 +34,7 @@ def lines(status: Status) -> Iterator[tuple[str, str]]:
 def hub_lines(hub: Hub, now: int) -> Iterator[tuple[str, str]]:
     """Yield what is known of the hub at ``now``, µs since the epoch."""
     yield "Answers", answer_text(hub)
-    yield "Clock", clock_text(hub.difference)
+    yield "Clock", clock_text(hub.difference if hub.answers else None)
     yield "Waiting", f"{entries(hub.waiting)} ({size(hub.waiting_size)})"
     yield "Last exchange", f"{local_time(hub.exchanged)}, {ago(hub.exchanged, now)}" if hub.exchanged else "never"
 
@@ -60,7 +60,7 @@ def clock_text(difference: int | None) -> str:
     seconds = abs(difference) / 1_000_000
     if seconds < 0.05:
         return "that of the hub agrees"
-    amount = span(int(seconds)) if seconds >= 60 else f"{seconds:.1f} s"
+    amount = span(round(seconds)) if seconds >= 60 else f"{seconds:.1f} s"
     return f"hub is {amount} {'ahead' if difference > 0 else 'behind'}"
 
 

@@ -67,6 +67,13 @@ class Delivery(NamedTuple):
     blocks: bytes = b""
 
 
+class Incarnation(NamedTuple):
+    """A process that serves a store as the hub: a random mark, and the greatest Lamport clock that it told."""
+
+    mark: int
+    told: int
+
+
 def hashes(blocks: bytes) -> list[bytes]:
     """Return the hashes that are joined in ``blocks``."""
     return [blocks[at : at + HASH_BYTES] for at in range(0, len(blocks), HASH_BYTES)]
@@ -80,6 +87,11 @@ def merge(one: Entry, other: Entry) -> Entry:
 def block_count(size: int) -> int:
     """Return the number of blocks of a value of ``size`` bytes."""
     return -(-size // BLOCK_SIZE)
+
+
+def block_length(size: int, position: int) -> int:
+    """Return the number of bytes in one block of a value of ``size`` bytes."""
+    return min(BLOCK_SIZE, size - position * BLOCK_SIZE)
 
 
 def next_timestamp(now: int, last_own: int, replaced: int) -> int:

@@ -22,23 +22,26 @@ from .sync import Remote, Synchroniser
 GATHERING_TIME = 0.03
 """Seconds between a change and its push, so that what an editor does in one go is pushed in its last state."""
 
-SETTLING_INTERVAL = 0.25
-"""Seconds between two looks at what is kept back for a moment."""
-
-IDLE_INTERVAL = 60.0
-"""Seconds between two looks at what waits, should no change have been noticed."""
+IDLE_INTERVAL = 10.0
+"""Seconds between two looks at what waits, should no change have been noticed, or another process not have pushed it."""
 
 SHORTEST_WAIT = 2.0
 LONGEST_WAIT = 30.0
 """Seconds for which the hub may hold a pull back. They grow while nothing happens: a connection that died without
 a trace is noticed soon where there is life, and an idle device asks rarely."""
 
+POLL_INTERVAL = 2.0
+"""Seconds between two pulls from a hub of the original program, which holds none back."""
+
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 3.0
 """Seconds between two tries to reach the hub; they grow while it is out of reach."""
 
 FAREWELL_TIME = 5.0
-"""Seconds that the last push may take."""
+"""Seconds from ``stop`` on that the last push may take."""
+
+LAST_LOOK = 0.05
+"""Seconds between two tries to end a pull that has to end."""
 
 
 class Closable(Remote, Protocol):
@@ -67,7 +70,9 @@ class _Session:
     def synchroniser(self) -> Synchroniser | None:
         """Return what exchanges with the hub; ``None`` if no hub is set."""
         config, limits = self._store.config(), Limits(*self._store.timeouts())
-        configuration = (config.remote, config.encryption_key, config.process_id, limits)
+        # The epoch is another one also where the other thread has found that the hub is not the one that it was.
+        epoch = self._store.contacts.hub().epoch
+        configuration = (config.remote, config.encryption_key, config.process_id, limits, epoch)
         if configuration != self._configuration:
             self.close()
             self.hung_up = False
@@ -117,10 +122,16 @@ class Follower:
         self._clock = clock
         self._jitter = jitter
         self._stopping = threading.Event()
+        self._hurry = threading.Timer(FAREWELL_TIME, self._hang_up, ["push"])
+        self._hurry.daemon = True
         self._changes: Changes | None = None
         self._sessions: dict[str, _Session] = {}
+        self._address = ""
+        self._troubles: dict[str, str] = {}
         self._said = ""
+        self._saying = threading.Lock()
         self._wait = 0.0
+        self._gathered = False
         self._failure: BaseException | None = None
 
     def run(self) -> None:
@@ -135,10 +146,11 @@ class Follower:
             puller.start()
             try:
                 self._keep("push", store, self._push)
-                self._say_farewell()
+                self._say_farewell(store)
             finally:
                 self.stop()
-                puller.join(FAREWELL_TIME)
+                self._await(puller)
+                self._hurry.cancel()
                 with suppress(KvassError):
                     store.contacts.unfollow()
         if self._failure is not None:
@@ -146,10 +158,20 @@ class Follower:
 
     def stop(self) -> None:
         """End ``run`` soon; from any thread or signal handler."""
-        self._stopping.set()
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._hurry.start()
         if self._changes is not None:
             self._changes.wake()
         self._hang_up("pull")
+
+    def _await(self, puller: threading.Thread) -> None:
+        """Wait until the thread has ended, which may be about to connect and then wait for the hub."""
+        for _ in range(int(FAREWELL_TIME / LAST_LOOK)):
+            puller.join(LAST_LOOK)
+            if not puller.is_alive():
+                return
+            self._hang_up("pull")
 
     def _open(self) -> Store:
         store = Store.open(self._path, clock=self._clock)
@@ -182,17 +204,30 @@ class Follower:
 
     def _failed(self, name: str, store: Store, error: KvassError) -> None:
         if name == "pull":
-            self._wait = 0.0
+            self._wait, self._address = 0.0, ""
             with suppress(KvassError):
                 store.contacts.note_touch(str(error))
         elif isinstance(error, HubUnreachable):
-            self._hang_up("pull")  # which may wait on a connection that is dead as well
-        self._tell(str(error))
+            self._pull_anew()  # it may wait on a connection that is dead as well
+        if self._troubles.get(name) != str(error):
+            self._troubles[name] = str(error)
+            self._tell(str(error))
+
+    def _pull_anew(self) -> None:
+        self._wait = 0.0
+        self._hang_up("pull")
+
+    def _went_well(self, name: str) -> None:
+        self._troubles.pop(name, None)
+        if self._address and not self._troubles:
+            self._tell(f"in touch with the hub {self._address}")
 
     def _tell(self, message: str) -> None:
-        if message != self._said:
-            self._said = message
-            self._say(message)
+        """Say what is new; both threads may find out the same."""
+        with self._saying:
+            if message != self._said:
+                self._said = message
+                self._say(message)
 
     # In
 
@@ -208,15 +243,21 @@ class Follower:
         """Pull once, and wait for news at the hub."""
         synchroniser = session.synchroniser()
         if synchroniser is None:
+            self._address = ""
             self._stopping.wait(LONGEST_PAUSE)
             return
         changed = synchroniser.pull(wait=self._wait)
         if changed:
             self._notify()
+        if session.synchroniser() is not synchroniser:
+            return  # another hub, or key, has been set
         began = not self._wait
         self._wait = SHORTEST_WAIT if changed or began else min(self._wait * 1.5, LONGEST_WAIT)
         store.contacts.note_touch()
-        self._tell(f"in touch with the hub {shown(store.config().remote)}")
+        self._address = shown(store.config().remote)
+        self._went_well("pull")
+        if store.contacts.hub().version == 1:
+            self._stopping.wait(POLL_INTERVAL)
 
     # Out
 
@@ -225,22 +266,30 @@ class Follower:
         assert self._changes is not None
         synchroniser = session.synchroniser()
         if synchroniser is not None and store.exchange.anything_waits():
-            self._stopping.wait(GATHERING_TIME)
+            if not self._gathered:
+                self._stopping.wait(GATHERING_TIME)
             synchroniser.push()
-        settling = synchroniser is not None and store.exchange.anything_settles()
-        self._changes.wait(SETTLING_INTERVAL if settling else IDLE_INTERVAL)
+            self._went_well("push")
+        settled = None if synchroniser is None else store.exchange.settled_in()
+        changed = self._changes.wait(IDLE_INTERVAL if settled is None else settled)
+        self._gathered = settled is not None and not changed
         if session.synchroniser() is not synchroniser:
-            self._hang_up("pull")  # another hub, or key, has been set
+            self._pull_anew()  # another hub, or key, has been set
 
-    def _say_farewell(self) -> None:
-        """Push what was written last, unless that takes long or the hub is out of touch."""
+    def _say_farewell(self, store: Store) -> None:
+        """Push what was written last, unless the hub is out of touch.
+
+        Nobody makes anew, any more, what was removed a moment ago; but another mount of the store might.
+        """
         session = self._sessions["push"]
-        hurry = threading.Timer(FAREWELL_TIME, session.hang_up)
-        hurry.daemon = True
-        hurry.start()
+        if self._troubles or session.hung_up:
+            return
         with suppress(KvassError):
             synchroniser = session.synchroniser()
-            if synchroniser is not None and self._said.startswith("in touch"):
+            while synchroniser is not None:
                 synchroniser.push()
-        hurry.cancel()
+                settled = store.exchange.settled_in()
+                if settled is None:
+                    break
+                time.sleep(settled)
         session.close()

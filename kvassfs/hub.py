@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from . import wire
@@ -35,12 +35,20 @@ class Hub:
         """Merge the entries of a push and return the answer. Then they have reached the disk."""
         seal = self._seal()
         deliveries = wire.pushed(seal.unseal(body))
-        merged = self._store.exchange.merge(deliveries)
+        with self._store.database.transaction:
+            merged = self._store.exchange.merge(deliveries)
+            self._store.contacts.note_counters(_counters(deliveries))
+            config = self._store.config()
+            incarnations = self._store.contacts.tell(config.clock)
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
             self._store.tidy()
-        config = self._store.config()
         answer = wire.PushAnswer(
-            wire.digest_of(body), config.clock, config.process_id, self._now(), b"".join(merged.missing)
+            wire.digest_of(body),
+            config.clock,
+            config.process_id,
+            self._now(),
+            b"".join(merged.missing),
+            incarnations,
         )
         return seal.seal(wire.push_answer(answer))
 
@@ -48,7 +56,7 @@ class Hub:
         """Return the pull that a request asks for."""
         seal = self._seal()
         request = wire.pull_asked(seal.unseal(body))
-        self._store.contacts.note_device(request.process_id)
+        self._store.contacts.note_device(request.device or request.process_id)
         return Pull(self._store, request, seal, wire.digest_of(body), self._now)
 
     def blocks(self, body: bytes) -> bytes:
@@ -68,8 +76,19 @@ class Hub:
         return self._clock() // 1000
 
 
+def _counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
+    """Return the greatest counter of each writer, by process id."""
+    counters: dict[int, int] = {}
+    for _, _, counter, writer, *_ in (delivery.entry for delivery in deliveries):
+        counters[writer] = max(counter, counters.get(writer, 0))
+    return counters
+
+
 class Pull:
-    """One pull: ``answer`` may be asked for again until there is one. ``wait`` is how many seconds it may take."""
+    """One pull: ``answer`` may be asked for again until there is one.
+
+    ``wait`` is how many seconds it may take, ``settling`` whether there will be more in a moment by itself.
+    """
 
     def __init__(
         self, store: Store, request: wire.PullRequest, seal: Seal, digest: str, now: Callable[[], int]
@@ -79,6 +98,7 @@ class Pull:
         self._seal = seal
         self._digest = digest
         self._now = now
+        self.settling = False
         self.wait = min(request.wait, MAX_WAIT) if request.version >= wire.VERSION else 0.0
 
     def answer(self, *, patient: bool) -> Iterator[bytes] | None:
@@ -102,14 +122,16 @@ class Pull:
             page.clock,
             config.process_id,
             self._now(),
+            self._store.contacts.tell(page.clock),
+            self._store.contacts.counter_of(self._request.device),
         )
         return iter([self._seal.seal(wire.pull_answer(answer))])
 
     def _page(self, first: int, whole: int) -> Page:
         limit = Limit(self._request.max_bytes, whole, wire.size_of)
         page = self._store.exchange.since(first, self._request.process_id, limit)
-        self._store.exchange.hand(page.outgoing)
-        return page
+        self.settling = page.settling
+        return page._replace(outgoing=self._store.exchange.hand(page.outgoing))
 
     def _everything(self) -> Iterator[tuple[Delivery, Iterator[bytes]]]:
         """Yield all entries there are with their whole values, as the original program hands them out."""

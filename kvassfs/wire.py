@@ -10,13 +10,23 @@ import base64
 import hashlib
 import json
 import stat
-from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from .entry import DEFAULT_MODE, HASH_BYTES, MAX_PROCESS_ID, Delivery, Entry, block_count, check_key, hashes
+from .entry import (
+    DEFAULT_MODE,
+    HASH_BYTES,
+    MAX_PROCESS_ID,
+    NOBODY,
+    Delivery,
+    Entry,
+    Incarnation,
+    block_count,
+    check_key,
+    hashes,
+)
 from .errors import InvalidKey, InvalidMessage
 
 VERSION = 2
@@ -43,7 +53,8 @@ _FILE_TYPES = (stat.S_IFREG, stat.S_IFLNK)
 class PushAnswer(NamedTuple):
     """What a hub of version 2 answers to a push.
 
-    ``missing`` are the hashes of blocks without which it could not merge the entries that have them.
+    ``missing`` are the hashes of blocks without which it could not merge the entries that have them. The last of its
+    ``incarnations`` is the one that answers.
     """
 
     digest: str
@@ -51,12 +62,13 @@ class PushAnswer(NamedTuple):
     process_id: int
     time: int
     missing: bytes = b""
+    incarnations: Sequence[Incarnation] = ()
 
 
 class PullRequest(NamedTuple):
     """What a replica asks its hub for: entries from the sequence ``first`` on that ``process_id`` did not write.
 
-    ``wait`` is for how many seconds the hub may wait until there is something, ``max_bytes`` limits the page.
+    ``device`` is its own process id. ``wait`` is for how many seconds the hub may wait until there is something, ``max_bytes`` limits the page.
     """
 
     first: int
@@ -64,12 +76,14 @@ class PullRequest(NamedTuple):
     version: int = 1
     wait: float = 0.0
     max_bytes: int = PAGE_BYTES
+    device: int = NOBODY
 
 
 class PullAnswer(NamedTuple):
     """What a hub answers to a pull; ``digest`` is ``None`` from one of version 1.
 
-    The request is answered up to the sequence ``cursor``; ``more``: there are further entries.
+    The request is answered up to the sequence ``cursor``; ``more``: there are further entries. ``written`` is the
+    greatest counter of an entry that the asking device has written.
     """
 
     deliveries: list[Delivery]
@@ -79,6 +93,8 @@ class PullAnswer(NamedTuple):
     clock: int = 0
     process_id: int = 0
     time: int = 0
+    incarnations: Sequence[Incarnation] = ()
+    written: int = 0
 
 
 class BlocksRequest(NamedTuple):
@@ -151,7 +167,7 @@ def _deliveries(entries: object) -> list[Delivery]:
             found.append(_delivery(fields))
         except InvalidKey:
             continue
-        except (KeyError, TypeError, ValueError, Base64Error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InvalidMessage(f"an entry cannot be read: {error!r}") from error
     return found
 
@@ -177,6 +193,7 @@ def _delivery(fields: dict[str, Any]) -> Delivery:
     ):
         raise ValueError("a number is out of range")
     check_key(key)
+    token.encode()  # what is no text cannot be stored
     value = a2b_base64(fields["Value"] or "", strict_mode=True)
     blocks = fields.get("Blocks")
     mode = fields.get("Mode")
@@ -221,6 +238,16 @@ def _number(message: dict[str, Any], name: str, default: int | None = None) -> i
     return number
 
 
+def _incarnations(pairs: Any) -> list[Incarnation]:
+    try:
+        found = [Incarnation(*pair) for pair in pairs]
+    except TypeError as error:
+        raise InvalidMessage("its incarnations cannot be read") from error
+    if not all(type(number) is int and 0 <= number < _LARGEST for pair in found for number in pair):
+        raise InvalidMessage("its incarnations cannot be read")
+    return found
+
+
 # Push
 
 
@@ -241,6 +268,7 @@ def push_answer(answer: PushAnswer) -> bytes:
         "Counter": answer.clock,
         "ProcessID": answer.process_id,
         "Time": answer.time,
+        "Incarnations": answer.incarnations,
     }
     if answer.missing:
         message["Missing"] = _text(answer.missing)
@@ -260,6 +288,7 @@ def push_answered(plaintext: bytes) -> PushAnswer:
         _number(message, "ProcessID", 0),
         _number(message, "Time", 0),
         missing,
+        _incarnations(message.get("Incarnations", [])),
     )
 
 
@@ -275,6 +304,7 @@ def pull(request: PullRequest) -> bytes:
             "Version": request.version,
             "Wait": request.wait,
             "MaxBytes": request.max_bytes,
+            "Device": request.device,
         }
     )
 
@@ -283,7 +313,7 @@ def pull_asked(plaintext: bytes) -> PullRequest:
     """Return the request of a pull."""
     message = _object(_opened(plaintext))
     wait = message.get("Wait", 0)
-    if type(wait) not in {int, float} or not wait >= 0:
+    if type(wait) not in {int, float} or not 0 <= wait < _LARGEST:
         raise InvalidMessage("its Wait is no number of seconds")
     return PullRequest(
         _number(message, "Counter"),
@@ -291,6 +321,7 @@ def pull_asked(plaintext: bytes) -> PullRequest:
         _number(message, "Version", 1),
         float(wait),
         min(max(_number(message, "MaxBytes", PAGE_BYTES), 1), PAGE_BYTES),
+        _number(message, "Device", NOBODY),
     )
 
 
@@ -305,6 +336,8 @@ def pull_answer(answer: PullAnswer) -> bytes:
             "Clock": answer.clock,
             "ProcessID": answer.process_id,
             "Time": answer.time,
+            "Incarnations": answer.incarnations,
+            "Written": answer.written,
         }
     )
 
@@ -324,6 +357,8 @@ def pull_answered(plaintext: bytes) -> PullAnswer:
         _number(message, "Clock", 0),
         _number(message, "ProcessID", 0),
         _number(message, "Time", 0),
+        _incarnations(message.get("Incarnations", [])),
+        _number(message, "Written", 0),
     )
 
 

@@ -266,7 +266,7 @@ def audit_clean(store: Store) -> None:
 
 
 def state(store: Store) -> dict[str, list[Any]]:
-    """Return all that a user could notice of a store: entries, revisions, scratch files, directories."""
+    """Return all that a user could notice of a store: entries, revisions, scratch files, directories, the hub."""
     return {
         "entries": [
             (*row[:7], b"".join(store.contents.read_all(row[7], row[5])), *row[8:])
@@ -286,6 +286,7 @@ def state(store: Store) -> dict[str, list[Any]]:
         ],
         "directories": store.database.rows("SELECT * FROM directories ORDER BY prefix"),
         "replica": store.database.rows("SELECT * FROM replica"),
+        "hub": store.database.rows("SELECT * FROM hub"),
     }
 
 

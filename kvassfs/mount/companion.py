@@ -69,7 +69,7 @@ class Companion:
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,  # where it says what nobody expected
                 text=True,
                 cwd="/",
                 start_new_session=True,  # an interrupt at the terminal is for the mount, which ends it in good order
@@ -81,7 +81,7 @@ class Companion:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        with suppress(ValueError):  # closed by end()
+        with process.stdout:
             for line in process.stdout:
                 if line.strip():
                     log.info("%s", line.strip())

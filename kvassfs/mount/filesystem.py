@@ -276,10 +276,11 @@ class Filesystem:
         self._tree.save(key, draft, written, scratch=self._is_scratch(key), now=now, amends=None)
 
     def readlink(self, path: str) -> str:
-        """Return the target of a symbolic link."""
+        """Return the target of a symbolic link; ESTALE for what is one no more."""
         node = self._names.file(path)
         if not stat.S_ISLNK(node.mode):
-            raise failure(errno.EINVAL, path)
+            # The kernel asks for this of links alone: it was one when it looked. By this errno it looks anew.
+            raise failure(errno.ESTALE, path)
         _, draft = self._tree.open(node.key)
         return draft.read(0, draft.size).decode()
 

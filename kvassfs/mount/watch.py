@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
+from ..errors import KvassError
 from ..store import Store
 from . import names
 from .filesystem import Filesystem
@@ -117,6 +118,8 @@ class Watcher:
                     looks += 1
                     if looks % CLEAN_EVERY == 0:
                         self._tidy(store)
+                except KvassError as error:
+                    log.error("looking for changes failed: %s", error)  # noqa: TRY400  expected, so without a traceback
                 except Exception:
                     # The mount goes on; what failed is tried again at the next look.
                     log.exception("looking for changes failed")

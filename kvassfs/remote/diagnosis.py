@@ -26,7 +26,9 @@ _ORIGINAL_CANNOT_DECRYPT = b"message authentication failed"
 
 _FROM_PROXIES = (407, 502, 503, 504)
 _TOO_LARGE = 413
-_LOGIN_PAGE = 511
+_NOT_UNDER_THIS_PATH = (404, 405)
+_NO_HUB = (501, 511)
+"""What a server of files says to POST, and a login page of a network."""
 
 _ADVICE = {
     400: "; perhaps its address has to begin with https://",
@@ -66,6 +68,8 @@ def of_answer(address: str, url: str, answer: Refusal) -> SyncError:
         return NotAHub(address, "it answers with a web page")
     if answer.body.startswith(_CANNOT_DECRYPT) or _ORIGINAL_CANNOT_DECRYPT in answer.body:
         return WrongKey(address)
+    if answer.body.startswith(_OURS) and answer.status in _NOT_UNDER_THIS_PATH:
+        return NotAHub(address, "a kvass hub is there, but not under this path")
     if answer.body.startswith(_OURS):
         return HubFailed(address, answer.status, _first_line(answer.body.removeprefix(_OURS)))
     if 300 <= answer.status < 400 and answer.location:
@@ -103,7 +107,7 @@ def _of_status(address: str, answer: Refusal) -> SyncError:
     if status == _TOO_LARGE:
         reason = "the proxy in front lets no messages of this size through (nginx: client_max_body_size)"
         return HubFailed(address, status, reason)
-    if status >= 500 and status != _LOGIN_PAGE:
+    if status >= 500 and status not in _NO_HUB:
         return HubFailed(address, status, (not answer.page and _first_line(answer.body)) or said)
     return NotAHub(address, f"it answers {said}{_ADVICE.get(status, '')}")
 

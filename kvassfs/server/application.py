@@ -35,6 +35,9 @@ WORKERS: Final = 4
 LOOK: Final = 1.0
 """Seconds after which a request that waits looks for itself whether there is something to hand out."""
 
+SETTLING_LOOK: Final = 0.03
+"""The same while something is about to be handed out which is kept back for a moment."""
+
 BODY_PATIENCE: Final = 60.0
 """Seconds without any progress after which the rest of a body is no longer waited for."""
 
@@ -133,7 +136,7 @@ class Service:
                     answer.headers["Connection"] = "close"
                 return answer
             waited = True
-            await first_of(ticket, gone, min(left, self.look))
+            await first_of(ticket, gone, min(left, SETTLING_LOOK if pull.settling else self.look))
         raise ClientDisconnect
 
 

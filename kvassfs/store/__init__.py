@@ -7,6 +7,7 @@ from .draft import Draft
 from .entries import Revision, Row, Written
 from .exchange import Limit, Outgoing, Page
 from .local import DIRECTORY_MODE, DirectoryRecord
+from .merging import Merged
 from .store import Config, Store
 from .tree import Child, Found, Node, Tree
 
@@ -23,6 +24,7 @@ __all__ = [
     "Found",
     "HubState",
     "Limit",
+    "Merged",
     "Node",
     "Outgoing",
     "Page",

@@ -310,7 +310,7 @@ class Value:
             content, self.size = self._locate()
             yield from self._contents.read_all(content, self.size)
         finally:
-            self._database.execute("COMMIT")
+            self._database.execute("ROLLBACK")
 
     def read(self) -> bytes:
         """Return all the bytes at once."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from ..entry import MAX_PROCESS_ID
 from .database import Database
 from .local import DIRECTORY_MODE
+from .place import place_of
 from .schema import APPLICATION_ID, MIGRATIONS, SYNC_TABLES, TABLES, VERSION
 
 KEY_BYTES = 32
@@ -35,6 +36,7 @@ def create_tables(database: Database, now: int) -> None:
     for statement in _statements(TABLES + SYNC_TABLES):
         database.execute(statement)
     database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL)", (DIRECTORY_MODE, now, now))
+    database.execute("INSERT INTO settings VALUES ('place', ?)", (place_of(database.path),))
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -132,9 +132,19 @@ class Entries:
         return self.replace(key, self.current(key), written, now=now, amends=amends)
 
     def replace(
-        self, key: str, old: Row | None, written: Written, *, now: int | None = None, amends: int | None = None
+        self,
+        key: str,
+        old: Row | None,
+        written: Written,
+        *,
+        now: int | None = None,
+        amends: int | None = None,
+        transient: bool = False,
     ) -> Row:
-        """Like ``put``, where the current row of the key is known to be ``old``."""
+        """Like ``put``, where the current row of the key is known to be ``old``.
+
+        ``transient``: a key that is new to other devices is kept back from them for a moment, since it may be gone then.
+        """
         now = self._clock() // 1000 if now is None else now
         sequence, timestamp, process_id = self._tick(now, old)
         if old is not None:
@@ -152,7 +162,7 @@ class Entries:
             mode=written.mode if written.mode is not None or old is None else old.mode,
             content=written.content,
             sequence=sequence,
-            dirty=1,
+            dirty=2 if transient and (old is None or not old.live or not old.handed) else 1,
             handed=0 if old is None else old.handed,
             born=self._born(old, written, now),
             changed=timestamp * 1000 if written.changed is None else written.changed,
@@ -225,7 +235,7 @@ class Entries:
             process_id=process_id,
             mode=mode,
             sequence=sequence,
-            dirty=1,
+            dirty=row.dirty or 1,
             changed=now * 1000,
             mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,14 @@ SETTLING_TIME = 1_000_000_000
 """Nanoseconds for which the removal of a key in a mount is kept back: editors move a file aside, or remove
 it, just before they write it anew."""
 
+GATHERING_TIME = 30_000_000
+"""The same for a new key of a mount: tools make files to rename or remove them at once."""
+
+TEMPORARY_TIME = 2_000_000_000
+"""The same for one that has the name of such a file: of git's locks for one, which stay as long as a commit takes."""
+
+_TEMPORARY = re.compile(r"((^|/)tmp[^/]*|\.lock|\.te?mp|\.part|\.partial|-journal|-wal)\Z")
+
 _ROW = ", ".join(f"e.{column}" for column in Row._fields)
 _PAGE = (
     f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_by_sequence "
@@ -27,6 +36,7 @@ _DIRTY = (
     f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_dirty "
     "LEFT JOIN contents AS c ON c.id = e.content WHERE e.dirty ORDER BY e.sequence"
 )
+_KEPT_BACK = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty AND e.dirty = 2"
 
 
 class Page(NamedTuple):
@@ -90,13 +100,10 @@ class Exchange:
         """Whether the hub has not acknowledged some entry that can be pushed now."""
         return any(not self._is_settling(row) for row in self._rows(_DIRTY))
 
-    def anything_settles(self) -> bool:
-        """Whether some entry is kept back for a moment."""
-        return bool(
-            self._database.row(
-                "SELECT EXISTS (SELECT 1 FROM entries INDEXED BY entries_dirty WHERE dirty AND dirty = 2)"
-            )[0]
-        )
+    def settled_in(self) -> float | None:
+        """Return after how many seconds the next entry that is kept back can be pushed, ``None`` if there is none."""
+        rows = map(Row._make, self._database.iterate(_KEPT_BACK))
+        return min((left / 1e9 for row in rows if (left := self._settles_for(row)) > 0), default=None)
 
     def dirty(self, limit: Limit, *, without: Iterable[str] = ()) -> list[Outgoing]:
         """Return a page of entries that the hub has not acknowledged, but for the keys ``without``."""
@@ -134,7 +141,7 @@ class Exchange:
                     break
                 outgoing.append(Outgoing(delivery, row.content))
         finally:
-            self._database.execute("COMMIT")
+            self._database.execute("ROLLBACK")
         return Page(outgoing, cursor, more, settling, clock)
 
     def _rows(self, query: str) -> Iterator[Row]:
@@ -145,7 +152,19 @@ class Exchange:
             yield Row._make(row[:-1]), row[-1]
 
     def _is_settling(self, row: Row) -> bool:
-        return row.dirty == 2 and 0 <= self._clock() - row.changed < SETTLING_TIME
+        return self._settles_for(row) > 0
+
+    def _settles_for(self, row: Row) -> int:
+        """Return how many more nanoseconds an entry is kept back."""
+        if row.dirty != 2:
+            return 0
+        if not row.live:
+            since, time = row.changed, SETTLING_TIME
+        else:
+            since, time = row.born * 1000, TEMPORARY_TIME if _TEMPORARY.search(row.key) else GATHERING_TIME
+        age = self._clock() - since
+        # A clock that was set back since says nothing of the time that has passed.
+        return max(time - age, 0) if age >= 0 else 0
 
     def _delivery(self, row: Row, data: bytes | None, whole: int) -> Delivery:
         if row.content is None:
@@ -156,13 +175,20 @@ class Exchange:
             return Delivery(row.entry, row.sequence, b"".join(self._contents.read_all(row.content, row.size)))
         return Delivery(row.entry, row.sequence, None, self._transit.hashes_of(row.content))
 
-    def hand(self, outgoing: Sequence[Outgoing]) -> None:
-        """Note that other devices know of these keys from now on; comes before they are sent."""
+    def hand(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+        """Note that other devices know of these keys from now on; comes before they are sent.
+
+        Return what of it may be sent: a key can have gone without a trace since it was read.
+        """
+        handed = "SELECT handed FROM entries WHERE key = ?"
+        known = [self._database.row(handed, (out.delivery.entry.key,)) for out in outgoing]
+        if all(known) and all(row[0] for row in known):
+            return list(outgoing)
         keys = [(out.delivery.entry.key,) for out in outgoing]
-        unknown = "SELECT 1 FROM entries WHERE key = ? AND NOT handed"
-        if any(self._database.row(unknown, key) for key in keys):
-            with self._database.transaction:
-                self._database.execute_many("UPDATE entries SET handed = 1 WHERE key = ? AND NOT handed", keys)
+        with self._database.transaction:
+            self._database.execute_many("UPDATE entries SET handed = 1 WHERE key = ? AND NOT handed", keys)
+            there = [self._database.row(handed, key) is not None for key in keys]
+        return [out for out, is_there in zip(outgoing, there, strict=True) if is_there]
 
     def acknowledge(self, entries: Iterable[Entry], *, epoch: int) -> None:
         """Note that the hub of ``epoch`` has these entries; those that were replaced meanwhile still wait."""
@@ -196,25 +222,24 @@ class Exchange:
         missing are left out.
         """
         with self._database.transaction:
-            return self._merging(pushed=True).run(deliveries)
+            # What a hub of its own has not got yet is pushed on to that.
+            (has_hub,) = self._database.only_row("SELECT remote <> '' FROM replica")
+            return self._merging(pushed=True, dirty=has_hub).run(deliveries)
 
-    def merge_pulled(
-        self, deliveries: Sequence[Delivery], *, cursor: int | None, epoch: int, repair: bool = False
-    ) -> Merged:
+    def merge_pulled(self, deliveries: Sequence[Delivery], *, cursor: int | None, epoch: int) -> Merged:
         """Merge what was pulled from the hub of ``epoch`` up to ``cursor`` (``None`` = not to its end).
 
-        ``repair``: the hub may hold what loses here, because it takes what arrives last; then it is pushed anew.
+        Where blocks are missing, the cursor stays. What wins over an entry of the hub is pushed, once more maybe:
+        one of version 1 takes what arrives last for the newest.
         """
         with self._database.transaction:
-            merged = self._merging(pushed=False, repair=repair).run(deliveries)
-            if cursor is not None:
-                self._database.execute(
-                    "UPDATE replica SET cursor = max(cursor, ?) WHERE EXISTS (SELECT 1 FROM hub WHERE epoch = ?)",
-                    (cursor, epoch),
-                )
+            is_current = self._database.row("SELECT 1 FROM hub WHERE epoch = ?", (epoch,)) is not None
+            merged = self._merging(pushed=False, dirty=not is_current).run(deliveries)
+            if cursor is not None and is_current and not merged.missing:
+                self._database.execute("UPDATE replica SET cursor = max(cursor, ?)", (cursor,))
             return merged
 
-    def _merging(self, *, pushed: bool, repair: bool = False) -> Merging:
+    def _merging(self, *, pushed: bool, dirty: bool) -> Merging:
         return Merging(
             self._database,
             self._contents,
@@ -223,7 +248,7 @@ class Exchange:
             self._transit,
             now=self._clock(),
             pushed=pushed,
-            repair=repair,
+            dirty=dirty,
         )
 
     def missing(self, deliveries: Iterable[Delivery]) -> list[bytes]:

@@ -26,11 +26,16 @@ def has_same_value(row: Row, entry: Entry) -> bool:
     return row.url_token == entry.url_token and row.size == entry.size
 
 
+def is_same_write(row: Row, entry: Entry) -> bool:
+    """Whether an entry is the version in a row, also where a hub of version 1 has changed its counter or lost its mode."""
+    return (row.timestamp, row.process_id, row.url_token) == (entry.timestamp, entry.process_id, entry.url_token)
+
+
 class Merging:
     """One merge of a page, for use inside one transaction.
 
-    ``now`` is ns since the epoch. ``pushed``: the entries were pushed to this store as the hub. ``repair`` is as in
-    ``Exchange.merge_pulled``.
+    ``now`` is ns since the epoch. ``pushed``: the entries were pushed to this store as the hub, and not pulled from
+    its own. ``dirty``: the hub of this store has not got them.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class Merging:
         *,
         now: int,
         pushed: bool,
-        repair: bool,
+        dirty: bool,
     ) -> None:
         self._database = database
         self._contents = contents
@@ -52,9 +57,8 @@ class Merging:
         self._transit = transit
         self._now = now
         self._pushed = pushed
-        self._repair = repair
         self._clock = 0
-        self._dirty = 0
+        self._dirty = int(dirty)
         self._has_scratch = False
         self._directories: set[str] = set()
         self._changed = 0
@@ -62,8 +66,7 @@ class Merging:
 
     def run(self, deliveries: Sequence[Delivery]) -> Merged:
         """Merge the deliveries."""
-        self._clock, remote = self._database.only_row("SELECT clock, remote FROM replica")
-        self._dirty = int(self._pushed and remote != "")
+        (self._clock,) = self._database.only_row("SELECT clock FROM replica")
         self._has_scratch = self._database.row("SELECT 1 FROM scratch LIMIT 1") is not None
         for delivery in deliveries:
             self._one(delivery)
@@ -76,6 +79,8 @@ class Merging:
         entry = delivery.entry
         old = self._entries.current(entry.key)
         self._clock = max(self._clock, delivery.sequence)
+        if not self._pushed and old is not None and is_same_write(old, entry):
+            return
         if old is None or entry.order > old.entry.order:
             self._accept(delivery, old)
         elif entry.order != old.entry.order:
@@ -109,13 +114,14 @@ class Merging:
 
     def _add(self, delivery: Delivery, base: int | None) -> int | None:
         """Store a value, sharing what it can with the value ``base``; return its id."""
-        if delivery.value is None:
-            return self._transit.add_value(delivery.entry.size, delivery.blocks, base)
-        if not delivery.value:
+        size, value = delivery.entry.size, delivery.value
+        if value is None and size > INLINE_LIMIT:
+            return self._transit.add_value(size, delivery.blocks, base)
+        if value is None:
+            value = self._transit.value(size, delivery.blocks)
+        if not value:
             return None
-        if len(delivery.value) <= INLINE_LIMIT:
-            return self._contents.add_inline(delivery.value)
-        return self._contents.add_large(delivery.value)
+        return self._contents.add_inline(value) if size <= INLINE_LIMIT else self._contents.add_large(value)
 
     def _reject(self, delivery: Delivery, old: Row) -> None:
         """Keep a value that loses as a revision, as far as it is here, once."""
@@ -125,8 +131,13 @@ class Merging:
             content = self._add(delivery, None)
             if content is not None:
                 self._entries.add_revision(entry, content, self._now // 1000)
+        sequence, dirty = old.sequence, old.dirty
         if self._pushed:
             self._clock += 1
-            self._database.execute("UPDATE entries SET sequence = ? WHERE key = ?", (self._clock, entry.key))
-        elif self._repair:
-            self._database.execute("UPDATE entries SET dirty = 1 WHERE key = ? AND NOT dirty", (entry.key,))
+            sequence = self._clock
+        else:
+            dirty = dirty or 1
+        # Whoever sent it knows of the key.
+        self._database.execute(
+            "UPDATE entries SET sequence = ?, dirty = ?, handed = 1 WHERE key = ?", (sequence, dirty, entry.key)
+        )

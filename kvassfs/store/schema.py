@@ -41,8 +41,8 @@ CREATE TABLE entries (
     mode       INTEGER,            -- st_mode given by the mount that wrote it; NULL = none given
     content    INTEGER,            -- contents.id; NULL when size = 0. No two rows share one
     sequence   INTEGER NOT NULL,   -- this replica's clock when it merged the entry
-    dirty      INTEGER NOT NULL,   -- 0 = the hub has acknowledged this version; 1 = it has not; 2 = nor that a
-                                   -- mount removed the key, which waits a moment in case it is put back
+    dirty      INTEGER NOT NULL,   -- 0 = the hub has acknowledged this version; 1 = it has not; 2 = nor that a mount
+                                   -- made or removed the key, which waits a moment in case it goes or comes back
     handed     INTEGER NOT NULL,   -- 1 = some version of this key was handed to another device
     born       INTEGER NOT NULL,   -- µs: when the key came into being on this replica; 0 = taken over
     changed    INTEGER NOT NULL,   -- ns: st_ctime; local only
@@ -162,9 +162,21 @@ CREATE TABLE hub (
     process_id INTEGER NOT NULL,   -- its own; 0 = not known yet
     reached    INTEGER NOT NULL,   -- µs: when the last exchange succeeded; 0 = none has
     difference INTEGER,            -- µs: its clock minus ours; NULL = not known
-    epoch      INTEGER NOT NULL    -- counts the hubs: what an exchange with an earlier one found is void
+    epoch      INTEGER NOT NULL,   -- counts the hubs: what an exchange with an earlier one found is void
+    incarnation INTEGER NOT NULL,  -- the mark of its latest one that is known; 0 = none
+    told       INTEGER NOT NULL    -- the greatest clock that it told
 ) STRICT;
-INSERT INTO hub VALUES (1, 0, 0, 0, NULL, 1);
+INSERT INTO hub VALUES (1, 0, 0, 0, NULL, 1, 0, 0);
+
+-- Processes that served this store as the hub, the newest ones: by them a device knows a store that was set back to
+-- a backup of it, and may lack what the device was told that it has.
+CREATE TABLE incarnations (
+    id      INTEGER PRIMARY KEY,
+    mark    INTEGER NOT NULL,    -- random
+    told    INTEGER NOT NULL,    -- the greatest clock that it told a device
+    pid     INTEGER NOT NULL,    -- as in holders
+    started TEXT    NOT NULL
+) STRICT;
 
 -- The open store that is pushing, so that no other pushes the same. At most one row.
 CREATE TABLE pusher (
@@ -183,10 +195,11 @@ CREATE TABLE followers (
     error   TEXT    NOT NULL     -- why it is not in touch
 ) STRICT;
 
--- Replicas that have this one as their hub.
+-- Replicas that have this one as their hub, or whose entries came here.
 CREATE TABLE devices (
     process_id INTEGER PRIMARY KEY,
-    seen       INTEGER NOT NULL  -- µs: when it last asked
+    seen       INTEGER NOT NULL, -- µs: when it last asked; 0 = it has not
+    counter    INTEGER NOT NULL  -- the greatest of its counters that was pushed here
 ) STRICT;
 
 -- Blocks that came from another replica, before the entry that names them could be merged.

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol, Self
 
-from ..entry import MAX_PROCESS_ID, Entry, check_key
+from ..entry import DEFAULT_MODE, MAX_PROCESS_ID, Entry, check_key
 from ..errors import InvalidConfiguration, KeyMissing, KvassError
 from . import takeover
 from .contacts import Contacts
 from .contents import INLINE_LIMIT, Contents, Value
-from .creation import initialise, upgrade
+from .creation import initialise, new_process_id, upgrade
 from .database import Database, connect
 from .draft import Draft
 from .entries import Entries, Revision, Row, Written
 from .exchange import Exchange
 from .local import Journal, directory_of
+from .place import place_of
 from .transit import Transit
 from .tree import Tree
 
@@ -57,6 +59,7 @@ class Store:
 
     def __init__(self, database: Database, clock: Callable[[], int], random: Callable[[int], bytes]) -> None:
         self.path = database.path
+        self._random = random
         self.database = database
         self.contents = Contents(database)
         self.entries = Entries(database, self.contents, clock, random)
@@ -185,7 +188,9 @@ class Store:
             if draft.size == 0:
                 return self._delete(key, old).entry
             content = draft.commit()
-            row = self.entries.replace(key, old, Written(draft.size, content))
+            was_link = old is not None and old.mode is not None and stat.S_ISLNK(old.mode)
+            # A value is no target of a link.
+            row = self.entries.replace(key, old, Written(draft.size, content, DEFAULT_MODE if was_link else None))
             self.tree.drop_scratch(key)
             if old is None or not old.live:
                 self.tree.note_name(directory_of(key))
@@ -280,6 +285,35 @@ class Store:
         if not 1 <= process_id <= MAX_PROCESS_ID:
             raise InvalidConfiguration(f"a process id is a number from 1 to {MAX_PROCESS_ID}")
         self._configure("process_id", process_id)
+
+    def part_from_original(self) -> None:
+        """Take a new process id if the file is a copy of another store, and no more the place that it was made in.
+
+        Else each would take what the other writes for its own. What only the copy has, goes on under the new id.
+        """
+        place = place_of(self.path)
+        known = self.database.row("SELECT value FROM settings WHERE name = 'place'")
+        if known is not None and known[0] == place:
+            return
+        with self.database.transaction:
+            before = self.config().process_id
+            self.database.execute("INSERT OR REPLACE INTO settings VALUES ('place', ?)", (place,))
+            if known is not None:
+                process_id = new_process_id(self._random)
+                self.set_process_id(process_id)
+                self.database.execute(
+                    "UPDATE entries SET process_id = ? WHERE dirty AND process_id = ?", (process_id, before)
+                )
+
+    def start_over(self, counter: int) -> None:
+        """Take a new process id, and a clock beyond ``counter``; all is pulled and pushed anew.
+
+        For a store that was set back to a backup: what it wrote after that would else be taken for its own.
+        """
+        with self.database.transaction:
+            self.set_process_id(new_process_id(self._random))
+            self.database.execute("UPDATE replica SET clock = max(clock, ?)", (counter,))
+            self.contacts.forget_hub()
 
     def set_remote(self, remote: str) -> None:
         """Set the hub; ``""`` means none. All entries are pushed to it."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 
-from ..entry import hashes
+from ..entry import BLOCK_SIZE, block_length, hashes
+from ..errors import DiskFull, InvalidMessage
 from .contents import Change, Contents
 from .database import Database
+
+SPARE = 4 * 1024 * 1024
+"""Bytes that a disk must have room for beside the blocks: SQLite's lists of them, and its log."""
 
 KEPT_TIME = 24 * 3600 * 1_000_000
 """Microseconds for which blocks wait for the entry that names them."""
@@ -45,6 +50,16 @@ class Transit:
         rows = (self._database.row("SELECT data FROM blocks WHERE hash = ?", (hash_,)) for hash_ in wanted)
         return [None if row is None else row[0] for row in rows]
 
+    def check_room(self, blocks: int) -> None:
+        """Make sure that the disk has room for so many blocks, lest part of a value fill it up for nothing.
+
+        Raises:
+            DiskFull: it has not.
+        """
+        disk = os.statvfs(os.path.dirname(os.path.realpath(self._database.path)))
+        if blocks and disk.f_bavail * disk.f_frsize < blocks * BLOCK_SIZE + SPARE:
+            raise DiskFull(self._database.path)
+
     def put(self, blocks: Iterable[bytes]) -> None:
         """Store blocks that an entry will name, and keep them for ``KEPT_TIME`` until it does."""
         now = self._clock() // 1000
@@ -54,20 +69,34 @@ class Transit:
                     "INSERT OR REPLACE INTO received VALUES (?, ?)", (self._contents.add_block(block), now)
                 )
 
+    def value(self, size: int, blocks: bytes) -> bytes:
+        """Return the bytes of a value of blocks that are all here.
+
+        Raises:
+            InvalidMessage: they are more or less than ``size``.
+        """
+        value = b"".join(block for block in self.get(hashes(blocks)) if block is not None)
+        if len(value) != size:
+            raise InvalidMessage("a block of a value is shorter or longer than it must be")
+        return value
+
     def add_value(self, size: int, blocks: bytes, base: int | None) -> int:
         """Make a value of blocks that are all here and return its id; belongs inside a transaction.
 
         Where ``base`` is a large value with many of the same blocks, the lists are shared with it.
+
+        Raises:
+            InvalidMessage: a block has another length than the value's size makes it have.
         """
         wanted = hashes(blocks)
         old = [] if base is None else self._blocks_of(base)
         changes = []
         for position, hash_ in enumerate(wanted):
-            if position < len(old) and old[position][1] == hash_:
-                continue
-            block = self._find(hash_)
-            assert block is not None, "missing() comes first"
-            changes.append(Change(position, block))
+            block, length = self._database.only_row("SELECT id, length(data) FROM blocks WHERE hash = ?", (hash_,))
+            if length != block_length(size, position):
+                raise InvalidMessage("a block of a value is shorter or longer than it must be")
+            if position >= len(old) or old[position][1] != hash_:
+                changes.append(Change(position, block))
         content = self._contents.add_blocks(size, base if old else None, min(len(old), len(wanted)), changes)
         self._database.execute_many("DELETE FROM received WHERE block = ?", [(change.block,) for change in changes])
         return content

@@ -234,7 +234,7 @@ class Tree:
                 new = old is None or not old.live
                 if new:
                     self.drop_scratch(key)
-                node = _row_node(self._entries.replace(key, old, written, now=now, amends=amends))
+                node = _row_node(self._entries.replace(key, old, written, now=now, amends=amends, transient=True))
             if new:
                 self._directories.touch(self._shown_in(key), now * 1000)
         draft.rebase(node.content)

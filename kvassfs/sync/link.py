@@ -65,6 +65,7 @@ class Link:
         self._remote = remote
         self._clock = clock
         self._watch = watch
+        store.part_from_original()
         config = store.config()
         self._seal = Seal(config.encryption_key, random)
         self.process_id = config.process_id
@@ -154,8 +155,8 @@ class Link:
     def recognise(self, hub: HubState, answer: wire.PullAnswer | wire.PushAnswer | None) -> bool:
         """Note who answers.
 
-        ``False``: it is another store than the one that was pulled up to the cursor, or an older state of it, as
-        from a backup. Then it may lack anything, and all is pulled and pushed anew.
+        ``hub`` is what was known of it when it was asked. ``False``: it is another store than the one before, or an
+        older state of it, as from a backup. Then it may lack anything, and all is pulled and pushed anew.
         """
         if answer is None or answer.digest is None:
             if hub.version == wire.VERSION:
@@ -163,10 +164,19 @@ class Link:
             if hub.version == 0:
                 self._note_hub(1, NOBODY)
             return True
-        if hub.process_id in {NOBODY, answer.process_id} and answer.clock >= hub.cursor:
+        if isinstance(answer, wire.PullAnswer) and answer.written > self._store.config().clock:
+            self._renew(answer)
+            return False
+        if _is_later(hub, answer):
             self._unrecognised = 0
-            if (hub.version, hub.process_id) != (wire.VERSION, answer.process_id):
-                self._note_hub(wire.VERSION, answer.process_id)
+            latest = answer.incarnations[-1].mark if answer.incarnations else 0
+            if (hub.version, hub.process_id, hub.incarnation, hub.told) != (
+                wire.VERSION,
+                answer.process_id,
+                latest,
+                answer.clock,
+            ):
+                self._note_hub(wire.VERSION, answer.process_id, latest, answer.clock)
             return True
         self._unrecognised += 1
         if self._unrecognised > TRIES:
@@ -176,9 +186,32 @@ class Link:
         self._note_hub(wire.VERSION, answer.process_id)
         return False
 
-    def _note_hub(self, version: int, process_id: int) -> None:
-        self._store.contacts.note_hub(version=version, process_id=process_id, epoch=self.epoch)
+    def _renew(self, answer: wire.PullAnswer) -> None:
+        """Become another replica: this one was set back to a backup, or has a copy that writes with its id."""
+        self._store.start_over(answer.written)
+        self.process_id = self._store.config().process_id
+        self.epoch = self._store.contacts.hub().epoch
+
+    def _note_hub(self, version: int, process_id: int, incarnation: int = 0, told: int = 0) -> None:
+        self._store.contacts.note_hub(
+            version=version, process_id=process_id, incarnation=incarnation, told=told, epoch=self.epoch
+        )
 
     def failure(self, reason: str) -> HubFailed:
         """Return the error that the hub answers, but not as it must."""
         return HubFailed(self._remote.address, 200, reason)
+
+
+def _is_later(hub: HubState, answer: wire.PullAnswer | wire.PushAnswer) -> bool:
+    """Whether the hub that answers is the one that is known, and has nothing forgotten that it told.
+
+    Where it was set back to a backup, its clock may be ahead again by now. But the incarnation that told the clock
+    is none that it knows of then, or told less as far as it knows.
+    """
+    if hub.process_id not in {NOBODY, answer.process_id}:
+        return False
+    if hub.incarnation == 0:
+        return answer.clock >= max(hub.told, hub.cursor)
+    return any(
+        incarnation.mark == hub.incarnation and incarnation.told >= hub.told for incarnation in answer.incarnations
+    )

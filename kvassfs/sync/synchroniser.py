@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import NamedTuple
 
 from .. import wire
-from ..entry import NOBODY, Delivery, hashes
-from ..errors import StoreError
-from ..store import HubState, Limit, Outgoing, Store
+from ..entry import NOBODY, Delivery, Entry, hashes
+from ..errors import InvalidMessage, StoreError
+from ..store import HubState, Limit, Merged, Outgoing, Store
 from .link import TRIES, Link, Moved, PullReply, Remote
 
 PAGE_BYTES = 512 * 1024
@@ -25,6 +26,8 @@ LEASE_INTERVAL = 0.02
 
 LEASE_PATIENCE = 3.0
 """Seconds for which to wait for another process that pushes; what waits is then left to it."""
+
+_NOT_KEPT = "it does not keep what is sent to it"
 
 _BEYOND = 2**61
 """A sequence that no hub reaches."""
@@ -42,12 +45,12 @@ class _Ahead:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._begun: tuple[wire.PullRequest, Future[PullReply]] | None = None
+        self._begun: tuple[wire.PullRequest, HubState, Future[PullReply]] | None = None
 
-    def begin(self, request: wire.PullRequest) -> None:
-        """Ask in a thread."""
+    def begin(self, request: wire.PullRequest, hub: HubState) -> None:
+        """Ask in a thread. ``hub`` is what is known of the hub by now."""
         future: Future[PullReply] = Future()
-        self._begun = (request, future)
+        self._begun = (request, hub, future)
         threading.Thread(target=self._ask, args=(request, future), name="kvassfs-ahead", daemon=True).start()
 
     def _ask(self, request: wire.PullRequest, future: Future[PullReply]) -> None:
@@ -56,14 +59,15 @@ class _Ahead:
         except BaseException as error:  # noqa: BLE001  raised again in pull()
             future.set_exception(error)
 
-    def pull(self, request: wire.PullRequest) -> PullReply:
-        """Return the reply to a request, which may have been made ahead."""
+    def pull(self, request: wire.PullRequest, hub: HubState) -> tuple[PullReply, HubState]:
+        """Return the reply to a request, which may have been made ahead, and what was known of the hub by then."""
         begun, self._begun = self._begun, None
-        if begun is None:
-            return self._link.pull(request)
-        asked, future = begun
-        reply = future.result()  # also where it is of no use: one call at a time
-        return reply if asked == request else self._link.pull(request)
+        if begun is not None:
+            asked, known, future = begun
+            reply = future.result()  # also where it is of no use: one call at a time
+            if asked == request:
+                return reply, known
+        return self._link.pull(request), hub
 
 
 class Synchroniser:
@@ -109,20 +113,34 @@ class Synchroniser:
 
     def pull(self, *, wait: float = 0.0) -> int:
         """Merge what the hub has; return how many keys changed. It may ``wait`` seconds until it has something."""
+        return self._pull(wait)
+
+    def _pull(self, wait: float = 0.0, *, arrived: Sequence[Outgoing] = ()) -> int:
+        """Pull; what ``arrived`` at a hub of version 1 is acknowledged where it comes back."""
         changed = incomplete = 0
         ahead = _Ahead(self._link)
         while self._link.is_current:
             hub = self._store.contacts.hub()
-            answer, difference = ahead.pull(self._request(hub, hub.cursor, wait))
+            (answer, difference), known = ahead.pull(self._request(hub, hub.cursor, wait), hub)
             wait = 0.0
-            if not self._link.recognise(hub, answer):
+            if not self._link.recognise(known, answer):
                 continue
-            complete = self._fetch(answer.deliveries)
+            if answer.digest is None:
+                # Before the merge, which may find that something older has come to the hub in their place.
+                there = {delivery.entry.key for delivery in answer.deliveries}
+                self._acknowledge([out for out in arrived if out.delivery.entry.key in there])
+            arrived = ()
+            wanted = self._store.exchange.missing(answer.deliveries)
+            if wanted:
+                changed += self._merge_small(answer.deliveries)
+            complete = self._fetch(wanted, answer.deliveries)
             if complete and answer.more and self._ahead:
-                ahead.begin(self._request(hub, answer.cursor))
-            changed += self._merge(hub, answer, complete=complete)
+                ahead.begin(self._request(hub, answer.cursor), hub)
+            merged = self._merge(hub, answer, complete=complete)
+            changed += merged.changed
+            complete = complete and not merged.missing
             if complete and not answer.more:
-                self._store.contacts.note_exchange(difference)
+                self._store.contacts.note_exchange(difference, epoch=self._link.epoch)
                 break
             incomplete = 0 if complete else incomplete + 1
             if incomplete == TRIES:
@@ -132,30 +150,39 @@ class Synchroniser:
     def _request(self, hub: HubState, cursor: int, wait: float = 0.0) -> wire.PullRequest:
         first = cursor + 1 if cursor else 0
         # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
-        writer = self._link.process_id if hub.reached else NOBODY
-        return wire.PullRequest(first, writer, wire.VERSION, wait, PAGE_BYTES)
+        # A hub of version 1 may hold an older version than what was written here, brought by another device.
+        writer = self._link.process_id if hub.reached and hub.version == wire.VERSION else NOBODY
+        return wire.PullRequest(first, writer, wire.VERSION, wait, PAGE_BYTES, self._link.process_id)
 
-    def _fetch(self, deliveries: list[Delivery]) -> bool:
+    def _merge_small(self, deliveries: list[Delivery]) -> int:
+        """Merge what need not wait for the blocks of large values; they may take long, or find no room."""
+        small = [delivery for delivery in deliveries if delivery.value is not None]
+        return self._store.exchange.merge_pulled(small, cursor=None, epoch=self._link.epoch).changed
+
+    def _fetch(self, wanted: list[bytes], deliveries: list[Delivery]) -> bool:
         """Fetch the blocks that are missing here; return whether none is any more."""
-        wanted = self._store.exchange.missing(deliveries)
+        self._store.transit.check_room(len(wanted))
         for start in range(0, len(wanted), wire.PAGE_BLOCKS):
             blocks = self._link.blocks(wire.BlocksRequest(wanted[start : start + wire.PAGE_BLOCKS], []))
             self._store.transit.put([block for block in blocks if block is not None])
         return not wanted or not self._store.exchange.missing(deliveries)
 
-    def _merge(self, hub: HubState, answer: wire.PullAnswer, *, complete: bool) -> int:
+    def _merge(self, hub: HubState, answer: wire.PullAnswer, *, complete: bool) -> Merged:
         """Merge a page; where it is not complete, what is left out is asked for again."""
         cursor = max(hub.cursor, answer.cursor) if complete else hub.cursor
         if not answer.deliveries and cursor == hub.cursor:
-            return 0
-        merged = self._store.exchange.merge_pulled(
-            answer.deliveries, cursor=cursor, epoch=self._link.epoch, repair=answer.digest is None
-        )
+            return Merged(0, [])
+        try:
+            merged = self._store.exchange.merge_pulled(answer.deliveries, cursor=cursor, epoch=self._link.epoch)
+        except InvalidMessage as error:
+            raise self._link.failure(error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
             self._store.tidy()
         self._link.moved = self._link.moved._replace(to_pull=max(0, answer.clock - cursor))
-        self._link.note(pulled=len(answer.deliveries) if complete else 0)
-        return merged.changed
+        # A hub of version 1 hands out what was pushed to it, too.
+        pulled = merged.changed if answer.digest is None else len(answer.deliveries)
+        self._link.note(pulled=pulled if complete else 0)
+        return merged
 
     # Pushing
 
@@ -195,34 +222,36 @@ class Synchroniser:
         """Push to a hub of version 2; between the blocks of large values, what was written meanwhile goes first."""
         limit = Limit(PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
         uploads: dict[str, list[bytes]] = {}
-        tries: dict[str, int] = {}
+        tries: Counter[Entry] = Counter()
         while self._link.is_current:
             page = self._store.exchange.dirty(limit, without=uploads)
             if page:
-                for key, missing in self._push_page(page).items():
-                    uploads[key] = missing
-                    tries[key] = tries.get(key, 0) + 1
-                    if tries[key] > TRIES:
-                        raise self._link.failure("it does not keep what is sent to it")
+                incomplete = self._push_page(page)
+                tries.update(list(incomplete))
+                if incomplete and max(tries.values()) > TRIES:
+                    raise self._link.failure(_NOT_KEPT)
+                uploads.update({entry.key: missing for entry, missing in incomplete.items()})
             if uploads:
                 self._upload(uploads)
             elif not page:
                 return
 
-    def _push_page(self, page: list[Outgoing]) -> dict[str, list[bytes]]:
-        """Push a page; return the keys that the hub could not merge, with the hashes of the blocks it lacks."""
+    def _push_page(self, page: list[Outgoing]) -> dict[Entry, list[bytes]]:
+        """Push a page; return the entries that the hub could not merge, with the hashes of the blocks it lacks."""
         hub = self._store.contacts.hub()
-        self._prepare(page)
+        page = self._prepare(page)
+        if not page:
+            return {}
         answer = self._link.push(wire.push(out.delivery for out in page))
         if not self._link.recognise(hub, answer) or answer is None:
             return {}
         lacking = frozenset(hashes(answer.missing))
-        incomplete: dict[str, list[bytes]] = {}
+        incomplete: dict[Entry, list[bytes]] = {}
         for out in page:
             missing = [hash_ for hash_ in dict.fromkeys(hashes(out.delivery.blocks)) if hash_ in lacking]
             if missing:
-                incomplete[out.delivery.entry.key] = missing
-        self._acknowledge([out for out in page if out.delivery.entry.key not in incomplete])
+                incomplete[out.delivery.entry] = missing
+        self._acknowledge([out for out in page if out.delivery.entry not in incomplete])
         return incomplete
 
     def _upload(self, uploads: dict[str, list[bytes]]) -> None:
@@ -241,12 +270,14 @@ class Synchroniser:
         An empty answer can come from anybody; only a pull after it shows that it was the hub.
         """
         limit = Limit(PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
+        futile = 0
         self.pull()
         while self._link.is_current and self._store.contacts.hub().version == 1:
             page = self._store.exchange.dirty(limit)
             if not page:
                 return
-            self._prepare(page)
+            page = self._prepare(page)
+            pushed = self._link.moved.pushed
             small = [out.delivery for out in page if out.delivery.value is not None]
             if small and self._link.push(wire.push(small)) is not None:
                 self.pull()  # it has been upgraded just now
@@ -255,15 +286,18 @@ class Synchroniser:
                 if out.delivery.value is None:
                     pieces = self._store.exchange.pieces(out)
                     self._link.push_stream(wire.array([(out.delivery, pieces)], pushed=True))
-            self.pull()
-            self._acknowledge(page)
+            self._pull(arrived=page)
+            futile = 0 if self._link.moved.pushed > pushed else futile + 1
+            if futile == TRIES:
+                raise self._link.failure(_NOT_KEPT)
         self._push_pages()
 
-    def _prepare(self, page: list[Outgoing]) -> None:
-        """See to it that what is pushed is on disk first."""
-        self._store.exchange.hand(page)
+    def _prepare(self, page: list[Outgoing]) -> list[Outgoing]:
+        """Return what of a page is still there to be pushed, and see to it that it is on disk first."""
+        page = self._store.exchange.hand(page)
         self._store.sync()
+        return page
 
-    def _acknowledge(self, page: list[Outgoing]) -> None:
+    def _acknowledge(self, page: Sequence[Outgoing]) -> None:
         self._store.exchange.acknowledge((out.delivery.entry for out in page), epoch=self._link.epoch)
         self._link.note(pushed=len(page))

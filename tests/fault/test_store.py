@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import os
@@ -17,8 +18,12 @@ from typing import TypeVar
 
 import pytest
 
+from kvassfs import wire
+from kvassfs.crypto import Seal
+from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, KvassError
-from kvassfs.store import Draft, Node, Store, Written
+from kvassfs.hub import Hub
+from kvassfs.store import Draft, Limit, Node, Store, Written
 from kvassfs.store.database import Database
 from tests.stores import (
     DAY,
@@ -78,6 +83,66 @@ def draft_save(store: Store) -> None:
     draft.close()
 
 
+def delivery(key: str, value: bytes, *, counter: int, time: int = 10**17, mode: int | None = None) -> Delivery:
+    """Return an entry of another replica; by default it wins."""
+    return Delivery(Entry(key, time, counter, 99, f"{key}-{counter}", len(value), mode), counter, value)
+
+
+def large_delivery(value: bytes, *, counter: int) -> Delivery:
+    blocks = b"".join(hashlib.sha256(block).digest() for block in blocks_of(value))
+    return delivery("long", value, counter=counter)._replace(value=None, blocks=blocks)
+
+
+def blocks_of(value: bytes) -> list[bytes]:
+    return [value[at : at + 64] for at in range(0, len(value), 64)]
+
+
+def deliveries() -> list[Delivery]:
+    """Return entries that win, lose, delete and change a mode, with short values and long ones."""
+    return [
+        delivery("new/key", b"short", counter=1, mode=REGULAR),
+        delivery("new/long", value_of(300, 2), counter=2),
+        large_delivery(value_of(400) + b"and more", counter=3),
+        delivery("short", b"", counter=4),
+        delivery("d/a", b"loser", counter=5, time=1),
+        delivery("often", b"a longer value that loses", counter=6, time=1),
+        delivery("d/s~", b"no scratch file", counter=7),
+    ]
+
+
+def merge_a_push(store: Store) -> None:
+    store.transit.put(blocks_of(value_of(400) + b"and more"))
+    store.exchange.merge(deliveries())
+
+
+def merge_a_pull(store: Store) -> None:
+    store.transit.put(blocks_of(value_of(400) + b"and more"))
+    store.exchange.merge_pulled(deliveries(), cursor=70, epoch=1)
+
+
+def answer_a_push(store: Store) -> None:
+    """Answer as the hub, which also tells the device how far it has come."""
+    store.transit.put(blocks_of(value_of(400) + b"and more"))
+    body = Seal(store.config().encryption_key, bytes).seal(wire.push(deliveries()))
+    Hub(store, clock=Clock(), random=bytes).push(body)
+
+
+def acknowledge(store: Store) -> None:
+    page = store.exchange.dirty(Limit(10**6, 100, wire.size_of))
+    assert len(page) > 5
+    store.exchange.acknowledge([out.delivery.entry for out in page], epoch=1)
+
+
+def hand_out(store: Store) -> None:
+    page = store.exchange.since(0, 0, Limit(10**6, 100, wire.size_of))
+    for out in store.exchange.hand(page.outgoing):
+        assert b"".join(store.exchange.pieces(out))
+
+
+def become_acquainted(store: Store) -> None:
+    store.contacts.note_hub(version=2, process_id=5, incarnation=1, told=70, epoch=1)
+
+
 ACTIONS: dict[str, Action] = {
     "set a new key": lambda store: store.set("new/key", b"short"),
     "set an existing key": lambda store: store.set("short", b"new"),
@@ -100,11 +165,28 @@ ACTIONS: dict[str, Action] = {
     "change the mode": lambda store: store.tree.set_mode(file(store, "short"), REGULAR | 0o100),
     "change the configuration": lambda store: store.set_remote("http://hub"),
     "change the scratch patterns": lambda store: store.set_scratch_patterns(["*.bak"]),
+    "change the key": lambda store: store.set_encryption_key(bytes(range(32))),
+    "merge a push": merge_a_push,
+    "merge a pull": merge_a_pull,
+    "answer a push": answer_a_push,
+    "take in blocks": lambda store: store.transit.put(blocks_of(value_of(600, 3))),
+    "acknowledge": acknowledge,
+    "hand out": hand_out,
+    "note the hub": become_acquainted,
     "clean": clean_up,
 }
 
 
-DEADLY = ("set an existing key", "stream a long value", "rename a directory", "save through a draft", "clean")
+DEADLY = (
+    "set an existing key",
+    "stream a long value",
+    "rename a directory",
+    "save through a draft",
+    "merge a push",
+    "merge a pull",
+    "acknowledge",
+    "clean",
+)
 """Those that are tried in every way."""
 
 
@@ -200,7 +282,19 @@ def test_a_statement_that_fails_leaves_the_old_or_the_new_state(
     assert number > 2
 
 
-@pytest.mark.parametrize("name", ["set a new key", "set a long value", "delete", "set an existing key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "set a new key",
+        "set a long value",
+        "delete",
+        "set an existing key",
+        "merge a push",
+        "merge a pull",
+        "answer a push",
+        "acknowledge",
+    ],
+)
 def test_what_is_said_to_have_failed_did_not_happen(prepared: Path, tmp_path: Path, name: str) -> None:
     """``DiskFull`` says that nothing was changed; a clean-up that fails afterwards is nobody's business."""
     trial = Trial(prepared, tmp_path, ACTIONS[name])

@@ -146,7 +146,7 @@ def test_another_service_is_no_hub(processes: Processes, store: Store, tmp_path:
         status, out, err = processes.run("sync")
         process.terminate()
     assert (status, out) == (1, b"")
-    assert err.startswith(f"kvass: the hub {store.config().remote} ")
+    assert err.startswith(f"kvass: no kvass hub answers at {store.config().remote}: ")
     assert err.count("\n") == 1
 
 

@@ -50,7 +50,17 @@ def test_a_status_says_who_answers(status: int, kind: type[errors.SyncError], re
     assert error.remote == "hub"
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 413, 500, 503])
+def test_a_hub_of_ours_under_another_path_is_told_from_one_that_fails() -> None:
+    error = of(404, b"kvass: there is nothing here\n")
+    assert isinstance(error, errors.NotAHub)
+    assert "not under this path" in str(error)
+
+
+def test_a_server_that_knows_no_post_is_no_hub() -> None:
+    assert isinstance(of(501, b"<p>Unsupported method", phrase="Unsupported method ('POST')"), errors.NotAHub)
+
+
+@pytest.mark.parametrize("status", [400, 403, 413, 500, 503])
 def test_what_a_hub_of_ours_says_counts_more_than_its_status(status: int) -> None:
     error = of(status, b"kvass: no such call\n")
     assert isinstance(error, errors.HubFailed)

@@ -109,6 +109,7 @@ class StubPull(Pull):
     def __init__(self, hub: StubHub) -> None:
         self._hub = hub
         self.wait = hub.wait
+        self.settling = hub.script.settling
 
     def answer(self, *, patient: bool) -> Iterator[bytes] | None:
         script = self._hub.script
@@ -133,6 +134,7 @@ class Script:
     """What the stub hubs of a service do."""
 
     wait: float = 0.0
+    settling: bool = False
     pieces: list[bytes | Exception] | None = None
     failure: Exception | None = None
     asked: list[tuple[str, bool]] = field(default_factory=list)

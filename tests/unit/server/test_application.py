@@ -216,6 +216,19 @@ def test_a_pull_that_waits_looks_for_itself_too(database: Path) -> None:
     assert run(talk()) == b"found"
 
 
+def test_what_is_kept_back_for_a_moment_is_looked_for_soon(database: Path) -> None:
+    script = Script(wait=60.0, settling=True)
+
+    async def talk() -> bytes:
+        async with served(stub_service(database, script, look=60.0)) as app:
+            poll = begin(app, "/pull")
+            await until(lambda: len(script.asked) >= 3)
+            script.pieces = [b"settled"]
+            return (await poll.answer()).body
+
+    assert run(talk()) == b"settled"
+
+
 def test_the_end_of_the_server_answers_who_waits(database: Path) -> None:
     script = Script(wait=60.0)
     service = stub_service(database, script)

@@ -90,7 +90,11 @@ class TestSetting:
         assert store.set("a", b"").deleted
         assert store.tree.file("a") is None
 
-    @pytest.mark.parametrize("mode", [REGULAR, stat.S_IFREG | 0o755, stat.S_IFLNK | 0o777])
+    def test_makes_a_file_of_a_symbolic_link(self, store: Store) -> None:
+        save(store, "a", b"target", mode=stat.S_IFLNK | 0o777)
+        assert store.set("a", b"2").mode == REGULAR
+
+    @pytest.mark.parametrize("mode", [REGULAR, stat.S_IFREG | 0o755])
     def test_keeps_the_mode(self, store: Store, mode: int) -> None:
         save(store, "a", b"1", mode=mode)
         assert store.set("a", b"2").mode == mode

@@ -1,0 +1,52 @@
+"""How the database names processes, so that none is taken for another or for alive."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kvassfs.store import Store, contacts
+from kvassfs.store.processes import started
+
+SECONDS = 20.0
+
+
+def test_a_process_has_one_start() -> None:
+    assert started(os.getpid()).isdigit()
+    assert started(os.getpid()) == started(os.getpid())
+
+
+def test_a_process_that_is_not_there_has_none() -> None:
+    assert started(2**22 + 1) == ""
+
+
+def test_a_process_that_has_ended_has_none_although_its_parent_has_not_heard() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        deadline = time.monotonic() + SECONDS
+        while started(process.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert Path(f"/proc/{process.pid}").exists()
+
+
+def test_another_hub_is_one_that_nobody_is_in_touch_with(store: Store) -> None:
+    store.contacts.follow("/place")
+    store.contacts.note_touch()
+    assert store.contacts.in_touch()
+    store.set_remote("other.example")
+    assert not store.contacts.in_touch()
+    assert [follower.place for follower in store.contacts.followers()] == ["/place"]
+
+
+@pytest.mark.parametrize("start", ["", "another"])
+def test_a_follower_that_has_ended_is_none(store: Store, start: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.contacts.follow("/place")
+    store.contacts.note_touch()
+    monkeypatch.setattr(contacts, "started", lambda _: start)
+    assert store.contacts.followers() == []
+    assert not store.contacts.in_touch()

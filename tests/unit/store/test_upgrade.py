@@ -1,0 +1,97 @@
+"""A store of an earlier version of this program: what it holds is kept, and it becomes what a new one is."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from kvassfs.errors import StoreError
+from kvassfs.store import Store
+from kvassfs.store.database import Database
+from kvassfs.store.schema import VERSION
+from tests.golden_data import GOLDEN
+from tests.stores import Clock, audit, finish, revision_values, rows, start
+
+
+@pytest.fixture
+def earlier(path: Path) -> Path:
+    """A store of version 1, with a key that waits, one that the hub has and one that is gone."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((GOLDEN / "store-version-1.sql").read_text(encoding="utf-8"))
+    return path
+
+
+def schema_of(store: Store) -> dict[str, str]:
+    """Return the tables and indices by name, without comments and spacing."""
+    return {
+        name: " ".join(re.sub(r"--.*", "", sql).split())
+        for name, sql in store.database.rows("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    }
+
+
+def test_it_has_the_tables_of_a_new_one(earlier: Path, tmp_path: Path) -> None:
+    with Store.open(earlier) as upgraded, Store.open(tmp_path / "new") as new:
+        assert schema_of(upgraded) == schema_of(new)
+        assert rows(upgraded, "PRAGMA user_version") == [VERSION]
+        assert rows(upgraded, "SELECT * FROM hub") == rows(new, "SELECT * FROM hub")
+        audit(upgraded)
+
+
+def test_what_it_holds_is_kept(earlier: Path) -> None:
+    with Store.open(earlier) as store:
+        assert list(store.keys()) == ["waits"]
+        assert store.get("waits").read() == b"value"
+        assert revision_values(store, "waits") == [b"old"]
+        assert store.tree.file("known") is not None
+        assert rows(store, "SELECT key FROM entries WHERE NOT live") == ["gone"]
+        assert store.config() == (bytes(range(32)), 4711, "hub.example:8000", 12)
+        assert store.scratch_patterns() == ("*.bak",)
+
+
+def test_what_waits_for_the_hub_still_does_and_the_rest_does_not(earlier: Path) -> None:
+    with Store.open(earlier) as store:
+        assert store.exchange.waiting() == (1, 5)
+        assert store.contacts.hub().cursor == 7
+
+
+def test_it_goes_on_from_its_clocks(earlier: Path) -> None:
+    with Store.open(earlier, clock=Clock(0)) as store:
+        entry = store.set("new", b"x")
+        assert (entry.counter, entry.timestamp) == (13, 1_704_067_200_000_010)
+
+
+def test_it_is_upgraded_once_although_many_open_it_at_once(earlier: Path) -> None:
+    code = "store = Store.open(sys.argv[1]); print(store.get('waits').read().decode()); store.close()"
+    processes = [start(code, earlier) for _ in range(4)]
+    assert [finish(process) for process in processes] == ["value\n"] * 4
+    with Store.open(earlier) as store:
+        audit(store)
+
+
+def test_an_upgrade_that_fails_leaves_the_earlier_store(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute = Database.execute
+    for number in itertools.count(1):
+        left = number
+
+        def failing(database: Database, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise StoreError(database.path, "injected")
+            return execute(database, sql, parameters)
+
+        with monkeypatch.context() as patch, suppress(StoreError):
+            patch.setattr(Database, "execute", failing)
+            Store.open(earlier).close()
+        if left > 0:
+            break
+        with closing(sqlite3.connect(earlier)) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+            assert connection.execute("SELECT name FROM sqlite_schema WHERE name = 'hub'").fetchone() is None
+            assert connection.execute("SELECT key FROM entries WHERE dirty").fetchall() == [("waits",)]
+    assert number > 10

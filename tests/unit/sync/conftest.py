@@ -1,0 +1,30 @@
+"""A hub, devices and the line between them, made anew for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.replicas import small_messages
+from tests.stores import audit
+from tests.unit.sync.rig import (
+    Rig,
+    pool,
+)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    made = Rig()
+    yield made
+    for replica in made.replicas:
+        audit(replica.store)
+    pool().close()
+
+
+@pytest.fixture
+def small() -> Iterator[None]:
+    """Blocks of 64 bytes, two to a message; values above 100 bytes travel in blocks; pages of 700 bytes."""
+    with small_messages():
+        yield

@@ -1,0 +1,117 @@
+"""Exchanges with a hub of the original program."""
+
+from __future__ import annotations
+
+import pytest
+
+from kvassfs.crypto import Seal
+from kvassfs.errors import HubUnreachable, NotAHub
+from tests.original import OriginalHub, entries_of
+from tests.replicas import KEY, KvassHub, posted
+from tests.stores import SECOND, revision_values, save
+from tests.unit.sync.rig import (
+    HTML,
+    Message,
+    Rig,
+    arrives,
+    is_answered,
+    is_lost,
+    large,
+    value,
+    waits,
+)
+
+
+class TestVersion1:
+    """A hub of the original program."""
+
+    @pytest.fixture
+    def hub(self, rig: Rig) -> OriginalHub:
+        return rig.original_hub()
+
+    def test_entries_go_both_ways(self, rig: Rig, hub: OriginalHub) -> None:
+        client = rig.original_client()
+        client.set("theirs", b"y")
+        client.push()
+        rig.a.store.set("mine", b"x")
+        rig.exchange(rig.a, rig.b)
+        client.pull()
+        assert client.values() == {"mine": b"x", "theirs": b"y"}
+        assert value(rig.a, "theirs") == value(rig.b, "theirs") == b"y"
+        assert value(rig.b, "mine") == b"x"
+        assert waits(rig.a) == waits(rig.b) == 0
+
+    def test_a_pull_must_follow_a_push_before_it_counts(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        rig.a.store.set("a", b"x")
+        rig.line.calls()
+        rig.line.on("pull", arrives, arrives, is_lost)
+        with pytest.raises(HubUnreachable):
+            rig.exchange(rig.a)
+        assert rig.line.calls() == ["pull", "pull", "push", "pull"]
+        assert waits(rig.a) == 1
+
+    def test_a_network_login_that_answers_emptily_clears_nothing(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        rig.a.store.set("a", b"x")
+        rig.line.on("push", is_answered(b""))
+        rig.line.on("pull", arrives, arrives, is_answered(b""))
+        with pytest.raises(NotAHub):
+            rig.exchange(rig.a)
+        assert waits(rig.a) == 1
+        rig.exchange(rig.a)
+        assert hub.values() == {"a": b"x"}
+
+    def test_a_page_of_a_network_login_in_place_of_the_answer_is_refused(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        rig.a.store.set("a", b"x")
+        rig.line.on("push", is_answered(HTML))
+        with pytest.raises(NotAHub):
+            rig.exchange(rig.a)
+        assert waits(rig.a) == 1
+
+    @pytest.mark.usefixtures("small")
+    def test_large_values_go_whole_and_one_to_a_message(self, rig: Rig, hub: OriginalHub) -> None:
+        long = large(4000)
+        rig.a.store.set("one", long)
+        rig.a.store.set("two", long[8:])
+        rig.a.store.set("small", b"x")
+        rig.exchange(rig.a)
+        assert hub.values() == {"one": long, "two": long[8:], "small": b"x"}
+        assert sorted(rig.line.pushed_keys()) == [["one"], ["small"], ["two"]]
+        rig.exchange(rig.b)
+        assert value(rig.b, "one") == long
+
+    def test_the_hub_reads_every_message(self, rig: Rig, hub: OriginalHub) -> None:
+        save(rig.a.store, "script", b"x", mode=0o100755)
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a)
+        (push,) = (message for message in rig.line.messages if message.call == "push")
+        assert [entry.key for entry in entries_of(Seal(KEY).unseal(push.body))] == ["script"]
+
+    def test_what_a_later_push_of_something_older_replaced_there_is_put_right(self, rig: Rig, hub: OriginalHub) -> None:
+        """That hub takes whatever arrives last."""
+        rig.a.clock.advance(10 * SECOND)
+        rig.a.store.set("k", b"newer")
+        rig.exchange(rig.a)
+        client = rig.original_client()
+        client.set("k", b"older")
+        client.push()
+        assert hub.values() == {"k": b"older"}
+        rig.exchange(rig.a)
+        assert hub.values() == {"k": b"newer"}
+        assert revision_values(rig.a.store, "k") == [b"older"]
+
+    def test_a_hub_that_is_upgraded_during_a_push_gets_what_waits(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        rig.a.store.set("a", b"x")
+
+        def is_upgraded(message: Message) -> bytes:
+            rig.line.hub = KvassHub(lambda: rig.home.store, rig.random.randbytes)
+            return posted(rig.line.hub, message.call, message.body)
+
+        rig.line.on("push", is_upgraded)
+        rig.exchange(rig.a)
+        assert value(rig.home, "a") == b"x"
+        assert waits(rig.a) == 0
+        assert rig.a.store.contacts.hub().version == 2

@@ -1,0 +1,385 @@
+"""Exchanges with a hub: in which order things move, what is sent and what is not, and what is told of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from kvassfs import wire
+from kvassfs.crypto import Seal
+from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, SyncError
+from kvassfs.store import Store, exchange
+from kvassfs.sync import synchroniser
+from tests.replicas import KEY, versions
+from tests.stores import DAY, SECOND, count, revision_values, save
+from tests.unit.sync.rig import (
+    BLOCKS,
+    Message,
+    Rig,
+    ThreadedHub,
+    arrives,
+    is_answered,
+    is_lost,
+    is_unanswered,
+    large,
+    value,
+    waits,
+    while_under_way,
+)
+
+
+class TestOrder:
+    """Which write wins, and that none is left behind."""
+
+    def test_a_write_made_offline_is_pushed_after_later_changes_were_pulled(self, rig: Rig) -> None:
+        rig.exchange(rig.a, rig.b)
+        rig.a.store.set("offline", b"x")
+        for number in range(20):
+            rig.b.store.set(f"online {number}", b"y")
+        rig.exchange(rig.b)
+        rig.on(rig.a).pull()
+        rig.on(rig.a).push()
+        assert value(rig.home, "offline") == b"x"
+        rig.exchange(rig.b)
+        assert value(rig.b, "offline") == b"x"
+
+    @pytest.mark.parametrize("days", [1, 1000])
+    def test_a_write_made_after_seeing_another_wins_however_late_its_clock_is(self, rig: Rig, days: int) -> None:
+        rig.a.store.set("k", b"first")
+        rig.exchange(rig.a)
+        rig.b.clock.advance(-days * DAY)
+        rig.exchange(rig.b)
+        rig.b.store.set("k", b"second")
+        rig.exchange(rig.b, rig.a)
+        assert [value(replica, "k") for replica in (rig.a, rig.b, rig.home)] == [b"second"] * 3
+        assert revision_values(rig.a.store, "k") == [b"first"]
+
+    def test_a_removal_after_seeing_a_value_wins_however_late_its_clock_is(self, rig: Rig) -> None:
+        rig.a.store.set("k", b"first")
+        rig.exchange(rig.a)
+        rig.b.clock.advance(-DAY)
+        rig.exchange(rig.b)
+        rig.b.store.delete("k")
+        rig.exchange(rig.b, rig.a)
+        assert list(rig.a.store.keys()) == list(rig.home.store.keys()) == []
+
+    def test_of_two_that_did_not_see_each_other_the_later_wins_everywhere(self, rig: Rig) -> None:
+        rig.a.clock.advance(SECOND)
+        rig.a.store.set("k", b"later")
+        rig.b.store.set("k", b"earlier")
+        rig.exchange(rig.a, rig.b, rig.a)
+        assert versions(rig.a.store) == versions(rig.b.store) == versions(rig.home.store)
+        assert value(rig.b, "k") == b"later"
+        assert revision_values(rig.b.store, "k") == [b"earlier"]
+
+    def test_the_writer_of_a_push_that_lost_learns_of_the_winner(self, rig: Rig) -> None:
+        """Though it had pulled already when the winner came to the hub."""
+        rig.exchange(rig.b)
+        rig.a.clock.advance(SECOND)
+        rig.a.store.set("k", b"later")
+        rig.exchange(rig.a)
+        rig.b.store.set("k", b"earlier")
+        rig.on(rig.b).push()
+        assert value(rig.b, "k") == b"earlier"
+        rig.on(rig.b).pull()
+        assert value(rig.b, "k") == b"later"
+
+    def test_a_change_of_mode_alone_travels(self, rig: Rig) -> None:
+        node = save(rig.a.store, "script", b"x")
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a, rig.b)
+        rig.a.store.tree.set_mode(node, 0o100755)
+        rig.exchange(rig.a, rig.b)
+        assert versions(rig.b.store)["script"].mode == 0o100755
+        assert revision_values(rig.b.store, "script") == []
+
+    def test_a_removal_in_a_mount_waits_a_moment(self, rig: Rig) -> None:
+        node = save(rig.a.store, "k", b"x")
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a)
+        rig.a.store.tree.unlink(node)
+        rig.exchange(rig.a)
+        assert list(rig.home.store.keys()) == ["k"]
+        rig.a.clock.advance(exchange.SETTLING_TIME)
+        rig.exchange(rig.a)
+        assert list(rig.home.store.keys()) == []
+
+
+@pytest.mark.usefixtures("small")
+class TestBlocks:
+    """Large values go in blocks, each one once, and only those that are new."""
+
+    def test_an_upload_that_is_cut_goes_on_where_it_stopped(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        for fate in (is_lost, is_unanswered, is_unanswered, is_lost):
+            rig.line.on("blocks", arrives, fate)
+            with pytest.raises(HubUnreachable):
+                rig.exchange(rig.a)
+            assert waits(rig.a) == 1
+            assert list(rig.home.store.keys()) == []
+        rig.exchange(rig.a)
+        assert value(rig.home, "large") == large()
+        assert waits(rig.a) == 0
+
+    def test_no_block_that_arrived_is_sent_again(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        lost: Counter[bytes] = Counter()
+        for fate in (is_lost, is_unanswered, is_lost):
+            rig.line.on("blocks", arrives, fate)
+            with pytest.raises(HubUnreachable):
+                rig.exchange(rig.a)
+            if fate is is_lost:
+                lost.update(wire.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).put)
+        rig.exchange(rig.a)
+        sent = rig.line.blocks("put") - lost
+        assert len(sent) == BLOCKS
+        assert set(sent.values()) == {1}
+
+    def test_a_download_that_is_cut_goes_on_where_it_stopped(self, rig: Rig) -> None:
+        rig.home.store.set("large", large())
+        lost: Counter[bytes] = Counter()
+        for fate in (is_lost, is_unanswered, is_lost):
+            rig.line.on("blocks", arrives, fate)
+            with pytest.raises(HubUnreachable):
+                rig.exchange(rig.a)
+            lost.update(wire.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).get)
+            assert list(rig.a.store.keys()) == []
+        rig.exchange(rig.a)
+        assert value(rig.a, "large") == large()
+        asked = rig.line.blocks("get") - lost
+        assert len(asked) == BLOCKS
+        assert set(asked.values()) == {1}
+        assert count(rig.a.store, "received") == 0
+
+    def test_only_the_new_blocks_of_a_value_that_was_appended_to_are_sent(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        rig.exchange(rig.a, rig.b)
+        rig.line.calls()
+        rig.a.store.set("large", large() + b"and more")
+        rig.exchange(rig.a, rig.b)
+        assert dict(rig.line.blocks("put")) == {b"and more": 1}
+        assert list(rig.line.blocks("get").values()) == [1]
+        assert value(rig.b, "large") == large() + b"and more"
+
+    def test_a_value_that_the_hub_has_under_another_key_is_not_sent_again(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        rig.exchange(rig.a, rig.b)
+        rig.line.calls()
+        rig.b.store.set("copy", large())
+        rig.exchange(rig.b)
+        assert rig.line.calls() == ["pull", "push"]
+        assert value(rig.home, "copy") == large()
+
+    def test_a_block_that_comes_many_times_in_a_value_is_sent_once(self, rig: Rig) -> None:
+        rig.a.store.set("large", bytes(64 * 50))
+        rig.exchange(rig.a, rig.b)
+        assert dict(rig.line.blocks("put")) == {bytes(64): 1}
+        assert list(rig.line.blocks("get").values()) == [1]
+
+    def test_no_message_holds_more_blocks_than_may_be(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        rig.exchange(rig.a, rig.b)
+        for message in rig.line.messages:
+            if message.call == "blocks":
+                request = wire.blocks_asked(Seal(KEY).unseal(message.body))
+                assert 1 <= len(request.get) + len(request.put) <= wire.PAGE_BLOCKS
+
+    def test_what_is_written_during_an_upload_goes_first(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        rig.line.on("blocks", while_under_way(lambda: rig.a.store.set("urgent", b"x")))
+        rig.exchange(rig.a)
+        assert rig.line.pushed_keys() == [["large"], ["urgent"], ["large"]]
+        assert rig.line.calls()[:4] == ["pull", "push", "blocks", "push"]
+
+    def test_a_value_that_is_replaced_during_its_upload_is_not_sent_to_its_end(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        rig.line.on("blocks", while_under_way(lambda: rig.a.store.set("large", b"short")))
+        rig.exchange(rig.a)
+        assert value(rig.home, "large") == b"short"
+        assert waits(rig.a) == 0
+
+    def test_a_hub_that_forgets_what_is_sent_to_it_is_an_error(self, rig: Rig) -> None:
+        def is_forgotten(message: Message) -> bytes:
+            return Seal(KEY).seal(wire.blocks_answer(wire.digest_of(message.body), []))
+
+        rig.a.store.set("large", large(192))
+        rig.line.on("blocks", *[is_forgotten] * 100)
+        with pytest.raises(HubFailed, match="does not keep"):
+            rig.exchange(rig.a)
+        assert waits(rig.a) == 1
+
+    def test_a_hub_that_lacks_blocks_of_its_own_is_an_error(self, rig: Rig) -> None:
+        def is_missing(message: Message) -> bytes:
+            wanted = wire.blocks_asked(Seal(KEY).unseal(message.body)).get
+            return Seal(KEY).seal(wire.blocks_answer(wire.digest_of(message.body), [None] * len(wanted)))
+
+        rig.home.store.set("large", large(192))
+        rig.line.on("blocks", *[is_missing] * 100)
+        with pytest.raises(HubFailed, match="missing"):
+            rig.exchange(rig.a)
+        assert list(rig.a.store.keys()) == []
+        rig.line.on("blocks")
+        rig.exchange(rig.a)
+        assert value(rig.a, "large") == large(192)
+
+    def test_an_answer_with_other_blocks_than_asked_for_stores_none_under_a_wrong_hash(self, rig: Rig) -> None:
+        def is_damaged(message: Message) -> bytes:
+            wanted = wire.blocks_asked(Seal(KEY).unseal(message.body)).get
+            return Seal(KEY).seal(wire.blocks_answer(wire.digest_of(message.body), [b"?" * 64] * len(wanted)))
+
+        rig.home.store.set("large", large(192))
+        rig.line.on("blocks", is_damaged, is_damaged)
+        rig.exchange(rig.a)
+        assert value(rig.a, "large") == large(192)
+
+    def test_an_answer_about_blocks_to_another_request_is_refused(self, rig: Rig) -> None:
+        rig.a.store.set("large", large())
+        rig.line.on("blocks", is_answered(Seal(KEY).seal(wire.blocks_answer("another", []))))
+        with pytest.raises(NotAHub):
+            rig.exchange(rig.a)
+
+    def test_all_pages_are_pulled_and_pushed(self, rig: Rig) -> None:
+        for number in range(20):
+            rig.a.store.set(f"k{number}", bytes(90))
+        rig.exchange(rig.a, rig.b)
+        calls = rig.line.calls()
+        assert calls.count("push") > 3
+        assert calls.count("pull") > 4
+        assert versions(rig.a.store) == versions(rig.b.store) == versions(rig.home.store)
+
+    def test_asking_for_a_page_ahead_pulls_the_same(self, rig: Rig) -> None:
+        for number in range(20):
+            rig.home.store.set(f"k{number}", bytes(90))
+            if number % 5 == 0:
+                rig.home.store.set(f"large {number}", large() + bytes([number]))
+        rig.on(rig.b).pull()
+        before = len(rig.line.calls())
+        rig.line.hub = ThreadedHub(rig.home)
+        rig.on(rig.a, ahead=True).pull()
+        assert len(rig.line.calls()) == before
+        assert versions(rig.a.store) == versions(rig.b.store) == versions(rig.home.store)
+
+    def test_pulling_goes_on_where_it_was_cut(self, rig: Rig) -> None:
+        for number in range(20):
+            rig.home.store.set(f"k{number}", bytes(90))
+        rig.line.on("pull", arrives, arrives, is_lost)
+        with pytest.raises(HubUnreachable):
+            rig.on(rig.a).pull()
+        pulled = count(rig.a.store, "entries")
+        assert 0 < pulled < 20
+        assert rig.on(rig.a).pull() == 20 - pulled
+
+
+class TestTwoProcesses:
+    """Two processes of one device don't push the same."""
+
+    @pytest.fixture
+    def other(self, rig: Rig) -> Iterator[Store]:
+        """The device's store as another process has it, which pushes just now."""
+        rig.exchange(rig.a)
+        rig.a.store.set("a", b"x")
+        with Store.open(rig.a.path, clock=rig.a.clock) as store:
+            assert store.contacts.begin_push()
+            yield store
+            store.contacts.end_push()
+
+    def test_a_push_is_left_to_another_one_that_takes_long(self, rig: Rig, other: Store) -> None:
+        rig.line.calls()
+        assert rig.on(rig.a).push() == 0
+        assert rig.line.calls() == []
+        assert rig.slept == pytest.approx(synchroniser.LEASE_PATIENCE, abs=0.1)
+        assert waits(rig.a) == 1
+
+    def test_it_goes_on_when_the_other_one_ends_without_having_pushed(self, rig: Rig, other: Store) -> None:
+        rig.during_sleep = other.contacts.end_push
+        assert rig.on(rig.a).push() == 1
+        assert waits(rig.a) == 0
+
+    def test_it_is_done_when_the_other_one_has_pushed_it_all(self, rig: Rig, other: Store) -> None:
+        def push() -> None:
+            found = other.exchange.dirty(exchange.Limit(1000, 1000, wire.size_of))
+            other.exchange.acknowledge([out.delivery.entry for out in found], epoch=other.contacts.hub().epoch)
+
+        rig.during_sleep = push
+        assert rig.on(rig.a).push() == 0
+        assert rig.slept < 1
+        assert waits(rig.a) == 0
+
+    def test_a_push_that_fails_lets_others_push(self, rig: Rig, other: Store) -> None:
+        other.contacts.end_push()
+        rig.line.on("push", is_lost)
+        with pytest.raises(HubUnreachable):
+            rig.on(rig.a).push()
+        assert other.contacts.begin_push()
+
+
+class TestReports:
+    """What an exchange tells of itself."""
+
+    def test_it_counts_entries_and_bytes(self, rig: Rig) -> None:
+        rig.home.store.set("there", b"y")
+        rig.a.store.set("a", b"x")
+        rig.a.store.set("b", b"x")
+        moved = rig.on(rig.a).exchange()
+        assert (moved.pulled, moved.pushed, moved.to_pull, moved.to_push) == (1, 2, 0, 0)
+        assert moved.sent == sum(len(message.body) for message in rig.line.messages)
+        assert moved.received > 0
+
+    def test_a_second_one_moves_nothing(self, rig: Rig) -> None:
+        rig.a.store.set("a", b"x")
+        exchanges = rig.on(rig.a)
+        exchanges.exchange()
+        rig.line.calls()
+        moved = exchanges.exchange()
+        assert (moved.pulled, moved.pushed) == (0, 0)
+        assert rig.line.calls() == ["pull"]
+
+    @pytest.mark.usefixtures("small")
+    def test_a_watcher_sees_it_grow(self, rig: Rig) -> None:
+        for number in range(12):
+            rig.a.store.set(f"k{number}", bytes(90))
+        moved = rig.on(rig.a).exchange()
+        assert rig.moved[-1] == moved
+        pushed = [step.pushed for step in rig.moved]
+        assert pushed == sorted(pushed)
+        assert len(set(pushed)) > 3
+        assert all(step.pushed + step.to_push == 12 for step in rig.moved if step.pushed)
+
+    def test_what_failed_is_counted_as_far_as_it_came(self, rig: Rig) -> None:
+        rig.home.store.set("there", b"y")
+        rig.a.store.set("a", b"x")
+        rig.line.on("push", is_lost)
+        with pytest.raises(SyncError):
+            rig.exchange(rig.a)
+        assert (rig.moved[-1].pulled, rig.moved[-1].pushed) == (1, 0)
+
+    def test_when_the_hub_was_reached_and_how_its_clock_differs_is_noted(self, rig: Rig) -> None:
+        rig.home.clock.advance(90 * SECOND)
+        rig.exchange(rig.a)
+        hub = rig.a.store.contacts.hub()
+        assert abs(hub.reached - rig.a.clock.now // 1000) < 1_000_000
+        assert hub.difference is not None
+        assert abs(hub.difference - 90_000_000) < 1_000_000
+
+    def test_a_long_poll_says_nothing_of_the_clock(self, rig: Rig) -> None:
+        rig.exchange(rig.a)
+        before = rig.a.store.contacts.hub().difference
+        rig.home.store.set("a", b"x")
+        rig.line.on("pull", while_under_way(lambda: rig.a.clock.advance(50 * SECOND)))
+        rig.on(rig.a).pull(wait=60.0)
+        assert rig.a.store.contacts.hub().difference == before
+
+    @pytest.mark.parametrize(("original", "version"), [(False, 2), (True, 1)])
+    def test_a_probe_moves_nothing(self, rig: Rig, original: bool, version: int) -> None:
+        rig.home.store.set("there", b"y")
+        rig.a.store.set("a", b"x")
+        if original:
+            rig.original_hub()
+        found = rig.on(rig.a).probe()
+        assert found.version == version
+        assert (found.difference is None) == original
+        assert list(rig.a.store.keys()) == ["a"]
+        assert waits(rig.a) == 1
+        assert rig.a.store.contacts.hub().reached == 0
