@@ -34,7 +34,12 @@ def pull_first(store: Store, *, offline: bool) -> None:
 def push_after(store: Store, *, offline: bool) -> None:
     """Push what waits for it. What fails costs a warning: it waits for the next time."""
     if _has_hub(store, offline):
-        _attempt(store, lambda hub: hub.push(), "it is kept here and pushed later")
+        _attempt(store, lambda hub: _push(store, hub), "it is kept here and pushed later")
+
+
+def _push(store: Store, hub: Synchroniser) -> None:
+    if not hub.push() and store.exchange.anything_waits():
+        notice("warning: another process is still pushing; what was changed is kept here and pushed after that")
 
 
 def _has_hub(store: Store, offline: bool) -> bool:

@@ -91,11 +91,16 @@ def _draw(terminal: TextIO, line: str) -> None:
 
 
 def bar(moved: Moved) -> str:
-    """Return a progress bar, the numbers of entries, and the bytes moved so far."""
+    """Return a progress bar, the numbers of entries, and the bytes moved so far.
+
+    The bar goes by entries, or while values are on their way by bytes: a large one is one entry.
+    """
     done = moved.pulled + moved.pushed
     total = done + moved.to_pull + moved.to_push
-    cells = "#" * (_CELLS * done // max(total, 1))
-    return f"[{cells:-<{_CELLS}}] {done} of {entries(total)}, {size(moved.received + moved.sent)}"
+    amount = moved.received + moved.sent
+    part = amount / (amount + moved.left) if moved.left else done / max(total, 1)
+    cells = "#" * int(_CELLS * part)
+    return f"[{cells:-<{_CELLS}}] {done} of {entries(total)}, {size(amount)}"
 
 
 def keep_in_step(database: DatabaseFile) -> None:

@@ -30,6 +30,7 @@ class Hub:
         self._store = store
         self._clock = clock
         self._random = random
+        store.database.expect_many()
 
     def push(self, body: bytes) -> bytes:
         """Merge the entries of a push and return the answer. Then they have reached the disk."""
@@ -64,7 +65,12 @@ class Hub:
         seal = self._seal()
         request = wire.blocks_asked(seal.unseal(body))
         if request.put:
-            self._store.transit.put(request.put)
+            # The push that names them waits for the disk, with all that was written before.
+            self._store.database.set_durable(False)
+            try:
+                self._store.transit.put(request.put)
+            finally:
+                self._store.database.set_durable(True)
         # A request that names more than fit into a page gets the first of them.
         found = self._store.transit.get(request.get[: wire.PAGE_BLOCKS])
         return seal.seal(wire.blocks_answer(wire.digest_of(body), found))

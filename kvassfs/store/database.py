@@ -31,6 +31,12 @@ JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 LONG_LOG_PAGES = 64 * 1024
 """Pages of 4 KiB in the write-ahead log beyond which a relaxed connection copies it (256 MiB)."""
 
+BULK_CACHE = 8 * 1024
+"""KiB of pages in memory where many entries are merged: their keys and tokens are in any order."""
+
+BULK_LOG_PAGES = 16 * 1024
+"""Pages in the write-ahead log beyond which a commit copies it into the database then (64 MiB)."""
+
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
 
@@ -185,6 +191,11 @@ class Database:
         """
         self.set_durable(False)
         self.rows(f"PRAGMA wal_autocheckpoint={LONG_LOG_PAGES}")
+
+    def expect_many(self) -> None:
+        """Be ready for many changes in random places: more pages in memory, and fewer checkpoints."""
+        self.rows(f"PRAGMA cache_size=-{BULK_CACHE}")
+        self.rows(f"PRAGMA wal_autocheckpoint={BULK_LOG_PAGES}")
 
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""

@@ -32,7 +32,10 @@ class Remote(Protocol):
 
 
 class Moved(NamedTuple):
-    """What moved so far, and is left to move as far as is known: entries, and bytes of messages."""
+    """What moved so far, and is left to move as far as is known: entries, and bytes of messages.
+
+    ``left`` is the bytes that are left of values that are large.
+    """
 
     pulled: int = 0
     pushed: int = 0
@@ -40,6 +43,7 @@ class Moved(NamedTuple):
     to_push: int = 0
     received: int = 0
     sent: int = 0
+    left: int = 0
 
 
 class PullReply(NamedTuple):
@@ -147,6 +151,7 @@ class Link:
             to_push=max(0, moved.to_push - pushed),
             sent=moved.sent + sent,
             received=moved.received + received,
+            left=max(0, moved.left - sent - received),
         )
         self._watch(self.moved)
 

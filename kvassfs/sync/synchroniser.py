@@ -12,12 +12,12 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from .. import wire
-from ..entry import NOBODY, Delivery, Entry, hashes
+from ..entry import BLOCK_SIZE, NOBODY, Delivery, Entry, hashes
 from ..errors import InvalidMessage, StoreError
 from ..store import HubState, Limit, Merged, Outgoing, Store
 from .link import TRIES, Link, Moved, PullReply, Remote
 
-PAGE_BYTES = 512 * 1024
+PAGE_BYTES = 1024 * 1024
 """Size of the pages that are sent and asked for: their number costs little, and merging one, during which others
 cannot write to the store, is soon done."""
 
@@ -96,6 +96,7 @@ class Synchroniser:
         self._ahead = ahead
         # What comes from the hub can be had again, and what it has need not be remembered: no waiting for the disk.
         store.database.set_durable(False)
+        store.database.expect_many()
 
     def exchange(self) -> Moved:
         """Pull, then push; return what moved."""
@@ -162,6 +163,7 @@ class Synchroniser:
     def _fetch(self, wanted: list[bytes], deliveries: list[Delivery]) -> bool:
         """Fetch the blocks that are missing here; return whether none is any more."""
         self._store.transit.check_room(len(wanted))
+        self._link.moved = self._link.moved._replace(left=len(wanted) * BLOCK_SIZE)
         for start in range(0, len(wanted), wire.PAGE_BLOCKS):
             blocks = self._link.blocks(wire.BlocksRequest(wanted[start : start + wire.PAGE_BLOCKS], []))
             self._store.transit.put([block for block in blocks if block is not None])
@@ -199,7 +201,8 @@ class Synchroniser:
             return 0
         try:
             before = self._link.moved.pushed
-            self._link.moved = self._link.moved._replace(to_push=self._store.exchange.waiting()[0])
+            entries, size = self._store.exchange.waiting()
+            self._link.moved = self._link.moved._replace(to_push=entries, left=size)
             if self._store.contacts.hub().version == 1:
                 self._push_whole()
             else:
