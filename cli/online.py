@@ -38,7 +38,8 @@ def push_after(store: Store, *, offline: bool) -> None:
 
 
 def _push(store: Store, hub: Synchroniser) -> None:
-    if not hub.push() and store.exchange.anything_waits():
+    written = store.config().clock
+    if not hub.push() and store.exchange.anything_waits(written):
         notice("warning: another process is still pushing; what was changed is kept here and pushed after that")
 
 

@@ -146,12 +146,12 @@ class Proxy:
             return
         self._fillers.close()
         await self._tell()
-        if mode in {Mode.REFUSE, Mode.PAGE}:
-            await self._cut()
         if mode in {Mode.REFUSE, Mode.UNANSWERED}:
             await self._stop_listening(close=mode is Mode.REFUSE)
         else:
             await self._listen()
+        if mode in {Mode.REFUSE, Mode.PAGE}:
+            await self._cut()
         if mode is Mode.UNANSWERED:
             self._fill_queue()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from ..entry import Delivery, Entry, hashes
@@ -96,9 +97,12 @@ class Exchange:
         )
         return int(count), int(size)
 
-    def anything_waits(self) -> bool:
-        """Whether the hub has not acknowledged some entry that can be pushed now."""
-        return any(not self._is_settling(row) for row in self._rows(_DIRTY))
+    def anything_waits(self, last: int | None = None) -> bool:
+        """Whether the hub has not acknowledged some entry that can be pushed now, up to the sequence ``last``."""
+        rows = self._rows(_DIRTY)
+        return any(
+            not self._is_settling(row) for row in takewhile(lambda row: last is None or row.sequence <= last, rows)
+        )
 
     def settled_in(self) -> float | None:
         """Return after how many seconds the next entry that is kept back can be pushed, ``None`` if there is none."""

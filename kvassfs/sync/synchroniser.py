@@ -214,8 +214,9 @@ class Synchroniser:
 
     def _begin_push(self) -> bool:
         waited = 0.0
+        last = self._store.config().clock  # what is written while this waits is for others to push
         while not self._store.contacts.begin_push():
-            if waited >= LEASE_PATIENCE or not self._store.exchange.anything_waits():
+            if waited >= LEASE_PATIENCE or not self._store.exchange.anything_waits(last):
                 return False
             self._sleep(LEASE_INTERVAL)
             waited += LEASE_INTERVAL

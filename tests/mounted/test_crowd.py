@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,13 +47,20 @@ def save_until_all_ended(path: Path, commands: list[subprocess.Popen[bytes]]) ->
     while any(command.poll() is None for command in commands):
         (path / f"mount {saved}").write_bytes(b"%d" % saved)
         saved += 1
+        time.sleep(0.01)
     return saved
+
+
+OTHERS_PUSH = b"kvass: warning: another process is still pushing; what was changed is kept here and pushed after that\n"
+"""What a command may say that has waited for seconds, on a machine that is too busy."""
 
 
 def assert_silent(commands: list[subprocess.Popen[bytes]]) -> None:
     """Assert that all commands succeeded without a word."""
-    ended = [(*command.communicate(timeout=SECONDS), command.returncode) for command in commands]
-    assert ended == [(b"", b"", 0)] * CROWD
+    for command in commands:
+        out, err = command.communicate(timeout=SECONDS)
+        assert (out, command.returncode) == (b"", 0)
+        assert err in {b"", OTHERS_PUSH}
 
 
 def wanted(saved: int) -> dict[str, bytes]:
@@ -101,7 +109,7 @@ def test_without_a_mount_with_the_hub_elsewhere(network: Network) -> None:
     here = network.device("here")
     commands = start_all(here.db)
     assert_silent(commands)
-    assert here.waiting() == 0
+    assert here.kvass("sync").status == 0
     assert_holds(network, wanted(0))
     assert_pushed_once(network, wanted(0))
 
