@@ -67,16 +67,26 @@ class Crash(BaseException):
 class Peers:
     """``made`` are replicas, of which the first is the hub, unless that is one of the original program.
 
-    ``relay``: the second one is the hub of the others, and the first one its own.
+    ``relay``: the second one is the hub of the others, and the first one its own. ``steady``: no store is set back
+    or replaced.
     """
 
-    def __init__(self, made: list[Replica], originals: int, *, original_hub: bool = False, relay: bool = False) -> None:
+    def __init__(
+        self,
+        made: list[Replica],
+        originals: int,
+        *,
+        original_hub: bool = False,
+        relay: bool = False,
+        steady: bool = False,
+    ) -> None:
         self.random = made[0].random
         self.home = None if original_hub else made[0]
         self.replicas = made[1:]
         self.writers = made[1:] if original_hub else made
         self.hub = OriginalHub(9009, KEY, self.random) if original_hub else self.hub_of(made[0])
         self.relay = relay
+        self.steady = steady
         self.original_clocks = [Clock(step=0) for _ in range(originals + 1)]
         self.originals = [self.original(number) for number in range(originals)]
         self.synchronisers: dict[int, Synchroniser] = {}
@@ -262,7 +272,7 @@ class Peers:
 
     def set_another_remote(self, who: int) -> None:
         """Let there be another hub, an empty one, and one replica be told so."""
-        if self.home is not None and not self.renewed:
+        if self.home is not None and not self.renewed and not self.steady:
             self._set_back(self.home, self.home.template)
             self.number += 1
             self.home.store.set_process_id(OTHER_HUB_IDS + self.number)
@@ -445,7 +455,7 @@ class Peers:
         What a replica has sent before arrives no more, and it is in touch with its hub before it goes on.
         """
         who %= len(self.writers)
-        image = self.backups.pop(who, None)
+        image = None if self.steady else self.backups.pop(who, None)
         replica = self.writers[who]
         if image is None or (replica is self.home and self.renewed) or (replica is not self.home and self.replaced):
             return

@@ -115,11 +115,15 @@ class Devices(RuleBasedStateMachine):
 
     original_hub = False
 
-    @initialize(replicas=st.integers(1, PEERS), originals=st.integers(0, 2), relay=st.booleans())
-    def begin(self, replicas: int, originals: int, relay: bool) -> None:
-        made = pool().replicas(1 + replicas, Random(0))
-        originals = min(originals, PEERS - replicas)
-        self.peers = Peers(made, originals, original_hub=self.original_hub, relay=relay and not self.original_hub)
+    @initialize(replicas=st.integers(1, PEERS), originals=st.integers(0, 2), relay=st.booleans(), steady=st.booleans())
+    def begin(self, replicas: int, originals: int, relay: bool, steady: bool) -> None:
+        self.peers = Peers(
+            pool().replicas(1 + replicas, Random(0)),
+            min(originals, PEERS - replicas),
+            original_hub=self.original_hub,
+            relay=relay and not self.original_hub,
+            steady=steady,
+        )
 
     @rule(step=st.one_of(*map(drawn, STEPS)))
     def let(self, step: Step) -> None:
