@@ -23,6 +23,10 @@
     │   ├── WrongKey              its encryption key is another one
     │   ├── HubFailed             it reports an error
     │   └── HubDowngraded         it speaks an older protocol than before
+    ├── ShareError                what is shared by its address
+    │   ├── NothingShared         a token that nothing has
+    │   └── ShareEnded            a token that leads nowhere any more
+    ├── TooLongForCode            an address that no QR code holds
     ├── CannotListen              the address to serve on
     └── MountError                mounting and unmounting
         ├── FuseMissing           the system lacks libfuse, its programs or its device
@@ -225,6 +229,36 @@ class HubDowngraded(SyncError):
             f"the hub {remote} speaks an older protocol than before; if an older program was installed there, accept"
             " it by setting `kvass config remote` anew",
         )
+
+
+class ShareError(KvassError):
+    """What an address leads to cannot be had; the message is for whoever has the address."""
+
+
+class NothingShared(ShareError):
+    """No entry has the token of the address, and no link."""
+
+    def __init__(self) -> None:
+        super().__init__("there is nothing at this address; check that it was copied whole")
+
+
+class ShareEnded(ShareError):
+    """The address led to something once, and does not any more."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; ask whoever gave you the address for another one")
+        self.reason = reason
+
+
+class TooLongForCode(KvassError):
+    """The address is of more bytes, ``length``, than any QR code holds."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(
+            f"an address of {length} bytes is too long for a QR code; send what `kvass url` prints, or set a shorter"
+            " public address with `kvass config url URL`"
+        )
+        self.length = length
 
 
 class CannotListen(KvassError):

@@ -6,6 +6,7 @@ from .contents import INLINE_LIMIT, Value
 from .draft import Draft
 from .entries import Revision, Row, Written
 from .exchange import Limit, Outgoing, Page
+from .links import Shared
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import Merged
 from .store import Config, Store
@@ -30,6 +31,7 @@ __all__ = [
     "Page",
     "Revision",
     "Row",
+    "Shared",
     "Store",
     "Tree",
     "Value",

@@ -76,8 +76,16 @@ class Contents:
         if data is not None:
             yield data
             return
-        for position in range(block_count(size)):
-            yield self.read_block(content, position)
+        yield from self.read_range(content, 0, size)
+
+    def read_range(self, content: int, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` to ``stop`` of a value that is a list of blocks, at most ``BLOCK_SIZE`` at a time."""
+        for position in range(start // BLOCK_SIZE, block_count(stop)):
+            block = self.read_block(content, position)
+            begin = position * BLOCK_SIZE
+            if begin < start or begin + len(block) > stop:
+                block = block[max(start - begin, 0) : stop - begin]
+            yield block
 
     # Making
 

@@ -9,7 +9,7 @@ from ..entry import MAX_PROCESS_ID
 from .database import Database
 from .local import DIRECTORY_MODE
 from .place import place_of
-from .schema import APPLICATION_ID, MIGRATIONS, SYNC_TABLES, TABLES, VERSION
+from .schema import APPLICATION_ID, MIGRATIONS, TABLES, VERSION
 
 KEY_BYTES = 32
 """Bytes in an encryption key."""
@@ -33,7 +33,7 @@ def initialise(database: Database, clock: Callable[[], int], random: Callable[[i
 
 def create_tables(database: Database, now: int) -> None:
     """Make the tables and the root directory, and mark the file as ours, inside a transaction."""
-    for statement in _statements(TABLES + SYNC_TABLES):
+    for statement in _statements("".join([TABLES, *MIGRATIONS.values()])):
         database.execute(statement)
     database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL)", (DIRECTORY_MODE, now, now))
     database.execute("INSERT INTO settings VALUES ('place', ?)", (place_of(database.path),))

@@ -227,13 +227,20 @@ class Entries:
 
     def set_mode(self, row: Row, mode: int) -> Row:
         """Change the mode alone: a new version that travels, but no revision."""
+        return self._vary(row._replace(mode=mode))
+
+    def renew_token(self, row: Row) -> Row:
+        """Change the URL token alone, likewise."""
+        return self._vary(row._replace(url_token=new_token(self._random)))
+
+    def _vary(self, row: Row) -> Row:
+        """Store a new version that differs from the current one in other things than the value."""
         now = self._clock() // 1000
         sequence, timestamp, process_id = self._tick(now, row)
         changed = row._replace(
             timestamp=timestamp,
             counter=sequence,
             process_id=process_id,
-            mode=mode,
             sequence=sequence,
             dirty=row.dirty or 1,
             changed=now * 1000,

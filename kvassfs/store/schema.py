@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 2
+VERSION = 3
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -210,5 +210,9 @@ CREATE TABLE received (
 CREATE INDEX received_by_age ON received (arrived);
 """
 
-MIGRATIONS = {1: SYNC_TABLES}
+SHARING = """
+CREATE INDEX revisions_by_token ON revisions (url_token);
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING}
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -20,6 +20,7 @@ from .database import Database, connect
 from .draft import Draft
 from .entries import Entries, Revision, Row, Written
 from .exchange import Exchange
+from .links import Links
 from .local import Journal, directory_of
 from .place import place_of
 from .transit import Transit
@@ -63,6 +64,7 @@ class Store:
         self.database = database
         self.contents = Contents(database)
         self.entries = Entries(database, self.contents, clock, random)
+        self.links = Links(database, self.entries, random)
         self.journal = Journal(database, int.from_bytes(random(6), "big"))
         self.tree = Tree(database, self.contents, self.entries, self.journal, clock)
         self.transit = Transit(database, self.contents, clock)
@@ -327,6 +329,16 @@ class Store:
     def _configure(self, column: str, value: bytes | int | str) -> None:
         with self.database.transaction:
             self.database.execute(f"UPDATE replica SET {column} = ?", (value,))
+
+    def public_url(self) -> str:
+        """Return the address under which others reach the hub, ``""`` if that is the remote's."""
+        row = self.database.row("SELECT value FROM settings WHERE name = 'url'")
+        return "" if row is None else str(row[0])
+
+    def set_public_url(self, url: str) -> None:
+        """Set what ``public_url`` returns."""
+        with self.database.transaction:
+            self.database.execute("INSERT OR REPLACE INTO settings VALUES ('url', ?)", (url,))
 
     def timeouts(self) -> tuple[float, float]:
         """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""

@@ -1,0 +1,119 @@
+"""What a hub gives to whoever has the token of an entry or a link, whatever carries it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from .entry import Entry
+from .errors import NothingShared, ShareEnded
+from .share import ShareLink
+from .store import Shared, Store
+
+HEAD_BYTES = 64 * 1024
+"""Bytes at the beginning of a value by which text is told from other things."""
+
+
+class Offer(NamedTuple):
+    """What can be had at an address.
+
+    ``data`` is the whole value, ``None`` if that is large. ``link`` is the link that led there, if it was one.
+    """
+
+    entry: Entry
+    content: int | None
+    data: bytes | None
+    link: ShareLink | None
+
+    @property
+    def tag(self) -> str:
+        """What tells this value from all others, and nobody the token of the entry."""
+        return hashlib.sha256(b"tag:" + self.entry.url_token.encode()).hexdigest()[:32]
+
+
+class Sharing:
+    """Looks up what is shared in ``store``, for the one thread that has it. ``clock`` returns ns since the epoch."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self._store = store
+        self._clock = clock
+
+    def check(self) -> None:
+        """Make sure that the database can be read, or raise a StoreError."""
+        self._store.config()
+
+    def offer(self, token: str) -> Offer:
+        """Return what the token leads to.
+
+        Raises:
+            NothingShared: it never led to anything, as far as is known here.
+            ShareEnded: it did.
+        """
+        found = self._store.links.find(token) if token else None
+        if isinstance(found, ShareLink):
+            found = self._follow(found)
+        if found is not None:
+            return _offer(found)
+        if token and self._store.links.has_ended(token):
+            raise ShareEnded("what was shared here has been removed, replaced or used up")
+        raise NothingShared
+
+    def _follow(self, link: ShareLink) -> Shared:
+        if link.has_expired(self._clock() // 1000):
+            raise ShareEnded("this link has expired")
+        found = self._store.links.follow(link)
+        if found is None:
+            raise ShareEnded("what this link leads to has been removed")
+        return found
+
+    def head(self, offer: Offer) -> bytes:
+        """Return the beginning of the value, at least ``HEAD_BYTES`` where it has so many."""
+        if offer.data is not None or offer.content is None:
+            return (offer.data or b"")[:HEAD_BYTES]
+        return self._store.contents.read_block(offer.content, 0)[:HEAD_BYTES]
+
+    def read(self, token: str, offer: Offer, start: int, stop: int) -> Iterator[bytes] | None:
+        """Return the bytes from ``start`` to ``stop`` of what was offered, in pieces and whatever becomes of its entry.
+
+        ``None``: the token leads to something else by now. Ask for the first piece at once, and then run the iterator
+        to its end or close it: until then a large value is kept.
+        """
+        if offer.data is not None or offer.content is None:
+            return iter([(offer.data or b"")[start:stop]])
+        self._store.contents.register()
+        with self._store.database.transaction:
+            if self.offer(token) != offer:
+                return None
+            self._store.contents.pin(offer.content)
+        return self._pieces(offer.content, start, stop)
+
+    def take(self, token: str) -> tuple[Offer, Iterator[bytes]]:
+        """Use up a link that works once, and return what it leads to and its bytes, as ``read`` does.
+
+        Of several that try, one succeeds, and then it has reached the disk that nobody else will.
+
+        Raises:
+            NothingShared, ShareEnded
+        """
+        self._store.contents.register()
+        with self._store.database.transaction:
+            offer = self.offer(token)
+            if offer.link is None or not self._store.links.end(offer.link):
+                raise NothingShared
+            if offer.data is None and offer.content is not None:
+                self._store.contents.pin(offer.content)
+                return offer, self._pieces(offer.content, 0, offer.entry.size)
+        return offer, iter([offer.data or b""])
+
+    def _pieces(self, content: int, start: int, stop: int) -> Iterator[bytes]:
+        try:
+            yield from self._store.contents.read_range(content, start, stop)
+        finally:
+            with self._store.database.transaction:
+                self._store.contents.unpin(content)
+
+
+def _offer(found: Shared) -> Offer:
+    return Offer(found.row.entry, found.row.content, found.data, found.link)

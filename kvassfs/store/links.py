@@ -1,0 +1,106 @@
+"""What tokens lead to: current versions of keys, and links to keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..entry import check_key, new_token
+from ..errors import KeyMissing
+from ..share import LINKS, ShareLink, link_of, records_of
+from .database import Database
+from .entries import Entries, Row, Written
+
+_ROW = ", ".join(Row._fields)
+_WITH_DATA = f"SELECT {_ROW}, (SELECT data FROM contents WHERE id = content) FROM entries"
+
+
+class Shared(NamedTuple):
+    """A version of a key that can be had; ``data`` is its value, unless that is empty or a large one."""
+
+    row: Row
+    data: bytes | None
+    link: ShareLink | None = None
+
+
+class Links:
+    """Finds, makes and ends what leads to entries. ``random(n)`` returns n random bytes."""
+
+    def __init__(self, database: Database, entries: Entries, random: Callable[[int], bytes]) -> None:
+        self._database = database
+        self._entries = entries
+        self._random = random
+
+    # Finding
+
+    def find(self, token: str) -> Shared | ShareLink | None:
+        """Return the version that a token is of, or the link; ``None`` if there is no such thing (any more)."""
+        for *row, data in self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,)):
+            found = Row._make(row)
+            if found.live:
+                return Shared(found, data)
+            if (link := link_of(found.key)) is not None and link.token == token:
+                return link
+        return None
+
+    def follow(self, link: ShareLink) -> Shared | None:
+        """Return what a link leads to, ``None`` if the key has gone."""
+        row = self._database.row(f"{_WITH_DATA} WHERE key = ? AND live", (link.key,))
+        return None if row is None else Shared(Row._make(row[:-1]), row[-1], link)
+
+    def has_ended(self, token: str) -> bool:
+        """Whether a token once led to something, as far as that is remembered here."""
+        beginning = records_of(token)
+        return bool(
+            self._database.row(
+                "SELECT EXISTS (SELECT 1 FROM revisions WHERE url_token = ?)"
+                " OR EXISTS (SELECT 1 FROM entries WHERE url_token = ?)"
+                " OR EXISTS (SELECT 1 FROM entries WHERE key >= ? AND key < ?)",
+                (token, token, beginning, beginning[:-1] + "0"),
+            )[0]
+        )
+
+    def all(self) -> list[ShareLink]:
+        """Return the links that nobody has ended; their time may be over."""
+        rows = self._database.rows(
+            "SELECT key, url_token FROM entries WHERE key >= ? AND key < ?", (LINKS, LINKS[:-1] + "0")
+        )
+        found = [(link_of(record), token) for record, token in rows]
+        return [link for link, token in found if link is not None and link.token == token]
+
+    # Making and ending
+
+    def make(self, key: str, *, expires: int = 0, once: bool = False) -> ShareLink:
+        """Make a link to a key that has a value; the parameters are those of ``ShareLink``.
+
+        Raises:
+            InvalidKey, KeyMissing
+        """
+        link = ShareLink(new_token(self._random), check_key(key), expires, once)
+        with self._database.transaction:
+            row = self._entries.current(key)
+            if row is None or row.size == 0:
+                raise KeyMissing(key)
+            self._entries.put(link.record, Written(url_token=link.token))
+        return link
+
+    def end(self, link: ShareLink) -> bool:
+        """End a link for good; ``False`` if it has been already, so of several who try only one is told ``True``."""
+        with self._database.transaction:
+            row = self._entries.current(link.record)
+            if row is None or row.live or row.url_token != link.token:
+                return False
+            self._entries.put(link.record, Written())
+            return True
+
+    def renew(self, token: str) -> bool:
+        """Give the version of a key that has ``token`` another one; ``False`` if there is none.
+
+        The same value goes on as a newer version, which leaves no revision here.
+        """
+        with self._database.transaction:
+            found = self.find(token)
+            if not isinstance(found, Shared):
+                return False
+            self._entries.renew_token(found.row)
+            return True

@@ -1,0 +1,220 @@
+"""What tokens lead to: versions of keys, and links to keys that are made, followed and ended."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+
+import pytest
+
+from kvassfs import wire
+from kvassfs.entry import Delivery
+from kvassfs.errors import InvalidKey, KeyMissing
+from kvassfs.share import ShareLink
+from kvassfs.store import Limit, Shared, Store
+from tests.stores import count, revision_values, rows, save
+
+OpenStore = Callable[[], Store]
+
+LIMIT = Limit(wire.PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
+
+
+def hand_over(source: Store, target: Store) -> None:
+    """Let ``target`` have what ``source`` has, as a hub gets it."""
+    page = source.exchange.dirty(LIMIT)
+    target.exchange.merge([out.delivery for out in source.exchange.hand(page)])
+
+
+def found_key(store: Store, token: str) -> str | None:
+    found = store.links.find(token)
+    return found.row.key if isinstance(found, Shared) else None
+
+
+# Versions
+
+
+def test_the_token_of_a_version_leads_to_it(store: Store) -> None:
+    entry = store.set("key", b"value")
+    found = store.links.find(entry.url_token)
+    assert isinstance(found, Shared)
+    assert (found.row.entry, found.data, found.link) == (entry, b"value", None)
+
+
+def test_a_large_value_is_not_read(store: Store) -> None:
+    entry = store.set("key", bytes(100_000))
+    found = store.links.find(entry.url_token)
+    assert isinstance(found, Shared)
+    assert (found.row.size, found.data) == (100_000, None)
+
+
+def test_an_empty_file_has_an_address_too(store: Store) -> None:
+    save(store, "empty", b"")
+    (token,) = rows(store, "SELECT url_token FROM entries WHERE key = 'empty'")
+    found = store.links.find(token)
+    assert isinstance(found, Shared)
+    assert (found.row.key, found.data) == ("empty", None)
+
+
+def test_a_token_ends_with_its_version(store: Store) -> None:
+    first = store.set("key", b"one").url_token
+    second = store.set("key", b"two").url_token
+    assert (store.links.find(first), found_key(store, second)) == (None, "key")
+    store.delete("key")
+    assert store.links.find(second) is None
+    assert store.links.has_ended(first)
+    assert store.links.has_ended(second)
+
+
+def test_a_token_that_nothing_ever_had_has_not_ended(store: Store) -> None:
+    store.set("key", b"value")
+    assert store.links.find("other") is None
+    assert not store.links.has_ended("other")
+
+
+def test_of_two_keys_with_one_token_the_one_that_is_there_is_found(store: Store, open_store: OpenStore) -> None:
+    entry = store.set("key", b"value")
+    gone = entry._replace(key="gone", size=0)
+    store.exchange.merge([Delivery(gone, 1, b""), Delivery(entry._replace(key="zzz"), 1, b"value")])
+    assert found_key(store, entry.url_token) in {"key", "zzz"}
+    store.delete("key")
+    assert found_key(store, entry.url_token) == "zzz"
+
+
+def test_a_renewed_token_leads_to_the_same_value_and_the_old_one_nowhere(store: Store) -> None:
+    before = store.set("key", b"value")
+    assert store.links.renew(before.url_token)
+    after = store.entry("key")
+    assert after.url_token != before.url_token
+    assert after.order > before.order
+    assert store.get("key").read() == b"value"
+    assert store.links.find(before.url_token) is None
+    assert revision_values(store, "key") == []
+    assert not store.links.renew(before.url_token)
+
+
+def test_a_renewed_token_reaches_the_hub(
+    store: Store, open_store: OpenStore, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with Store.open(tmp_path_factory.mktemp("hub") / "db") as hub:
+        before = store.set("key", bytes(100_000)).url_token
+        entry = store.entry("key")
+        hub.exchange.merge([Delivery(entry, 1, bytes(100_000))])
+        store.links.renew(before)
+        hub.exchange.merge([Delivery(store.entry("key"), 2, bytes(100_000))])
+        assert hub.links.find(before) is None
+        assert hub.links.has_ended(before)
+        assert found_key(hub, store.entry("key").url_token) == "key"
+
+
+# Links
+
+
+def test_a_link_leads_to_what_its_key_holds(store: Store) -> None:
+    store.set("key", b"one")
+    link = store.links.make("key", expires=5, once=True)
+    assert store.links.find(link.token) == link == ShareLink(link.token, "key", 5, True)
+    store.set("key", b"two")
+    found = store.links.follow(link)
+    assert found is not None
+    assert (found.data, found.link) == (b"two", link)
+
+
+def test_a_link_to_what_was_removed_leads_nowhere_until_it_is_there_again(store: Store) -> None:
+    store.set("key", b"one")
+    link = store.links.make("key")
+    store.delete("key")
+    assert store.links.follow(link) is None
+    store.set("key", b"two")
+    assert store.links.follow(link) is not None
+
+
+def test_a_link_needs_a_key_with_a_value(store: Store) -> None:
+    save(store, "empty", b"")
+    for key in ("missing", "empty"):
+        with pytest.raises(KeyMissing):
+            store.links.make(key)
+    with pytest.raises(InvalidKey):
+        store.links.make("")
+
+
+def test_a_link_leaves_the_entry_as_it_is(store: Store) -> None:
+    entry = store.set("key", b"value")
+    store.links.end(store.links.make("key", once=True))
+    assert store.entry("key") == entry
+    assert revision_values(store, "key") == []
+
+
+def test_links_are_no_keys(store: Store) -> None:
+    store.set("key", b"value")
+    link = store.links.make("key")
+    assert list(store.keys()) == ["key"]
+    assert [child.component for child in store.tree.children("")] == ["key"]
+    assert store.tree.lookup(link.record) == (None, None)
+    with pytest.raises(KeyMissing):
+        store.get(link.record)
+    store.links.end(link)
+    assert list(store.keys()) == ["key"]
+    assert count(store, "revisions") == 0
+
+
+def test_all_lists_what_was_not_ended(store: Store) -> None:
+    store.set("a/b", b"value")
+    kept, ended = store.links.make("a/b"), store.links.make("a/b", once=True)
+    store.links.end(ended)
+    assert store.links.all() == [kept]
+
+
+def test_a_link_is_ended_once_and_for_good(store: Store) -> None:
+    store.set("key", b"value")
+    link = store.links.make("key")
+    assert store.links.end(link)
+    assert not store.links.end(link)
+    assert store.links.find(link.token) is None
+    assert store.links.has_ended(link.token)
+
+
+def test_what_was_no_link_cannot_be_ended(store: Store) -> None:
+    store.set("key", b"value")
+    assert not store.links.end(ShareLink("token", "key"))
+
+
+# Between replicas
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Store:
+    return Store.open(tmp_path_factory.mktemp("hub") / "db", clock=store.entries._clock)
+
+
+def test_a_link_works_where_it_was_not_made(store: Store, hub: Store) -> None:
+    store.set("key", b"value")
+    link = store.links.make("key", expires=10**16, once=True)
+    hand_over(store, hub)
+    assert hub.links.find(link.token) == link
+    assert hub.links.all() == [link]
+    hub.close()
+
+
+def test_a_link_that_was_used_up_is_not_brought_back_by_a_device_that_has_not_heard(store: Store, hub: Store) -> None:
+    store.set("key", b"value")
+    link = store.links.make("key", once=True)
+    hand_over(store, hub)
+    assert hub.links.end(link)
+    store.contacts.forget_hub()
+    hand_over(store, hub)
+    assert hub.links.find(link.token) is None
+    page = hub.exchange.since(0, 0, LIMIT)
+    store.exchange.merge_pulled(
+        [out.delivery for out in page.outgoing], cursor=page.cursor, epoch=store.contacts.hub().epoch
+    )
+    assert store.links.all() == []
+    hub.close()
+
+
+def test_a_link_passes_through_messages_of_the_original_as_a_deleted_key(store: Store) -> None:
+    store.set("key", b"value")
+    link = store.links.make("key")
+    (message,) = [out.delivery for out in store.exchange.dirty(LIMIT) if out.delivery.entry.key == link.record]
+    assert wire.pushed(wire.push([message])) == [message._replace(sequence=message.entry.counter)]
+    assert (message.entry.deleted, message.value, message.entry.url_token) == (True, b"", link.token)
+    assert not stat.S_ISREG(message.entry.mode or 0)
