@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final
@@ -13,15 +13,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from ..errors import DiskFull, KvassError, MessageError, Undecipherable
 from ..hub import Hub, Pull
 from ..store import Store
+from .failures import HANDLERS
 from .news import News, Watch
 from .requestlog import RequestLog, hush
+from .sharing import Shares
+from .streaming import LongAnswer, gathered
 from .workers import Worker, Workers
 
 log = logging.getLogger(__name__)
@@ -41,18 +42,10 @@ SETTLING_LOOK: Final = 0.03
 BODY_PATIENCE: Final = 60.0
 """Seconds without any progress after which the rest of a body is no longer waited for."""
 
-PIECE: Final = 256 * 1024
-"""Bytes at least that a long answer is handed on in."""
-
 CLOSING: Final = 2.0
 """Seconds at the end that the databases have to be closed in."""
 
-GONE: Final = 499
-"""The status in the log of a request whose client has not waited for the answer; it is nginx's for that."""
-
-_SEALED = "application/octet-stream"
-
-_WORDS = {404: "there is nothing here", 405: "this method is not for this address"}
+_SEALED = {"Content-Type": "application/octet-stream"}
 
 
 @contextmanager
@@ -82,6 +75,7 @@ class Service:
         self.body_patience = body_patience
         self.look = look
         self.news = News()
+        self.shares = Shares(path, self.news.tell)
         self.workers: Workers[Hub]
         self._open_hub = open_hub
 
@@ -93,7 +87,8 @@ class Service:
         self.workers = Workers(WORKERS, partial(self._open_hub, self.path))
         watch.start()
         try:
-            yield
+            async with self.shares.running(CLOSING):
+                yield
         finally:
             watch.stop()
             if not await self.workers.end(CLOSING):
@@ -111,7 +106,7 @@ class Service:
         body = await read(request, self.max_body, self.body_patience)
         answer = await self.workers.idlest().run(lambda hub: call(hub, body))
         self.news.tell()
-        return Response(answer, media_type=_SEALED)
+        return Response(answer, headers=_SEALED)
 
     async def pull(self, request: Request) -> Response:
         """Hand out entries; if the client will wait, when there are some."""
@@ -147,9 +142,12 @@ def application(service: Service) -> Starlette:
             Route("/push", service.push, methods=["POST"]),
             Route("/pull", service.pull, methods=["POST"]),
             Route("/blocks", service.blocks, methods=["POST"]),
+            Route("/get", service.shares.get, methods=["GET", "POST"]),
+            Route("/", service.shares.about, methods=["GET"]),
+            Route("/health", service.shares.health, methods=["GET"]),
         ],
         middleware=[Middleware(RequestLog)],
-        exception_handlers={KvassError: _failed, HTTPException: _refused, ClientDisconnect: _left},
+        exception_handlers=HANDLERS,
         lifespan=service.running,
     )
     made.router.redirect_slashes = False
@@ -231,71 +229,4 @@ async def ask(worker: Worker[Hub], pull: Pull, *, patient: bool) -> Response | N
     if begun is None:
         return None
     pieces, first, second = begun
-    return LongAnswer(worker, pieces, first, second) if second else Response(first, media_type=_SEALED)
-
-
-def gathered(pieces: Iterator[bytes]) -> bytes:
-    """Return the next of ``pieces``, joined to at least ``PIECE`` bytes; fewer at the end, and none after it."""
-    found: list[bytes] = []
-    size = 0
-    while size < PIECE and (piece := next(pieces, None)) is not None:
-        found.append(piece)
-        size += len(piece)
-    return b"".join(found)
-
-
-class LongAnswer(StreamingResponse):
-    """An answer whose ``pieces`` are made by a worker, each when the client has taken those before it."""
-
-    def __init__(self, worker: Worker[Hub], pieces: Iterator[bytes], *begun: bytes) -> None:
-        super().__init__(self._all(), media_type=_SEALED)
-        self._worker = worker
-        self._pieces = pieces
-        self._begun = begun
-
-    async def _all(self) -> AsyncIterator[bytes]:
-        for piece in self._begun:
-            yield piece
-        while piece := await self._worker.run(lambda _: gathered(self._pieces)):
-            yield piece
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; the pieces that nobody wants any more are let go of in the thread that makes them."""
-        with self._worker.engaged():
-            try:
-                await super().__call__(scope, receive, send)
-            finally:
-                if isinstance(pieces := self._pieces, Generator):
-                    self._worker.post(lambda _: pieces.close())
-
-
-# Failures
-
-
-async def _failed(_request: Request, error: Exception) -> Response:
-    """Answer an expected failure. What is wrong with the database is for the log alone."""
-    if isinstance(error, Undecipherable):
-        return _told(403, "cannot decrypt the message")
-    if isinstance(error, MessageError):
-        return _told(400, str(error))
-    log.error("%s", error)
-    if isinstance(error, DiskFull):
-        return _told(507, "no space left on the disk of the hub")
-    return _told(503, "the hub cannot use its database; its log says why")
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    response = _told(error.status_code, _WORDS.get(error.status_code, error.detail))
-    response.headers.update(error.headers or {})
-    return response
-
-
-async def _left(request: Request, _error: Exception) -> Response:
-    """Answer nobody."""
-    hush(request.scope)
-    return Response(status_code=GONE)
-
-
-def _told(status: int, words: str) -> Response:
-    return PlainTextResponse(f"kvass: {words}\n", status)
+    return LongAnswer(worker, pieces, first, second, headers=_SEALED) if second else Response(first, headers=_SEALED)

@@ -1,4 +1,4 @@
-"""Certificates for 127.0.0.1 that sign themselves."""
+"""Certificates for 127.0.0.1 and localhost that sign themselves."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def make(folder: Path, *, password: bytes | None = None) -> Certificate:
     folder.mkdir(exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a hub")])
+    here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -32,7 +33,7 @@ def make(folder: Path, *, password: bytes | None = None) -> Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(here), critical=False)
         .sign(key, hashes.SHA256())
     )
     made = Certificate(folder / "certificate.pem", folder / "key.pem")

@@ -14,7 +14,8 @@ import pytest
 from kvassfs import wire
 from kvassfs.crypto import Seal
 from kvassfs.errors import DiskFull, InvalidMessage, StoreBusy, StoreUnavailable, Undecipherable
-from kvassfs.server.application import PIECE, Service
+from kvassfs.server.application import Service
+from kvassfs.server.streaming import PIECE
 from kvassfs.store import Limit, Store
 
 from .driver import Answer, Script, ask, begin, served, stub_service
@@ -60,7 +61,9 @@ def test_a_body_is_answered_whole(database: Path, call: str) -> None:
     assert answer.headers == {"content-length": "9", "content-type": "application/octet-stream"}
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/"), ("POST", "/push/"), ("GET", "/nothing")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/push/"), ("POST", "/push/"), ("GET", "/nothing"), ("POST", "/nothing")]
+)
 def test_nothing_is_elsewhere(database: Path, method: str, path: str) -> None:
     answer = answer_to(stub_service(database, Script()), path, method=method)
     assert (answer.status, answer.body) == (404, b"kvass: there is nothing here\n")

@@ -1,0 +1,108 @@
+"""What a value is to a browser: its media type, and the name that it is saved under."""
+
+from __future__ import annotations
+
+import codecs
+import mimetypes
+import re
+import stat
+from typing import Final
+from urllib.parse import quote
+
+UNKNOWN: Final = "application/octet-stream"
+
+_TEXT: Final = "text/plain"
+
+_MORE: Final = {
+    ".7z": "application/x-7z-compressed",
+    ".apk": "application/vnd.android.package-archive",
+    ".avif": "image/avif",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".epub": "application/epub+zip",
+    ".flac": "audio/flac",
+    ".heic": "image/heic",
+    ".ics": "text/calendar",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".jxl": "image/jxl",
+    ".m4a": "audio/mp4",
+    ".md": "text/markdown",
+    ".mjs": "text/javascript",
+    ".mkv": "video/x-matroska",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".ogv": "video/ogg",
+    ".opus": "audio/ogg",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".rar": "application/vnd.rar",
+    ".sh": "text/x-sh",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".xhtml": "application/xhtml+xml",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xml": "application/xml",
+    ".zst": "application/zstd",
+}
+"""Types that Python's own table has not, or has an outdated name for: IANA's names, else the customary ones."""
+
+_PACKED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+
+# Of its own, without the system's files: the same everywhere.
+_types = mimetypes.MimeTypes(filenames=())
+for _extension, _type in _MORE.items():
+    _types.add_type(_type, _extension)
+
+
+def guessed(key: str, mode: int | None) -> str | None:
+    """Return the media type by the extension of a key, ``None`` where that says nothing."""
+    if mode is not None and stat.S_ISLNK(mode):
+        return _TEXT  # the target, whatever the link is called
+    # The path alone: what looks like a URL or a drive to the library is a name here.
+    kind, packed = _types.guess_type("./" + file_name(key))
+    return _PACKED.get(packed, UNKNOWN) if packed else kind
+
+
+def needs_head(guess: str | None) -> bool:
+    """Whether the value itself says more of its type: text is of some character set."""
+    return guess is None or guess.startswith("text/")
+
+
+def content_type(guess: str | None, head: bytes, size: int) -> str:
+    """Return the media type of a value of ``size`` bytes that begins with ``head``.
+
+    Without a guess it is text if it decodes as UTF-8 and holds no NUL, as far as ``head`` goes.
+    """
+    if guess is not None and not guess.startswith("text/"):
+        return guess
+    if is_utf8(head, whole=len(head) >= size):
+        return f"{guess or _TEXT}; charset=utf-8"
+    return guess or UNKNOWN
+
+
+def is_utf8(head: bytes, *, whole: bool) -> bool:
+    """Whether bytes are text in UTF-8; where they are not the ``whole``, a character may be cut at their end."""
+    if b"\0" in head:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def file_name(key: str) -> str:
+    """Return the last part of a key, which a browser saves the value under."""
+    return key.rstrip("/").rpartition("/")[2] or "value"
+
+
+def disposition(key: str) -> str:
+    """Return the ``Content-Disposition`` of a key: RFC 6266, with RFC 8187 for names that ASCII has not."""
+    name = file_name(key)
+    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
+    if plain == name:
+        return f'inline; filename="{plain}"'
+    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
