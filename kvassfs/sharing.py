@@ -20,17 +20,19 @@ class Offer(NamedTuple):
     """What can be had at an address.
 
     ``data`` is the whole value, ``None`` if that is large. ``link`` is the link that led there, if it was one.
+    ``tag`` tells this value from all others, and nobody the token of the entry.
     """
 
     entry: Entry
     content: int | None
     data: bytes | None
     link: ShareLink | None
+    tag: str
 
     @property
-    def tag(self) -> str:
-        """What tells this value from all others, and nobody the token of the entry."""
-        return hashlib.sha256(b"tag:" + self.entry.url_token.encode()).hexdigest()[:32]
+    def is_large(self) -> bool:
+        """Whether the value is to be read in pieces."""
+        return self.data is None and self.content is not None
 
 
 class Sharing:
@@ -39,6 +41,10 @@ class Sharing:
     def __init__(self, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._clock = clock
+
+    def be_impatient(self) -> None:
+        """Raise an error from now on rather than wait for another process that has the database locked."""
+        self._store.database.set_patience(0)
 
     def check(self) -> None:
         """Make sure that the database can be read, or raise a StoreError."""
@@ -80,14 +86,13 @@ class Sharing:
         ``None``: the token leads to something else by now. Ask for the first piece at once, and then run the iterator
         to its end or close it: until then a large value is kept.
         """
-        if offer.data is not None or offer.content is None:
+        if not offer.is_large:
             return iter([(offer.data or b"")[start:stop]])
         self._store.contents.register()
         with self._store.database.transaction:
             if self.offer(token) != offer:
                 return None
-            self._store.contents.pin(offer.content)
-        return self._pieces(offer.content, start, stop)
+            return self._kept(offer, start, stop)
 
     def take(self, token: str) -> tuple[Offer, Iterator[bytes]]:
         """Use up a link that works once, and return what it leads to and its bytes, as ``read`` does.
@@ -102,10 +107,14 @@ class Sharing:
             offer = self.offer(token)
             if offer.link is None or not self._store.links.end(offer.link):
                 raise NothingShared
-            if offer.data is None and offer.content is not None:
-                self._store.contents.pin(offer.content)
-                return offer, self._pieces(offer.content, 0, offer.entry.size)
+            if offer.is_large:
+                return offer, self._kept(offer, 0, offer.entry.size)
         return offer, iter([offer.data or b""])
+
+    def _kept(self, offer: Offer, start: int, stop: int) -> Iterator[bytes]:
+        assert offer.content is not None
+        self._store.contents.pin(offer.content)
+        return self._pieces(offer.content, start, stop)
 
     def _pieces(self, content: int, start: int, stop: int) -> Iterator[bytes]:
         try:
@@ -116,4 +125,5 @@ class Sharing:
 
 
 def _offer(found: Shared) -> Offer:
-    return Offer(found.row.entry, found.row.content, found.data, found.link)
+    tag = hashlib.sha256(b"tag:" + found.row.url_token.encode()).hexdigest()[:32]
+    return Offer(found.row.entry, found.row.content, found.data, found.link, tag)

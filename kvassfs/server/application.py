@@ -21,7 +21,7 @@ from ..store import Store
 from .failures import HANDLERS
 from .news import News, Watch
 from .requestlog import RequestLog, hush
-from .sharing import Shares
+from .sharing import PATH, Shares, ShortWay
 from .streaming import LongAnswer, gathered
 from .workers import Worker, Workers
 
@@ -142,11 +142,11 @@ def application(service: Service) -> Starlette:
             Route("/push", service.push, methods=["POST"]),
             Route("/pull", service.pull, methods=["POST"]),
             Route("/blocks", service.blocks, methods=["POST"]),
-            Route("/get", service.shares.get, methods=["GET", "POST"]),
+            Route(PATH, service.shares.get, methods=["GET", "POST"]),
             Route("/", service.shares.about, methods=["GET"]),
             Route("/health", service.shares.health, methods=["GET"]),
         ],
-        middleware=[Middleware(RequestLog)],
+        middleware=[Middleware(RequestLog), Middleware(ShortWay, service.shares)],
         exception_handlers=HANDLERS,
         lifespan=service.running,
     )

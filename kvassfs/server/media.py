@@ -6,6 +6,7 @@ import codecs
 import mimetypes
 import re
 import stat
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -49,6 +50,9 @@ _MORE: Final = {
 }
 """Types that Python's own table has not, or has an outdated name for: IANA's names, else the customary ones."""
 
+CACHED: Final = 1024
+"""Keys for which is remembered what to call them."""
+
 _PACKED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 # Of its own, without the system's files: the same everywhere.
@@ -57,6 +61,7 @@ for _extension, _type in _MORE.items():
     _types.add_type(_type, _extension)
 
 
+@lru_cache(CACHED)
 def guessed(key: str, mode: int | None) -> str | None:
     """Return the media type by the extension of a key, ``None`` where that says nothing."""
     if mode is not None and stat.S_ISLNK(mode):
@@ -99,6 +104,7 @@ def file_name(key: str) -> str:
     return key.rstrip("/").rpartition("/")[2] or "value"
 
 
+@lru_cache(CACHED)
 def disposition(key: str) -> str:
     """Return the ``Content-Disposition`` of a key: RFC 6266, with RFC 8187 for names that ASCII has not."""
     name = file_name(key)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from email.utils import formatdate
-from typing import Final, NamedTuple
+from functools import lru_cache, partial
+from typing import Final, NamedTuple, Self
+from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..errors import ShareError, StoreError
 from ..sharing import Offer, Sharing
 from ..store import Store
 from . import media, pages
 from .conditions import Decision, Validators, decide
 from .requestlog import hush
 from .streaming import LongAnswer, gathered
-from .workers import Workers
+from .workers import Worker, Workers
+
+PATH: Final = "/get"
+"""Where values are."""
 
 WORKERS: Final = 2
 """Threads that look up what is shared, beside those for the devices: a merge does not hold up a reader."""
@@ -35,6 +42,24 @@ _HEADERS: Final = {
 _KEPT: Final = {"Cache-Control": "private, no-cache"}
 
 _ONCE_WORDS: Final = "this link works once: fetch it with POST, as `curl -d '' ADDRESS` does, or in a browser"
+
+
+class Asked(NamedTuple):
+    """What is asked for; ``headers`` have names in lower case."""
+
+    method: str
+    token: str
+    headers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """Return what a request asks for."""
+        query: str = scope["query_string"].decode("latin-1")
+        token = query[2:]
+        if not (query.startswith("q=") and token.isascii() and token.replace("-", "_").isidentifier()):
+            token = parse_qs(query).get("q", [""])[0]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        return cls(scope["method"], token, headers)
 
 
 class Prepared(NamedTuple):
@@ -58,7 +83,12 @@ def open_sharing(path: str) -> Iterator[Sharing]:
 
 
 class Shares:
-    """Answers requests for what is shared of the store at ``path``. ``used`` is called when a link was used up."""
+    """Answers requests for what is shared of the store at ``path``. ``used`` is called when a link was used up.
+
+    What is short is read in the thread of the event loop: that takes a tenth of the time of handing the request to
+    another one and back. Who reads the database waits for nobody (it has a write-ahead log); should one have to all
+    the same, a worker does in its place.
+    """
 
     def __init__(
         self,
@@ -71,15 +101,21 @@ class Shares:
         self._used = used
         self._open_sharing = open_sharing
         self._workers: Workers[Sharing]
+        self._at_hand: Sharing | None = None
 
     @asynccontextmanager
     async def running(self, patience: float) -> AsyncIterator[None]:
         """``async with`` the threads that the requests need, which have ``patience`` seconds to end in."""
         self._workers = Workers(WORKERS, lambda: self._open_sharing(self._path))
-        try:
-            yield
-        finally:
-            await self._workers.end(patience)
+        with ExitStack() as opened:
+            with suppress(StoreError):  # then the workers answer, and try again to open it
+                self._at_hand = opened.enter_context(self._open_sharing(self._path))
+                self._at_hand.be_impatient()
+            try:
+                yield
+            finally:
+                self._at_hand = None
+                await self._workers.end(patience)
 
     async def about(self, request: Request) -> Response:
         """Say what this is."""
@@ -91,21 +127,49 @@ class Shares:
         hush(request.scope)
         return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
 
+    def at_once(self, scope: Scope) -> Response | None:
+        """Return the answer to a GET or HEAD if it takes no more than looking up what is short."""
+        if self._at_hand is None:
+            return None
+        asked = Asked.of(scope)
+        try:
+            offer = self._at_hand.offer(asked.token)
+            prepared = None if offer.is_large else described(self._at_hand, asked, offer)
+        except (StoreError, ShareError):
+            return None
+        return None if prepared is None or prepared.once else _answer(prepared)
+
     async def get(self, request: Request) -> Response:
-        """Answer with what the token in the query leads to."""
-        token = request.query_params.get("q", "")
+        """Answer a request for what the token in its query leads to."""
+        asked = Asked.of(request.scope)
         worker = self._workers.idlest()
-        if request.method == "POST":
-            prepared = await worker.run(lambda sharing: taken(sharing, token))
+        prepared = await worker.run(partial(prepare, asked=asked))
+        if asked.method == "POST":
             self._used()
-        else:
-            method, headers = request.method, request.headers
-            prepared = await worker.run(lambda sharing: prepare(sharing, token, method, headers))
         if prepared.once is not None:
             return _button(request, prepared.once)
-        if prepared.pieces is None:
-            return Response(prepared.body, prepared.status, prepared.headers)
-        return LongAnswer(worker, prepared.pieces, prepared.body, status=prepared.status, headers=prepared.headers)
+        return _answer(prepared, worker)
+
+
+class ShortWay:
+    """Answers what ``shares`` can answer at once, and leaves the rest to ``app``."""
+
+    def __init__(self, app: ASGIApp, shares: Shares) -> None:
+        self._app = app
+        self._shares = shares
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        answer = None
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] in {"GET", "HEAD"}:
+            answer = self._shares.at_once(scope)
+        await (answer or self._app)(scope, receive, send)
+
+
+def _answer(prepared: Prepared, worker: Worker[Sharing] | None = None) -> Response:
+    if prepared.pieces is None or worker is None:
+        return Response(prepared.body, prepared.status, prepared.headers)
+    return LongAnswer(worker, prepared.pieces, prepared.body, status=prepared.status, headers=prepared.headers)
 
 
 def _button(request: Request, offer: Offer) -> Response:
@@ -115,29 +179,38 @@ def _button(request: Request, offer: Offer) -> Response:
     raise HTTPException(405, _ONCE_WORDS, {"Allow": "POST"})
 
 
-def prepare(sharing: Sharing, token: str, method: str, headers: Mapping[str, str]) -> Prepared:
-    """Return the answer to a GET or HEAD.
+def prepare(sharing: Sharing, asked: Asked) -> Prepared:
+    """Return the answer to a request.
 
     Raises:
         NothingShared, ShareEnded
     """
+    if asked.method == "POST":
+        return taken(sharing, asked.token)
     for _ in range(TRIES):
-        offer = sharing.offer(token)
-        if offer.link is not None and offer.link.once:
-            return Prepared(200, {}, once=offer)
-        size = offer.entry.size
-        decision = decide(headers, _validators(offer), size, ranges=method == "GET")
-        described = {**_described(sharing, offer), **_KEPT}
-        if decision.status in {200, 206}:
-            described.update(_length(decision, size))
-        elif decision.status == 416:
-            return Prepared(416, {**_HEADERS, "Content-Range": f"bytes */{size}"})
-        if method == "HEAD" or decision.status in {304, 412}:
-            return Prepared(decision.status, described)
-        pieces = sharing.read(token, offer, decision.start, decision.stop)
-        if pieces is not None:
-            return _begun(decision.status, described, pieces, decision.stop - decision.start)
+        prepared = described(sharing, asked, sharing.offer(asked.token))
+        if prepared is not None:
+            return prepared
     raise HTTPException(503, "what is shared here changes too fast; try again", {"Retry-After": "1"})
+
+
+def described(sharing: Sharing, asked: Asked, offer: Offer) -> Prepared | None:
+    """Return the answer to a GET or HEAD of what is offered, ``None`` if that is another thing by now."""
+    if offer.link is not None and offer.link.once:
+        return Prepared(200, {}, once=offer)
+    size = offer.entry.size
+    # The address of a version never leads to another one; what a link leads to may change twice in a second.
+    validators = Validators(offer.tag, offer.entry.timestamp // 1_000_000, offer.link is None)
+    decision = decide(asked.headers, validators, size, ranges=asked.method == "GET")
+    if decision.status == 416:
+        return Prepared(416, {**_HEADERS, "Content-Range": f"bytes */{size}"})
+    headers = {**_described(sharing, offer), **_KEPT}
+    if decision.status in {200, 206}:
+        headers.update(_length(decision, size))
+    if asked.method == "HEAD" or decision.status in {304, 412}:
+        return Prepared(decision.status, headers)
+    pieces = sharing.read(asked.token, offer, decision.start, decision.stop)
+    return None if pieces is None else _begun(decision.status, headers, pieces, decision.stop - decision.start)
 
 
 def taken(sharing: Sharing, token: str) -> Prepared:
@@ -151,8 +224,8 @@ def taken(sharing: Sharing, token: str) -> Prepared:
         raise HTTPException(405, headers={"Allow": "GET, HEAD"})
     offer, pieces = sharing.take(token)
     size = offer.entry.size
-    described = {**_described(sharing, offer), **pages.NEVER_KEPT, **_length(Decision(200, 0, size), size)}
-    return _begun(200, described, pieces, size)
+    headers = {**_described(sharing, offer), **pages.NEVER_KEPT, **_length(Decision(200, 0, size), size)}
+    return _begun(200, headers, pieces, size)
 
 
 def _begun(status: int, headers: Mapping[str, str], pieces: Iterator[bytes], size: int) -> Prepared:
@@ -162,11 +235,6 @@ def _begun(status: int, headers: Mapping[str, str], pieces: Iterator[bytes], siz
     if isinstance(pieces, Generator):
         pieces.close()
     return Prepared(status, headers, first)
-
-
-def _validators(offer: Offer) -> Validators:
-    # The address of a version never leads to another one; what a link leads to may change twice in a second.
-    return Validators(offer.tag, offer.entry.timestamp // 1_000_000, offer.link is None)
 
 
 def _described(sharing: Sharing, offer: Offer) -> dict[str, str]:
@@ -179,8 +247,13 @@ def _described(sharing: Sharing, offer: Offer) -> dict[str, str]:
         "Content-Type": media.content_type(guess, head, entry.size),
         "Content-Disposition": media.disposition(entry.key),
         "ETag": f'"{offer.tag}"',
-        "Last-Modified": formatdate(entry.timestamp // 1_000_000, usegmt=True),
+        "Last-Modified": _date(entry.timestamp // 1_000_000),
     }
+
+
+@lru_cache(1024)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def _length(decision: Decision, size: int) -> dict[str, str]:

@@ -171,6 +171,10 @@ class Database:
         """Close the connection."""
         self.connection.close()
 
+    def set_patience(self, seconds: float) -> None:
+        """Choose how long a statement waits for other processes; ``BUSY_TIMEOUT`` at first."""
+        self.rows(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+
     def set_durable(self, durable: bool) -> None:
         """Choose whether a commit waits for the disk.
 
@@ -215,7 +219,7 @@ class Database:
         try:
             self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            self.rows(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
+            self.set_patience(BUSY_TIMEOUT)
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 
-from kvassfs.errors import StoreUnavailable
-from kvassfs.server import sharing as module
+from kvassfs.errors import StoreBusy, StoreUnavailable
 from kvassfs.server.application import Service
-from kvassfs.server.sharing import Shares, prepare
-from kvassfs.sharing import Sharing
+from kvassfs.server.sharing import Asked, Shares, open_sharing, prepare
+from kvassfs.sharing import Offer, Sharing
 from kvassfs.store import Store
 
 from .driver import Answer, ask, begin, served
@@ -182,16 +183,14 @@ def test_what_changes_all_the_time_is_given_up(store: Store, database: Path, mon
     token = store.set("key", LARGE).url_token
     with Store.open(database) as other, monkeypatch.context() as patch:
         patch.setattr(Sharing, "read", lambda *_: None)
-        with pytest.raises(module.HTTPException) as raised:
-            prepare(Sharing(other), token, "GET", {})
+        with pytest.raises(HTTPException) as raised:
+            prepare(Sharing(other), Asked("GET", token, {}))
     assert raised.value.status_code == 503
 
 
 def test_a_database_that_cannot_be_read_is_said_so(store: Store) -> None:
-    @contextmanager
-    def failing(path: str) -> Iterator[Sharing]:
+    def failing(path: str) -> AbstractContextManager[Sharing]:
         raise StoreUnavailable(path, "gone")
-        yield
 
     async def talk() -> Answer:
         service = Service(store.path)
@@ -354,3 +353,65 @@ def test_no_token_is_logged(store: Store, caplog: pytest.LogCaptureFixture) -> N
     assert "GET /get 200" in caplog.text
     assert token not in caplog.text
     assert link.token not in caplog.text
+
+
+# Who looks
+
+
+def test_what_is_short_is_looked_up_at_once_and_what_is_long_by_a_worker(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, long = store.set("short", b"value").url_token, store.set("long", LARGE).url_token
+    looked: list[tuple[str, str]] = []
+    offer = Sharing.offer
+
+    def noted(sharing: Sharing, token: str) -> Offer:
+        looked.append((token, threading.current_thread().name))
+        return offer(sharing, token)
+
+    monkeypatch.setattr(Sharing, "offer", noted)
+    get(store, short)
+    get(store, long)
+    here = threading.current_thread().name
+    assert [thread == here for token, thread in looked if token == short] == [True]
+    assert [thread == here for token, thread in looked if token == long] == [True, False, False]
+
+
+def test_where_the_database_is_locked_a_worker_waits_for_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = store.set("key", b"value").url_token
+    here = threading.current_thread()
+    offer = Sharing.offer
+
+    def locked_here(sharing: Sharing, asked: str) -> Offer:
+        if threading.current_thread() is here:
+            raise StoreBusy(store.path)
+        return offer(sharing, asked)
+
+    monkeypatch.setattr(Sharing, "offer", locked_here)
+    assert get(store, token).body == b"value"
+
+
+def test_who_looks_at_once_does_not_wait(store: Store) -> None:
+    with Store.open(store.path) as other:
+        Sharing(other).be_impatient()
+        with store.database.transaction, pytest.raises(StoreBusy):
+            other.set("key", b"value")
+
+
+def test_a_database_that_could_not_be_opened_at_first_is_tried_again(store: Store) -> None:
+    token = store.set("key", b"value").url_token
+    attempts: list[str] = []
+
+    def failing_first(path: str) -> AbstractContextManager[Sharing]:
+        attempts.append(path)
+        if len(attempts) == 1:
+            raise StoreUnavailable(path, "gone")
+        return open_sharing(path)
+
+    async def talk() -> Answer:
+        service = Service(store.path)
+        service.shares = Shares(store.path, service.news.tell, open_sharing=failing_first)
+        async with served(service) as app:
+            return await ask(app, "/get", method="GET", query=f"q={token}".encode())
+
+    assert run(talk()).body == b"value"
