@@ -6,7 +6,7 @@ import click
 
 from kvassfs.store import Config
 
-from . import settings, streams
+from . import settings, share, streams
 from .config_scratch import command as scratch
 from .database import DatabaseFile, pass_database
 from .group import Group
@@ -24,17 +24,17 @@ command = Group("config", help="show or change the configuration")
 def show(database: DatabaseFile) -> None:
     """Show the encryption key, the process id and the remote."""
     with database.open() as store:
-        config = store.config()
-    streams.write([shown(config).encode()])
+        config, public_url = store.config(), store.public_url()
+    streams.write([shown(config, public_url).encode()])
 
 
-def shown(config: Config) -> str:
-    """Return the configuration in the original program's words."""
+def shown(config: Config, public_url: str = "") -> str:
+    """Return the configuration in the original program's words, which know no public address."""
     return (
         f"Encryption Key:  \t{config.encryption_key.hex()}\n"
         f"ProcessID:       \t{config.process_id}\n"
         f"Remote:          \t{config.remote or '(None)'}\n"
-    )
+    ) + (f"Public address:  \t{public_url}\n" if public_url else "")
 
 
 @command.command("key", short_help="set the encryption key")
@@ -71,6 +71,23 @@ def remote(database: DatabaseFile, remote: str) -> None:
     checked = settings.remote(remote)
     with database.open() as store:
         store.set_remote(checked)
+
+
+@command.command("url", short_help="show or set the public address of the hub")
+@click.argument("url", required=False, type=text)
+@pass_database
+def url(database: DatabaseFile, url: str | None) -> None:
+    """Show what the addresses of shared entries begin with, or set it where that is not the remote.
+
+    It is the URL under which others reach the hub: behind a proxy, say, or where this is the hub itself. An empty URL
+    returns to the remote.
+    """
+    checked = None if url is None else settings.public_url(url)
+    with database.open() as store:
+        if checked is None:
+            streams.write([f"{share.base_of(store)}\n".encode()])
+        else:
+            store.set_public_url(checked)
 
 
 @command.command("timeout", short_help="show or set how long to wait for the hub", context_settings=_NUMBERS)

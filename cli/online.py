@@ -31,10 +31,10 @@ def pull_first(store: Store, *, offline: bool) -> None:
         _attempt(store, lambda hub: hub.pull(), "showing what is stored here")
 
 
-def push_after(store: Store, *, offline: bool) -> None:
-    """Push what waits for it. What fails costs a warning: it waits for the next time."""
+def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here and pushed later") -> None:
+    """Push what waits for it. What fails costs a warning, which says what is the case ``otherwise``."""
     if _has_hub(store, offline):
-        _attempt(store, lambda hub: _push(store, hub), "it is kept here and pushed later")
+        _attempt(store, lambda hub: _push(store, hub), otherwise)
 
 
 def _push(store: Store, hub: Synchroniser) -> None:

@@ -6,7 +6,7 @@ import re
 
 from kvassfs.entry import MAX_PROCESS_ID
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.remote.address import base_url
+from kvassfs.remote.address import base_url, shown
 
 MAX_TIMEOUT = 3600
 """Seconds to wait for the hub at most."""
@@ -52,6 +52,18 @@ def remote(text: str) -> str:
         raise InvalidConfiguration(f"{text!r} is no address of a hub: it is not valid UTF-8")
     if text:
         base_url(text)
+    return text
+
+
+def public_url(text: str) -> str:
+    """Return the address under which others reach the hub; empty for that of the remote.
+
+    Raises:
+        InvalidConfiguration: it can be none, or holds a password, which would be told to everybody.
+    """
+    remote(text)
+    if shown(text) != text:
+        raise InvalidConfiguration("a public address holds no user and password: everybody gets to see it")
     return text
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import KvassError
+from ..remote.address import sharing_base
 from ..store import DIRECTORY_MODE, DirectoryRecord, Node, Store, Written
 from . import attributes as extended
 from . import names
@@ -180,7 +181,9 @@ class Filesystem:
         if self._names.is_directory(path) or path in self._names.hidden:
             return {}
         row = self._tree.entry(self._names.locate(path)[0])
-        return {} if row is None else extended.values(row)
+        if row is None:
+            return {}
+        return extended.values(row, sharing_base(self._store.public_url(), self._store.config().remote))
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Refuse: the attributes are read-only, and there are no others."""

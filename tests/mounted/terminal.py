@@ -50,18 +50,27 @@ def press(*keys: str) -> Press:
 
 
 class Terminal:
-    """One program on one screen of 100 × 30; a context manager that leaves no server behind.
+    """One program on one screen; a context manager that leaves no server behind.
 
     The server has a socket in a directory of its own and reads no configuration, so nobody's tmux is touched.
     """
 
-    def __init__(self, command: Iterable[str], *, environment: Mapping[str, str], directory: Path) -> None:
+    def __init__(
+        self,
+        command: Iterable[str],
+        *,
+        environment: Mapping[str, str],
+        directory: Path,
+        columns: int = 100,
+        rows: int = 30,
+    ) -> None:
         """Start `command` in `directory` with exactly `environment` (and tmux's own variables)."""
         self._home = tempfile.mkdtemp(prefix="terminal-")  # short: a socket's path has at most 107 bytes
         self._status = Path(self._home, "status")
         self._environment = {**environment, "TMUX_TMPDIR": self._home}
         options = "start-server ; set -g remain-on-exit on ; set -g status off ; set -g default-terminal screen ;"
-        session = ("new-session", "-d", "-s", "program", "-x", "100", "-y", "30", "-c", str(directory), "--")
+        size = ("-x", str(columns), "-y", str(rows))
+        session = ("new-session", "-d", "-s", "program", *size, "-c", str(directory), "--")
         # tmux 3.3 sometimes misses the end of a program that nobody watches; the shell never does.
         shell = ("sh", "-c", '"$@"; echo $? >"$0"', str(self._status))
         self._tmux(*options.split(), *session, *shell, *command)
@@ -106,6 +115,10 @@ class Terminal:
     def screen(self) -> str:
         """Show what the screen shows now."""
         return self._tmux("capture-pane", "-p", "-t", "program")
+
+    def coloured_screen(self) -> str:
+        """Show what the screen shows now, with its colours as escape sequences and the blanks at the ends of lines."""
+        return self._tmux("capture-pane", "-p", "-e", "-N", "-t", "program")
 
     def status(self) -> int | None:
         """Return the program's exit status, None while it runs."""

@@ -24,6 +24,13 @@ def test_the_configuration_is_shown_in_the_bytes_of_the_original(remote: str, li
     )
 
 
+def test_a_public_address_is_shown_where_there_is_one(kvass: Kvass, store: Store) -> None:
+    store.set_public_url("https://example.org/kvass")
+    status, out, err = kvass("config", "show")
+    assert (status, err) == (0, "")
+    assert out == shown(store.config()).encode() + b"Public address:  \thttps://example.org/kvass\n"
+
+
 def test_show_prints_the_configuration(kvass: Kvass, store: Store) -> None:
     assert kvass("config", "show") == (0, shown(store.config()).encode(), "")
 
@@ -148,3 +155,38 @@ def test_a_wrong_timeout_is_refused_with_the_reason(kvass: Kvass, store: Store, 
 )
 def test_wrong_usage_exits_2(kvass: Kvass, arguments: list[str]) -> None:
     assert kvass("config", *arguments).status == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("https://example.org/kvass", "https://example.org/kvass"),
+        ("https://example.org/kvass/", "https://example.org/kvass"),
+        ("hub.example:8000", "http://hub.example:8000"),
+        ("", "http://remote.example"),
+    ],
+)
+def test_url_sets_the_public_address_and_shows_what_addresses_begin_with(
+    kvass: Kvass, store: Store, url: str, base: str
+) -> None:
+    store.set_remote("remote.example")
+    assert kvass("config", "url", url) == (0, b"", "")
+    assert kvass("config", "url") == (0, f"{base}\n".encode(), "")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org", "https://", "a b", "https://me:secret@example.org", "http://h?q=1"]
+)
+def test_a_url_that_can_be_no_public_address_is_refused(kvass: Kvass, store: Store, url: str) -> None:
+    status, out, err = kvass("config", "url", url)
+    assert (status, out) == (1, b"")
+    assert err.startswith("kvass: ")
+    assert "secret" not in err
+    assert store.public_url() == ""
+
+
+def test_without_any_address_url_says_what_sets_one(kvass: Kvass, store: Store) -> None:
+    status, out, err = kvass("config", "url")
+    assert (status, out) == (1, b"")
+    assert "`kvass config remote HOST`" in err
+    assert "`kvass config url URL`" in err

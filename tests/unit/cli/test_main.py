@@ -31,6 +31,10 @@ Sub-commands:
     kvass get      get a value
     kvass set      set a value
     kvass rm       remove keys
+    kvass url      print the address under which a value is shared
+    kvass qr       draw that address as a QR code
+    kvass links    list the links that end by themselves
+    kvass unlink   end links
     kvass mount    show the keys as files in a directory
     kvass umount   end a mount
     kvass sync     exchange with the hub

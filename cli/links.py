@@ -1,0 +1,49 @@
+"""``kvass links``: list the links that have not ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import click
+
+from kvassfs.remote.address import sharing_base
+from kvassfs.share import ShareLink, share_url
+from kvassfs.store import Store
+
+from . import online, streams
+from .amounts import local_time
+from .database import DatabaseFile, pass_database
+from .group import Command
+from .keys import complete, text
+from .report import one_line
+
+
+@click.command("links", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.argument("prefix", default="", type=text, shell_complete=complete)
+@online.offline_option
+@pass_database
+def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
+    """List the links that `kvass url` and `kvass qr` made and that have not ended: when they end, address and key.
+
+    With PREFIX, only those to keys that begin with it.
+    """
+    with database.open() as store:
+        online.pull_first(store, offline=offline)
+        lines = list(shown(store, prefix))
+    streams.write(f"{one_line(line)}\n".encode() for line in lines)
+
+
+def shown(store: Store, prefix: str) -> Iterator[str]:
+    """Yield a line for each link to a key that begins with ``prefix``, in the order of the keys."""
+    base = sharing_base(store.public_url(), store.config().remote)
+    for link in sorted(live(store), key=lambda link: (link.key, link.expires, link.token)):
+        if link.key.startswith(prefix):
+            address = share_url(base, link.token) if base else link.token
+            yield f"{local_time(link.expires) if link.expires else '-':<19} {'once' if link.once else '-':<4} {address} {link.key}"
+
+
+def live(store: Store, *, clock: Callable[[], int] = time.time_ns) -> list[ShareLink]:
+    """Return the links that lead somewhere, by the clock of the hub."""
+    now = clock() // 1000 + (store.contacts.hub().difference or 0)
+    return [link for link in store.links.all() if not link.has_expired(now) and store.links.follow(link) is not None]

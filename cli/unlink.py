@@ -1,0 +1,80 @@
+"""``kvass unlink``: end links."""
+
+from __future__ import annotations
+
+import click
+
+from kvassfs.errors import KvassError
+from kvassfs.remote.address import sharing_base
+from kvassfs.share import ShareLink, share_url, token_in
+from kvassfs.store import Store
+
+from . import online
+from .database import DatabaseFile, pass_database
+from .group import Command
+from .keys import complete, text
+from .links import live
+from .report import notice
+
+LATER = "until the hub hears of it, what was ended still works there"
+
+
+class LinkMissing(KvassError):
+    """What was given is no link that could be ended."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such link and no key with links: {name}; `kvass links` lists the links")
+        self.name = name
+
+
+@click.command("unlink", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.argument("names", metavar="LINK|KEY...", nargs=-1, required=True, type=text, shell_complete=complete)
+@online.offline_option
+@click.pass_context
+@pass_database
+def command(database: DatabaseFile, context: click.Context, names: tuple[str, ...], offline: bool) -> None:
+    """End each LINK, or all links to each KEY; from then on nobody gets anything there.
+
+    The links to a KEY are those that `kvass links` lists. The address of its current value is not among them: given
+    as LINK, that ends too.
+    """
+    with database.open() as store:
+        online.pull_first(store, offline=offline)
+        failures = [error for name in names if (error := end(store, name)) is not None]
+        for error in failures:
+            notice(str(error))
+        for name in names:
+            _tell_address(store, name)
+        if store.exchange.anything_waits():
+            online.push_after(store, offline=offline, otherwise=LATER)
+    if failures:
+        context.exit(LinkMissing.exit_code)
+
+
+def end(store: Store, name: str) -> LinkMissing | None:
+    """End what is named; return the error if that is nothing."""
+    links = [link for link in live(store) if link.key == name]
+    ended = [store.links.end(link) for link in links]
+    return None if any(ended) or _end_address(store, name) else LinkMissing(name)
+
+
+def _end_address(store: Store, name: str) -> bool:
+    """End the one link, or the address of a value, that ``name`` is; return whether it is one."""
+    token = token_in(name)
+    if token is None:
+        return False
+    found = store.links.find(token)
+    if isinstance(found, ShareLink):
+        return store.links.end(found)
+    return found is not None and store.links.renew(token)
+
+
+def _tell_address(store: Store, name: str) -> None:
+    """Say of a key that its own address is still there."""
+    try:
+        token = store.entry(name).url_token
+    except KvassError:
+        return
+    base = sharing_base(store.public_url(), store.config().remote)
+    address = share_url(base, token) if base else token
+    notice(f"the address of the current value of {name} still works; end it with `kvass unlink {address}`")
