@@ -42,9 +42,9 @@ class Sharing:
         self._store = store
         self._clock = clock
 
-    def be_impatient(self) -> None:
-        """Raise an error from now on rather than wait for another process that has the database locked."""
-        self._store.database.set_patience(0)
+    def be_quick(self) -> None:
+        """Raise a StoreBusy from now on rather than wait for another process, and keep more in memory."""
+        self._store.database.expect_searches()
 
     def check(self) -> None:
         """Make sure that the database can be read, or raise a StoreError."""

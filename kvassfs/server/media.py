@@ -40,6 +40,7 @@ _MORE: Final = {
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     ".rar": "application/vnd.rar",
     ".sh": "text/x-sh",
+    ".tex": "text/x-tex",
     ".webp": "image/webp",
     ".woff": "font/woff",
     ".woff2": "font/woff2",
@@ -71,9 +72,19 @@ def guessed(key: str, mode: int | None) -> str | None:
     return _PACKED.get(packed, UNKNOWN) if packed else kind
 
 
+def is_text(kind: str) -> bool:
+    """Whether a media type is one of text."""
+    return kind.startswith("text/")
+
+
+def is_played(kind: str) -> bool:
+    """Whether a media type is one that a browser plays."""
+    return kind.startswith(("audio/", "video/"))
+
+
 def needs_head(guess: str | None) -> bool:
     """Whether the value itself says more of its type: text is of some character set."""
-    return guess is None or guess.startswith("text/")
+    return guess is None or is_text(guess)
 
 
 def content_type(guess: str | None, head: bytes, size: int) -> str:
@@ -81,7 +92,7 @@ def content_type(guess: str | None, head: bytes, size: int) -> str:
 
     Without a guess it is text if it decodes as UTF-8 and holds no NUL, as far as ``head`` goes.
     """
-    if guess is not None and not guess.startswith("text/"):
+    if guess is not None and not is_text(guess):
         return guess
     if is_utf8(head, whole=len(head) >= size):
         return f"{guess or _TEXT}; charset=utf-8"
@@ -105,10 +116,13 @@ def file_name(key: str) -> str:
 
 
 @lru_cache(CACHED)
-def disposition(key: str) -> str:
-    """Return the ``Content-Disposition`` of a key: RFC 6266, with RFC 8187 for names that ASCII has not."""
+def disposition(key: str, *, save: bool = False) -> str:
+    """Return the ``Content-Disposition`` of a key: RFC 6266, with RFC 8187 for names that ASCII has not.
+
+    ``save``: the browser is to save the value, also where it could show it.
+    """
     name = file_name(key)
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
-    if plain == name:
-        return f'inline; filename="{plain}"'
-    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    kind = "attachment" if save else "inline"
+    extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return f'{kind}; filename="{plain}"{extended}'

@@ -53,8 +53,10 @@ _PAGE: Final = """<!DOCTYPE html>
 :root {{ color-scheme: light dark }}
 body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto 0; padding: 0 1.5rem }}
 h1 {{ font-size: 1.5rem; margin-bottom: .5rem }}
-button {{ font: inherit; padding: .5rem 1.5rem; cursor: pointer }}
+button {{ font: inherit; padding: .6rem 2rem; cursor: pointer; color: #fff; background: #15609c; border: 0; border-radius: .4rem }}
+button:hover {{ background: #0f4a7a }}
 .name {{ overflow-wrap: anywhere; font-weight: 600 }}
+@media (max-width: 30rem) {{ body {{ margin-top: 3rem }} button {{ width: 100% }} }}
 </style>
 </head>
 <body>
@@ -64,9 +66,10 @@ button {{ font: inherit; padding: .5rem 1.5rem; cursor: pointer }}
 </html>
 """
 
-_BUTTON: Final = """<p>This link works once. The button gets what it leads to, and then the link is used up.</p>
-<p><span class="name">{name}</span>, {size}</p>
-<form method="post"><button>Get it</button></form>"""
+_BUTTON: Final = """<p><span class="name">{name}</span><br>{size}</p>
+<form method="post"><button>Get it</button></form>
+<p>This link works once: when the button has been pressed, it is used up, here and everywhere else. Text is shown, and
+anything else saved.</p>"""
 
 
 def is_wanted(request: Request) -> bool:
@@ -100,5 +103,5 @@ def _amount(size: int) -> str:
     """Return a number of bytes in words."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
         if size >= factor:
-            return f"{size / factor:.1f} {unit}"
+            return f"{size / factor:.1f}".removesuffix(".0") + f" {unit}"
     return "1 byte" if size == 1 else f"{size} bytes"

@@ -56,7 +56,8 @@ class RequestLog:
             await self._serve(scope, _counted_in(receive, passed), _counted_out(send, passed), passed)
         finally:
             level = logging.DEBUG if scope.get(_HUSHED) else logging.INFO
-            log.log(level, "%s", line(scope, passed, self._clock() - begin))
+            if log.isEnabledFor(level):
+                log.log(level, "%s", line(scope, passed, self._clock() - begin))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, passed: Passed) -> None:
         try:

@@ -32,12 +32,14 @@ WORKERS: Final = 2
 TRIES: Final = 3
 """How often an entry may change while its answer is prepared."""
 
-_HEADERS: Final = {
-    **pages.PRIVATE,
-    # A document of a stranger's, as far as this address is concerned: no scripts, and an origin of its own.
-    "Content-Security-Policy": "sandbox",
-    "Accept-Ranges": "bytes",
-}
+_HEADERS: Final = {**pages.PRIVATE, "Accept-Ranges": "bytes"}
+
+_POLICY: Final = "sandbox"
+"""For documents: no scripts, and an origin of their own."""
+
+_PLAYER_POLICY: Final = "sandbox allow-same-origin"
+"""For what is played: still no scripts, but Chromium's player asks for its parts from the origin of its page. (Not for
+documents: one that has an origin may tell other sites its address.)"""
 
 _KEPT: Final = {"Cache-Control": "private, no-cache"}
 
@@ -110,7 +112,7 @@ class Shares:
         with ExitStack() as opened:
             with suppress(StoreError):  # then the workers answer, and try again to open it
                 self._at_hand = opened.enter_context(self._open_sharing(self._path))
-                self._at_hand.be_impatient()
+                self._at_hand.be_quick()
             try:
                 yield
             finally:
@@ -134,7 +136,7 @@ class Shares:
         asked = Asked.of(scope)
         try:
             offer = self._at_hand.offer(asked.token)
-            prepared = None if offer.is_large else described(self._at_hand, asked, offer)
+            prepared = None if offer.is_large else prepared_for(self._at_hand, asked, offer)
         except (StoreError, ShareError):
             return None
         return None if prepared is None or prepared.once else _answer(prepared)
@@ -167,8 +169,9 @@ class ShortWay:
 
 
 def _answer(prepared: Prepared, worker: Worker[Sharing] | None = None) -> Response:
-    if prepared.pieces is None or worker is None:
+    if prepared.pieces is None:
         return Response(prepared.body, prepared.status, prepared.headers)
+    assert worker is not None, "only a worker makes pieces"
     return LongAnswer(worker, prepared.pieces, prepared.body, status=prepared.status, headers=prepared.headers)
 
 
@@ -188,13 +191,13 @@ def prepare(sharing: Sharing, asked: Asked) -> Prepared:
     if asked.method == "POST":
         return taken(sharing, asked.token)
     for _ in range(TRIES):
-        prepared = described(sharing, asked, sharing.offer(asked.token))
+        prepared = prepared_for(sharing, asked, sharing.offer(asked.token))
         if prepared is not None:
             return prepared
     raise HTTPException(503, "what is shared here changes too fast; try again", {"Retry-After": "1"})
 
 
-def described(sharing: Sharing, asked: Asked, offer: Offer) -> Prepared | None:
+def prepared_for(sharing: Sharing, asked: Asked, offer: Offer) -> Prepared | None:
     """Return the answer to a GET or HEAD of what is offered, ``None`` if that is another thing by now."""
     if offer.link is not None and offer.link.once:
         return Prepared(200, {}, once=offer)
@@ -204,7 +207,7 @@ def described(sharing: Sharing, asked: Asked, offer: Offer) -> Prepared | None:
     decision = decide(asked.headers, validators, size, ranges=asked.method == "GET")
     if decision.status == 416:
         return Prepared(416, {**_HEADERS, "Content-Range": f"bytes */{size}"})
-    headers = {**_described(sharing, offer), **_KEPT}
+    headers = {**_description(sharing, offer), **_KEPT}
     if decision.status in {200, 206}:
         headers.update(_length(decision, size))
     if asked.method == "HEAD" or decision.status in {304, 412}:
@@ -224,7 +227,10 @@ def taken(sharing: Sharing, token: str) -> Prepared:
         raise HTTPException(405, headers={"Allow": "GET, HEAD"})
     offer, pieces = sharing.take(token)
     size = offer.entry.size
-    headers = {**_described(sharing, offer), **pages.NEVER_KEPT, **_length(Decision(200, 0, size), size)}
+    headers = {**_description(sharing, offer), **pages.NEVER_KEPT, **_length(Decision(200, 0, size), size)}
+    if not media.is_text(headers["Content-Type"]):
+        # To play it or to save what is shown, a browser would ask once more.
+        headers["Content-Disposition"] = media.disposition(offer.entry.key, save=True)
     return _begun(200, headers, pieces, size)
 
 
@@ -237,14 +243,16 @@ def _begun(status: int, headers: Mapping[str, str], pieces: Iterator[bytes], siz
     return Prepared(status, headers, first)
 
 
-def _described(sharing: Sharing, offer: Offer) -> dict[str, str]:
+def _description(sharing: Sharing, offer: Offer) -> dict[str, str]:
     """Return what an answer says of the value."""
     entry = offer.entry
     guess = media.guessed(entry.key, entry.mode)
     head = sharing.head(offer) if media.needs_head(guess) else b""
+    kind = media.content_type(guess, head, entry.size)
     return {
         **_HEADERS,
-        "Content-Type": media.content_type(guess, head, entry.size),
+        "Content-Security-Policy": _PLAYER_POLICY if media.is_played(kind) else _POLICY,
+        "Content-Type": kind,
         "Content-Disposition": media.disposition(entry.key),
         "ETag": f'"{offer.tag}"',
         "Last-Modified": _date(entry.timestamp // 1_000_000),

@@ -37,6 +37,9 @@ BULK_CACHE = 8 * 1024
 BULK_LOG_PAGES = 16 * 1024
 """Pages in the write-ahead log beyond which a commit copies it into the database then (64 MiB)."""
 
+SEARCH_CACHE = 16 * 1024
+"""KiB of pages in memory where tokens are looked up all the time: room for the upper levels of large indexes."""
+
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
 
@@ -171,8 +174,7 @@ class Database:
         """Close the connection."""
         self.connection.close()
 
-    def set_patience(self, seconds: float) -> None:
-        """Choose how long a statement waits for other processes; ``BUSY_TIMEOUT`` at first."""
+    def _set_patience(self, seconds: float) -> None:
         self.rows(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
     def set_durable(self, durable: bool) -> None:
@@ -201,6 +203,11 @@ class Database:
         self.rows(f"PRAGMA cache_size=-{BULK_CACHE}")
         self.rows(f"PRAGMA wal_autocheckpoint={BULK_LOG_PAGES}")
 
+    def expect_searches(self) -> None:
+        """Be ready for many look-ups in random places, none of which waits for other processes."""
+        self.rows(f"PRAGMA cache_size=-{SEARCH_CACHE}")
+        self._set_patience(0)
+
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""
         try:
@@ -219,7 +226,7 @@ class Database:
         try:
             self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            self.set_patience(BUSY_TIMEOUT)
+            self._set_patience(BUSY_TIMEOUT)
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""

@@ -234,8 +234,7 @@ def test_looking_at_a_link_that_works_once_does_not_use_it_up(store: Store) -> N
     assert looks[1].headers["allow"] == "POST"
     page = looks[3].body.decode()
     assert '<form method="post"><button>' in page
-    assert "&lt;b&gt;, 5 bytes" not in page
-    assert "b&gt;</span>, 5 bytes" in page
+    assert "b&gt;</span><br>5 bytes" in page
     assert "secret" not in page.partition("<body>")[0]
     assert store.links.all() == [link]
 
@@ -250,6 +249,24 @@ def test_a_post_uses_it_up(store: Store, value: bytes) -> None:
     assert first.headers["cache-control"] == "no-store"
     assert (second.status, look.status) == (410, 410)
     assert store.links.all() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("key.txt", "inline"), ("key.html", "inline"), ("key.png", "attachment"), ("é.mp4", "attachment")]
+)
+def test_what_is_no_text_is_saved_when_it_can_be_had_once(store: Store, key: str, kind: str) -> None:
+    store.set(key, b"value")
+    answer = get(store, store.links.make(key, once=True).token, "POST")
+    assert answer.headers["content-disposition"].startswith(f"{kind}; filename=")
+
+
+@pytest.mark.parametrize(
+    ("key", "policy"),
+    [("a.mp4", "sandbox allow-same-origin"), ("a.ogg", "sandbox allow-same-origin"), ("a.svg", "sandbox")],
+)
+def test_what_is_played_has_an_origin_and_documents_have_none(store: Store, key: str, policy: str) -> None:
+    answer = get(store, store.set(key, b"value").url_token)
+    assert answer.headers["content-security-policy"] == policy
 
 
 def test_a_post_sends_the_whole_value_whatever_its_conditions(store: Store) -> None:
@@ -393,7 +410,7 @@ def test_where_the_database_is_locked_a_worker_waits_for_it(store: Store, monkey
 
 def test_who_looks_at_once_does_not_wait(store: Store) -> None:
     with Store.open(store.path) as other:
-        Sharing(other).be_impatient()
+        Sharing(other).be_quick()
         with store.database.transaction, pytest.raises(StoreBusy):
             other.set("key", b"value")
 
