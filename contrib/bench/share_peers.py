@@ -1,0 +1,122 @@
+"""What the hub is compared with: servers on the same HTTP stack, with the same settings, that have nothing to look up.
+
+Run as a program it is one of them: `python share_peers.py NAME [FILE]`. It says its address as the hub does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+import uvloop
+from devices import wait_for
+from server import STOP_SECONDS, ServerError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from kvassfs.server.listen import BACKLOG, listening_socket, url
+from kvassfs.server.run import KEEP_ALIVE
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+ANSWER = (b"what was asked for, or near it\n" * 64)[:1024]
+
+
+async def bare(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answer 1 KiB from memory, as uvicorn alone does it."""
+    headers = [(b"content-length", b"%d" % len(ANSWER)), (b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": ANSWER})
+
+
+def starlette() -> ASGIApp:
+    """Return the smallest application that answers 1 KiB from memory."""
+
+    async def get(_: Request) -> Response:
+        return Response(ANSWER, media_type="text/plain")
+
+    return Starlette(routes=[Route("/get", get)])
+
+
+def file(path: str) -> ASGIApp:
+    """Return the smallest application that answers with a file."""
+
+    async def get(_: Request) -> Response:
+        return FileResponse(path)
+
+    return Starlette(routes=[Route("/get", get)])
+
+
+PEERS: dict[str, Callable[..., ASGIApp]] = {"uvicorn": lambda: bare, "starlette": starlette, "file": file}
+
+
+def serve(application: ASGIApp) -> None:
+    """Serve on the loopback with the settings of the hub, until a signal."""
+    configuration = uvicorn.Config(
+        application,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        workers=1,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        log_level=logging.CRITICAL + 1,
+        access_log=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+    )
+    with listening_socket("127.0.0.1:0") as opened:
+        print(f"serving on {url(opened, secure=False)}", flush=True)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(uvicorn.Server(configuration).serve([opened]))
+
+
+class Peer:
+    """One of ``PEERS`` as a process of its own; a context manager."""
+
+    def __init__(self, directory: Path, name: str, *arguments: str) -> None:
+        self._log = directory / f"{name}.log"
+        self._command = [sys.executable, __file__, name, *arguments]
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self.address = wait_for(self._listening)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(self.process)
+
+    def _listening(self) -> str | None:
+        said = self._log.read_text(errors="replace")
+        if self.process.poll() is not None:
+            raise ServerError(f"{self._command!r} does not start: {said[-500:]}")
+        found = re.search(r" on http://(127\.0\.0\.1:\d+)\n", said)
+        return found[1] if found else None
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    serve(PEERS[sys.argv[1]](*sys.argv[2:]))
