@@ -24,7 +24,7 @@ from .report import one_line
 @online.offline_option
 @pass_database
 def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
-    """List the links that `kvass url` and `kvass qr` made and that have not ended: when they end, address and key.
+    """List the links that have not ended: when they do, whether they work once, address and key.
 
     With PREFIX, only those to keys that begin with it.
     """
@@ -37,13 +37,15 @@ def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
 def shown(store: Store, prefix: str) -> Iterator[str]:
     """Yield a line for each link to a key that begins with ``prefix``, in the order of the keys."""
     base = sharing_base(store.public_url(), store.config().remote)
-    for link in sorted(live(store), key=lambda link: (link.key, link.expires, link.token)):
+    for link in sorted(unexpired(store), key=lambda link: (link.key, link.expires, link.token)):
         if link.key.startswith(prefix):
+            end = local_time(link.expires) if link.expires else "-"
             address = share_url(base, link.token) if base else link.token
-            yield f"{local_time(link.expires) if link.expires else '-':<19} {'once' if link.once else '-':<4} {address} {link.key}"
+            away = "" if store.links.follow(link) else " (removed)"
+            yield f"{end:<19} {'once' if link.once else '-':<4} {address} {link.key}{away}"
 
 
-def live(store: Store, *, clock: Callable[[], int] = time.time_ns) -> list[ShareLink]:
-    """Return the links that lead somewhere, by the clock of the hub."""
+def unexpired(store: Store, *, clock: Callable[[], int] = time.time_ns) -> list[ShareLink]:
+    """Return the links that have not ended, by the clock of the hub; their keys may have been removed in a mount."""
     now = clock() // 1000 + (store.contacts.hub().difference or 0)
-    return [link for link in store.links.all() if not link.has_expired(now) and store.links.follow(link) is not None]
+    return [link for link in store.links.all() if not link.has_expired(now)]

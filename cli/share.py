@@ -19,6 +19,8 @@ from .database import DatabaseFile
 
 _UNITS = {"w": 7 * 86_400, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
+LATER = "the address works once the hub has heard of it"
+
 _LONGEST = 100 * 365 * 86_400
 """Seconds that nobody means to give a link."""
 
@@ -66,7 +68,7 @@ def address(database: DatabaseFile, key: str, *, expires: int | None, once: bool
         online.pull_first(store, offline=offline)
         token = store.entry(key).url_token if terms == Terms() else made(store, key, terms).token
         if store.exchange.anything_waits():
-            online.push_after(store, offline=offline)
+            online.push_after(store, offline=offline, otherwise=LATER)
         return share_url(base, token)
 
 

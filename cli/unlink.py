@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 
 from kvassfs.errors import KvassError
-from kvassfs.remote.address import sharing_base
-from kvassfs.share import ShareLink, share_url, token_in
+from kvassfs.share import ShareLink, token_in
 from kvassfs.store import Store
 
 from . import online
 from .database import DatabaseFile, pass_database
 from .group import Command
 from .keys import complete, text
-from .links import live
+from .links import unexpired
 from .report import notice
 
 LATER = "until the hub hears of it, what was ended still works there"
@@ -35,12 +36,13 @@ class LinkMissing(KvassError):
 def command(database: DatabaseFile, context: click.Context, names: tuple[str, ...], offline: bool) -> None:
     """End each LINK, or all links to each KEY; from then on nobody gets anything there.
 
-    The links to a KEY are those that `kvass links` lists. The address of its current value is not among them: given
-    as LINK, that ends too.
+    A LINK is given by its address, in quotes, or by the token at the end of that. The links to a KEY are those that
+    `kvass links` lists. The address of its current value is not among them: given as LINK, that ends too.
     """
     with database.open() as store:
         online.pull_first(store, offline=offline)
-        failures = [error for name in names if (error := end(store, name)) is not None]
+        with store.database.transaction:
+            failures = [error for name in names if (error := end(store, name)) is not None]
         for error in failures:
             notice(str(error))
         for name in names:
@@ -52,29 +54,26 @@ def command(database: DatabaseFile, context: click.Context, names: tuple[str, ..
 
 
 def end(store: Store, name: str) -> LinkMissing | None:
-    """End what is named; return the error if that is nothing."""
-    links = [link for link in live(store) if link.key == name]
-    ended = [store.links.end(link) for link in links]
-    return None if any(ended) or _end_address(store, name) else LinkMissing(name)
-
-
-def _end_address(store: Store, name: str) -> bool:
-    """End the one link, or the address of a value, that ``name`` is; return whether it is one."""
+    """End what is named, unless it has ended already; return the error if that is nothing."""
+    links = [link for link in unexpired(store) if link.key == name]
+    for link in links:
+        store.links.end(link)
     token = token_in(name)
-    if token is None:
-        return False
+    if links or (token is not None and _end_address(store, token)):
+        return None
+    return LinkMissing(name)
+
+
+def _end_address(store: Store, token: str) -> bool:
+    """End the one link, or the address of a value, that has a token; return whether anything ever had it."""
     found = store.links.find(token)
     if isinstance(found, ShareLink):
         return store.links.end(found)
-    return found is not None and store.links.renew(token)
+    return store.links.renew(token) or store.links.has_ended(token)
 
 
 def _tell_address(store: Store, name: str) -> None:
     """Say of a key that its own address is still there."""
-    try:
+    with contextlib.suppress(KvassError):
         token = store.entry(name).url_token
-    except KvassError:
-        return
-    base = sharing_base(store.public_url(), store.config().remote)
-    address = share_url(base, token) if base else token
-    notice(f"the address of the current value of {name} still works; end it with `kvass unlink {address}`")
+        notice(f"the address of the current value of {name} still works; end it with `kvass unlink -- {token}`")

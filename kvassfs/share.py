@@ -53,6 +53,11 @@ def records_of(token: str) -> str:
     return f"{LINKS}{token}/"
 
 
+def is_token(text: str) -> bool:
+    """Whether a token can be ``text``; what holds anything else is none, and is not searched for."""
+    return text.isascii() and text.replace("-", "0").replace("_", "0").isalnum()
+
+
 def share_url(base: str, token: str) -> str:
     """Return the address of a token at a hub, whose other addresses begin with ``base``."""
     return f"{base}/get?q={token}"

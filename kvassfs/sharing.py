@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from .entry import Entry
 from .errors import NothingShared, ShareEnded
-from .share import ShareLink
+from .share import ShareLink, is_token
 from .store import Shared, Store
 
 HEAD_BYTES = 64 * 1024
@@ -41,6 +42,8 @@ class Sharing:
     def __init__(self, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._clock = clock
+        # What is noted while a large value is read need not outlive this process.
+        store.database.set_durable(False)
 
     def be_quick(self) -> None:
         """Raise a StoreBusy from now on rather than wait for another process, and keep more in memory."""
@@ -57,12 +60,14 @@ class Sharing:
             NothingShared: it never led to anything, as far as is known here.
             ShareEnded: it did.
         """
-        found = self._store.links.find(token) if token else None
+        if not is_token(token):
+            raise NothingShared
+        found = self._store.links.find(token)
         if isinstance(found, ShareLink):
             found = self._follow(found)
         if found is not None:
-            return _offer(found)
-        if token and self._store.links.has_ended(token):
+            return Offer(*found, tag_of(found.entry.url_token))
+        if self._store.links.has_ended(token):
             raise ShareEnded("what was shared here has been removed, replaced or used up")
         raise NothingShared
 
@@ -103,13 +108,21 @@ class Sharing:
             NothingShared, ShareEnded
         """
         self._store.contents.register()
-        with self._store.database.transaction:
+        with self._durably(), self._store.database.transaction:
             offer = self.offer(token)
             if offer.link is None or not self._store.links.end(offer.link):
                 raise NothingShared
             if offer.is_large:
                 return offer, self._kept(offer, 0, offer.entry.size)
         return offer, iter([offer.data or b""])
+
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        self._store.database.set_durable(True)
+        try:
+            yield
+        finally:
+            self._store.database.set_durable(False)
 
     def _kept(self, offer: Offer, start: int, stop: int) -> Iterator[bytes]:
         assert offer.content is not None
@@ -124,6 +137,6 @@ class Sharing:
                 self._store.contents.unpin(content)
 
 
-def _offer(found: Shared) -> Offer:
-    tag = hashlib.sha256(b"tag:" + found.row.url_token.encode()).hexdigest()[:32]
-    return Offer(found.row.entry, found.row.content, found.data, found.link, tag)
+def tag_of(token: str) -> str:
+    """Return what tells the version with ``token`` from all others, and nobody the token."""
+    return hashlib.sha256(b"tag:" + token.encode()).hexdigest()[:32]

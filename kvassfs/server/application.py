@@ -20,9 +20,9 @@ from ..hub import Hub, Pull
 from ..store import Store
 from .failures import HANDLERS
 from .news import News, Watch
-from .requestlog import RequestLog, hush
+from .requestlog import RequestLog, hush, log_line
 from .sharing import PATH, Shares, ShortWay
-from .streaming import LongAnswer, gathered
+from .streaming import LongAnswer, gathered, raw
 from .workers import Worker, Workers
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ CLOSING: Final = 2.0
 """Seconds at the end that the databases have to be closed in."""
 
 _SEALED = {"Content-Type": "application/octet-stream"}
+_LONG = raw(_SEALED)
 
 
 @contextmanager
@@ -135,8 +136,8 @@ class Service:
         raise ClientDisconnect
 
 
-def application(service: Service) -> Starlette:
-    """Return the application of ``service``; its lifespan must be run."""
+def application(service: Service, write: Callable[[str], None] = log_line) -> Starlette:
+    """Return the application of ``service``; its lifespan must be run. ``write`` is told a line for each request."""
     made = Starlette(
         routes=[
             Route("/push", service.push, methods=["POST"]),
@@ -146,7 +147,7 @@ def application(service: Service) -> Starlette:
             Route("/", service.shares.about, methods=["GET"]),
             Route("/health", service.shares.health, methods=["GET"]),
         ],
-        middleware=[Middleware(RequestLog), Middleware(ShortWay, service.shares)],
+        middleware=[Middleware(RequestLog, write), Middleware(ShortWay, service.shares)],
         exception_handlers=HANDLERS,
         lifespan=service.running,
     )
@@ -229,4 +230,4 @@ async def ask(worker: Worker[Hub], pull: Pull, *, patient: bool) -> Response | N
     if begun is None:
         return None
     pieces, first, second = begun
-    return LongAnswer(worker, pieces, first, second, headers=_SEALED) if second else Response(first, headers=_SEALED)
+    return LongAnswer(worker, pieces, first, second, headers=_LONG) if second else Response(first, headers=_SEALED)

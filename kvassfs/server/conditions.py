@@ -45,7 +45,7 @@ def decide(headers: Mapping[str, str], validators: Validators, size: int, *, ran
         return Decision(412, 0, 0)
     if _is_known(headers, validators):
         return Decision(304, 0, 0)
-    if ranges and "range" in headers and _range_is_meant(headers.get("if-range"), validators):
+    if ranges and size and "range" in headers and _range_is_meant(headers.get("if-range"), validators):
         return _part(headers["range"], size)
     return Decision(200, 0, size)
 
@@ -70,7 +70,7 @@ def _range_is_meant(condition: str | None, validators: Validators) -> bool:
     if condition is None:
         return True
     if '"' in condition:
-        return _tags(condition) == [(False, validators.tag)]
+        return condition.strip() == f'"{validators.tag}"'
     return validators.dated and _moment(condition) == validators.modified
 
 
@@ -82,7 +82,7 @@ def _part(text: str, size: int) -> Decision:
     first, last, suffix = (None if part is None else int(part) for part in found.groups())
     if first is None:
         assert suffix is not None
-        return Decision(206, max(size - suffix, 0), size) if suffix and size else Decision(416, 0, 0)
+        return Decision(206, max(size - suffix, 0), size) if suffix else Decision(416, 0, 0)
     if last is not None and last < first:
         return Decision(200, 0, size)
     if first >= size:

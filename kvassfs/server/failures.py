@@ -27,8 +27,13 @@ def told(request: Request, status: int, words: str) -> Response:
     """Return the answer that says ``words``: one line, or a page for a browser."""
     if request.method in {"GET", "HEAD", "POST"} and pages.is_wanted(request):
         return pages.page(pages.TITLES.get(status, "This did not work"), words, status=status)
-    headers = {**pages.NEVER_KEPT, **pages.BY_ACCEPT} if request.method in {"GET", "HEAD"} else None
+    headers = {**pages.NEVER_KEPT, **pages.BY_ACCEPT, **pages.PRIVATE} if request.method in {"GET", "HEAD"} else None
     return PlainTextResponse(f"kvass: {words}\n", status, headers)
+
+
+def not_shared(request: Request, error: ShareError) -> Response:
+    """Return the answer to a request for what is not shared, or not any more."""
+    return told(request, 404 if isinstance(error, NothingShared) else 410, str(error))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
@@ -38,7 +43,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, MessageError):
         return told(request, 400, str(error))
     if isinstance(error, ShareError):
-        return told(request, 404 if isinstance(error, NothingShared) else 410, str(error))
+        return not_shared(request, error)
     log.error("%s", error)
     if isinstance(error, DiskFull):
         return told(request, 507, "no space left on the disk of the hub")

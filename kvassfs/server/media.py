@@ -6,7 +6,6 @@ import codecs
 import mimetypes
 import re
 import stat
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -27,6 +26,7 @@ _MORE: Final = {
     ".js": "text/javascript",
     ".jxl": "image/jxl",
     ".m4a": "audio/mp4",
+    ".m4v": "video/mp4",
     ".md": "text/markdown",
     ".mjs": "text/javascript",
     ".mkv": "video/x-matroska",
@@ -51,25 +51,30 @@ _MORE: Final = {
 }
 """Types that Python's own table has not, or has an outdated name for: IANA's names, else the customary ones."""
 
-CACHED: Final = 1024
-"""Keys for which is remembered what to call them."""
+_PACKED: Final = {
+    ".bz2": "application/x-bzip2",
+    ".gz": "application/gzip",
+    ".svgz": "application/gzip",
+    ".tbz2": "application/x-bzip2",
+    ".tgz": "application/gzip",
+    ".txz": "application/x-xz",
+    ".xz": "application/x-xz",
+}
+"""What Python's library takes for an encoding of something else, which is a file to whoever saves it."""
 
-_PACKED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+_UNQUOTABLE: Final = re.compile(r'[^\x20-\x7e]|["\\%]')
+"""What a quoted name does not hold, or not everywhere in the same sense."""
 
-# Of its own, without the system's files: the same everywhere.
-_types = mimetypes.MimeTypes(filenames=())
-for _extension, _type in _MORE.items():
-    _types.add_type(_type, _extension)
+# Python's own table without the system's files: the same everywhere.
+_TYPES: Final = {**mimetypes.MimeTypes(filenames=()).types_map[True], **_MORE, **_PACKED}
 
 
-@lru_cache(CACHED)
 def guessed(key: str, mode: int | None) -> str | None:
     """Return the media type by the extension of a key, ``None`` where that says nothing."""
     if mode is not None and stat.S_ISLNK(mode):
         return _TEXT  # the target, whatever the link is called
-    # The path alone: what looks like a URL or a drive to the library is a name here.
-    kind, packed = _types.guess_type("./" + file_name(key))
-    return _PACKED.get(packed, UNKNOWN) if packed else kind
+    name, _, extension = file_name(key).rpartition(".")
+    return _TYPES.get(f".{extension.lower()}") if name else None
 
 
 def is_text(kind: str) -> bool:
@@ -115,14 +120,14 @@ def file_name(key: str) -> str:
     return key.rstrip("/").rpartition("/")[2] or "value"
 
 
-@lru_cache(CACHED)
 def disposition(key: str, *, save: bool = False) -> str:
     """Return the ``Content-Disposition`` of a key: RFC 6266, with RFC 8187 for names that ASCII has not.
 
     ``save``: the browser is to save the value, also where it could show it.
     """
     name = file_name(key)
-    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     kind = "attachment" if save else "inline"
-    extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
-    return f'{kind}; filename="{plain}"{extended}'
+    plain = _UNQUOTABLE.sub("_", name)
+    if plain == name:
+        return f'{kind}; filename="{name}"'
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -32,7 +32,7 @@ PRIVATE: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex",
 }
-"""For everything whose address has a token."""
+"""For everything whose address may have a token."""
 
 _HEADERS: Final = {
     **NEVER_KEPT,

@@ -20,6 +20,8 @@ PATH_LENGTH: Final = 100
 
 _HUSHED = "kvass.hushed"
 
+_CLOSED: Final = "the handler is closed"  # uvloop's words, where asyncio's own loop says nothing
+
 
 def hush(scope: Scope) -> None:
     """Have the request of ``scope`` logged for debugging only."""
@@ -35,14 +37,22 @@ class Passed:
     sent: int = 0
 
 
+def log_line(text: str) -> None:
+    """Log the line about a request."""
+    log.info("%s", text)
+
+
 class RequestLog:
-    """Logs a line for each request to ``application``: never a query or a body.
+    """Tells ``write`` a line for each request to ``application``: never a query or a body.
 
     An exception is logged too, and answered with status 500, or by breaking off an answer that has begun.
     """
 
-    def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, app: ASGIApp, write: Callable[[str], None] = log_line, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = app
+        self._write = write
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,14 +65,19 @@ class RequestLog:
         try:
             await self._serve(scope, _counted_in(receive, passed), _counted_out(send, passed), passed)
         finally:
-            level = logging.DEBUG if scope.get(_HUSHED) else logging.INFO
-            if log.isEnabledFor(level):
-                log.log(level, "%s", line(scope, passed, self._clock() - begin))
+            text = line(scope, passed, self._clock() - begin)
+            if _HUSHED in scope:
+                log.debug("%s", text)
+            else:
+                self._write(text)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, passed: Passed) -> None:
         try:
             await self._app(scope, receive, send)
         except Exception as error:
+            if has_gone(error):
+                hush(scope)
+                return
             if isinstance(error.__cause__, KvassError):
                 log.error("an answer was broken off: %s", error.__cause__)  # noqa: TRY400  expected
             else:
@@ -70,6 +85,11 @@ class RequestLog:
             if not passed.status:
                 failure = PlainTextResponse("kvass: a failure inside the hub; its log shows it\n", 500)
                 await failure(scope, receive, send)
+
+
+def has_gone(error: Exception) -> bool:
+    """Whether what failed is the sending of an answer, because the client has closed the connection."""
+    return isinstance(error, RuntimeError) and _CLOSED in str(error)
 
 
 def line(scope: Scope, passed: Passed, seconds: float) -> str:

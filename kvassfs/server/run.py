@@ -15,10 +15,12 @@ from typing import Final
 
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 
 from ..store import Store
 from .application import MAX_BODY, Service, application
 from .listen import BACKLOG, listening_socket, tls, url
+from .requestlog import log_line
 
 PATIENCE: Final = 5
 """Seconds that requests have to finish in when the server ends."""
@@ -47,11 +49,16 @@ class ServeOptions:
 
 
 def serve(
-    options: ServeOptions, *, listening: Callable[[str], None], notice: Callable[[str], None] = lambda _: None
+    options: ServeOptions,
+    *,
+    listening: Callable[[str], None],
+    notice: Callable[[str], None] = lambda _: None,
+    write: Callable[[str], None] = log_line,
 ) -> None:
     """Serve a hub until SIGTERM, SIGINT or SIGHUP; a SIGINT after that ends the process at once. For the main thread.
 
-    ``listening`` is told the URL once requests are answered, ``notice`` in a line what the store has to say.
+    ``listening`` is told the URL once requests are answered, ``notice`` in a line what the store has to say, and
+    ``write`` a line for each request.
 
     Raises:
         CannotListen: the address cannot be served.
@@ -61,7 +68,9 @@ def serve(
     with listening_socket(options.bind) as opened:
         Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
         service = Service(options.database, max_body=options.max_body)
-        server = _Server(service, context, partial(listening, url(opened, secure=context is not None)))
+        server = _Server(
+            application(service, write), service, context, partial(listening, url(opened, secure=context is not None))
+        )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve([opened]))
 
@@ -75,8 +84,10 @@ def _context(options: ServeOptions) -> ssl.SSLContext | None:
 class _Server(uvicorn.Server):
     """Uvicorn with signals of our own; ``ready`` is called once requests are answered."""
 
-    def __init__(self, service: Service, context: ssl.SSLContext | None, ready: Callable[[], None]) -> None:
-        super().__init__(_configuration(service, context))
+    def __init__(
+        self, served: Starlette, service: Service, context: ssl.SSLContext | None, ready: Callable[[], None]
+    ) -> None:
+        super().__init__(_configuration(served, context))
         self.servers = []  # a signal may come before there are any
         self._service = service
         self._ready = ready
@@ -115,9 +126,9 @@ class _Server(uvicorn.Server):
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _configuration(service: Service, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _configuration(served: Starlette, context: ssl.SSLContext | None) -> uvicorn.Config:
     configuration = uvicorn.Config(
-        application(service),
+        served,
         http="httptools",
         ws="none",
         lifespan="on",

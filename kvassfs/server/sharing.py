@@ -15,35 +15,42 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ShareError, StoreError
+from ..share import is_token
 from ..sharing import Offer, Sharing
 from ..store import Store
 from . import media, pages
-from .conditions import Decision, Validators, decide
+from .conditions import Validators, decide
+from .failures import not_shared, told
 from .requestlog import hush
-from .streaming import LongAnswer, gathered
+from .streaming import Headers, LongAnswer, ShortAnswer, gathered, raw
 from .workers import Worker, Workers
 
 PATH: Final = "/get"
 """Where values are."""
 
 WORKERS: Final = 2
-"""Threads that look up what is shared, beside those for the devices: a merge does not hold up a reader."""
+"""Threads that read large values and use up links, beside those for the devices."""
 
 TRIES: Final = 3
 """How often an entry may change while its answer is prepared."""
 
-_HEADERS: Final = {**pages.PRIVATE, "Accept-Ranges": "bytes"}
-
-_POLICY: Final = "sandbox"
+_POLICY: Final = b"sandbox"
 """For documents: no scripts, and an origin of their own."""
 
-_PLAYER_POLICY: Final = "sandbox allow-same-origin"
+_PLAYER_POLICY: Final = b"sandbox allow-same-origin"
 """For what is played: still no scripts, but Chromium's player asks for its parts from the origin of its page. (Not for
 documents: one that has an origin may tell other sites its address.)"""
 
-_KEPT: Final = {"Cache-Control": "private, no-cache"}
+_FIXED: Final = (*raw(pages.PRIVATE), (b"accept-ranges", b"bytes"))
 
-_ONCE_WORDS: Final = "this link works once: fetch it with POST, as `curl -d '' ADDRESS` does, or in a browser"
+_KEPT: Final = (b"cache-control", b"private, no-cache")
+
+_NEVER_KEPT: Final = (b"cache-control", b"no-store")
+
+_CALENDAR: Final = range(253_402_300_800)
+"""Seconds since the epoch that HTTP has dates for: up to the year 9999."""
+
+_ONCE_WORDS: Final = "this link works once: fetch it with POST, as `curl -d '' 'ADDRESS'` does, or in a browser"
 
 
 class Asked(NamedTuple):
@@ -58,9 +65,12 @@ class Asked(NamedTuple):
         """Return what a request asks for."""
         query: str = scope["query_string"].decode("latin-1")
         token = query[2:]
-        if not (query.startswith("q=") and token.isascii() and token.replace("-", "_").isidentifier()):
+        if not (query.startswith("q=") and is_token(token)):
             token = parse_qs(query).get("q", [""])[0]
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         return cls(scope["method"], token, headers)
 
 
@@ -71,7 +81,7 @@ class Prepared(NamedTuple):
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes = b""
     pieces: Iterator[bytes] | None = None
     once: Offer | None = None
@@ -125,11 +135,20 @@ class Shares:
 
     async def health(self, request: Request) -> Response:
         """Say that requests can be answered, for a load balancer."""
-        await self._workers.idlest().run(lambda sharing: sharing.check())
+        if not self._is_readable():
+            await self._workers.idlest().run(lambda sharing: sharing.check())
         hush(request.scope)
         return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
 
-    def at_once(self, scope: Scope) -> Response | None:
+    def _is_readable(self) -> bool:
+        if self._at_hand is None:
+            return False
+        with suppress(StoreError):
+            self._at_hand.check()
+            return True
+        return False
+
+    def at_once(self, scope: Scope) -> ASGIApp | None:
         """Return the answer to a GET or HEAD if it takes no more than looking up what is short."""
         if self._at_hand is None:
             return None
@@ -137,20 +156,20 @@ class Shares:
         try:
             offer = self._at_hand.offer(asked.token)
             prepared = None if offer.is_large else prepared_for(self._at_hand, asked, offer)
-        except (StoreError, ShareError):
+        except ShareError as error:
+            return not_shared(Request(scope), error)
+        except StoreError:
             return None
-        return None if prepared is None or prepared.once else _answer(prepared)
+        return None if prepared is None else _answer(scope, prepared)
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, request: Request) -> ASGIApp:
         """Answer a request for what the token in its query leads to."""
         asked = Asked.of(request.scope)
         worker = self._workers.idlest()
         prepared = await worker.run(partial(prepare, asked=asked))
         if asked.method == "POST":
             self._used()
-        if prepared.once is not None:
-            return _button(request, prepared.once)
-        return _answer(prepared, worker)
+        return _answer(request.scope, prepared, worker)
 
 
 class ShortWay:
@@ -168,9 +187,11 @@ class ShortWay:
         await (answer or self._app)(scope, receive, send)
 
 
-def _answer(prepared: Prepared, worker: Worker[Sharing] | None = None) -> Response:
+def _answer(scope: Scope, prepared: Prepared, worker: Worker[Sharing] | None = None) -> ASGIApp:
+    if prepared.once is not None:
+        return _button(Request(scope), prepared.once)
     if prepared.pieces is None:
-        return Response(prepared.body, prepared.status, prepared.headers)
+        return ShortAnswer(prepared.status, prepared.headers, prepared.body)
     assert worker is not None, "only a worker makes pieces"
     return LongAnswer(worker, prepared.pieces, prepared.body, status=prepared.status, headers=prepared.headers)
 
@@ -179,7 +200,9 @@ def _button(request: Request, offer: Offer) -> Response:
     """Answer a GET of a link that works once, which does not use it up: previews make such requests too."""
     if pages.is_wanted(request):
         return pages.once(media.file_name(offer.entry.key), offer.entry.size)
-    raise HTTPException(405, _ONCE_WORDS, {"Allow": "POST"})
+    response = told(request, 405, _ONCE_WORDS)
+    response.headers["Allow"] = "POST"
+    return response
 
 
 def prepare(sharing: Sharing, asked: Asked) -> Prepared:
@@ -200,20 +223,23 @@ def prepare(sharing: Sharing, asked: Asked) -> Prepared:
 def prepared_for(sharing: Sharing, asked: Asked, offer: Offer) -> Prepared | None:
     """Return the answer to a GET or HEAD of what is offered, ``None`` if that is another thing by now."""
     if offer.link is not None and offer.link.once:
-        return Prepared(200, {}, once=offer)
+        return Prepared(200, (), once=offer)
     size = offer.entry.size
     # The address of a version never leads to another one; what a link leads to may change twice in a second.
     validators = Validators(offer.tag, offer.entry.timestamp // 1_000_000, offer.link is None)
-    decision = decide(asked.headers, validators, size, ranges=asked.method == "GET")
-    if decision.status == 416:
-        return Prepared(416, {**_HEADERS, "Content-Range": f"bytes */{size}"})
-    headers = {**_description(sharing, offer), **_KEPT}
-    if decision.status in {200, 206}:
-        headers.update(_length(decision, size))
-    if asked.method == "HEAD" or decision.status in {304, 412}:
-        return Prepared(decision.status, headers)
-    pieces = sharing.read(asked.token, offer, decision.start, decision.stop)
-    return None if pieces is None else _begun(decision.status, headers, pieces, decision.stop - decision.start)
+    status, start, stop = decide(asked.headers, validators, size, ranges=asked.method == "GET")
+    tag = (b"etag", f'"{offer.tag}"'.encode())
+    if status in {304, 412}:
+        return Prepared(status, (*_FIXED, tag, _KEPT))
+    if status == 416:
+        return Prepared(416, (*_FIXED, (b"content-range", b"bytes */%d" % size)))
+    headers = [*_FIXED, *_description(sharing, offer), tag, _KEPT, (b"content-length", b"%d" % (stop - start))]
+    if status == 206:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, size)))
+    if asked.method == "HEAD":
+        return Prepared(status, headers)
+    pieces = sharing.read(asked.token, offer, start, stop)
+    return None if pieces is None else _begun(status, headers, pieces, stop - start)
 
 
 def taken(sharing: Sharing, token: str) -> Prepared:
@@ -227,14 +253,11 @@ def taken(sharing: Sharing, token: str) -> Prepared:
         raise HTTPException(405, headers={"Allow": "GET, HEAD"})
     offer, pieces = sharing.take(token)
     size = offer.entry.size
-    headers = {**_description(sharing, offer), **pages.NEVER_KEPT, **_length(Decision(200, 0, size), size)}
-    if not media.is_text(headers["Content-Type"]):
-        # To play it or to save what is shown, a browser would ask once more.
-        headers["Content-Disposition"] = media.disposition(offer.entry.key, save=True)
+    headers = [*_FIXED, *_description(sharing, offer, once=True), _NEVER_KEPT, (b"content-length", b"%d" % size)]
     return _begun(200, headers, pieces, size)
 
 
-def _begun(status: int, headers: Mapping[str, str], pieces: Iterator[bytes], size: int) -> Prepared:
+def _begun(status: int, headers: Headers, pieces: Iterator[bytes], size: int) -> Prepared:
     first = gathered(pieces)
     if len(first) < size:
         return Prepared(status, headers, first, pieces)
@@ -243,29 +266,25 @@ def _begun(status: int, headers: Mapping[str, str], pieces: Iterator[bytes], siz
     return Prepared(status, headers, first)
 
 
-def _description(sharing: Sharing, offer: Offer) -> dict[str, str]:
-    """Return what an answer says of the value."""
+def _description(sharing: Sharing, offer: Offer, *, once: bool = False) -> Headers:
+    """Return what an answer says of the value.
+
+    To play it, or to save what is shown, a browser would ask ``once`` more: so all but text is to be saved then.
+    """
     entry = offer.entry
     guess = media.guessed(entry.key, entry.mode)
     head = sharing.head(offer) if media.needs_head(guess) else b""
     kind = media.content_type(guess, head, entry.size)
-    return {
-        **_HEADERS,
-        "Content-Security-Policy": _PLAYER_POLICY if media.is_played(kind) else _POLICY,
-        "Content-Type": kind,
-        "Content-Disposition": media.disposition(entry.key),
-        "ETag": f'"{offer.tag}"',
-        "Last-Modified": _date(entry.timestamp // 1_000_000),
-    }
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"content-disposition", media.disposition(entry.key, save=once and not media.is_text(kind)).encode()),
+        (b"content-security-policy", _PLAYER_POLICY if media.is_played(kind) else _POLICY),
+    ]
+    if (second := entry.timestamp // 1_000_000) in _CALENDAR:
+        headers.append((b"last-modified", _date(second)))
+    return headers
 
 
 @lru_cache(1024)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
-
-
-def _length(decision: Decision, size: int) -> dict[str, str]:
-    length = {"Content-Length": str(decision.stop - decision.start)}
-    if decision.status == 206:
-        length["Content-Range"] = f"bytes {decision.start}-{decision.stop - 1}/{size}"
-    return length
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

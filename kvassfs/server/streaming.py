@@ -1,9 +1,9 @@
-"""Long answers, whose pieces are made by a worker while those before them are on their way."""
+"""Answers of every length: short ones in one piece, long ones in pieces that a worker makes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from starlette.responses import StreamingResponse
@@ -25,6 +25,28 @@ def gathered(pieces: Iterator[bytes]) -> bytes:
     return b"".join(found)
 
 
+Headers = Sequence[tuple[bytes, bytes]]
+"""Header fields as ASGI has them: names in lower case."""
+
+
+def raw(headers: Mapping[str, str]) -> Headers:
+    """Return header fields as ASGI has them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+class ShortAnswer:
+    """An answer that is there as a whole: Starlette's without all that this works out anew for each one."""
+
+    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+        self._start = {"type": "http.response.start", "status": status, "headers": headers}
+        self._body = {"type": "http.response.body", "body": body}
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send(self._start)
+        await send(self._body)
+
+
 class LongAnswer(StreamingResponse):
     """An answer whose ``pieces`` are made by a worker, each while the client takes those before it."""
 
@@ -34,9 +56,10 @@ class LongAnswer(StreamingResponse):
         pieces: Iterator[bytes],
         *begun: bytes,
         status: int = 200,
-        headers: Mapping[str, str],
+        headers: Headers,
     ) -> None:
-        super().__init__(self._all(), status, headers)
+        super().__init__(self._all(), status)
+        self.raw_headers = [*headers]
         self._worker = worker
         self._pieces = pieces
         self._begun = begun

@@ -227,16 +227,16 @@ class Entries:
 
     def set_mode(self, row: Row, mode: int) -> Row:
         """Change the mode alone: a new version that travels, but no revision."""
-        return self._vary(row._replace(mode=mode))
+        now = self._clock() // 1000
+        return self._vary(row._replace(mode=mode), now, now)
 
     def renew_token(self, row: Row) -> Row:
-        """Change the URL token alone, likewise."""
-        return self._vary(row._replace(url_token=new_token(self._random)))
+        """Change the URL token alone, likewise; a value that another device has written meanwhile wins over it."""
+        return self._vary(row._replace(url_token=new_token(self._random)), row.timestamp, self._clock() // 1000)
 
-    def _vary(self, row: Row) -> Row:
-        """Store a new version that differs from the current one in other things than the value."""
-        now = self._clock() // 1000
-        sequence, timestamp, process_id = self._tick(now, row)
+    def _vary(self, row: Row, time: int, now: int) -> Row:
+        """Store a new version, of about ``time``, that differs from the current one in other things than the value."""
+        sequence, timestamp, process_id = self._tick(time, row)
         changed = row._replace(
             timestamp=timestamp,
             counter=sequence,

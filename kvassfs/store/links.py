@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..entry import check_key, new_token
+from ..entry import Entry, check_key, new_token
 from ..errors import KeyMissing
 from ..share import LINKS, ShareLink, link_of, records_of
 from .database import Database
-from .entries import Entries, Row, Written
+from .entries import Entries, Written
 
-_ROW = ", ".join(Row._fields)
-_WITH_DATA = f"SELECT {_ROW}, (SELECT data FROM contents WHERE id = content) FROM entries"
+_WITH_DATA = f"SELECT {', '.join(Entry._fields)}, content, (SELECT data FROM contents WHERE id = content) FROM entries"
 
 
 class Shared(NamedTuple):
-    """A version of a key that can be had; ``data`` is its value, unless that is empty or a large one."""
+    """A version of a key that can be had; ``data`` is its value, unless that is empty or a large one.
 
-    row: Row
+    ``content`` is the value's id, ``None`` for an empty one; ``link`` is what led there, if it was a link.
+    """
+
+    entry: Entry
+    content: int | None
     data: bytes | None
     link: ShareLink | None = None
 
@@ -35,18 +38,18 @@ class Links:
 
     def find(self, token: str) -> Shared | ShareLink | None:
         """Return the version that a token is of, or the link; ``None`` if there is no such thing (any more)."""
-        for *row, data in self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,)):
-            found = Row._make(row)
-            if found.live:
-                return Shared(found, data)
-            if (link := link_of(found.key)) is not None and link.token == token:
+        for row in self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,)):
+            entry = Entry(*row[:7])
+            if not entry.deleted:
+                return Shared(entry, row[7], row[8])
+            if (link := link_of(entry.key)) is not None and link.token == token:
                 return link
         return None
 
     def follow(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to, ``None`` if the key has gone."""
         row = self._database.row(f"{_WITH_DATA} WHERE key = ? AND live", (link.key,))
-        return None if row is None else Shared(Row._make(row[:-1]), row[-1], link)
+        return None if row is None else Shared(Entry(*row[:7]), row[7], row[8], link)
 
     def has_ended(self, token: str) -> bool:
         """Whether a token once led to something, as far as that is remembered here."""
@@ -67,6 +70,10 @@ class Links:
         )
         found = [(link_of(record), token) for record, token in rows]
         return [link for link, token in found if link is not None and link.token == token]
+
+    def to(self, key: str) -> list[ShareLink]:
+        """Return the links to a key among ``all``."""
+        return [link for link in self.all() if link.key == key]
 
     # Making and ending
 
@@ -100,7 +107,8 @@ class Links:
         """
         with self._database.transaction:
             found = self.find(token)
-            if not isinstance(found, Shared):
+            row = self._entries.current(found.entry.key) if isinstance(found, Shared) else None
+            if row is None:
                 return False
-            self._entries.renew_token(found.row)
+            self._entries.renew_token(row)
             return True

@@ -200,7 +200,7 @@ class Store:
         return row.entry
 
     def delete(self, key: str) -> Entry:
-        """Delete a key and return its tombstone. On return that has reached the disk.
+        """Delete a key and the links to it, and return its tombstone. On return that has reached the disk.
 
         Raises:
             InvalidKey, KeyMissing
@@ -214,6 +214,8 @@ class Store:
         if old is None or not old.live:
             return self.entries.put(key, Written())
         self.entries.remove(old)
+        for link in self.links.to(key):
+            self.links.end(link)
         self.tree.note_name(directory_of(key), keep=True)
         tombstone = self.entries.current(key)
         assert tombstone is not None

@@ -10,9 +10,11 @@ import pytest
 
 from kvassfs.entry import BLOCK_SIZE
 from kvassfs.errors import DiskFull, NothingShared, ShareEnded
+from kvassfs.share import ShareLink
 from kvassfs.sharing import HEAD_BYTES, Sharing
 from kvassfs.store import Store
 from kvassfs.store.database import Database
+from kvassfs.store.links import Links
 from tests.stores import DAY, SECOND, Clock, audit, count, save
 
 LARGE = b"".join(bytes([number]) * 1000 for number in range(1, 201)) * 5  # a million bytes, four blocks
@@ -40,6 +42,12 @@ def whole(pieces: Iterator[bytes] | None) -> bytes:
     return b"".join(pieces)
 
 
+def remove_in_mount(store: Store, key: str) -> None:
+    node = store.tree.file(key)
+    assert node is not None
+    store.tree.unlink(node)
+
+
 # Offers
 
 
@@ -49,11 +57,19 @@ def test_a_version_is_offered(store: Store, sharing: Sharing) -> None:
     assert (offer.entry, offer.data, offer.link) == (entry, b"value", None)
 
 
-@pytest.mark.parametrize("token", ["", "unknown", "x" * 100_000, "'", "\0"])
+@pytest.mark.parametrize("token", ["", "unknown", "x" * 100_000, "'", "\0", "é", "-", "\ud800", "a b"])
 def test_what_is_no_token_leads_to_nothing(store: Store, sharing: Sharing, token: str) -> None:
     store.set("key", b"value")
     with pytest.raises(NothingShared):
         sharing.offer(token)
+
+
+def test_the_key_of_a_link_cannot_be_guessed_by_its_token(store: Store, sharing: Sharing) -> None:
+    store.set("dir/secret", b"value")
+    link = store.links.make("dir/secret", once=True)
+    for guess in (f"{link.token}/-/once/dir", f"{link.token}/-/once/dir/secret", f"{link.token}/", link.record):
+        with pytest.raises(NothingShared):
+            sharing.offer(guess)
 
 
 def test_an_entry_without_a_token_is_not_shared(store: Store, sharing: Sharing) -> None:
@@ -84,7 +100,7 @@ def test_a_link_is_followed_until_it_expires(store: Store, sharing: Sharing, clo
 def test_a_link_to_a_removed_key_says_so(store: Store, sharing: Sharing) -> None:
     store.set("key", b"value")
     link = store.links.make("key")
-    store.delete("key")
+    remove_in_mount(store, "key")
     with pytest.raises(ShareEnded, match="has been removed"):
         sharing.offer(link.token)
 
@@ -193,7 +209,7 @@ def test_an_expired_one_is_not_taken(store: Store, sharing: Sharing, clock: Cloc
 def test_one_whose_key_is_gone_is_not_used_up(store: Store, sharing: Sharing) -> None:
     store.set("key", b"one")
     link = store.links.make("key", once=True)
-    store.delete("key")
+    remove_in_mount(store, "key")
     with pytest.raises(ShareEnded, match="removed"):
         sharing.take(link.token)
     store.set("key", b"two")
@@ -203,6 +219,23 @@ def test_one_whose_key_is_gone_is_not_used_up(store: Store, sharing: Sharing) ->
 def test_a_version_is_not_taken(store: Store, sharing: Sharing) -> None:
     with pytest.raises(NothingShared):
         sharing.take(store.set("key", b"value").url_token)
+
+
+def test_it_has_reached_the_disk_and_reading_waits_for_no_disk(
+    store: Store, sharing: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.set("key", LARGE)
+    link = store.links.make("key", once=True)
+    durable: list[bool] = []
+    end = Links.end
+
+    def noted(links: Links, link: ShareLink) -> bool:
+        durable.append(store.database.is_durable())
+        return end(links, link)
+
+    monkeypatch.setattr(Links, "end", noted)
+    whole(sharing.take(link.token)[1])
+    assert (durable, store.database.is_durable()) == ([True], False)
 
 
 def test_one_that_cannot_be_used_up_is_not_given(
@@ -225,7 +258,6 @@ def test_one_that_cannot_be_used_up_is_not_given(
 
 
 def test_a_thousand_races_have_one_winner_each(store: Store, tmp_path: Path) -> None:
-    store.database.set_durable(False)
     store.set("key", b"value")
     tokens = [store.links.make("key", once=True).token for _ in range(1000)]
     start = threading.Barrier(2)
@@ -233,7 +265,6 @@ def test_a_thousand_races_have_one_winner_each(store: Store, tmp_path: Path) -> 
 
     def race(number: int) -> None:
         with Store.open(tmp_path / "db") as own:
-            own.database.set_durable(False)
             sharing = Sharing(own)
             for token in tokens:
                 start.wait(60)

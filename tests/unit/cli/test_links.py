@@ -6,7 +6,7 @@ import pytest
 
 from kvassfs.share import share_url
 from kvassfs.store import Store
-from kvassfs_cli.links import live
+from kvassfs_cli.links import unexpired
 
 from .conftest import Kvass, NearHub
 
@@ -68,19 +68,31 @@ def test_links_of_other_devices_are_listed(kvass: Kvass, store: Store, hub: Near
     assert link.token in kvass("links").out.decode()
 
 
-def test_those_that_lead_nowhere_are_not_listed(kvass: Kvass, store: Store, hub: NearHub) -> None:
+def test_those_that_have_ended_are_not_listed(kvass: Kvass, store: Store, hub: NearHub) -> None:
     store.links.make("a/k", expires=1)
     store.links.end(store.links.make("a/k"))
     store.links.make("other")
-    store.delete("other")
+    assert kvass("rm", "other").status == 0
+    assert kvass("links").out == b""
+
+
+def test_a_link_whose_key_was_removed_in_a_mount_is_listed_and_can_be_ended(
+    kvass: Kvass, store: Store, hub: NearHub
+) -> None:
+    link = store.links.make("a/k")
+    node = store.tree.file("a/k")
+    assert node is not None
+    store.tree.unlink(node)
+    assert kvass("links").out.decode() == f"{'-':<19} -    {BASE}/get?q={link.token} a/k (removed)\n"
+    assert kvass("unlink", "a/k") == (0, b"", "")
     assert kvass("links").out == b""
 
 
 def test_they_are_over_by_the_clock_of_the_hub(store: Store) -> None:
     link = store.links.make("a/k", expires=NOON)
-    assert live(store, clock=lambda: (NOON - 1) * 1000) == [link]
+    assert unexpired(store, clock=lambda: (NOON - 1) * 1000) == [link]
     store.contacts.note_exchange(1, epoch=store.contacts.hub().epoch)
-    assert live(store, clock=lambda: (NOON - 1) * 1000) == []
+    assert unexpired(store, clock=lambda: (NOON - 1) * 1000) == []
 
 
 def test_a_key_with_a_newline_stays_in_its_line(kvass: Kvass, store: Store, hub: NearHub) -> None:
@@ -109,7 +121,7 @@ def test_unlink_ends_all_links_to_a_key_and_leaves_its_own_address(kvass: Kvass,
     assert (status, out) == (0, b"")
     assert err == (
         "kvass: the address of the current value of a/k still works; end it with"
-        f" `kvass unlink {share_url(BASE, before.url_token)}`\n"
+        f" `kvass unlink -- {before.url_token}`\n"
     )
     assert hub.store.links.all() == store.links.all() == [kept]
     assert store.entry("a/k") == hub.store.entry("a/k") == before
@@ -135,20 +147,27 @@ def test_unlink_ends_links_of_other_devices(kvass: Kvass, store: Store, hub: Nea
 
 def test_what_is_no_link_is_named_and_the_others_end(kvass: Kvass, store: Store, hub: NearHub) -> None:
     link = store.links.make("a/k")
-    status, out, err = kvass("unlink", "nothing", link.token, share_url(BASE, link.token))
+    unknown = f"{BASE}/get?q=AAAAAAAAAAAAAAAAAAAAAA"
+    status, out, err = kvass("unlink", "nothing", link.token, unknown)
     assert (status, out) == (1, b"")
     assert err == (
         "kvass: no such link and no key with links: nothing; `kvass links` lists the links\n"
-        f"kvass: no such link and no key with links: {BASE}/get?q={link.token}; `kvass links` lists the links\n"
+        f"kvass: no such link and no key with links: {unknown}; `kvass links` lists the links\n"
     )
     assert store.links.all() == []
+
+
+def test_what_has_ended_already_is_no_failure(kvass: Kvass, store: Store, hub: NearHub) -> None:
+    link = store.links.make("a/k")
+    assert kvass("unlink", link.token).status == 0
+    assert kvass("unlink", link.token, link.token) == (0, b"", "")
 
 
 def test_a_key_without_links_says_how_its_own_address_ends(kvass: Kvass, store: Store, hub: NearHub) -> None:
     token = store.entry("other").url_token
     status, _, err = kvass("unlink", "other")
     assert status == 1
-    assert f"`kvass unlink {BASE}/get?q={token}`" in err
+    assert f"`kvass unlink -- {token}`" in err
 
 
 def test_offline_it_waits_for_the_hub(kvass: Kvass, store: Store, hub: NearHub) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import socket
@@ -18,6 +19,8 @@ import pytest
 from kvassfs.server import run
 from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
+from kvassfs_cli import serve as serve_module
+from kvassfs_cli.serve import Lines
 
 from .conftest import GOLDEN, Kvass, Processes
 
@@ -39,7 +42,13 @@ def served_with(monkeypatch: pytest.MonkeyPatch) -> list[ServeOptions]:
     """The options of each server; nothing is served."""
     calls: list[ServeOptions] = []
 
-    def serve(options: ServeOptions, *, listening: Callable[[str], None], notice: Callable[[str], None]) -> None:
+    def serve(
+        options: ServeOptions,
+        *,
+        listening: Callable[[str], None],
+        notice: Callable[[str], None],
+        write: Callable[[str], None],
+    ) -> None:
         calls.append(options)
         notice("a word of the store's")
         listening("http://hub:1")
@@ -58,6 +67,26 @@ def test_serve_passes_its_options_on(kvass: Kvass, tmp_path: Path, served_with: 
     line = f"serve --db={tmp_path}/other --bind [::1]:9 --tls-cert c.pem --tls-key k.pem --max-body 16"
     assert kvass(*line.split()).status == 0
     assert served_with == [ServeOptions(str(tmp_path / "other"), "[::1]:9", "c.pem", "k.pem", 16 * 1024 * 1024)]
+
+
+@pytest.mark.usefixtures("kathmandu")
+def test_lines_about_requests_look_as_those_of_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    times = iter([1_704_067_199.9995, 1_704_067_200.0, 1_704_067_200.25])
+    lines = Lines(clock=lambda: next(times))
+    for text in ("one", "two", "three 猫"):
+        lines.write(text)
+    assert capfd.readouterr().err.splitlines() == [
+        "2024-01-01 05:44:59,999 one",
+        "2024-01-01 05:45:00,000 two",
+        "2024-01-01 05:45:00,250 three 猫",
+    ]
+
+
+def test_a_line_that_nobody_can_hear_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(serve_module, "STANDARD_ERROR", full)
+    Lines().write("one")
+    os.close(full)
 
 
 @pytest.mark.parametrize(("arguments", "level"), [((), logging.INFO), (("--quiet",), logging.WARNING)])

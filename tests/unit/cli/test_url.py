@@ -64,7 +64,7 @@ def test_without_the_hub_the_address_is_told_with_a_warning(kvass: Kvass, hub: N
     status, out, err = kvass("url", "k")
     assert (status, out.startswith(b"http://hub.example:8000/get?q=")) == (0, True)
     assert "showing what is stored here" in err
-    assert "it is kept here and pushed later" in err
+    assert "the address works once the hub has heard of it" in err
 
 
 def test_a_public_address_goes_before_the_remote(kvass: Kvass, store: Store, hub: NearHub) -> None:

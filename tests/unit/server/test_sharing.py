@@ -124,7 +124,25 @@ def test_what_the_client_has_is_not_sent_again(store: Store) -> None:
     answer = get(store, token, If_None_Match=tag)
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
     assert answer.headers["cache-control"] == "private, no-cache"
+    assert not {"content-type", "content-length", "content-disposition"} & answer.headers.keys()
     assert get(store, token, If_Match='"other"').status == 412
+
+
+def test_fields_that_come_in_several_lines_are_one_list(store: Store) -> None:
+    token = store.set("key", b"value").url_token
+    tag = get(store, token).headers["etag"]
+    lines = [(b"if-none-match", tag.encode()), (b"if-none-match", b'"other"')]
+    scope = {"method": "GET", "query_string": f"q={token}".encode(), "headers": lines}
+    assert Asked.of(scope).headers == {"if-none-match": f'{tag}, "other"'}
+
+
+@pytest.mark.parametrize("timestamp", [-(2**62), -1, 300_000 * 10**12, 2**62])
+def test_a_time_that_http_cannot_tell_is_not_told(store: Store, timestamp: int) -> None:
+    token = store.set("key", b"value").url_token
+    store.database.execute("UPDATE entries SET timestamp = ?", (timestamp,))
+    answer = get(store, token)
+    assert (answer.status, answer.body) == (200, b"value")
+    assert "last-modified" not in answer.headers
 
 
 def test_a_renamed_value_keeps_its_tag_and_address(store: Store) -> None:
@@ -328,6 +346,33 @@ def test_a_value_that_is_replaced_while_it_is_sent_arrives_as_it_was(store: Stor
             return await ask(app, "/get", method="GET", query=f"q={token}".encode(), taken=meanwhile)
 
     assert run(talk()).body == LARGE
+
+
+@pytest.mark.parametrize("query", ["q={}&x=1", "x=1&q={}", "q={}&q=other", "q={}#part"])
+def test_the_token_is_found_among_other_parameters(store: Store, query: str) -> None:
+    token = store.set("key", b"value").url_token
+    (answer,) = answers(store, ("GET", f"/get?{query.format(token)}", {}))
+    assert (answer.status, answer.body) == ((404, answer.body) if "#" in query else (200, b"value"))
+
+
+@pytest.mark.parametrize("value", [b"value", LARGE])
+def test_a_connection_that_is_closed_under_an_answer_is_no_trouble(
+    store: Store, caplog: pytest.LogCaptureFixture, value: bytes
+) -> None:
+    token = store.set("key", value).url_token
+
+    async def talk() -> None:
+        async with served(Service(store.path)) as app:
+
+            async def closed() -> None:
+                raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+            await begin(app, "/get", method="GET", query=f"q={token}".encode(), taken=closed).task
+            while store.database.row("SELECT count(*) FROM pins")[0]:
+                await asyncio.sleep(0.01)
+
+    run(talk())
+    assert not caplog.records
 
 
 # The rest

@@ -12,7 +12,7 @@ from kvassfs.entry import Delivery
 from kvassfs.errors import InvalidKey, KeyMissing
 from kvassfs.share import ShareLink
 from kvassfs.store import Limit, Shared, Store
-from tests.stores import count, revision_values, rows, save
+from tests.stores import SECOND, Clock, count, revision_values, rows, save
 
 OpenStore = Callable[[], Store]
 
@@ -27,7 +27,7 @@ def hand_over(source: Store, target: Store) -> None:
 
 def found_key(store: Store, token: str) -> str | None:
     found = store.links.find(token)
-    return found.row.key if isinstance(found, Shared) else None
+    return found.entry.key if isinstance(found, Shared) else None
 
 
 # Versions
@@ -37,14 +37,14 @@ def test_the_token_of_a_version_leads_to_it(store: Store) -> None:
     entry = store.set("key", b"value")
     found = store.links.find(entry.url_token)
     assert isinstance(found, Shared)
-    assert (found.row.entry, found.data, found.link) == (entry, b"value", None)
+    assert (found.entry, found.data, found.link) == (entry, b"value", None)
 
 
 def test_a_large_value_is_not_read(store: Store) -> None:
     entry = store.set("key", bytes(100_000))
     found = store.links.find(entry.url_token)
     assert isinstance(found, Shared)
-    assert (found.row.size, found.data) == (100_000, None)
+    assert (found.entry.size, found.data) == (100_000, None)
 
 
 def test_an_empty_file_has_an_address_too(store: Store) -> None:
@@ -52,7 +52,7 @@ def test_an_empty_file_has_an_address_too(store: Store) -> None:
     (token,) = rows(store, "SELECT url_token FROM entries WHERE key = 'empty'")
     found = store.links.find(token)
     assert isinstance(found, Shared)
-    assert (found.row.key, found.data) == ("empty", None)
+    assert (found.entry.key, found.data) == ("empty", None)
 
 
 def test_a_token_ends_with_its_version(store: Store) -> None:
@@ -106,6 +106,16 @@ def test_a_renewed_token_reaches_the_hub(
         assert found_key(hub, store.entry("key").url_token) == "key"
 
 
+def test_what_another_device_has_written_meanwhile_wins_over_a_renewed_token(store: Store, clock: Clock) -> None:
+    before = store.set("key", b"old")
+    clock.advance(60 * SECOND)
+    edit = before._replace(timestamp=before.timestamp + 30_000_000, process_id=7, url_token="theirs", size=3)
+    store.links.renew(before.url_token)
+    store.exchange.merge([Delivery(edit, 1, b"new")])
+    assert store.get("key").read() == b"new"
+    assert found_key(store, "theirs") == "key"
+
+
 # Links
 
 
@@ -119,10 +129,25 @@ def test_a_link_leads_to_what_its_key_holds(store: Store) -> None:
     assert (found.data, found.link) == (b"two", link)
 
 
-def test_a_link_to_what_was_removed_leads_nowhere_until_it_is_there_again(store: Store) -> None:
+@pytest.mark.parametrize("value", [None, b""])
+def test_a_link_ends_with_the_key_that_is_deleted(store: Store, value: bytes | None) -> None:
+    store.set("key", b"one")
+    store.set("other", b"one")
+    link, other = store.links.make("key"), store.links.make("other")
+    if value is None:
+        store.delete("key")
+    else:
+        store.set("key", value)
+    assert store.links.all() == [other]
+    assert store.links.has_ended(link.token)
+
+
+def test_a_link_to_what_a_mount_removed_leads_nowhere_until_it_is_there_again(store: Store) -> None:
     store.set("key", b"one")
     link = store.links.make("key")
-    store.delete("key")
+    node = store.tree.file("key")
+    assert node is not None
+    store.tree.unlink(node)
     assert store.links.follow(link) is None
     store.set("key", b"two")
     assert store.links.follow(link) is not None
