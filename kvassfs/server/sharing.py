@@ -97,9 +97,9 @@ def open_sharing(path: str) -> Iterator[Sharing]:
 class Shares:
     """Answers requests for what is shared of the store at ``path``. ``used`` is called when a link was used up.
 
-    What is short is read in the thread of the event loop: that takes a tenth of the time of handing the request to
-    another one and back. Who reads the database waits for nobody (it has a write-ahead log); should one have to all
-    the same, a worker does in its place.
+    What is short is read in the thread of the event loop: that takes less time than handing the request to another one
+    and back. Who reads the database waits for nobody (it has a write-ahead log); should one have to all the same, a
+    worker does in its place.
     """
 
     def __init__(

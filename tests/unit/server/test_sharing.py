@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sqlite3
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from kvassfs.server.application import Service
 from kvassfs.server.sharing import Asked, Shares, open_sharing, prepare
 from kvassfs.sharing import Offer, Sharing
 from kvassfs.store import Store
+from tests.golden_data import GOLDEN
 
 from .driver import Answer, ask, begin, served
 
@@ -154,6 +156,20 @@ def test_a_renamed_value_keeps_its_tag_and_address(store: Store) -> None:
     after = get(store, token)
     assert after.headers["etag"] == before.headers["etag"]
     assert after.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_the_addresses_of_the_original_lead_to_the_same_values_and_those_of_deleted_keys_are_gone(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "golden.sqlite"
+    database.write_bytes((GOLDEN / "hub-9009.sqlite").read_bytes())
+    with closing(sqlite3.connect(database)) as original:
+        entries = original.execute("SELECT urltoken, value FROM entries").fetchall()
+    with Store.open(database) as store:
+        found = answers(store, *(("GET", f"/get?q={token}", {}) for token, _ in entries))
+    assert [answer.body for answer in found if answer.status == 200] == [value for _, value in entries if value]
+    assert [answer.status for answer in found] == [200 if value else 410 for _, value in entries]
+    assert len({answer.status for answer in found}) == 2
 
 
 # Failures
