@@ -80,7 +80,7 @@ class Sharing:
         return found
 
     def head(self, offer: Offer) -> bytes:
-        """Return the beginning of the value, at least ``HEAD_BYTES`` where it has so many."""
+        """Return the first ``HEAD_BYTES`` of the value, or all of a shorter one."""
         if offer.data is not None or offer.content is None:
             return (offer.data or b"")[:HEAD_BYTES]
         return self._store.contents.read_block(offer.content, 0)[:HEAD_BYTES]
