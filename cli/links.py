@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from kvassfs.remote.address import sharing_base
 from kvassfs.share import ShareLink, share_url
 from kvassfs.store import Store
 
-from . import online, streams
+from . import online, share, streams
 from .amounts import local_time
 from .database import DatabaseFile, pass_database
 from .group import Command
@@ -36,7 +35,7 @@ def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
 
 def shown(store: Store, prefix: str) -> Iterator[str]:
     """Yield a line for each link to a key that begins with ``prefix``, in the order of the keys."""
-    base = sharing_base(store.public_url(), store.config().remote)
+    base = share.known_base(store)
     for link in sorted(unexpired(store), key=lambda link: (link.key, link.expires, link.token)):
         if link.key.startswith(prefix):
             end = local_time(link.expires) if link.expires else "-"
@@ -47,5 +46,5 @@ def shown(store: Store, prefix: str) -> Iterator[str]:
 
 def unexpired(store: Store, *, clock: Callable[[], int] = time.time_ns) -> list[ShareLink]:
     """Return the links that have not ended, by the clock of the hub; their keys may have been removed in a mount."""
-    now = clock() // 1000 + (store.contacts.hub().difference or 0)
+    now = share.hub_time(store, clock)
     return [link for link in store.links.all() if not link.has_expired(now)]

@@ -32,8 +32,8 @@ def pull_first(store: Store, *, offline: bool) -> None:
 
 
 def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here and pushed later") -> None:
-    """Push what waits for it. What fails costs a warning, which says what is the case ``otherwise``."""
-    if _has_hub(store, offline):
+    """Push what waits for it, if anything does. What fails costs a warning, which says what is the case ``otherwise``."""
+    if _has_hub(store, offline) and store.exchange.anything_waits():
         _attempt(store, lambda hub: _push(store, hub), otherwise)
 
 

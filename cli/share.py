@@ -67,8 +67,7 @@ def address(database: DatabaseFile, key: str, *, expires: int | None, once: bool
         base = base_of(store)
         online.pull_first(store, offline=offline)
         token = store.entry(key).url_token if terms == Terms() else made(store, key, terms).token
-        if store.exchange.anything_waits():
-            online.push_after(store, offline=offline, otherwise=LATER)
+        online.push_after(store, offline=offline, otherwise=LATER)
         return share_url(base, token)
 
 
@@ -79,13 +78,22 @@ def made(store: Store, key: str, terms: Terms, *, clock: Callable[[], int] = tim
         InvalidConfiguration: the hub is one that does not know such links.
         KeyMissing: there is no such key.
     """
-    hub = store.contacts.hub()
-    if hub.version == 1:
+    if store.contacts.hub().version == 1:
         raise InvalidConfiguration(
             "the hub is that of the original kvass, which knows no links that end; leave --expires and --once away"
         )
-    expires = 0 if terms.expires is None else clock() // 1000 + (hub.difference or 0) + terms.expires * 1_000_000
+    expires = 0 if terms.expires is None else hub_time(store, clock) + terms.expires * 1_000_000
     return store.links.make(key, expires=expires, once=terms.once)
+
+
+def hub_time(store: Store, clock: Callable[[], int] = time.time_ns) -> int:
+    """Return the time by the clock of the hub, as far as that is known: µs since the epoch."""
+    return clock() // 1000 + (store.contacts.hub().difference or 0)
+
+
+def known_base(store: Store) -> str:
+    """Return what all addresses begin with, ``""`` if that is not known."""
+    return sharing_base(store.public_url(), store.config().remote)
 
 
 def base_of(store: Store) -> str:
@@ -94,7 +102,7 @@ def base_of(store: Store) -> str:
     Raises:
         InvalidConfiguration: there is neither a hub nor a public address.
     """
-    if base := sharing_base(store.public_url(), store.config().remote):
+    if base := known_base(store):
         return base
     raise InvalidConfiguration(
         "no address is known under which entries are shared; set the hub with `kvass config remote HOST`, or, on the"

@@ -47,8 +47,7 @@ def command(database: DatabaseFile, context: click.Context, names: tuple[str, ..
             notice(str(error))
         for name in names:
             _tell_address(store, name)
-        if store.exchange.anything_waits():
-            online.push_after(store, offline=offline, otherwise=LATER)
+        online.push_after(store, offline=offline, otherwise=LATER)
     if failures:
         context.exit(LinkMissing.exit_code)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from .entry import Entry
@@ -108,21 +107,13 @@ class Sharing:
             NothingShared, ShareEnded
         """
         self._store.contents.register()
-        with self._durably(), self._store.database.transaction:
+        with self._store.database.durably(), self._store.database.transaction:
             offer = self.offer(token)
             if offer.link is None or not self._store.links.end(offer.link):
                 raise NothingShared
             if offer.is_large:
                 return offer, self._kept(offer, 0, offer.entry.size)
         return offer, iter([offer.data or b""])
-
-    @contextmanager
-    def _durably(self) -> Iterator[None]:
-        self._store.database.set_durable(True)
-        try:
-            yield
-        finally:
-            self._store.database.set_durable(False)
 
     def _kept(self, offer: Offer, start: int, stop: int) -> Iterator[bytes]:
         assert offer.content is not None

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -184,6 +184,16 @@ class Database:
         death of this process, and a power cut may undo the last ones but damages nothing.
         """
         self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+
+    @contextmanager
+    def durably(self) -> Iterator[None]:
+        """``with`` commits that wait for the disk, whatever was chosen."""
+        durable = self.is_durable()
+        self.set_durable(True)
+        try:
+            yield
+        finally:
+            self.set_durable(durable)
 
     def is_durable(self) -> bool:
         """Whether a commit waits for the disk."""

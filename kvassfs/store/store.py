@@ -227,13 +227,8 @@ class Store:
 
     def sync(self) -> None:
         """Wait until everything committed so far has reached the disk, whoever committed it."""
-        durable = self.database.is_durable()
-        self.database.set_durable(True)
-        try:
-            with self.database.transaction:
-                self.database.execute("UPDATE syncs SET number = number + 1")
-        finally:
-            self.database.set_durable(durable)
+        with self.database.durably(), self.database.transaction:
+            self.database.execute("UPDATE syncs SET number = number + 1")
 
     # Clean-up
 

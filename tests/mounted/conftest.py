@@ -98,6 +98,14 @@ def wait_until_mounted(path: Path, process: subprocess.Popen[bytes], log: Path) 
 
 def end(process: subprocess.Popen[bytes], path: Path) -> None:
     """End the process of a mount and what it leaves behind."""
+    try:
+        terminate(process)
+    finally:
+        force_unmount(path)
+
+
+def terminate(process: subprocess.Popen[bytes]) -> None:
+    """End a process, which has some time to do so by itself; else it is killed, and that is a failure."""
     process.terminate()
     try:
         process.wait(SECONDS)
@@ -105,8 +113,6 @@ def end(process: subprocess.Popen[bytes], path: Path) -> None:
         process.kill()
         process.wait()
         raise
-    finally:
-        force_unmount(path)
 
 
 def force_unmount(path: Path) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.mounted.conftest import terminate
 from tests.mounted.devices import HERE, Device, Server
 from tests.mounted.programs import within
 from tests.peers import plain_environment
@@ -195,7 +196,7 @@ def in_front_of(hub: Server, name: str, folder: Path, certificate: Certificate) 
         within(SECONDS, partial(answers, site), what=f"{name} answers")
         yield site
     finally:
-        end(process)
+        terminate(process)  # whom it serves at the time has to go without an answer
 
 
 @contextmanager
@@ -218,17 +219,6 @@ def answers(site: Site) -> bool:
         return site.fetch("health").body == b"ok\n"
     except AssertionError:
         return False
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a proxy; whom it serves at the time has to go without an answer."""
-    process.terminate()
-    try:
-        process.wait(SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        raise
 
 
 def located(program: str) -> str:
