@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from ..hub import Hub, Pull
 from ..store import Store
-from .failures import HANDLERS
+from .failures import CLOSE, HANDLERS
 from .news import News, Watch
 from .requestlog import RequestLog, hush, log_line
 from .sharing import PATH, Shares, ShortWay
@@ -129,7 +129,7 @@ class Service:
                 if waited and left <= 0:
                     hush(request.scope)  # an idle hub answers so again and again
                 if self.news.ended:
-                    answer.headers["Connection"] = "close"
+                    answer.headers.update(CLOSE)
                 return answer
             waited = True
             await first_of(ticket, gone, min(left, SETTLING_LOOK if pull.settling else self.look))
@@ -161,22 +161,31 @@ def application(service: Service, write: Callable[[str], None] = log_line) -> St
 async def read(request: Request, limit: int, patience: float) -> bytes:
     """Return the body of a request.
 
+    The rest of a body that is too long is received and thrown away, up to another ``limit``: clients, and proxies even
+    more, lose an answer that comes while they still send.
+
     Raises:
         HTTPException: it is longer than ``limit`` bytes, or nothing more of it comes for ``patience`` seconds.
         ClientDisconnect: the client has gone.
     """
     too_long = HTTPException(413, f"the message is longer than the {limit} bytes that this hub takes")
-    if int(request.headers.get("content-length", 0)) > limit:
+    announced = int(request.headers.get("content-length", 0))
+    if announced > 2 * limit:
         raise too_long
     pieces: list[bytes] = []
     size = 0
     more = True
     while more:
         piece, more = await _next_piece(request, patience)
-        pieces.append(piece)
         size += len(piece)
-        if size > limit:
+        if max(size, announced) <= limit:
+            pieces.append(piece)
+        else:
+            pieces.clear()
+        if size > 2 * limit:
             raise too_long
+    if size > limit:
+        raise too_long
     return b"".join(pieces)
 
 
@@ -186,7 +195,7 @@ async def _next_piece(request: Request, patience: float) -> tuple[bytes, bool]:
         async with asyncio.timeout(patience):
             message = await request.receive()
     except TimeoutError:
-        raise HTTPException(408, "the rest of the message did not arrive", {"Connection": "close"}) from None
+        raise HTTPException(408, "the rest of the message did not arrive", CLOSE) from None
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     return message.get("body", b""), message.get("more_body", False)

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 GONE: Final = 499
 """The status in the log of a request whose client has not waited for the answer; it is nginx's for that."""
 
+CLOSE: Final = {"Connection": "close"}
+"""The header of an answer that is the last one on its connection."""
+
 _WORDS: Final = {404: "there is nothing here", 405: "this method is not for this address"}
 
 
@@ -56,6 +59,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     words = _WORDS.get(error.status_code, error.detail) if unexplained else error.detail
     response = told(request, error.status_code, words)
     response.headers.update(error.headers or {})
+    if "expect" in request.headers:
+        response.headers.update(CLOSE)  # nobody can tell whether the body comes that was asked about
     return response
 
 

@@ -146,11 +146,12 @@ def test_a_message_of_any_length_passes_through_and_is_not_gathered(site: Site, 
     assert "buffered to a temporary file" not in site.log()
 
 
-def test_the_hub_itself_refuses_a_message_that_is_too_long(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["--http1.1", "--http2"])
+def test_the_hub_itself_refuses_a_message_that_is_too_long(site: Site, tmp_path: Path, protocol: str) -> None:
     message = tmp_path / "message"
     with message.open("wb") as file:
         file.truncate(256 * MB + 1)
-    answer = site.fetch("push", "--data-binary", f"@{message}")
+    answer = site.fetch("push", protocol, "--header", "Expect:", "--data-binary", f"@{message}")
     assert (answer.status, answer.body[:6]) == (413, b"kvass:")
 
 

@@ -117,18 +117,28 @@ def test_a_hub_that_cannot_be_opened_is_tried_again(database: Path) -> None:
 # Limits
 
 
-def test_a_body_that_says_it_is_too_long_is_refused_unread(database: Path) -> None:
-    service = stub_service(database, Script(), max_body=10)
-    answer = answer_to(service, "/push", b"not read", headers={"Content-Length": "11"})
-    assert (answer.status, answer.body) == (
-        413,
-        b"kvass: the message is longer than the 10 bytes that this hub takes\n",
-    )
+TOO_LONG = (413, b"kvass: the message is longer than the 10 bytes that this hub takes\n")
 
 
-def test_a_body_that_is_too_long_is_refused_where_it_exceeds(database: Path) -> None:
-    answer = answer_to(stub_service(database, Script(), max_body=10), "/pull", b"12345", b"67890", b"1", b"never read")
-    assert answer.status == 413
+@pytest.mark.parametrize("announced", [{}, {"Content-Length": "20"}], ids=["chunked", "announced"])
+def test_a_body_that_is_too_long_is_refused_when_the_rest_has_come(database: Path, announced: dict[str, str]) -> None:
+    service = stub_service(database, Script(), max_body=10, body_patience=0.05)
+    whole = answer_to(service, "/pull", b"12345", b"67890", b"12345", b"67890", headers=announced)
+    assert (whole.status, whole.body) == TOO_LONG
+    assert answer_to(service, "/pull", b"12345", b"67890", b"12345", None, headers=announced).status == 408
+
+
+def test_no_more_is_read_than_twice_of_what_is_taken(database: Path) -> None:
+    service = stub_service(database, Script(), max_body=10, body_patience=0.05)
+    announced = answer_to(service, "/push", None, headers={"Content-Length": "21"})
+    assert (announced.status, announced.body) == TOO_LONG
+    chunked = answer_to(service, "/push", b"12345", b"67890", b"12345", b"678901", None)
+    assert (chunked.status, chunked.body) == TOO_LONG
+
+
+def test_who_was_refused_after_asking_whether_to_send_has_to_connect_again(database: Path) -> None:
+    answer = answer_to(stub_service(database, Script()), "/", b"", headers={"Expect": "100-continue"})
+    assert (answer.status, answer.headers["connection"]) == (405, "close")
 
 
 def test_a_body_at_the_limit_is_taken(database: Path) -> None:
