@@ -30,7 +30,7 @@ class DatabaseFile:
         """Open the store; what it has to say goes to standard error."""
         from kvassfs.store import Store
 
-        return Store.open(self.path, notice=notice)
+        return Store.open(self.path, notice=notice, alone_if_full=True)
 
 
 pass_database = click.make_pass_decorator(DatabaseFile, ensure=True)

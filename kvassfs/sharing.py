@@ -92,6 +92,9 @@ class Sharing:
         """
         if not offer.is_large:
             return iter([(offer.data or b"")[start:stop]])
+        return self._store.database.insisting(lambda: self._read_large(token, offer, start, stop))
+
+    def _read_large(self, token: str, offer: Offer, start: int, stop: int) -> Iterator[bytes] | None:
         self._store.contents.register()
         with self._store.database.transaction:
             if self.offer(token) != offer:
@@ -124,8 +127,7 @@ class Sharing:
         try:
             yield from self._store.contents.read_range(content, start, stop)
         finally:
-            with self._store.database.transaction:
-                self._store.contents.unpin(content)
+            self._store.contents.let_go(content)
 
 
 def tag_of(token: str) -> str:

@@ -53,6 +53,7 @@ _LONG = raw(_SEALED)
 def open_hub(path: str) -> Iterator[Hub]:
     """``with`` a hub on a store of its own; for one thread."""
     with Store.open(path) as store:
+        store.database.reserve()
         yield Hub(store)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 
 from ..errors import KvassError
+from ..store import Store
 from ..store.changes import Changes
 
 log = logging.getLogger(__name__)
@@ -15,8 +17,8 @@ log = logging.getLogger(__name__)
 PAUSE = 0.02
 """Seconds between two looks for changes of other processes: one that writes without pause is heard of this often."""
 
-LOOK = 60.0
-"""Seconds after which a look for changes without any begins anew."""
+IDLE = 60.0
+"""Seconds without a change after which the write-ahead log is emptied."""
 
 CLOSING = 1.0
 """Seconds that the thread is given to end in."""
@@ -48,11 +50,15 @@ class News:
 
 
 class Watch:
-    """A thread that calls ``changed`` when somebody has committed to the database at ``path``, which must exist."""
+    """A thread that calls ``changed`` when somebody has committed to the database at ``path``, which must exist.
 
-    def __init__(self, path: str, changed: Callable[[], object]) -> None:
+    When nobody has for ``idle`` seconds, it empties the write-ahead log, so that a full disk finds it so.
+    """
+
+    def __init__(self, path: str, changed: Callable[[], object], *, idle: float = IDLE) -> None:
         self._path = path
         self._changed = changed
+        self._idle = idle
         self._changes: Changes | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="kvassfs-changes", daemon=True)
@@ -83,6 +89,15 @@ class Watch:
 
     def _look(self, changes: Changes) -> None:
         while not self._stopping.is_set():
-            if changes.wait(LOOK) and not self._stopping.is_set():
+            changed = changes.wait(self._idle)
+            if self._stopping.is_set():
+                return
+            if changed:
                 self._changed()
                 self._stopping.wait(PAUSE)
+            else:
+                self._tidy()
+
+    def _tidy(self) -> None:
+        with suppress(KvassError), Store.open(self._path) as store:
+            store.database.checkpoint()

@@ -91,6 +91,7 @@ class Prepared(NamedTuple):
 def open_sharing(path: str) -> Iterator[Sharing]:
     """``with`` what is shared of a store; for one thread."""
     with Store.open(path) as store:
+        store.database.reserve()
         yield Sharing(store)
 
 

@@ -202,6 +202,15 @@ class Contents:
         """Let go of one ``pin``."""
         self._let_go("pins", "content", content)
 
+    def let_go(self, content: int) -> None:
+        """Let go of one ``pin`` in a transaction of its own."""
+
+        def unpin() -> None:
+            with self._database.transaction:
+                self.unpin(content)
+
+        self._database.insisting(unpin)
+
     def stage(self, block: int) -> None:
         """Keep ``block`` until ``unstage``, although no value has it yet."""
         self._database.execute(
@@ -313,12 +322,9 @@ class Value:
 
         Until the end, or ``close``, nothing else can be done with the store through this connection.
         """
-        self._database.execute("BEGIN")
-        try:
+        with self._database.snapshot():
             content, self.size = self._locate()
             yield from self._contents.read_all(content, self.size)
-        finally:
-            self._database.execute("ROLLBACK")
 
     def read(self) -> bytes:
         """Return all the bytes at once."""

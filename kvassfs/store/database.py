@@ -7,8 +7,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import (
     DamagedStore,
@@ -21,6 +22,8 @@ from ..errors import (
     StoreUnavailable,
 )
 from .schema import APPLICATION_ID, VERSION
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT = 60.0
 """Seconds that a transaction waits for those of other processes."""
@@ -36,6 +39,9 @@ BULK_CACHE = 8 * 1024
 
 BULK_LOG_PAGES = 16 * 1024
 """Pages in the write-ahead log beyond which a commit copies it into the database then (64 MiB)."""
+
+RESERVE = 1024 * 1024
+"""Bytes of the write-ahead log that programs which run long have before they need them, for when the disk is full."""
 
 SEARCH_CACHE = 16 * 1024
 """KiB of pages in memory where tokens are looked up all the time: room for the upper levels of large indexes."""
@@ -95,19 +101,16 @@ class Transaction:
         self._depth -= 1
         if self._depth:
             return
-        if kind is None:
-            try:
+        try:
+            if kind is None:
                 self._database.execute("COMMIT")
-                return
-            except KvassError:
-                self._roll_back()
-                raise
-        self._roll_back()
-
-    def _roll_back(self) -> None:
-        # SQLite has already rolled back by itself after errors such as a full disk.
-        if self._database.connection.in_transaction:
-            self._database.execute("ROLLBACK")
+        except KvassError as failed:
+            error = failed
+            raise
+        finally:
+            self._database.roll_back()
+            if isinstance(error, DiskFull):
+                self._database.rewind()
 
 
 class Database:
@@ -170,6 +173,20 @@ class Database:
         except _ERRORS as error:
             raise translated(error, self.path) from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """``with`` everything read from one moment, and nothing written; not inside a transaction."""
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.roll_back()
+
+    def roll_back(self) -> None:
+        """Undo the open transaction, unless SQLite has done so itself, as after errors such as a full disk."""
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
@@ -203,8 +220,9 @@ class Database:
         """Commit without waiting for the disk, and leave checkpoints to another connection.
 
         For a mount, whose commits are many and whose ``fsync`` asks for the disk. Only a very long
-        write-ahead log is still copied by the commit that made it so.
+        write-ahead log is still copied by the commit that made it so. On a full disk it has ``RESERVE``.
         """
+        self.reserve()
         self.set_durable(False)
         self.rows(f"PRAGMA wal_autocheckpoint={LONG_LOG_PAGES}")
 
@@ -231,12 +249,40 @@ class Database:
         Most is copied beside what other connections do; writers wait only while the rest is. Where a
         reader still needs the log, it is emptied another time.
         """
-        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
+        _, frames, _ = self.row("PRAGMA wal_checkpoint(PASSIVE)")
+        if frames == 0:
+            return
         self.rows(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT}")
         try:
             self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._set_patience(BUSY_TIMEOUT)
+        self.reserve()
+
+    def reserve(self) -> None:
+        """Have ``RESERVE`` bytes of the write-ahead log on the disk in advance.
+
+        With them, values can be removed when there is no other space, and large ones be read, which is noted. Where
+        they can't be had, it goes without.
+        """
+        with suppress(OSError):
+            log = os.open(os.path.realpath(self.path) + "-wal", os.O_WRONLY)  # not a file with locks, as the others are
+            try:
+                os.posix_fallocate(log, 0, RESERVE)
+            finally:
+                os.close(log)
+
+    def rewind(self) -> None:
+        """Let the next transaction overwrite the write-ahead log, if all of it can be copied and no reader needs it."""
+        with suppress(KvassError):
+            self.rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def insisting(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` does in a transaction, tried again if that found no space: there may be some in the log."""
+        try:
+            return work()
+        except DiskFull:
+            return work()
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""
@@ -249,16 +295,37 @@ def connect(
     initialise: Callable[[Database], None],
     take_over: Callable[[Database], None],
     upgrade: Callable[[Database], None],
+    alone_if_full: bool = False,
 ) -> Database:
     """Open the database at ``path``, made with mode 0600 if it is missing.
 
     ``initialise`` fills an empty one, ``take_over`` converts one of the original program, ``upgrade`` one of an
     earlier version of this one.
 
+    With ``alone_if_full``, one on a disk without any space is opened too, to read from it; as long as it is open, no
+    other process can.
+
     Raises:
         StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
     """
+    prepare = partial(_prepare, initialise=initialise, take_over=take_over, upgrade=upgrade)
     _ensure_file(path)
+    try:
+        return _connected(path, prepare)
+    except DiskFull:
+        if not alone_if_full:
+            raise
+
+    def prepare_alone(database: Database) -> None:
+        # Processes share an index of the write-ahead log in a file, for which there is no room; it is in memory then.
+        # https://sqlite.org/wal.html#use_of_wal_without_shared_memory
+        database.rows("PRAGMA locking_mode=EXCLUSIVE")
+        prepare(database)
+
+    return _connected(path, prepare_alone)
+
+
+def _connected(path: str, prepare: Callable[[Database], None]) -> Database:
     try:
         connection = sqlite3.connect(
             os.path.abspath(path), timeout=BUSY_TIMEOUT, isolation_level=None, cached_statements=256
@@ -267,7 +334,7 @@ def connect(
         raise translated(error, path) from error
     database = Database(path, connection)
     try:
-        _prepare(database, initialise, take_over, upgrade)
+        prepare(database)
     except BaseException:
         database.close()
         raise
@@ -298,6 +365,7 @@ def _ensure_file(path: str) -> None:
 
 def _prepare(
     database: Database,
+    *,
     initialise: Callable[[Database], None],
     take_over: Callable[[Database], None],
     upgrade: Callable[[Database], None],
@@ -338,13 +406,10 @@ def identify(database: Database) -> str:
         NotAStore, NewerStore: it is something else.
     """
     # All from one moment: another process may be making or taking over the store.
-    database.execute("BEGIN")
-    try:
+    with database.snapshot():
         application_id = database.row("PRAGMA application_id")[0]
         version = database.row("PRAGMA user_version")[0]
         tables = {name for (name,) in database.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    finally:
-        database.execute("ROLLBACK")
     if application_id == APPLICATION_ID:
         if version > VERSION:
             raise NewerStore(database.path, version)

@@ -123,8 +123,7 @@ class Exchange:
         outgoing: list[Outgoing] = []
         size = 0
         more = settling = False
-        self._database.execute("BEGIN")
-        try:
+        with self._database.snapshot():
             (clock,) = self._database.only_row("SELECT clock FROM replica")
             cursor = clock
             for row, data in self._rows_and_data(query, parameters):
@@ -144,8 +143,6 @@ class Exchange:
                     cursor = outgoing[-1].delivery.sequence
                     break
                 outgoing.append(Outgoing(delivery, row.content))
-        finally:
-            self._database.execute("ROLLBACK")
         return Page(outgoing, cursor, more, settling, clock)
 
     def _rows(self, query: str) -> Iterator[Row]:
@@ -208,14 +205,17 @@ class Exchange:
         if out.content is None or out.delivery.value is not None:
             yield out.delivery.value or b""
             return
+        content = out.content
+        self._database.insisting(lambda: self._pin(content))
+        try:
+            yield from self._contents.read_all(content, out.delivery.entry.size)
+        finally:
+            self._contents.let_go(content)
+
+    def _pin(self, content: int) -> None:
         self._contents.register()
         with self._database.transaction:
-            self._contents.pin(out.content)
-        try:
-            yield from self._contents.read_all(out.content, out.delivery.entry.size)
-        finally:
-            with self._database.transaction:
-                self._contents.unpin(out.content)
+            self._contents.pin(content)
 
     # Merging
 

@@ -79,10 +79,12 @@ class Store:
         clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
         notice: Callable[[str], None] = lambda _: None,
+        alone_if_full: bool = False,
     ) -> Self:
         """Open the database at ``path``, made with mode 0600 if it is missing.
 
-        A database of the original program is taken over; ``notice`` is told so in one line.
+        A database of the original program is taken over; ``notice`` is told so in one line. With ``alone_if_full``,
+        one on a disk without any space can be read from too, while no other process uses it; so not for long.
 
         Raises:
             StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
@@ -92,6 +94,7 @@ class Store:
             initialise=lambda empty: initialise(empty, clock, random),
             take_over=lambda original: takeover.take_over(original, clock, random, notice),
             upgrade=upgrade,
+            alone_if_full=alone_if_full,
         )
         return cls(database, clock, random)
 

@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -490,13 +490,62 @@ class TestRealDisk:
             other.delete("c")
 
     def test_no_store_is_made_on_a_full_disk(self, disk: Path) -> None:
-        with open(disk / "filler", "wb", buffering=0) as filler, suppress(OSError):
-            while True:
-                filler.write(bytes(4096))
-        with pytest.raises(DiskFull):
+        with filled(disk), pytest.raises(DiskFull):
             Store.open(disk / "db")
-        (disk / "filler").unlink()
         Store.open(disk / "db").close()
+
+    def test_what_is_on_a_full_disk_can_be_read_by_one_process(self, disk: Path) -> None:
+        with usual_blocks(), Store.open(disk / "db") as store:
+            store.set("a", value_of(300_000))
+        with usual_blocks(), filled(disk):
+            with pytest.raises(DiskFull, match="no space left"):
+                Store.open(disk / "db")
+            with Store.open(disk / "db", alone_if_full=True) as store:
+                assert store.get("a").read() == value_of(300_000)
+                with pytest.raises(DiskFull, match="no space left"):
+                    store.delete("a")
+                assert list(store.keys()) == ["a"]
+        with Store.open(disk / "db") as store, Store.open(disk / "db") as other:
+            store.delete("a")
+            assert list(other.keys()) == []
+
+    def test_who_reads_what_is_on_a_full_disk_does_not_disturb_others(self, store: Store, disk: Path) -> None:
+        with filled(disk), Store.open(disk / "db", alone_if_full=True) as other:
+            assert other.get("a").read() == store.get("a").read()
+
+    def test_a_mount_opens_large_files_and_removes_some_on_a_full_disk(self, store: Store, disk: Path) -> None:
+        store.set("b", value_of(300_000, 1))
+        store.contents.register()
+        store.database.relax()
+        store.database.checkpoint()
+        with filled(disk):
+            for _ in range(1000):
+                _, draft = store.tree.open("a")
+                assert draft.read(0, 10) == value_of(300_000)[:10]
+                draft.close()
+            store.delete("b")
+        assert list(store.keys()) == ["a"]
+
+    def test_a_checkpoint_leaves_what_a_full_disk_needs(self, store: Store, disk: Path) -> None:
+        store.contents.register()
+        store.set("b", b"short")
+        store.database.checkpoint()
+        with filled(disk):
+            store.tree.open("a")[1].close()
+            store.delete("b")
+
+
+@contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """``with`` not a byte of free space on a disk."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    try:
+        yield
+    finally:
+        filler.unlink()
 
 
 class Writer:

@@ -74,6 +74,23 @@ def test_a_writer_without_pause_is_noticed_now_and_then(tmp_path: Path, monkeypa
         watch.stop()
 
 
+def test_the_log_is_emptied_when_nothing_changes_any_more(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "db.sqlite") as store:
+        store.set("key", b"value")
+        watch = Watch(str(tmp_path / "db.sqlite"), lambda: None, idle=0.05)
+        watch.start()
+        deadline = time.monotonic() + SECONDS
+        while (frames := frames_of(store)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        watch.stop()
+        assert frames == 0
+
+
+def frames_of(store: Store) -> int:
+    """Return how many pages the write-ahead log has."""
+    return int(store.database.row("PRAGMA wal_checkpoint(PASSIVE)")[1])
+
+
 def test_a_watch_stops_while_it_waits(tmp_path: Path) -> None:
     Store.open(tmp_path / "db.sqlite").close()
     watch = Watch(str(tmp_path / "db.sqlite"), lambda: None)
