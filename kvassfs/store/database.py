@@ -43,6 +43,12 @@ BULK_LOG_PAGES = 16 * 1024
 RESERVE = 1024 * 1024
 """Bytes of the write-ahead log that programs which run long have before they need them, for when the disk is full."""
 
+INSISTENCE = 5
+"""Times that a small change is tried again on a full disk."""
+
+INSISTENCE_PAUSE = 0.02
+"""Seconds between them: a read from the log takes less."""
+
 SEARCH_CACHE = 16 * 1024
 """KiB of pages in memory where tokens are looked up all the time: room for the upper levels of large indexes."""
 
@@ -278,11 +284,16 @@ class Database:
             self.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
     def insisting(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` does in a transaction, tried again if that found no space: there may be some in the log."""
-        try:
-            return work()
-        except DiskFull:
-            return work()
+        """Return what ``work`` does in a transaction, tried again where that found no space.
+
+        There may be some in the log, as soon as nobody reads from it.
+        """
+        for _ in range(INSISTENCE):
+            try:
+                return work()
+            except DiskFull:
+                time.sleep(INSISTENCE_PAUSE)
+        return work()
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""
