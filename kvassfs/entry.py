@@ -105,8 +105,12 @@ def next_timestamp(now: int, last_own: int, replaced: int) -> int:
 
 
 def new_token(random: Callable[[int], bytes]) -> str:
-    """Return a fresh URL token: 16 random bytes in base64url without padding."""
-    return base64.urlsafe_b64encode(random(TOKEN_BYTES)).rstrip(b"=").decode("ascii")
+    """Return a fresh URL token: 16 random bytes in base64url without padding.
+
+    None begins with ``-``: a command would take that for an option.
+    """
+    token = base64.urlsafe_b64encode(random(TOKEN_BYTES)).rstrip(b"=").decode("ascii")
+    return f"A{token[1:]}" if token.startswith("-") else token
 
 
 def check_key(key: str) -> str:

@@ -20,6 +20,7 @@ from kvassfs.entry import (
     next_timestamp,
 )
 from kvassfs.errors import InvalidKey
+from kvassfs.share import is_token
 
 ENTRY = Entry("key", timestamp=100, counter=10, process_id=5, url_token="token", size=1)
 
@@ -85,9 +86,14 @@ class TestTimestamp:
 
 
 class TestToken:
-    def test_is_16_random_bytes_in_base64url_without_padding(self) -> None:
+    def test_does_not_begin_as_an_option_does(self) -> None:
         token = new_token(lambda number: bytes([0xFB] * number))
-        assert base64.urlsafe_b64decode(token + "==") == bytes([0xFB] * TOKEN_BYTES)
+        assert token == "A_v7-_v7-_v7-_v7-_v7-w"
+        assert is_token(token)
+
+    def test_is_16_random_bytes_in_base64url_without_padding(self) -> None:
+        token = new_token(lambda number: bytes([0xEF] * number))
+        assert base64.urlsafe_b64decode(token + "==") == bytes([0xEF] * TOKEN_BYTES)
         assert len(token) == 22
         assert not set(token) & set("+/=")
 
