@@ -92,14 +92,10 @@ class Sharing:
         """
         if not offer.is_large:
             return iter([(offer.data or b"")[start:stop]])
-        return self._store.database.insisting(lambda: self._read_large(token, offer, start, stop))
-
-    def _read_large(self, token: str, offer: Offer, start: int, stop: int) -> Iterator[bytes] | None:
         self._store.contents.register()
-        with self._store.database.transaction:
-            if self.offer(token) != offer:
-                return None
-            return self._kept(offer, start, stop)
+        return self._store.database.insisting(
+            lambda: self._kept(offer, start, stop) if self.offer(token) == offer else None
+        )
 
     def take(self, token: str) -> tuple[Offer, Iterator[bytes]]:
         """Use up a link that works once, and return what it leads to and its bytes, as ``read`` does.

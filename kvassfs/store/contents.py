@@ -182,8 +182,8 @@ class Contents:
         """
         if self._holder is None:
             pid = os.getpid()
-            with self._database.transaction:
-                cursor = self._database.execute("INSERT INTO holders (pid, started) VALUES (?, ?)", (pid, started(pid)))
+            insert = "INSERT INTO holders (pid, started) VALUES (?, ?)"
+            cursor = self._database.insisting(lambda: self._database.execute(insert, (pid, started(pid))))
             self._holder = int(cursor.lastrowid or 0)
 
     @property
@@ -204,12 +204,7 @@ class Contents:
 
     def let_go(self, content: int) -> None:
         """Let go of one ``pin`` in a transaction of its own."""
-
-        def unpin() -> None:
-            with self._database.transaction:
-                self.unpin(content)
-
-        self._database.insisting(unpin)
+        self._database.insisting(lambda: self.unpin(content))
 
     def stage(self, block: int) -> None:
         """Keep ``block`` until ``unstage``, although no value has it yet."""

@@ -284,16 +284,18 @@ class Database:
             self.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
     def insisting(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` does in a transaction, tried again where that found no space.
+        """Return what ``work`` does, in a transaction that is tried again where it found no space.
 
         There may be some in the log, as soon as nobody reads from it.
         """
         for _ in range(INSISTENCE):
             try:
-                return work()
+                with self.transaction:
+                    return work()
             except DiskFull:
                 time.sleep(INSISTENCE_PAUSE)
-        return work()
+        with self.transaction:
+            return work()
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""

@@ -285,14 +285,10 @@ class Draft:
         """Let go of everything; the draft is of no use afterwards."""
         if self._base is None and not self._stored:
             return
-        self._database.insisting(self._let_go_of_all)
+        self._database.insisting(self._let_go)
         self._stored.clear()
         self._base = None
         self._base_size = 0
-
-    def _let_go_of_all(self) -> None:
-        with self._database.transaction:
-            self._let_go()
 
     def _let_go(self) -> None:
         for stored in self._stored.values():

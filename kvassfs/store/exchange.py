@@ -206,16 +206,12 @@ class Exchange:
             yield out.delivery.value or b""
             return
         content = out.content
-        self._database.insisting(lambda: self._pin(content))
+        self._contents.register()
+        self._database.insisting(lambda: self._contents.pin(content))
         try:
             yield from self._contents.read_all(content, out.delivery.entry.size)
         finally:
             self._contents.let_go(content)
-
-    def _pin(self, content: int) -> None:
-        self._contents.register()
-        with self._database.transaction:
-            self._contents.pin(content)
 
     # Merging
 

@@ -205,12 +205,8 @@ class Tree:
         row = self._database.row(_OPEN, (key, key))
         if row is not None and row[1] > INLINE_LIMIT:
             # What was found may go before it is pinned, so it is found again.
-            return self._database.insisting(lambda: self._open_pinned(key))
+            return self._database.insisting(lambda: self._opened(key, self._database.row(_OPEN, (key, key))))
         return self._opened(key, row)
-
-    def _open_pinned(self, key: str) -> tuple[Node, Draft]:
-        with self.transaction:
-            return self._opened(key, self._database.row(_OPEN, (key, key)))
 
     def _opened(self, key: str, row: tuple[Any, ...] | None) -> tuple[Node, Draft]:
         if row is None:
