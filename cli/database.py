@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .report import notice
+from .notices import notice
 
 if TYPE_CHECKING:
     from kvassfs.store import Store

@@ -59,7 +59,7 @@ class Group(Command, click.Group):
         """Return a sub-command, importing its module if need be."""
         if cmd_name not in self.modules:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = import_module(f".{cmd_name}", __package__).command
+        command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

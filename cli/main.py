@@ -15,9 +15,9 @@ from kvassfs import __version__
 from kvassfs.errors import KvassError
 
 from . import streams
+from .arguments import COMPLETION
 from .group import Group
-from .keys import COMPLETION
-from .report import notice
+from .notices import notice
 
 COMMANDS = {
     "ls": "list keys",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .amounts import ago, entries, local_time, size, span
-from .report import one_line
+from .formats import ago, entries, local_time, size, span
+from .notices import one_line
 
 if TYPE_CHECKING:
+    from kvassfs.status import Hub, Status
     from kvassfs.store import Device, Follower
-
-    from .survey import Hub, Status
 
 NOTHING = "(None)"
 

@@ -12,17 +12,6 @@ from .errors import InvalidKey
 TOKEN_BYTES = 16
 """Random bytes in a URL token, as in the original program."""
 
-HASH_BYTES = 32
-"""Bytes in the hash that names a block (SHA-256)."""
-
-BLOCK_SIZE = 256 * 1024
-"""Bytes in a block of a large value; only the last one of a value is shorter."""
-
-NOBODY = 0
-"""The process id that is no replica's."""
-
-MAX_PROCESS_ID = 2**32 - 1
-
 DEFAULT_MODE = stat.S_IFREG | 0o600
 """The type and permissions of an entry that carries no mode."""
 
@@ -67,31 +56,9 @@ class Delivery(NamedTuple):
     blocks: bytes = b""
 
 
-class Incarnation(NamedTuple):
-    """A process that serves a store as the hub: a random mark, and the greatest Lamport clock that it told."""
-
-    mark: int
-    told: int
-
-
-def hashes(blocks: bytes) -> list[bytes]:
-    """Return the hashes that are joined in ``blocks``."""
-    return [blocks[at : at + HASH_BYTES] for at in range(0, len(blocks), HASH_BYTES)]
-
-
 def merge(one: Entry, other: Entry) -> Entry:
     """Return the winner of two entries of the same key (the least upper bound of their order)."""
     return other if other.order > one.order else one
-
-
-def block_count(size: int) -> int:
-    """Return the number of blocks of a value of ``size`` bytes."""
-    return -(-size // BLOCK_SIZE)
-
-
-def block_length(size: int, position: int) -> int:
-    """Return the number of bytes in one block of a value of ``size`` bytes."""
-    return min(BLOCK_SIZE, size - position * BLOCK_SIZE)
 
 
 def next_timestamp(now: int, last_own: int, replaced: int) -> int:

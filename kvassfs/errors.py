@@ -5,6 +5,7 @@
     KvassError                    exit status 1 unless a class says otherwise
     ├── InvalidKey                a key that no entry can have
     ├── KeyMissing                no entry under this key
+    ├── ValueReplaced             another value than the one that was found
     ├── InvalidConfiguration      a setting that is refused, and why
     ├── StoreError                the database file
     │   ├── StoreUnavailable      cannot be opened or created
@@ -72,6 +73,15 @@ class KeyMissing(KvassError):
     def __init__(self, key: str) -> None:
         super().__init__(f"no such key: {key}")
         self.key = key
+
+
+class ValueReplaced(KvassError):
+    """The key has another value than the one that was found."""
+
+    errno = errno.ESTALE
+
+    def __init__(self) -> None:
+        super().__init__("the value was replaced before it could be read; try again")
 
 
 class InvalidConfiguration(KvassError):

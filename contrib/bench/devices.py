@@ -19,7 +19,7 @@ from server import STOP_SECONDS, Server, ServerError, kilobytes, kvass_command, 
 
 from kvassfs.store import Store
 
-sys.path.append(str(Path(__file__).parents[2]))  # for tests.proxy, which a benchmark imports after this module
+sys.path.append(str(Path(__file__).parents[2]))  # for tests.support.proxy, which a benchmark imports after this module
 
 START_SECONDS = 20.0
 
@@ -129,15 +129,15 @@ class Device:
     def join(self, key: bytes, address: str) -> None:
         """Give it the key and the address of the hub, if they are others than those it has."""
         with self.open() as store:
-            if store.config().encryption_key != key:
-                store.set_encryption_key(key)
-            if store.config().remote != address:
-                store.set_remote(address)
+            if store.settings.config().encryption_key != key:
+                store.settings.set_encryption_key(key)
+            if store.settings.config().remote != address:
+                store.settings.set_remote(address)
 
     def waiting(self) -> int:
         """Return how many entries wait to be pushed."""
         with self.open() as store:
-            return store.exchange.waiting()[0]
+            return store.outbox.waiting()[0]
 
     @contextmanager
     def mounted(self, binding: str = "mfusepy") -> Iterator[Server]:
@@ -185,7 +185,7 @@ class Room:
 def key_of(database: Path) -> bytes:
     """Return the encryption key of a database."""
     with Store.open(database) as store:
-        return store.config().encryption_key
+        return store.settings.config().encryption_key
 
 
 def run(command: list[str], stdin: bytes = b"") -> Ran:
@@ -255,7 +255,7 @@ def children(pid: int) -> list[int]:
 def is_companion(pid: int) -> bool:
     """Tell whether it is the process that synchronises."""
     try:
-        return b"kvassfs.mount.companion" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"kvassfs.mount.sync_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 
@@ -289,11 +289,11 @@ def say(line: str) -> None:
 def set_many(device: Device, entries: Iterator[tuple[str, bytes]], *, batch: int = 1000) -> None:
     """Fill a database, many entries in one transaction."""
     with device.open() as store:
-        store.database.set_durable(False)
+        store._database.set_durable(False)
         more = True
         while more:
             more = False
-            with store.database.transaction:
+            with store.transaction:
                 for _, (key, value) in zip(range(batch), entries, strict=False):
                     store.set(key, value)
                     more = True

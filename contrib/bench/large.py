@@ -201,7 +201,7 @@ class Trial:
     def disk(self) -> int:
         """Return the bytes that the database takes on the disk, once everything is in its place."""
         with Store.open(self.database) as store:
-            store.database.checkpoint()
+            store.upkeep.checkpoint()
         return sum(file.stat().st_blocks * 512 for file in self.database.parent.glob(f"{self.database.name}*"))
 
     def read_revisions(self) -> None:
@@ -212,7 +212,7 @@ class Trial:
         with Store.open(self.database) as store:
             revisions = store.revisions(MOUNTED)
             for age, revision in enumerate(revisions, start=1):
-                found = digest(store.contents.read_all(revision.content, revision.entry.size))
+                found = digest(store._contents.read_all(revision.content, revision.entry.size))
                 same(f"revision {age}", content.digest(CHANGES - age), found)
                 self.figures.revisions += 1
 

@@ -91,7 +91,7 @@ def started(stack: ExitStack, work: Path, size: int) -> tuple[list[Source], byte
     database = work / "large.sqlite"
     with Store.open(database) as store:
         token = store.set("large.bin", data).url_token
-        store.database.checkpoint()
+        store.upkeep.checkpoint()
     hub = stack.enter_context(Hub(database))
     plain = stack.enter_context(Peer(work, "file", str(file)))
     sources = [

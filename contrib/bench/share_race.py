@@ -18,7 +18,7 @@ from devices import Device, Hub
 from report import aligned
 from share_stores import text_of
 
-from kvassfs.share import ShareLink
+from kvassfs.share_link import ShareLink
 
 STEP = 0.01
 """Seconds between the ends of two links."""
@@ -71,7 +71,7 @@ def arrangement(directory: Path | None, hubs: int) -> Iterator[tuple[Device, lis
             store.set(KEY, VALUE)
         running = []
         for number in range(hubs):
-            hub = Hub(device.database)
+            hub = Hub(device._database)
             hub.log = work / f"{number}.log"
             running.append(stack.enter_context(hub))
         yield device, [stack.enter_context(Client(running[number % hubs].where)) for number in range(2)]
@@ -109,8 +109,8 @@ class Client:
 def made(device: Device, count: int, *, once: bool, ends: Sequence[int] = ()) -> list[ShareLink]:
     """Make links to the key."""
     with device.open() as store:
-        store.database.set_durable(False)
-        with store.database.transaction:
+        store._database.set_durable(False)
+        with store.transaction:
             return [store.links.make(KEY, once=once, expires=ends[number] if ends else 0) for number in range(count)]
 
 

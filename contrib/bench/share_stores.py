@@ -48,12 +48,12 @@ def built(directory: Path, count: int) -> Path:
     unfinished = directory / f"share-{count}.unfinished"
     unfinished.unlink(missing_ok=True)
     with Store.open(unfinished) as store:
-        store.database.set_durable(False)
-        store.database.expect_many()
+        store._database.set_durable(False)
+        store._database.expect_many()
         deliveries = map(delivery_of, range(count))
         while page := list(islice(deliveries, PAGE)):
-            store.exchange.merge(page)
-        store.database.checkpoint()
+            store.inbox.merge_pushed(page)
+        store.upkeep.checkpoint()
     unfinished.rename(finished)
     say(f"{count:,} entries made in {time.monotonic() - begun:.1f} s")
     return finished

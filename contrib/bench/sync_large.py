@@ -14,7 +14,7 @@ from large import MIB, STEP, Content, digest
 from messages import Listener, repeated
 from report import aligned
 
-from tests.proxy import Direction, Proxy
+from tests.support.proxy import Direction, Proxy
 
 WANTED_MEMORY = 200.0
 """MB of 1,000,000 bytes."""
@@ -52,7 +52,7 @@ class Side:
     @property
     def name(self) -> str:
         """Its name."""
-        return self.device.database.stem
+        return self.device._database.stem
 
     @property
     def path(self) -> Path:

@@ -12,7 +12,7 @@ from messages import Listener, repeated
 from report import aligned
 from server import ServerError
 
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 PATIENCE = 60.0
 

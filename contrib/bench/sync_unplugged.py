@@ -13,7 +13,7 @@ from statistics import median
 from devices import Device, Hub, Ran, Room, key_of, met, say, wait_for
 from report import aligned
 
-from tests.proxy import Direction, Mode, Proxy
+from tests.support.proxy import Direction, Mode, Proxy
 
 WANTED_RATIO = 1.2
 WANTED_SECONDS = 5.0

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import FuseMissing, MountError, MountFailed
-from . import system
+from . import requirements
 from .structures import Layout, raw
 
 BINDINGS: Final = {"mfusepy": ("mfusepy", 3), "fusepy": ("fuse", 2)}
@@ -56,7 +56,7 @@ def choose(binding: str = "auto") -> Binding:
     for name in names:
         with suppress(ImportError, OSError, AttributeError):  # what the bindings raise for want of a library
             return _load(name)
-    raise FuseMissing("libfuse", system.install_hint(BINDINGS[names[0]][1]))
+    raise FuseMissing("libfuse", requirements.install_hint(BINDINGS[names[0]][1]))
 
 
 def _load(name: str) -> Binding:
@@ -138,7 +138,7 @@ class Binding:
         yield f"negative_timeout={ABSENCE_SECONDS}"
         if self.major == 2:  # libfuse 3 always does
             yield from ("big_writes", "atomic_o_trunc")
-        if system.fusermount(self.major) is not None:  # the program that does it
+        if requirements.fusermount(self.major) is not None:  # the program that does it
             yield "auto_unmount"
         if presentation.allow_other:
             yield "allow_other"

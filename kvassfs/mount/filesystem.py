@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import KvassError
-from ..remote.address import sharing_base
+from ..sharing.address import sharing_base
 from ..store import DIRECTORY_MODE, DirectoryRecord, Node, Store, Written
-from . import attributes as extended
-from . import names
+from . import paths
+from . import xattrs as extended
 from .namespace import HIDDEN, Namespace, failure, last_name, parent
 from .openfile import Attributes, OpenFile, node_attributes
 from .renaming import Renaming
@@ -59,8 +59,6 @@ class Filesystem:
         self._listings: dict[int, list[tuple[str, Attributes]]] = {}
         self._next_handle = 0
         self._absent = ""
-        store.contents.register()
-        store.database.relax()
 
     def use_scratch(self, scratch: ScratchNames) -> None:
         """Tell scratch names by other patterns from now on; any thread may say so."""
@@ -162,7 +160,7 @@ class Filesystem:
     def statfs(self) -> os.statvfs_result:
         """Return the figures of the disk that holds the database."""
         figures = os.statvfs(self._store.path)
-        return os.statvfs_result((*figures[:9], names.NAME_MAX, figures.f_fsid))
+        return os.statvfs_result((*figures[:9], paths.NAME_MAX, figures.f_fsid))
 
     def getxattr(self, path: str, name: str) -> bytes:
         """Return an extended attribute; see ``attributes``."""
@@ -183,7 +181,9 @@ class Filesystem:
         row = self._tree.entry(self._names.locate(path)[0])
         if row is None:
             return {}
-        return extended.values(row, sharing_base(self._store.public_url(), self._store.config().remote))
+        return extended.values(
+            row, sharing_base(self._store.settings.public_url(), self._store.settings.config().remote)
+        )
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Refuse: the attributes are read-only, and there are no others."""
@@ -230,7 +230,7 @@ class Filesystem:
 
     def fsyncdir(self, handle: int) -> None:
         """Wait until what was changed has reached the disk."""
-        self._store.sync()
+        self._store.flush()
 
     def _list(self, path: str) -> Iterator[tuple[str, Attributes]]:
         prefix = self._names.prefix(path)
@@ -243,17 +243,17 @@ class Filesystem:
             elif node is not None:
                 found[component] = node_attributes(node)
         self._add_open(prefix, found)
-        if any(names.is_shortened(component) for component in found):
-            yield from ((name, found[component]) for name, component in names.listed_names(found).items())
+        if any(paths.is_shortened(component) for component in found):
+            yield from ((name, found[component]) for name, component in paths.listed_names(found).items())
         else:
-            yield from ((names.file_name(component), attributes) for component, attributes in found.items())
+            yield from ((paths.file_name(component), attributes) for component, attributes in found.items())
         if len(prefix) > 1 and self._names.has_value(prefix[:-1]):
-            yield names.VALUE_NAME, self.getattr(f"{path}/{names.VALUE_NAME}")
+            yield paths.VALUE_NAME, self.getattr(f"{path}/{paths.VALUE_NAME}")
 
     def _add_open(self, prefix: str, found: dict[str, Attributes]) -> None:
         """Add what is open below ``prefix`` and newer than the store."""
         for key, file in self._names.files.items():
-            if (file.dirty or not file.stored) and names.parent(key) == prefix:
+            if (file.dirty or not file.stored) and paths.parent(key) == prefix:
                 component = key[len(prefix) :]
                 if component not in found or not stat.S_ISDIR(found[component].mode):
                     found[component] = file.attributes
@@ -420,12 +420,12 @@ class Filesystem:
             log.warning("%r changed elsewhere while it was open here: this save wins, the other is a revision", key)
         if file.key is None:
             # The kernel has another inode under the name, for the version that was replaced now.
-            self._store.entries.disown(file.sequence)
+            self._store.feed.disown(key)
 
     def fsync(self, handle: int) -> None:
         """Save what was written and wait until it has reached the disk."""
         self._save(self._handles[handle].file)
-        self._store.sync()
+        self._store.flush()
 
     def release(self, handle: int) -> None:
         """End an open file; nobody hears of its errors.

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
 from ..errors import MountBusy, MountError, MountRefused, NotMounted
-from . import system
+from . import requirements
 
 KIND: Final = "fuse.kvassfs"
 """The type that our mounts have in the kernel's table."""
@@ -174,11 +174,11 @@ def _server(directory: str) -> int | None:
 
 def _unmount(directory: str, *, lazy: bool) -> str:
     """Unmount; return what the system says against it, in one line, or nothing."""
-    fusermount = system.fusermount(3)
+    fusermount = requirements.fusermount(3)
     command = ["umount", *["-l"][: int(lazy)]] if fusermount is None else [fusermount, "-u", *["-z"][: int(lazy)]]
     done = subprocess.run(  # noqa: S603  a program of the system on a directory
         [*command, "--", directory],
-        env={"PATH": system.PROGRAMS, "LC_ALL": "C"},
+        env={"PATH": requirements.PROGRAMS, "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

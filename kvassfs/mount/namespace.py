@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..store import DirectoryRecord, Node, Tree
-from . import names
+from . import paths
 from .openfile import OpenFile
 
 HIDDEN = ".fuse_hidden"
@@ -46,21 +46,21 @@ class Namespace:
     def locate(self, path: str) -> tuple[str, bool]:
         """Return the key that a path names, and whether it names the value of a directory's key."""
         if "%" not in path:
-            return names.key_of(path), False
+            return paths.key_of(path), False
         *above, last = path[1:].split("/")
         prefix = ""
         for name in above:
             prefix += self._component(prefix, name) + "/"
-        if last == names.VALUE_NAME:
+        if last == paths.VALUE_NAME:
             if len(prefix) < 2:  # the root has no key, nor has the directory of an empty component in it
                 raise failure(errno.ENOENT, path)
             return prefix[:-1], True
         return prefix + self._component(prefix, last), False
 
     def _component(self, prefix: str, name: str) -> str:
-        if not names.is_shortened(name):
-            return names.component(name)
-        return names.resolve(name, self._tree.siblings(prefix, names.search_prefix(name)))
+        if not paths.is_shortened(name):
+            return paths.component(name)
+        return paths.resolve(name, self._tree.siblings(prefix, paths.search_prefix(name)))
 
     def file(self, path: str) -> Node:
         """Return the file in the store that a path names."""
@@ -109,7 +109,7 @@ class Namespace:
         a value, and the file of that component would be that of no key.
         """
         above = self.prefix(parent(path))
-        if path.endswith("/" + names.VALUE_NAME) and (directory or len(above) < 2):
+        if path.endswith("/" + paths.VALUE_NAME) and (directory or len(above) < 2):
             raise failure(errno.EINVAL, path)
         key, is_value = self.locate(path)
         if not key and not directory:

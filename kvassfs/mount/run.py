@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..errors import KvassError, MountError, MountFailed
-from ..store import Store
-from . import daemon, mountpoint, system
+from ..store import MOUNT, Store
+from . import daemon, mountpoint, requirements
 from .binding import Binding, Presentation, choose
-from .companion import Companion
 from .filesystem import Filesystem
+from .invalidation import Watcher
 from .kernel_cache import KernelCache
 from .operations import callbacks
 from .scratch import ScratchNames
-from .watch import Watcher
+from .sync_process import Companion
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: No
     try:
         directory = mountpoint.prepare(options.directory, options.database, create=options.create)
         binding = choose(options.binding)
-        system.check(binding.major)
+        requirements.check(binding.major)
         Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
         options = replace(options, directory=directory)
         with mountpoint.claimed(directory) as claim:
@@ -98,10 +98,10 @@ def _await(directory: str) -> None:
 def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = lambda: None) -> None:
     """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
     _log_to(options)
-    with Store.open(options.database) as store:
+    with Store.open(options.database, profile=MOUNT) as store:
         filesystem = Filesystem(
             store,
-            scratch=ScratchNames(store.scratch_patterns()),
+            scratch=ScratchNames(store.settings.scratch_patterns()),
             clock=time.time_ns,
             uid=os.geteuid(),
             gid=os.getegid(),

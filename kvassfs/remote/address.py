@@ -29,15 +29,6 @@ def shown(address: str) -> str:
     return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", address, flags=re.DOTALL)
 
 
-def sharing_base(public_url: str, remote: str) -> str:
-    """Return what the addresses of shared entries begin with: the public URL, else the hub's, without a password.
-
-    ``""``: neither is set.
-    """
-    address = public_url or shown(remote)
-    return base_url(address) if address else ""
-
-
 def _refusal(url: str) -> str | None:
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES:

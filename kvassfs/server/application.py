@@ -16,13 +16,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..hub import Hub, Pull
-from ..store import Store
+from ..store import HUB, Store
+from ..sync.hub import Hub, Pull
 from .failures import CLOSE, HANDLERS
-from .news import News, Watch
-from .requestlog import RequestLog, hush, log_line
-from .sharing import PATH, Shares, ShortWay
+from .request_log import RequestLog, hush, log_line
+from .share_requests import PATH, Shares, ShortWay
 from .streaming import LongAnswer, gathered, raw
+from .wakeups import News, Watch
 from .workers import Worker, Workers
 
 log = logging.getLogger(__name__)
@@ -52,8 +52,7 @@ _LONG = raw(_SEALED)
 @contextmanager
 def open_hub(path: str) -> Iterator[Hub]:
     """``with`` a hub on a store of its own; for one thread."""
-    with Store.open(path) as store:
-        store.database.reserve()
+    with Store.open(path, profile=HUB) as store:
         yield Hub(store)
 
 

@@ -13,7 +13,7 @@ from starlette.types import HTTPExceptionHandler
 
 from ..errors import DiskFull, KvassError, MessageError, NothingShared, ShareError, Undecipherable
 from . import pages
-from .requestlog import hush
+from .request_log import hush
 
 log = logging.getLogger(__name__)
 

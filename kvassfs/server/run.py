@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from ..store import Store
 from .application import MAX_BODY, Service, application
 from .listen import BACKLOG, listening_socket, tls, url
-from .requestlog import log_line
+from .request_log import log_line
 
 PATIENCE: Final = 5
 """Seconds that requests have to finish in when the server ends."""

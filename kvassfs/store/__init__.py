@@ -1,21 +1,32 @@
 """The store: one SQLite file, and the only SQL of the program."""
 
-from ..entry import BLOCK_SIZE
-from .contacts import Device, Follower, HubState
-from .contents import INLINE_LIMIT, Value
+from ..block import BLOCK_SIZE
+from .contents import INLINE_LIMIT
+from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .draft import Draft
 from .entries import Revision, Row, Written
-from .exchange import Limit, Outgoing, Page
+from .feed import Changes, Position
 from .links import Shared
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import Merged
-from .store import Config, Store
+from .outbox import Limit, Outgoing, Page
+from .peers import Device, HubState
+from .processes import Follower
+from .settings import Config
+from .store import Store
 from .tree import Child, Found, Node, Tree
+from .values import Reader, Snapshot, StoredValue
 
 __all__ = [
     "BLOCK_SIZE",
     "DIRECTORY_MODE",
+    "FOLLOWER",
+    "HUB",
     "INLINE_LIMIT",
+    "MOUNT",
+    "SEARCHES",
+    "SHARING",
+    "Changes",
     "Child",
     "Config",
     "Device",
@@ -29,11 +40,15 @@ __all__ = [
     "Node",
     "Outgoing",
     "Page",
+    "Position",
+    "Profile",
+    "Reader",
     "Revision",
     "Row",
     "Shared",
+    "Snapshot",
     "Store",
+    "StoredValue",
     "Tree",
-    "Value",
     "Written",
 ]

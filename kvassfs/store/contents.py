@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..entry import BLOCK_SIZE, block_count
+from ..block import BLOCK_SIZE, block_count
 from ..errors import DamagedStore
-from .ahead import BLOCK_QUERY, Ahead, digest
 from .database import Database
-from .processes import started
+from .prefetch import BLOCK_QUERY, Ahead, digest
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -34,7 +33,6 @@ class Contents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._holder: int | None = None
         self.ahead = Ahead(os.path.abspath(database.path))
 
     # Reading
@@ -168,83 +166,6 @@ class Contents:
         )
         return copied
 
-    # Holding
-
-    @property
-    def holds(self) -> bool:
-        """Whether this process is registered as a holder."""
-        return self._holder is not None
-
-    def register(self) -> None:
-        """Register this process as one that pins contents and stages blocks; once is enough.
-
-        Not inside a transaction: what that rolls back would still be believed.
-        """
-        if self._holder is None:
-            pid = os.getpid()
-            insert = "INSERT INTO holders (pid, started) VALUES (?, ?)"
-            cursor = self._database.insisting(lambda: self._database.execute(insert, (pid, started(pid))))
-            self._holder = int(cursor.lastrowid or 0)
-
-    @property
-    def _registered(self) -> int:
-        assert self._holder is not None, "register() comes first"
-        return self._holder
-
-    def pin(self, content: int) -> None:
-        """Keep ``content`` readable until ``unpin``, whatever happens to its entry."""
-        self._database.execute(
-            "INSERT INTO pins VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-            (content, self._registered),
-        )
-
-    def unpin(self, content: int) -> None:
-        """Let go of one ``pin``."""
-        self._let_go("pins", "content", content)
-
-    def let_go(self, content: int) -> None:
-        """Let go of one ``pin`` in a transaction of its own."""
-        self._database.insisting(lambda: self.unpin(content))
-
-    def stage(self, block: int) -> None:
-        """Keep ``block`` until ``unstage``, although no value has it yet."""
-        self._database.execute(
-            "INSERT INTO staged VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-            (block, self._registered),
-        )
-
-    def unstage(self, block: int) -> None:
-        """Let go of one ``stage``."""
-        if self._let_go("staged", "block", block):
-            self._database.execute("INSERT OR IGNORE INTO dropped_blocks VALUES (?)", (block,))
-
-    def _let_go(self, table: str, column: str, held: int) -> bool:
-        where = f"WHERE {column} = ? AND holder = ?"
-        parameters = (held, self._registered)
-        self._database.execute(f"UPDATE {table} SET count = count - 1 {where}", parameters)
-        gone = self._database.execute(f"DELETE FROM {table} {where} AND count <= 0", parameters)
-        return gone.rowcount > 0
-
-    def release_holder(self) -> None:
-        """Let go of everything that this process holds."""
-        if self._holder is not None:
-            self._release(self._holder)
-            self._holder = None
-
-    def release_dead_holders(self) -> None:
-        """Let go of what processes held that are no more."""
-        for holder, pid, since in self._database.rows("SELECT id, pid, started FROM holders"):
-            if holder != self._holder and started(pid) != since:
-                self._release(holder)
-
-    def _release(self, holder: int) -> None:
-        self._database.execute("DELETE FROM pins WHERE holder = ?", (holder,))
-        self._database.execute(
-            "INSERT OR IGNORE INTO dropped_blocks SELECT block FROM staged WHERE holder = ?", (holder,)
-        )
-        self._database.execute("DELETE FROM staged WHERE holder = ?", (holder,))
-        self._database.execute("DELETE FROM holders WHERE id = ?", (holder,))
-
     # Dropping
 
     def drop(self, content: int | None) -> None:
@@ -297,30 +218,3 @@ class Contents:
             )
         self._database.execute("DELETE FROM contents WHERE id = ?", (content,))
         self._database.execute("DELETE FROM dropped_contents WHERE content = ?", (content,))
-
-
-class Value:
-    """The bytes of one stored value, read a piece at a time.
-
-    ``locate`` returns the id and size of the value; it is asked inside the read transaction, so that
-    the bytes are those of one version.
-    """
-
-    def __init__(self, database: Database, contents: Contents, locate: Callable[[], tuple[int | None, int]]) -> None:
-        self._database = database
-        self._contents = contents
-        self._locate = locate
-        self.size = locate()[1]
-
-    def chunks(self) -> Generator[bytes, None, None]:
-        """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time, from one snapshot.
-
-        Until the end, or ``close``, nothing else can be done with the store through this connection.
-        """
-        with self._database.snapshot():
-            content, self.size = self._locate()
-            yield from self._contents.read_all(content, self.size)
-
-    def read(self) -> bytes:
-        """Return all the bytes at once."""
-        return b"".join(self.chunks())

@@ -5,19 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from ..entry import MAX_PROCESS_ID
 from .database import Database
+from .identity import new_process_id, place_of
 from .local import DIRECTORY_MODE
-from .place import place_of
 from .schema import APPLICATION_ID, MIGRATIONS, TABLES, VERSION
-
-KEY_BYTES = 32
-"""Bytes in an encryption key."""
-
-
-def new_process_id(random: Callable[[int], bytes]) -> int:
-    """Return a random process id, 1 … 2**32 - 1."""
-    return int.from_bytes(random(8), "big") % MAX_PROCESS_ID + 1
+from .settings import KEY_BYTES
 
 
 def initialise(database: Database, clock: Callable[[], int], random: Callable[[int], bytes]) -> None:

@@ -7,21 +7,18 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import (
     DamagedStore,
     DiskFull,
     KvassError,
-    NewerStore,
     NotAStore,
     StoreBusy,
     StoreError,
     StoreUnavailable,
 )
-from .schema import APPLICATION_ID, VERSION
 
 T = TypeVar("T")
 
@@ -31,29 +28,60 @@ BUSY_TIMEOUT = 60.0
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes to which SQLite shortens the write-ahead log once its content is in the database."""
 
-LONG_LOG_PAGES = 64 * 1024
-"""Pages of 4 KiB in the write-ahead log beyond which a relaxed connection copies it (256 MiB)."""
-
-BULK_CACHE = 8 * 1024
-"""KiB of pages in memory where many entries are merged: their keys and tokens are in any order."""
-
-BULK_LOG_PAGES = 16 * 1024
-"""Pages in the write-ahead log beyond which a commit copies it into the database then (64 MiB)."""
-
 RESERVE = 1024 * 1024
 """Bytes of the write-ahead log that programs which run long have before they need them, for when the disk is full."""
 
-INSISTENCE = 5
+FULL_TRIES = 5
 """Times that a small change is tried again on a full disk."""
 
-INSISTENCE_PAUSE = 0.02
+FULL_PAUSE = 0.02
 """Seconds between them: a read from the log takes less."""
-
-SEARCH_CACHE = 16 * 1024
-"""KiB of pages in memory where tokens are looked up all the time: room for the upper levels of large indexes."""
 
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
+
+
+class Profile(NamedTuple):
+    """How a connection waits for the disk and for other processes, and what it keeps in memory.
+
+    Chosen where a store is opened, by what it is opened for.
+
+    Attributes:
+        durable: a commit has reached the disk (``synchronous=FULL``). Otherwise it survives the death of this process,
+            and a power cut may undo the last ones but damages nothing.
+        cache: KiB of the database's pages in memory.
+        log_pages: pages of 4 KiB in the write-ahead log beyond which a commit copies it into the database.
+        reserves: it has ``RESERVE`` bytes of the write-ahead log in advance, for when the disk is full.
+        patience: seconds that a transaction waits for those of other processes.
+    """
+
+    durable: bool = True
+    cache: int = 2 * 1024
+    log_pages: int = 1000
+    reserves: bool = False
+    patience: float = BUSY_TIMEOUT
+
+
+COMMAND = Profile()
+"""For a command: what it reports as done has reached the disk."""
+
+MOUNT = Profile(durable=False, log_pages=64 * 1024, reserves=True)
+"""For a mount, whose commits are many and whose ``fsync`` asks for the disk; another connection does the checkpoints."""
+
+BULK = Profile(durable=False, cache=8 * 1024, log_pages=16 * 1024)
+"""For merging many entries, whose keys and tokens are in any order, and which can be had again."""
+
+FOLLOWER = BULK._replace(reserves=True)
+"""For a process that keeps the store in step with the hub: what is pushed is on the disk first, by ``Store.flush``."""
+
+HUB = FOLLOWER._replace(durable=True)
+"""For a hub: what it has acknowledged has reached the disk."""
+
+SHARING = Profile(durable=False, reserves=True)
+"""For giving out shared values: what is noted while one is read need not outlive this process."""
+
+SEARCHES = SHARING._replace(cache=16 * 1024, patience=0)
+"""For many look-ups in random places, none of which waits for other processes: upper levels of indexes in memory."""
 
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
@@ -95,10 +123,18 @@ class Transaction:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._depth = 0
+        self.number = 0
+        """Counts the transactions of this connection: what is known within one does not hold in the next."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is open, which entering would join."""
+        return self._depth > 0
 
     def __enter__(self) -> None:
         if self._depth == 0:
             self._database.execute("BEGIN IMMEDIATE")
+            self.number += 1
         self._depth += 1
 
     def __exit__(
@@ -127,6 +163,7 @@ class Database:
         self.connection = connection
         self.transaction = Transaction(self)
         self._run = connection.execute
+        self._profile = COMMAND
 
     def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run one statement.
@@ -200,47 +237,35 @@ class Database:
     def _set_patience(self, seconds: float) -> None:
         self.rows(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
-    def set_durable(self, durable: bool) -> None:
-        """Choose whether a commit waits for the disk.
-
-        ``True``: a commit has reached the disk (``synchronous=FULL``). ``False``: it survives the
-        death of this process, and a power cut may undo the last ones but damages nothing.
-        """
-        self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    def apply(self, profile: Profile) -> None:
+        """Wait for the disk and for other processes as ``profile`` says from now on; not inside a transaction."""
+        self._profile = profile
+        self._wait_for_disk(profile.durable)
+        self._set_patience(profile.patience)
+        self.rows(f"PRAGMA cache_size=-{profile.cache}")
+        self.rows(f"PRAGMA wal_autocheckpoint={profile.log_pages}")
 
     @contextmanager
-    def durably(self) -> Iterator[None]:
-        """``with`` commits that wait for the disk, whatever was chosen."""
-        durable = self.is_durable()
-        self.set_durable(True)
+    def using(self, profile: Profile) -> Iterator[None]:
+        """``with`` another profile, which ends with the block; not inside a transaction."""
+        before = self._profile
+        self.apply(profile)
         try:
             yield
         finally:
-            self.set_durable(durable)
+            self.apply(before)
 
-    def is_durable(self) -> bool:
-        """Whether a commit waits for the disk."""
-        return bool(self.row("PRAGMA synchronous")[0] == 2)
+    @contextmanager
+    def durably(self) -> Iterator[None]:
+        """``with`` commits that wait for the disk, whatever the profile says; not inside a transaction."""
+        self._wait_for_disk(True)
+        try:
+            yield
+        finally:
+            self._wait_for_disk(self._profile.durable)
 
-    def relax(self) -> None:
-        """Commit without waiting for the disk, and leave checkpoints to another connection.
-
-        For a mount, whose commits are many and whose ``fsync`` asks for the disk. Only a very long
-        write-ahead log is still copied by the commit that made it so. On a full disk it has ``RESERVE``.
-        """
-        self.reserve()
-        self.set_durable(False)
-        self.rows(f"PRAGMA wal_autocheckpoint={LONG_LOG_PAGES}")
-
-    def expect_many(self) -> None:
-        """Be ready for many changes in random places: more pages in memory, and fewer checkpoints."""
-        self.rows(f"PRAGMA cache_size=-{BULK_CACHE}")
-        self.rows(f"PRAGMA wal_autocheckpoint={BULK_LOG_PAGES}")
-
-    def expect_searches(self) -> None:
-        """Be ready for many look-ups in random places, none of which waits for other processes."""
-        self.rows(f"PRAGMA cache_size=-{SEARCH_CACHE}")
-        self._set_patience(0)
+    def _wait_for_disk(self, durable: bool) -> None:
+        self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
 
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""
@@ -262,7 +287,7 @@ class Database:
         try:
             self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            self._set_patience(BUSY_TIMEOUT)
+            self._set_patience(self._profile.patience)
         self.reserve()
 
     def reserve(self) -> None:
@@ -283,153 +308,23 @@ class Database:
         with suppress(KvassError):
             self.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def insisting(self, work: Callable[[], T]) -> T:
+    def retry_when_full(self, work: Callable[[], T]) -> T:
         """Return what ``work`` does, in a transaction that is tried again where it found no space.
 
-        There may be some in the log, as soon as nobody reads from it.
+        There may be some in the log, as soon as nobody reads from it. Inside another transaction ``work`` is done
+        once, as a part of that.
         """
-        for _ in range(INSISTENCE):
+        if self.transaction.is_open:
+            return work()
+        for _ in range(FULL_TRIES):
             try:
                 with self.transaction:
                     return work()
             except DiskFull:
-                time.sleep(INSISTENCE_PAUSE)
+                time.sleep(FULL_PAUSE)
         with self.transaction:
             return work()
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""
         return int(self.row("PRAGMA data_version")[0])
-
-
-def connect(
-    path: str,
-    *,
-    initialise: Callable[[Database], None],
-    take_over: Callable[[Database], None],
-    upgrade: Callable[[Database], None],
-    alone_if_full: bool = False,
-) -> Database:
-    """Open the database at ``path``, made with mode 0600 if it is missing.
-
-    ``initialise`` fills an empty one, ``take_over`` converts one of the original program, ``upgrade`` one of an
-    earlier version of this one.
-
-    With ``alone_if_full``, one on a disk without any space is opened too, to read from it; as long as it is open, no
-    other process can.
-
-    Raises:
-        StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
-    """
-    prepare = partial(_prepare, initialise=initialise, take_over=take_over, upgrade=upgrade)
-    _ensure_file(path)
-    try:
-        return _connected(path, prepare)
-    except DiskFull:
-        if not alone_if_full:
-            raise
-
-    def prepare_alone(database: Database) -> None:
-        # Processes share an index of the write-ahead log in a file, for which there is no room; it is in memory then.
-        # https://sqlite.org/wal.html#use_of_wal_without_shared_memory
-        database.rows("PRAGMA locking_mode=EXCLUSIVE")
-        prepare(database)
-
-    return _connected(path, prepare_alone)
-
-
-def _connected(path: str, prepare: Callable[[Database], None]) -> Database:
-    try:
-        connection = sqlite3.connect(
-            os.path.abspath(path), timeout=BUSY_TIMEOUT, isolation_level=None, cached_statements=256
-        )
-    except sqlite3.Error as error:
-        raise translated(error, path) from error
-    database = Database(path, connection)
-    try:
-        prepare(database)
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _ensure_file(path: str) -> None:
-    """Make the file if it is missing.
-
-    One that is there is not opened: closing a descriptor of it would drop the locks that other
-    connections of this process hold on it. https://sqlite.org/howtocorrupt.html, section 2.2.
-    """
-    try:
-        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        return
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
-    if os.path.isdir(path):
-        raise StoreUnavailable(path, "it is a directory")
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise StoreUnavailable(path, "permission denied")
-    if os.path.getsize(path) == 1:
-        # SQLite takes a file of one byte for an empty one.
-        raise NotAStore(path)
-
-
-def _prepare(
-    database: Database,
-    *,
-    initialise: Callable[[Database], None],
-    take_over: Callable[[Database], None],
-    upgrade: Callable[[Database], None],
-) -> None:
-    kind = identify(database)
-    if kind == "empty":
-        with suppress(OSError):  # the file of somebody else, who lets us write it
-            os.chmod(database.path, 0o600)
-    if kind == "original":
-        take_over(database)
-    _set_wal(database)
-    database.rows(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}")
-    database.set_durable(True)
-    if kind == "empty":
-        initialise(database)
-    elif kind == "earlier":
-        upgrade(database)
-
-
-def _set_wal(database: Database) -> None:
-    """Switch to a write-ahead log; SQLite does not itself wait for others that do so just now."""
-    patience = BUSY_TIMEOUT
-    while True:
-        try:
-            database.rows("PRAGMA journal_mode=WAL")
-            return
-        except StoreBusy:
-            if patience <= 0:
-                raise
-        time.sleep(0.02)
-        patience -= 0.02
-
-
-def identify(database: Database) -> str:
-    """Return ``"kvassfs"``, ``"earlier"`` (of this program), ``"original"`` or ``"empty"``.
-
-    Raises:
-        NotAStore, NewerStore: it is something else.
-    """
-    # All from one moment: another process may be making or taking over the store.
-    with database.snapshot():
-        application_id = database.row("PRAGMA application_id")[0]
-        version = database.row("PRAGMA user_version")[0]
-        tables = {name for (name,) in database.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    if application_id == APPLICATION_ID:
-        if version > VERSION:
-            raise NewerStore(database.path, version)
-        return "kvassfs" if version == VERSION else "earlier"
-    if application_id == 0 and version == 0:
-        if not tables:
-            return "empty"
-        if {"entries", "state"} <= tables:
-            return "original"
-    raise NotAStore(database.path)

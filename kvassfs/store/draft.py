@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..entry import BLOCK_SIZE, block_count
+from ..block import BLOCK_SIZE, block_count
 from .contents import INLINE_LIMIT, Change, Contents
 from .database import Database
+from .holds import Holds
+from .values import StoredValue
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -15,17 +17,6 @@ MEMORY_BLOCKS = 32
 """Changed blocks that a draft keeps in memory before it stores the complete ones (8 MiB)."""
 
 _ZEROS = bytes(BLOCK_SIZE)
-
-
-class Base(NamedTuple):
-    """The stored value that a draft starts from.
-
-    The id of its content, its size in bytes, and its bytes if it is short.
-    """
-
-    content: int
-    size: int
-    data: bytes | None
 
 
 class _Stored(NamedTuple):
@@ -43,9 +34,10 @@ class Draft:
     A long base is pinned until ``close``: then the draft is made inside the transaction that found it.
     """
 
-    def __init__(self, database: Database, contents: Contents, base: Base | None = None) -> None:
+    def __init__(self, database: Database, contents: Contents, holds: Holds, base: StoredValue | None = None) -> None:
         self._database = database
         self._contents = contents
+        self._holds = holds
         self.size = 0
         self._base: int | None = None
         self._base_size = 0
@@ -58,10 +50,10 @@ class Draft:
         self._short = b""
         if base is not None:
             self.size = base.size
-            if base.data is not None:
+            if base.data:
                 self._memory[0] = base.data
-            else:
-                self._contents.pin(base.content)
+            elif base.content is not None:
+                self._holds.pin(base.content)
                 self._base = base.content
                 self._base_size = base.size
 
@@ -199,10 +191,10 @@ class Draft:
 
     def _store(self, position: int) -> _Stored:
         block = self._add_block(position)
-        self._contents.stage(block)
+        self._holds.stage(block)
         before = self._stored.get(position)
         if before is not None:
-            self._contents.unstage(before.block)
+            self._holds.unstage(before.block)
         return _Stored(block, self._length(position))
 
     def _add_block(self, position: int) -> int:
@@ -220,7 +212,7 @@ class Draft:
         if positions:
             with self._database.transaction:
                 for position in positions:
-                    self._contents.unstage(self._stored[position].block)
+                    self._holds.unstage(self._stored[position].block)
             for position in positions:
                 del self._stored[position]
 
@@ -233,7 +225,7 @@ class Draft:
         content = self._add()
         self._let_go()
         if self.size > INLINE_LIMIT and content is not None:
-            self._contents.pin(content)
+            self._holds.pin(content)
         return content
 
     def _add(self) -> int | None:
@@ -285,13 +277,13 @@ class Draft:
         """Let go of everything; the draft is of no use afterwards."""
         if self._base is None and not self._stored:
             return
-        self._database.insisting(self._let_go)
+        self._database.retry_when_full(self._let_go)
         self._stored.clear()
         self._base = None
         self._base_size = 0
 
     def _let_go(self) -> None:
         for stored in self._stored.values():
-            self._contents.unstage(stored.block)
+            self._holds.unstage(stored.block)
         if self._base is not None:
-            self._contents.unpin(self._base)
+            self._holds.unpin(self._base)

@@ -24,7 +24,7 @@ another device, leaves no trace."""
 
 _COLUMNS = (
     "key, timestamp, counter, process_id, url_token, size, mode, "
-    "content, sequence, dirty, handed, born, changed, mtime, atime"
+    "content, sequence, dirty, handed, born, changed, mtime, atime, writer"
 )
 
 
@@ -46,6 +46,7 @@ class Row(NamedTuple):
     changed: int
     mtime: int | None
     atime: int | None
+    writer: int = 0
 
     @property
     def live(self) -> bool:
@@ -94,22 +95,22 @@ _BELOW = f"SELECT {_COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND
 class Entries:
     """Reads and writes rows of ``entries`` and ``revisions``.
 
-    ``clock`` returns ns since the epoch, ``random(n)`` returns n random bytes.
+    ``writer`` marks what this open store writes, ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
 
     def __init__(
         self,
         database: Database,
         contents: Contents,
+        writer: int,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
         self._database = database
         self._contents = contents
+        self.writer = writer
         self._clock = clock
         self._random = random
-        self.own: set[tuple[int, int]] | None = None
-        """Where to note sequence and timestamp of what is written here, for a watcher to skip."""
 
     def current(self, key: str) -> Row | None:
         """Return the current row of a key, a tombstone included."""
@@ -168,6 +169,7 @@ class Entries:
             changed=timestamp * 1000 if written.changed is None else written.changed,
             mtime=None if written.mtime == timestamp * 1000 else written.mtime,
             atime=written.atime,
+            writer=self.writer,
         )
         self._database.execute(INSERT, row)
         return row
@@ -216,6 +218,7 @@ class Entries:
             changed=now * 1000,
             mtime=None,
             atime=None,
+            writer=self.writer,
         )
         self._database.execute(INSERT, tombstone)
         return False
@@ -245,6 +248,7 @@ class Entries:
             dirty=row.dirty or 1,
             changed=now * 1000,
             mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
+            writer=self.writer,
         )
         self._database.execute(INSERT, changed)
         return changed
@@ -261,24 +265,7 @@ class Entries:
         clock, last, process_id = self._database.only_row("SELECT clock, timestamp, process_id FROM replica")
         timestamp = next_timestamp(now, last, 0 if replaced is None else replaced.timestamp)
         self._database.execute("UPDATE replica SET clock = ?, timestamp = ?", (clock + 1, timestamp))
-        if self.own is not None:
-            self.own.add((clock + 1, timestamp))
         return clock + 1, timestamp, process_id
-
-    def disown(self, sequence: int) -> None:
-        """Let the watcher not skip a version that was written here."""
-        if self.own is not None:
-            self.own.difference_update({pair for pair in tuple(self.own) if pair[0] == sequence})
-
-    def since(self, sequence: int) -> list[tuple[int, int, str]]:
-        """Return sequence, timestamp and key of what was written after ``sequence``."""
-        return self._database.rows(
-            "SELECT sequence, timestamp, key FROM entries WHERE sequence > ? ORDER BY sequence", (sequence,)
-        )
-
-    def last(self) -> int:
-        """Return the greatest sequence."""
-        return int(self._database.row("SELECT ifnull(max(sequence), 0) FROM entries")[0])
 
     # Revisions
 

@@ -7,22 +7,19 @@ from typing import NamedTuple
 
 from ..entry import Entry, check_key, new_token
 from ..errors import KeyMissing
-from ..share import LINKS, ShareLink, link_of, records_of
+from ..share_link import LINKS, ShareLink, link_of, records_of
 from .database import Database
 from .entries import Entries, Written
+from .values import StoredValue
 
 _WITH_DATA = f"SELECT {', '.join(Entry._fields)}, content, (SELECT data FROM contents WHERE id = content) FROM entries"
 
 
 class Shared(NamedTuple):
-    """A version of a key that can be had; ``data`` is its value, unless that is empty or a large one.
-
-    ``content`` is the value's id, ``None`` for an empty one; ``link`` is what led there, if it was a link.
-    """
+    """A version of a key that can be had; ``link`` is what led there, if it was a link."""
 
     entry: Entry
-    content: int | None
-    data: bytes | None
+    value: StoredValue
     link: ShareLink | None = None
 
 
@@ -41,7 +38,7 @@ class Links:
         for row in self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,)):
             entry = Entry(*row[:7])
             if not entry.deleted:
-                return Shared(entry, row[7], row[8])
+                return Shared(entry, StoredValue.of_row(entry.size, *row[7:]))
             if (link := link_of(entry.key)) is not None and link.token == token:
                 return link
         return None
@@ -49,7 +46,10 @@ class Links:
     def follow(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to, ``None`` if the key has gone."""
         row = self._database.row(f"{_WITH_DATA} WHERE key = ? AND live", (link.key,))
-        return None if row is None else Shared(Entry(*row[:7]), row[7], row[8], link)
+        if row is None:
+            return None
+        entry = Entry(*row[:7])
+        return Shared(entry, StoredValue.of_row(entry.size, *row[7:]), link)
 
     def has_ended(self, token: str) -> bool:
         """Whether a token once led to something, as far as that is remembered here."""

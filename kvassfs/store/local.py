@@ -10,12 +10,10 @@ from typing import NamedTuple
 
 from .contents import Contents
 from .database import Database
+from .feed import Journal
 
 DIRECTORY_MODE = stat.S_IFDIR | 0o700
 """The mode of a directory that nobody gave another."""
-
-KEPT_CHANGES = 1000
-"""Changes that are kept for other mounts of the same store."""
 
 
 class DirectoryRecord(NamedTuple):
@@ -37,34 +35,6 @@ class ScratchRow(NamedTuple):
     changed: int
     mtime: int
     atime: int | None
-
-
-class Journal:
-    """The changes of what is local, for other mounts of the same store.
-
-    ``writer`` tells the changes noted here from those of others.
-    """
-
-    def __init__(self, database: Database, writer: int) -> None:
-        self._database = database
-        self.writer = writer
-
-    def note(self, key: str) -> None:
-        """Note a change of a file's attributes, a scratch file, or (its prefix) a directory."""
-        cursor = self._database.execute("INSERT INTO local_changes (key, writer) VALUES (?, ?)", (key, self.writer))
-        number = cursor.lastrowid or 0
-        if number % KEPT_CHANGES == 0:
-            self._database.execute("DELETE FROM local_changes WHERE id <= ?", (number - KEPT_CHANGES,))
-
-    def last(self) -> int:
-        """Return the number of the newest change."""
-        return int(self._database.row("SELECT ifnull(max(id), 0) FROM local_changes")[0])
-
-    def since(self, number: int, writer: int) -> list[tuple[int, str]]:
-        """Return number and key of the changes after ``number`` that are not ``writer``'s."""
-        return self._database.rows(
-            "SELECT id, key FROM local_changes WHERE id > ? AND writer <> ? ORDER BY id", (number, writer)
-        )
 
 
 def directory_of(key: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..entry import Delivery, Entry, hashes
+from ..block import hashes
+from ..entry import Delivery, Entry
+from .blocks import Blocks
 from .contents import INLINE_LIMIT, Contents
 from .database import Database
 from .entries import INSERT, Entries, Row
 from .local import directory_of
-from .transit import Transit
 from .tree import Tree
 
 
@@ -44,7 +45,7 @@ class Merging:
         contents: Contents,
         entries: Entries,
         tree: Tree,
-        transit: Transit,
+        blocks: Blocks,
         *,
         now: int,
         pushed: bool,
@@ -54,7 +55,7 @@ class Merging:
         self._contents = contents
         self._entries = entries
         self._tree = tree
-        self._transit = transit
+        self._blocks = blocks
         self._now = now
         self._pushed = pushed
         self._clock = 0
@@ -102,7 +103,7 @@ class Merging:
         self._changed += 1
         was_live = old is not None and old.live
         born = old.born if old is not None and was_live else self._now // 1000
-        local = (content, self._clock, self._dirty, 1, born, self._now, None, None)
+        local = (content, self._clock, self._dirty, 1, born, self._now, None, None, self._entries.writer)
         self._database.execute(INSERT, (*entry, *local))
         if self._has_scratch and not entry.deleted:
             self._tree.drop_scratch(entry.key)
@@ -110,15 +111,15 @@ class Merging:
             self._directories.add(directory_of(entry.key))
 
     def _missing_of(self, delivery: Delivery) -> list[bytes]:
-        return [] if delivery.value is not None else self._transit.missing(hashes(delivery.blocks))
+        return [] if delivery.value is not None else self._blocks.missing(hashes(delivery.blocks))
 
     def _add(self, delivery: Delivery, base: int | None) -> int | None:
         """Store a value, sharing what it can with the value ``base``; return its id."""
         size, value = delivery.entry.size, delivery.value
         if value is None and size > INLINE_LIMIT:
-            return self._transit.add_value(size, delivery.blocks, base)
+            return self._blocks.add_value(size, delivery.blocks, base)
         if value is None:
-            value = self._transit.value(size, delivery.blocks)
+            value = self._blocks.value(size, delivery.blocks)
         if not value:
             return None
         return self._contents.add_inline(value) if size <= INLINE_LIMIT else self._contents.add_large(value)

@@ -1,6 +1,15 @@
-"""Processes of this machine, as rows of the database name them."""
+"""Processes of this machine that work on the store: which one pushes, and which keep it in step with the hub."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .database import Database
+
+IN_TOUCH_TIME = 90 * 1_000_000
+"""Microseconds after which a follower that has not said so again is not taken to be in touch."""
 
 _ENDED = ("Z", "X")
 """States of a process that is a zombie, or dead."""
@@ -19,3 +28,93 @@ def started(pid: int) -> str:
         return "" if fields[0] in _ENDED else fields[19]
     except (OSError, IndexError):
         return ""
+
+
+def own_start() -> str:
+    """Return when this process started."""
+    return started(os.getpid())
+
+
+class Follower(NamedTuple):
+    """A process that keeps this store in step with the hub; the schema explains the columns. Times in µs."""
+
+    pid: int
+    place: str
+    since: int
+    reached: int
+    error: str
+
+
+class Processes:
+    """Reads and writes which processes push and follow. ``writer`` tells this open store from others."""
+
+    def __init__(self, database: Database, clock: Callable[[], int], writer: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._writer = writer
+
+    # Pushing
+
+    def begin_push(self) -> bool:
+        """Become the one that pushes; ``False`` if another process is it already."""
+        if self._somebody_pushes():
+            return False
+        with self._database.transaction:
+            if self._somebody_pushes():
+                return False
+            self._database.execute("DELETE FROM pusher")
+            self._database.execute("INSERT INTO pusher VALUES (?, ?, ?)", (self._writer, os.getpid(), own_start()))
+            return True
+
+    def _somebody_pushes(self) -> bool:
+        row = self._database.row("SELECT writer, pid, started FROM pusher")
+        return row is not None and row[0] != self._writer and started(row[1]) == row[2]
+
+    def end_push(self) -> None:
+        """Let others push."""
+        with self._database.transaction:
+            self._database.execute("DELETE FROM pusher WHERE writer = ?", (self._writer,))
+
+    # Followers
+
+    def follow(self, place: str) -> None:
+        """Note that this process keeps the store in step, for the mount at ``place`` or on its own."""
+        with self._database.transaction:
+            for pid, since in self._database.rows("SELECT pid, started FROM followers"):
+                if started(pid) != since:
+                    self._database.execute("DELETE FROM followers WHERE pid = ?", (pid,))
+            self._database.execute(
+                "INSERT OR REPLACE INTO followers VALUES (?, ?, ?, ?, 0, '')",
+                (os.getpid(), own_start(), place, self._clock() // 1000),
+            )
+
+    def note_contact(self, error: str | None = None) -> None:
+        """Note that this process, which follows, is in touch with the hub, or why it is not."""
+        reached = self._clock() // 1000 if error is None else 0
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE followers SET reached = ?, error = ? WHERE pid = ?", (reached, error or "", os.getpid())
+            )
+
+    def unfollow(self) -> None:
+        """Note that this process follows no more."""
+        with self._database.transaction:
+            self._database.execute("DELETE FROM followers WHERE pid = ?", (os.getpid(),))
+
+    def followers(self) -> list[Follower]:
+        """Return the processes that keep the store in step and are alive."""
+        return [
+            Follower(pid, *rest)
+            for pid, begun, *rest in self._database.rows(
+                "SELECT pid, started, place, since, reached, error FROM followers ORDER BY since"
+            )
+            if started(pid) == begun
+        ]
+
+    def is_in_touch(self) -> bool:
+        """Whether a process that is in touch with the hub keeps this store current."""
+        now = self._clock() // 1000
+        return any(
+            follower.reached and abs(now - follower.reached) < IN_TOUCH_TIME and not follower.error
+            for follower in self.followers()
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 3
+VERSION = 4
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -101,7 +101,7 @@ CREATE TABLE blocks (
     data BLOB NOT NULL
 ) STRICT;
 
--- Processes that hold contents and blocks which no entry names yet or any more.
+-- Open stores that hold contents and blocks which no entry names yet or any more; the id is random.
 CREATE TABLE holders (
     id      INTEGER PRIMARY KEY,
     pid     INTEGER NOT NULL,    -- of the operating system
@@ -214,5 +214,11 @@ SHARING = """
 CREATE INDEX revisions_by_token ON revisions (url_token);
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING}
+FEED = """
+-- The open store that wrote this version of the key here, as in local_changes; 0 = not known. A mount need not tell
+-- the kernel of its own changes.
+ALTER TABLE entries ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED}
 """What to run on a store of an earlier version to bring it to the next one."""

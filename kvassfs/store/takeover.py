@@ -14,13 +14,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..entry import MAX_PROCESS_ID, NOBODY, Entry, merge, new_token
+from ..entry import Entry, merge, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
+from ..replica import MAX_PROCESS_ID, NOBODY
 from .contents import INLINE_LIMIT, Contents
-from .creation import KEY_BYTES, create_tables, new_process_id
+from .creation import create_tables
 from .database import Database
 from .entries import INSERT, Row
+from .identity import new_process_id
 from .schema import APPLICATION_ID
+from .settings import KEY_BYTES
 
 BACKUP_SUFFIX = ".kvass-go.bak"
 

@@ -13,9 +13,12 @@ from ..entry import DEFAULT_MODE
 from ..errors import KeyMissing
 from .contents import INLINE_LIMIT, Contents
 from .database import Database
-from .draft import Base, Draft
+from .draft import Draft
 from .entries import Entries, Row, Written
-from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Journal, Scratch, ScratchRow, directory_of, parent
+from .feed import Journal
+from .holds import Holds
+from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Scratch, ScratchRow, directory_of, parent
+from .values import StoredValue
 
 
 class Node(NamedTuple):
@@ -107,12 +110,14 @@ class Tree:
         self,
         database: Database,
         contents: Contents,
+        holds: Holds,
         entries: Entries,
         journal: Journal,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
         self._contents = contents
+        self._holds = holds
         self._entries = entries
         self._clock = clock
         self._journal = journal
@@ -194,7 +199,7 @@ class Tree:
 
     def draft(self) -> Draft:
         """Return an empty draft."""
-        return Draft(self._database, self._contents)
+        return Draft(self._database, self._contents, self._holds)
 
     def open(self, key: str) -> tuple[Node, Draft]:
         """Return a file and a draft of its value, both of one version.
@@ -205,7 +210,7 @@ class Tree:
         row = self._database.row(_OPEN, (key, key))
         if row is not None and row[1] > INLINE_LIMIT:
             # What was found may go before it is pinned, so it is found again.
-            return self._database.insisting(lambda: self._opened(key, self._database.row(_OPEN, (key, key))))
+            return self._database.retry_when_full(lambda: self._opened(key, self._database.row(_OPEN, (key, key))))
         return self._opened(key, row)
 
     def _opened(self, key: str, row: tuple[Any, ...] | None) -> tuple[Node, Draft]:
@@ -214,7 +219,7 @@ class Tree:
         node = _node(row[:-1])
         if node.content is None:
             return node, self.draft()
-        return node, Draft(self._database, self._contents, Base(node.content, node.size, row[-1]))
+        return node, Draft(self._database, self._contents, self._holds, StoredValue(node.size, node.content, row[-1]))
 
     def save(self, key: str, draft: Draft, written: Written, *, scratch: bool, now: int, amends: int | None) -> Node:
         """Give a file the value of ``draft`` and return it; ``written`` has its attributes.

@@ -11,11 +11,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import NamedTuple
 
-from .. import wire
-from ..entry import BLOCK_SIZE, NOBODY, Delivery, Entry, hashes
+from ..block import BLOCK_SIZE, hashes
+from ..entry import Delivery, Entry
 from ..errors import InvalidMessage, StoreError
+from ..replica import NOBODY
 from ..store import HubState, Limit, Merged, Outgoing, Store
-from .link import TRIES, Link, Moved, PullReply, Remote
+from . import messages
+from .hub_client import TRIES, Link, Moved, PullReply, Remote
 
 PAGE_BYTES = 1024 * 1024
 """Size of the pages that are sent and asked for: their number costs little, and merging one, during which others
@@ -45,21 +47,21 @@ class _Ahead:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._begun: tuple[wire.PullRequest, HubState, Future[PullReply]] | None = None
+        self._begun: tuple[messages.PullRequest, HubState, Future[PullReply]] | None = None
 
-    def begin(self, request: wire.PullRequest, hub: HubState) -> None:
+    def begin(self, request: messages.PullRequest, hub: HubState) -> None:
         """Ask in a thread. ``hub`` is what is known of the hub by now."""
         future: Future[PullReply] = Future()
         self._begun = (request, hub, future)
         threading.Thread(target=self._ask, args=(request, future), name="kvassfs-ahead", daemon=True).start()
 
-    def _ask(self, request: wire.PullRequest, future: Future[PullReply]) -> None:
+    def _ask(self, request: messages.PullRequest, future: Future[PullReply]) -> None:
         try:
             future.set_result(self._link.pull(request))
         except BaseException as error:  # noqa: BLE001  raised again in pull()
             future.set_exception(error)
 
-    def pull(self, request: wire.PullRequest, hub: HubState) -> tuple[PullReply, HubState]:
+    def pull(self, request: messages.PullRequest, hub: HubState) -> tuple[PullReply, HubState]:
         """Return the reply to a request, which may have been made ahead, and what was known of the hub by then."""
         begun, self._begun = self._begun, None
         if begun is not None:
@@ -94,9 +96,6 @@ class Synchroniser:
         self._link = Link(store, remote, clock=clock, random=random, watch=watch)
         self._sleep = sleep
         self._ahead = ahead
-        # What comes from the hub can be had again, and what it has need not be remembered: no waiting for the disk.
-        store.database.set_durable(False)
-        store.database.expect_many()
 
     def exchange(self) -> Moved:
         """Pull, then push; return what moved."""
@@ -107,21 +106,23 @@ class Synchroniser:
 
     def probe(self) -> Probe:
         """Ask the hub what it is, without moving anything."""
-        reply = self._link.pull(wire.PullRequest(_BEYOND, self._link.process_id, wire.VERSION))
-        return Probe(1 if reply.answer.digest is None else wire.VERSION, reply.difference)
+        reply = self._link.pull(messages.PullRequest(_BEYOND, self._link.process_id, messages.VERSION))
+        return Probe(1 if reply.answer.digest is None else messages.VERSION, reply.difference)
 
     # Pulling
 
     def pull(self, *, wait: float = 0.0) -> int:
         """Merge what the hub has; return how many keys changed. It may ``wait`` seconds until it has something."""
-        return self._pull(wait)
+        # What comes from the hub can be had again, and what it has need not be remembered: no waiting for the disk.
+        with self._store.bulk():
+            return self._pull(wait)
 
     def _pull(self, wait: float = 0.0, *, arrived: Sequence[Outgoing] = ()) -> int:
         """Pull; what ``arrived`` at a hub of version 1 is acknowledged where it comes back."""
         changed = incomplete = 0
         ahead = _Ahead(self._link)
         while self._link.is_current:
-            hub = self._store.contacts.hub()
+            hub = self._store.peers.hub()
             (answer, difference), known = ahead.pull(self._request(hub, hub.cursor, wait), hub)
             wait = 0.0
             if not self._link.recognise(known, answer):
@@ -131,7 +132,7 @@ class Synchroniser:
                 there = {delivery.entry.key for delivery in answer.deliveries}
                 self._acknowledge([out for out in arrived if out.delivery.entry.key in there])
             arrived = ()
-            wanted = self._store.exchange.missing(answer.deliveries)
+            wanted = self._store.inbox.find_missing(answer.deliveries)
             if wanted:
                 changed += self._merge_small(answer.deliveries)
             complete = self._fetch(wanted, answer.deliveries)
@@ -141,45 +142,45 @@ class Synchroniser:
             changed += merged.changed
             complete = complete and not merged.missing
             if complete and not answer.more:
-                self._store.contacts.note_exchange(difference, epoch=self._link.epoch)
+                self._store.peers.note_exchange(difference, epoch=self._link.epoch)
                 break
             incomplete = 0 if complete else incomplete + 1
             if incomplete == TRIES:
                 raise self._link.failure("parts of its entries are missing")
         return changed
 
-    def _request(self, hub: HubState, cursor: int, wait: float = 0.0) -> wire.PullRequest:
+    def _request(self, hub: HubState, cursor: int, wait: float = 0.0) -> messages.PullRequest:
         first = cursor + 1 if cursor else 0
         # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
         # A hub of version 1 may hold an older version than what was written here, brought by another device.
-        writer = self._link.process_id if hub.reached and hub.version == wire.VERSION else NOBODY
-        return wire.PullRequest(first, writer, wire.VERSION, wait, PAGE_BYTES, self._link.process_id)
+        writer = self._link.process_id if hub.reached and hub.version == messages.VERSION else NOBODY
+        return messages.PullRequest(first, writer, messages.VERSION, wait, PAGE_BYTES, self._link.process_id)
 
     def _merge_small(self, deliveries: list[Delivery]) -> int:
         """Merge what need not wait for the blocks of large values; they may take long, or find no room."""
         small = [delivery for delivery in deliveries if delivery.value is not None]
-        return self._store.exchange.merge_pulled(small, cursor=None, epoch=self._link.epoch).changed
+        return self._store.inbox.merge_pulled(small, cursor=None, epoch=self._link.epoch).changed
 
     def _fetch(self, wanted: list[bytes], deliveries: list[Delivery]) -> bool:
         """Fetch the blocks that are missing here; return whether none is any more."""
-        self._store.transit.check_room(len(wanted))
+        self._store.blocks.check_room(len(wanted))
         self._link.moved = self._link.moved._replace(left=len(wanted) * BLOCK_SIZE)
-        for start in range(0, len(wanted), wire.PAGE_BLOCKS):
-            blocks = self._link.blocks(wire.BlocksRequest(wanted[start : start + wire.PAGE_BLOCKS], []))
-            self._store.transit.put([block for block in blocks if block is not None])
-        return not wanted or not self._store.exchange.missing(deliveries)
+        for start in range(0, len(wanted), messages.PAGE_BLOCKS):
+            blocks = self._link.blocks(messages.BlocksRequest(wanted[start : start + messages.PAGE_BLOCKS], []))
+            self._store.blocks.put([block for block in blocks if block is not None])
+        return not wanted or not self._store.inbox.find_missing(deliveries)
 
-    def _merge(self, hub: HubState, answer: wire.PullAnswer, *, complete: bool) -> Merged:
+    def _merge(self, hub: HubState, answer: messages.PullAnswer, *, complete: bool) -> Merged:
         """Merge a page; where it is not complete, what is left out is asked for again."""
         cursor = max(hub.cursor, answer.cursor) if complete else hub.cursor
         if not answer.deliveries and cursor == hub.cursor:
             return Merged(0, [])
         try:
-            merged = self._store.exchange.merge_pulled(answer.deliveries, cursor=cursor, epoch=self._link.epoch)
+            merged = self._store.inbox.merge_pulled(answer.deliveries, cursor=cursor, epoch=self._link.epoch)
         except InvalidMessage as error:
             raise self._link.failure(error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
-            self._store.tidy()
+            self._store.upkeep.tidy()
         self._link.moved = self._link.moved._replace(to_pull=max(0, answer.clock - cursor))
         # A hub of version 1 hands out what was pushed to it, too.
         pulled = merged.changed if answer.digest is None else len(answer.deliveries)
@@ -193,30 +194,34 @@ class Synchroniser:
 
         If another process is doing so, wait for that, or leave it to it if it takes long.
         """
-        if not self._store.exchange.anything_waits():
+        if not self._store.outbox.anything_waits():
             return 0
-        if self._store.contacts.hub().version == 0:
-            self.pull()
+        with self._store.bulk():
+            return self._push()
+
+    def _push(self) -> int:
+        if self._store.peers.hub().version == 0:
+            self._pull()
         if not self._begin_push():
             return 0
         try:
             before = self._link.moved.pushed
-            entries, size = self._store.exchange.waiting()
+            entries, size = self._store.outbox.waiting()
             self._link.moved = self._link.moved._replace(to_push=entries, left=size)
-            if self._store.contacts.hub().version == 1:
+            if self._store.peers.hub().version == 1:
                 self._push_whole()
             else:
                 self._push_pages()
             return self._link.moved.pushed - before
         finally:
             with suppress(StoreError):  # it ends with this process at the latest
-                self._store.contacts.end_push()
+                self._store.processes.end_push()
 
     def _begin_push(self) -> bool:
         waited = 0.0
-        last = self._store.config().clock  # what is written while this waits is for others to push
-        while not self._store.contacts.begin_push():
-            if waited >= LEASE_PATIENCE or not self._store.exchange.anything_waits(last):
+        last = self._store.settings.config().clock  # what is written while this waits is for others to push
+        while not self._store.processes.begin_push():
+            if waited >= LEASE_PATIENCE or not self._store.outbox.anything_waits(last):
                 return False
             self._sleep(LEASE_INTERVAL)
             waited += LEASE_INTERVAL
@@ -224,11 +229,11 @@ class Synchroniser:
 
     def _push_pages(self) -> None:
         """Push to a hub of version 2; between the blocks of large values, what was written meanwhile goes first."""
-        limit = Limit(PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
+        limit = Limit(PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
         uploads: dict[str, list[bytes]] = {}
         tries: Counter[Entry] = Counter()
         while self._link.is_current:
-            page = self._store.exchange.dirty(limit, without=uploads)
+            page = self._store.outbox.dirty(limit, without=uploads)
             if page:
                 incomplete = self._push_page(page)
                 tries.update(list(incomplete))
@@ -242,11 +247,11 @@ class Synchroniser:
 
     def _push_page(self, page: list[Outgoing]) -> dict[Entry, list[bytes]]:
         """Push a page; return the entries that the hub could not merge, with the hashes of the blocks it lacks."""
-        hub = self._store.contacts.hub()
+        hub = self._store.peers.hub()
         page = self._prepare(page)
         if not page:
             return {}
-        answer = self._link.push(wire.push(out.delivery for out in page))
+        answer = self._link.push(messages.push(out.delivery for out in page))
         if not self._link.recognise(hub, answer) or answer is None:
             return {}
         lacking = frozenset(hashes(answer.missing))
@@ -261,10 +266,10 @@ class Synchroniser:
     def _upload(self, uploads: dict[str, list[bytes]]) -> None:
         """Send one message of blocks; where none of an entry is left, the entry is pushed once more."""
         key, missing = next(iter(uploads.items()))
-        blocks = self._store.transit.get(missing[: wire.PAGE_BLOCKS])
+        blocks = self._store.blocks.get(missing[: messages.PAGE_BLOCKS])
         if None not in blocks:  # or the value has been replaced and cleaned up
-            self._link.blocks(wire.BlocksRequest([], [block for block in blocks if block is not None]))
-            del missing[: wire.PAGE_BLOCKS]
+            self._link.blocks(messages.BlocksRequest([], [block for block in blocks if block is not None]))
+            del missing[: messages.PAGE_BLOCKS]
         if not missing or None in blocks:
             del uploads[key]
 
@@ -273,23 +278,23 @@ class Synchroniser:
 
         An empty answer can come from anybody; only a pull after it shows that it was the hub.
         """
-        limit = Limit(PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
+        limit = Limit(PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
         futile = 0
-        self.pull()
-        while self._link.is_current and self._store.contacts.hub().version == 1:
-            page = self._store.exchange.dirty(limit)
+        self._pull()
+        while self._link.is_current and self._store.peers.hub().version == 1:
+            page = self._store.outbox.dirty(limit)
             if not page:
                 return
             page = self._prepare(page)
             pushed = self._link.moved.pushed
             small = [out.delivery for out in page if out.delivery.value is not None]
-            if small and self._link.push(wire.push(small)) is not None:
-                self.pull()  # it has been upgraded just now
+            if small and self._link.push(messages.push(small)) is not None:
+                self._pull()  # it has been upgraded just now
                 break
             for out in page:
                 if out.delivery.value is None:
-                    pieces = self._store.exchange.pieces(out)
-                    self._link.push_stream(wire.array([(out.delivery, pieces)], pushed=True))
+                    pieces = self._store.outbox.pieces(out)
+                    self._link.push_stream(messages.array([(out.delivery, pieces)], pushed=True))
             self._pull(arrived=page)
             futile = 0 if self._link.moved.pushed > pushed else futile + 1
             if futile == TRIES:
@@ -298,10 +303,10 @@ class Synchroniser:
 
     def _prepare(self, page: list[Outgoing]) -> list[Outgoing]:
         """Return what of a page is still there to be pushed, and see to it that it is on disk first."""
-        page = self._store.exchange.hand(page)
-        self._store.sync()
+        page = self._store.outbox.mark_as_sent(page)
+        self._store.flush()
         return page
 
     def _acknowledge(self, page: Sequence[Outgoing]) -> None:
-        self._store.exchange.acknowledge((out.delivery.entry for out in page), epoch=self._link.epoch)
+        self._store.outbox.acknowledge((out.delivery.entry for out in page), epoch=self._link.epoch)
         self._link.note(pushed=len(page))

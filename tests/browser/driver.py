@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Download, Error, Response, Route, sync_playwright
 
-from kvassfs.share import share_url
+from kvassfs.sharing.address import share_url
 from kvassfs.store import Store
 from kvassfs.store.store import Readable
 from tests.unit.server.processes import Server

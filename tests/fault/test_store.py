@@ -18,14 +18,14 @@ from typing import TypeVar
 
 import pytest
 
-from kvassfs import wire
-from kvassfs.crypto import Seal
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, KvassError
-from kvassfs.hub import Hub
-from kvassfs.store import Draft, Limit, Node, Store, Written
+from kvassfs.store import MOUNT, Draft, Limit, Node, Store, Written
 from kvassfs.store.database import Database
-from tests.stores import (
+from kvassfs.sync import messages
+from kvassfs.sync.hub import Hub
+from kvassfs.sync.seal import Seal
+from tests.support.stores import (
     DAY,
     REGULAR,
     Clock,
@@ -54,7 +54,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     Nothing waits for the disk: what dies here is the process, and not the system.
     """
-    monkeypatch.setattr(Database, "set_durable", lambda self, _: self.execute("PRAGMA synchronous=OFF"))
+    monkeypatch.setattr(Database, "_wait_for_disk", lambda self, _: self.execute("PRAGMA synchronous=OFF"))
     with small_blocks(clean=16):
         yield
 
@@ -111,36 +111,36 @@ def deliveries() -> list[Delivery]:
 
 
 def merge_a_push(store: Store) -> None:
-    store.transit.put(blocks_of(value_of(400) + b"and more"))
-    store.exchange.merge(deliveries())
+    store.blocks.put(blocks_of(value_of(400) + b"and more"))
+    store.inbox.merge_pushed(deliveries())
 
 
 def merge_a_pull(store: Store) -> None:
-    store.transit.put(blocks_of(value_of(400) + b"and more"))
-    store.exchange.merge_pulled(deliveries(), cursor=70, epoch=1)
+    store.blocks.put(blocks_of(value_of(400) + b"and more"))
+    store.inbox.merge_pulled(deliveries(), cursor=70, epoch=1)
 
 
 def answer_a_push(store: Store) -> None:
     """Answer as the hub, which also tells the device how far it has come."""
-    store.transit.put(blocks_of(value_of(400) + b"and more"))
-    body = Seal(store.config().encryption_key, bytes).seal(wire.push(deliveries()))
+    store.blocks.put(blocks_of(value_of(400) + b"and more"))
+    body = Seal(store.settings.config().encryption_key, bytes).seal(messages.push(deliveries()))
     Hub(store, clock=Clock(), random=bytes).push(body)
 
 
 def acknowledge(store: Store) -> None:
-    page = store.exchange.dirty(Limit(10**6, 100, wire.size_of))
+    page = store.outbox.dirty(Limit(10**6, 100, messages.size_of))
     assert len(page) > 5
-    store.exchange.acknowledge([out.delivery.entry for out in page], epoch=1)
+    store.outbox.acknowledge([out.delivery.entry for out in page], epoch=1)
 
 
 def hand_out(store: Store) -> None:
-    page = store.exchange.since(0, 0, Limit(10**6, 100, wire.size_of))
-    for out in store.exchange.hand(page.outgoing):
-        assert b"".join(store.exchange.pieces(out))
+    page = store.outbox.since(0, 0, Limit(10**6, 100, messages.size_of))
+    for out in store.outbox.mark_as_sent(page.outgoing):
+        assert b"".join(store.outbox.pieces(out))
 
 
 def become_acquainted(store: Store) -> None:
-    store.contacts.note_hub(version=2, process_id=5, incarnation=1, told=70, epoch=1)
+    store.peers.note_hub(version=2, process_id=5, incarnation=1, told=70, epoch=1)
 
 
 ACTIONS: dict[str, Action] = {
@@ -163,13 +163,13 @@ ACTIONS: dict[str, Action] = {
     "make a directory": lambda store: store.tree.make_directory("x/y/", 0o40700),
     "save through a draft": draft_save,
     "change the mode": lambda store: store.tree.set_mode(file(store, "short"), REGULAR | 0o100),
-    "change the configuration": lambda store: store.set_remote("http://hub"),
-    "change the scratch patterns": lambda store: store.set_scratch_patterns(["*.bak"]),
-    "change the key": lambda store: store.set_encryption_key(bytes(range(32))),
+    "change the configuration": lambda store: store.settings.set_remote("http://hub"),
+    "change the scratch patterns": lambda store: store.settings.set_scratch_patterns(["*.bak"]),
+    "change the key": lambda store: store.settings.set_encryption_key(bytes(range(32))),
     "merge a push": merge_a_push,
     "merge a pull": merge_a_pull,
     "answer a push": answer_a_push,
-    "take in blocks": lambda store: store.transit.put(blocks_of(value_of(600, 3))),
+    "take in blocks": lambda store: store.blocks.put(blocks_of(value_of(600, 3))),
     "acknowledge": acknowledge,
     "hand out": hand_out,
     "note the hub": become_acquainted,
@@ -195,7 +195,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with values of all kinds, one version of many, and blocks to be cleaned."""
     path = tmp_path_factory.mktemp("prepared") / "db"
     with small_blocks(), Store.open(path, clock=Clock(), random=steady_random()) as store:
-        store.contents.register()
         for key, size in (("short", 10), ("long", 400), ("d/a", 12), ("d/e/long", 300), ("d", 8)):
             save(store, key, value_of(size))
         for number in range(11):
@@ -213,9 +212,7 @@ def steady_random() -> Callable[[int], bytes]:
 
 def opened(path: Path) -> Store:
     # A day later, so that nothing is transient.
-    store = Store.open(path, clock=Clock().advance(DAY), random=steady_random())
-    store.contents.register()
-    return store
+    return Store.open(path, clock=Clock().advance(DAY), random=steady_random())
 
 
 def failure_of(action: Callable[[T], object], target: T) -> KvassError | None:
@@ -250,8 +247,8 @@ class Trial:
         with opened(self.path) as store:
             audit(store)
             assert state(store) in (self.before, self.after), note
-            store.release_dead_holders()
-            assert count(store, "holders") == 1
+            store.upkeep.release_dead_holders()
+            assert count(store, "holders") == 0
             audit_clean(store)
             # It goes on: the same action is possible still, or done.
             if state(store) == self.before:
@@ -269,7 +266,7 @@ def test_a_statement_that_fails_leaves_the_old_or_the_new_state(
     for number in itertools.count(1):
         store = trial.fresh()
         fault = Fault(number, code)
-        with failing(store.database, fault):
+        with failing(store._database, fault):
             error = failure_of(trial.action, store)
         assert error is None or isinstance(error, DiskFull) == (code == sqlite3.SQLITE_FULL)
         # What follows in the same process finds it whole as well.
@@ -301,7 +298,7 @@ def test_what_is_said_to_have_failed_did_not_happen(prepared: Path, tmp_path: Pa
     for number in itertools.count(1):
         store = trial.fresh()
         fault = Fault(number)
-        with failing(store.database, fault):
+        with failing(store._database, fault):
             failed = failure_of(trial.action, store) is not None
         assert state(store) == (trial.before if failed else trial.after), fault.statement
         store.close()
@@ -337,7 +334,7 @@ def die_at(trial: Trial, number: int) -> None:
 
     try:
         store = opened(trial.path)
-        with failing(store.database, die):
+        with failing(store._database, die):
             trial.action(store)
         status = 0
     finally:
@@ -370,7 +367,7 @@ class TestDraft:
         for number in itertools.count(1):
             draft, model = self.started(store)
             fault = Fault(number)
-            with failing(store.database, fault):
+            with failing(store._database, fault):
                 failed = failure_of(action, draft) is not None
             yield draft, model, failed
             draft.close()
@@ -437,7 +434,7 @@ class TestDraft:
     def test_closing_that_fails_is_made_up_for_by_the_end_of_the_process(self, store: Store, tmp_path: Path) -> None:
         with opened(tmp_path / "db") as other:
             draft, _ = self.started(other)
-            with failing(other.database, Fault(2)), pytest.raises(DiskFull):
+            with failing(other._database, Fault(2)), pytest.raises(DiskFull):
                 draft.close()
         assert count(store, "pins") == count(store, "staged") == 0
 
@@ -515,9 +512,9 @@ class TestRealDisk:
 
     def test_a_mount_opens_large_files_and_removes_some_on_a_full_disk(self, store: Store, disk: Path) -> None:
         store.set("b", value_of(300_000, 1))
-        store.contents.register()
-        store.database.relax()
-        store.database.checkpoint()
+        store._database.apply(MOUNT)
+        store._database.reserve()
+        store.upkeep.checkpoint()
         with filled(disk):
             for _ in range(1000):
                 _, draft = store.tree.open("a")
@@ -527,9 +524,8 @@ class TestRealDisk:
         assert list(store.keys()) == ["a"]
 
     def test_a_checkpoint_leaves_what_a_full_disk_needs(self, store: Store, disk: Path) -> None:
-        store.contents.register()
         store.set("b", b"short")
-        store.database.checkpoint()
+        store.upkeep.checkpoint()
         with filled(disk):
             store.tree.open("a")[1].close()
             store.delete("b")
@@ -583,10 +579,9 @@ SETS = """
 
 SAVES = """
     import os
-    from tests.stores import save
-    store = Store.open(sys.argv[1])
-    store.contents.register()
-    store.database.relax()
+    from tests.support.stores import save
+    from kvassfs.store import MOUNT
+    store = Store.open(sys.argv[1], profile=MOUNT)
     for number in range(10**6):
         save(store, f"d/{number % 50}", b"%d" % number)
         os.write(1, b"%d\\n" % number)
@@ -611,7 +606,7 @@ class TestKill:
                 assert len(list(store.keys())) in (acknowledged, acknowledged + 1)
                 for number in range(acknowledged):
                     assert store.get(str(number)).read() == b"%d " % number * size
-                store.release_dead_holders()
+                store.upkeep.release_dead_holders()
                 audit(store)
 
     def test_what_a_file_was_saved_as_is_there(self, path: Path) -> None:
@@ -635,7 +630,7 @@ def test_faults_strike_where_they_are_told_to(prepared: Path, tmp_path: Path) ->
     shutil.copyfile(prepared, tmp_path / "db")
     with opened(tmp_path / "db") as store:
         fault = Fault(1)
-        with failing(store.database, fault), pytest.raises(DiskFull):
+        with failing(store._database, fault), pytest.raises(DiskFull):
             store.get("short")
         assert fault.struck
         assert fault.statement.startswith("SELECT")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.mounted.conftest import SECONDS
-from tests.mounted.devices import Device, Network, wait_until
-from tests.mounted.programs import names, within
 from tests.mounted.test_offline import mode
-from tests.proxy import Mode
+from tests.support.devices import Device, Network, wait_until
+from tests.support.programs import names, within
+from tests.support.proxy import Mode
 
 CROWD = 20
 

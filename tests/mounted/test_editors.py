@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvassfs.store import Store
-from tests.mounted.programs import environment, kvass, names, need, run, within
-from tests.mounted.terminal import See, Step, Terminal, Type, press
+from tests.support.programs import environment, kvass, names, need, run, within
+from tests.support.terminal import See, Step, Terminal, Type, press
 
 if TYPE_CHECKING:
     from pathlib import Path

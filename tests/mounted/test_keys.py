@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kvassfs.store import Store
 from tests.mounted.conftest import Mount
-from tests.mounted.programs import kvass, within
+from tests.support.programs import kvass, within
 
 LONG = "x" * 300
 SHORTENED = f"{LONG[:230]}%~{hashlib.sha256(LONG.encode()).hexdigest()[:16]}"

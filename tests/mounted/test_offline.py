@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mounted.devices import Device, Network, Outcome, is_running, lists, shows, wait_until
-from tests.mounted.programs import within
-from tests.proxy import Direction, Mode
+from tests.support.devices import Device, Network, Outcome, is_running, lists, shows, wait_until
+from tests.support.programs import within
+from tests.support.proxy import Direction, Mode
 
 CONNECT = PROGRESS = 0.5
 """The limits (s) that the devices here have, so that the tests are quick; the wanted behaviour is that of any."""
@@ -54,7 +54,7 @@ def delay(seconds: float) -> Callable[[Network], None]:
 def set_key(other: bool) -> Callable[[Network], None]:
     def enter(network: Network) -> None:
         with network.server.store() as store:
-            store.set_encryption_key(bytes(32) if other else network.server.key)
+            store.settings.set_encryption_key(bytes(32) if other else network.server.key)
         network.proxy.cut()
 
     return enter

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from kvassfs.qr import Code
+from kvassfs.sharing.qr import Code
 from kvassfs.store import Store
-from tests.mounted.programs import environment, need, run
-from tests.mounted.terminal import Terminal, press
+from tests.support.programs import environment, need, run
+from tests.support.terminal import Terminal, press
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,7 +142,7 @@ KVASS = (sys.executable, "-m", "kvassfs_cli")
 
 DRAW = """
 import sys
-from kvassfs.qr import Code
+from kvassfs.sharing.qr import Code
 from kvassfs_cli import qr
 qr.draw(Code(sys.argv[1]), colour=qr.shows_colours(), invert=False)
 """
@@ -184,7 +184,7 @@ def room(directory: Path, base: str) -> Room:
     need("tmux", "zbarimg", "rsvg-convert")
     with Store.open(directory / "db.sqlite", random=Random(base).randbytes) as store:
         store.set("k", b"value")
-        store.set_public_url(base)
+        store.settings.set_public_url(base)
         return Room(directory, f"{base}/get?q={store.entry('k').url_token}")
 
 

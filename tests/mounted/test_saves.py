@@ -13,7 +13,7 @@ import pytest
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
 from tests.mounted.conftest import Mount, mounted
-from tests.mounted.programs import within
+from tests.support.programs import within
 
 
 def stored(mount: Mount, key: str) -> bytes | None:
@@ -56,7 +56,7 @@ def test_the_close_of_a_reader_saves_nothing_for_a_writer(mount: Mount) -> None:
 
 def test_patterns_of_scratch_names_reach_a_running_mount(mount: Mount) -> None:
     with Store.open(mount.db) as store:
-        store.set_scratch_patterns(["*.part"])
+        store.settings.set_scratch_patterns(["*.part"])
 
     def stays_local() -> bool:
         (mount.path / "file.part").write_bytes(b"x")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mounted.devices import Device, Network, wait_until
-from tests.mounted.programs import need
+from tests.support.devices import Device, Network, wait_until
+from tests.support.programs import need
 
 URL = "user.kvass.url"
 
@@ -105,8 +105,8 @@ def test_a_link_stays_used_up_where_the_hub_is_killed_at_once(network: Network) 
     network.start()
     assert curl(link, "-d", "")[0] == 410
     with network.server.store() as store:
-        store.release_dead_holders()
-        assert store.database.row("SELECT count(*) FROM pins") == (0,)
+        store.upkeep.release_dead_holders()
+        assert store._database.row("SELECT count(*) FROM pins") == (0,)
 
 
 def test_of_clients_that_race_one_wins_each_time(network: Network) -> None:

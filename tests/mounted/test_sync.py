@@ -17,11 +17,11 @@ import pytest
 
 from kvassfs.entry import Delivery
 from tests.mounted.conftest import BINDINGS, SECONDS, mounted
-from tests.mounted.devices import PATIENCE, Device, Network, is_running, lists, shows, wait_until
-from tests.mounted.programs import environment, need, run
-from tests.mounted.terminal import Terminal
 from tests.mounted.test_editors import EDITORS, OLD, PATCH, REPLACE, TOOLS, Editor, Tool
-from tests.proxy import Mode
+from tests.support.devices import PATIENCE, Device, Network, is_running, lists, shows, wait_until
+from tests.support.programs import environment, need, run
+from tests.support.proxy import Mode
+from tests.support.terminal import Terminal
 
 MIB = 1024 * 1024
 
@@ -239,7 +239,7 @@ def assert_the_save_won(room: Room, saved: bytes, other: bytes) -> None:
     wait_until(shows(room.here / "file", saved), "what was saved there")
     wait_until(shows(room.there / "file", saved), "what was saved there, there itself")
     with room.other.store() as store:
-        kept = b"".join(store.contents.read_all(store.revisions(key)[0].content, store.revisions(key)[0].entry.size))
+        kept = b"".join(store._contents.read_all(store.revisions(key)[0].content, store.revisions(key)[0].entry.size))
     assert kept == other
     assert [line for line in room.other.log.splitlines() if f"WARNING: {key!r} {OTHER_WINS}" in line]
 
@@ -542,7 +542,7 @@ def test_the_hub_may_have_a_mount_itself(network: Network, tmp_path: Path) -> No
         (hub.path / "file").unlink()
         wait_until(lambda: not (there.path / "file").exists(), "the removal")
     with there.store() as store:
-        handed = [key for (key,) in store.database.rows("SELECT key FROM entries")]
+        handed = [key for (key,) in store._database.rows("SELECT key FROM entries")]
     assert [key for key in handed if is_temporary(key) or key.startswith("sed")] == []
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.mounted.conftest import Mount, mounted
-from tests.mounted.programs import environment, kvass, names, need, run
 from tests.mounted.trees import KIB, OLD, Facts, differences, facts, make_tree
+from tests.support.programs import environment, kvass, names, need, run
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from kvassfs.store import Store
 from tests.mounted.conftest import Mount, mounted
-from tests.mounted.programs import kvass, names, run, within
+from tests.support.programs import kvass, names, run, within
 
 SECOND = 1.0
 """The bound that is promised, from the moment when the change is committed; the only timing bound of these tests."""

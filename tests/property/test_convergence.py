@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.histories import FATES, Peers
-from tests.replicas import Pool, small_messages
-from tests.stores import DAY, REGULAR, SECOND
+from tests.support.histories import FATES, Peers
+from tests.support.replicas import Pool, small_messages
+from tests.support.stores import DAY, REGULAR, SECOND
 
 HISTORIES = int(os.environ.get("KVASS_HISTORIES", "0"))
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from kvassfs.store import Draft, Store, Written
 from kvassfs.store.database import Database
-from tests.stores import REGULAR, Clock, audit, audit_clean, read, save, small_blocks
+from tests.support.stores import REGULAR, Clock, audit, audit_clean, read, save, small_blocks
 
 # Blocks have 64 bytes, and segments four of them.
 OFFSETS = st.one_of(st.integers(0, 400), st.sampled_from([0, 15, 16, 17, 63, 64, 65, 70, 128, 130, 192, 256, 512]))
@@ -32,8 +32,7 @@ class Drafts(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.stack.enter_context(small_blocks())
         self.store = self.stack.enter_context(Store.open(self.directory / "db", clock=Clock()))
-        self.store.contents.register()
-        self.database: Database = self.store.database
+        self.database: Database = self.store._database
         self.database.execute("PRAGMA synchronous=OFF")
         self.saved: bytes | None = None
         self.open: list[tuple[Draft, bytearray]] = []
@@ -140,11 +139,11 @@ class Drafts(RuleBasedStateMachine):
     def forget_revisions(self) -> None:
         with self.database.transaction:
             for revision in self.store.revisions("a"):
-                self.store.entries._forget(revision.id, revision.content)
+                self.store._entries._forget(revision.id, revision.content)
 
     @rule()
     def clean(self) -> None:
-        self.store.clean()
+        self.store.upkeep.clean()
 
     @invariant()
     def every_draft_has_its_size(self) -> None:

@@ -17,15 +17,7 @@ from kvassfs.errors import KeyMissing
 from kvassfs.store import Node, Store, entries
 from kvassfs.store.entries import KEPT_TIME, TRANSIENT_TIME
 from kvassfs.store.local import directory_of, parent
-from tests.stores import (
-    Clock,
-    audit,
-    audit_clean,
-    is_scratch,
-    read,
-    save,
-    small_blocks,
-)
+from tests.support.stores import Clock, audit, audit_clean, is_scratch, read, save, small_blocks
 
 KEPT = 3
 """Revisions that are kept of a key here: few, so that the limit is met."""
@@ -90,8 +82,7 @@ class Stores(RuleBasedStateMachine):
 
     def connection(self) -> Store:
         store = self.stack.enter_context(Store.open(self.directory / "db", clock=self.clock))
-        store.contents.register()
-        store.database.execute("PRAGMA synchronous=OFF")
+        store._database.execute("PRAGMA synchronous=OFF")
         return store
 
     def teardown(self) -> None:
@@ -232,7 +223,7 @@ class Stores(RuleBasedStateMachine):
 
     @rule()
     def clean(self) -> None:
-        self.store.clean()
+        self.store.upkeep.clean()
 
     # What holds
 
@@ -271,12 +262,12 @@ class Stores(RuleBasedStateMachine):
         current = {file.value for file in self.files.values() if not file.scratch}
         places: dict[bytes, set[Place]] = {}
         numbers: dict[str, list[int]] = {}
-        for key in {key for (key,) in self.store.database.rows("SELECT DISTINCT key FROM revisions")}:
+        for key in {key for (key,) in self.store._database.rows("SELECT DISTINCT key FROM revisions")}:
             revisions = self.store.revisions(key)
             numbers[key] = [revision.id for revision in revisions]
             assert len(revisions) <= KEPT
             for revision in revisions:
-                value = b"".join(self.store.contents.read_all(revision.content, revision.entry.size))
+                value = b"".join(self.store._contents.read_all(revision.content, revision.entry.size))
                 places.setdefault(value, set()).add(Place(key, revision.id, revision.replaced))
         for value in self.owed - current - places.keys():
             # What was current is not too old a moment later, nor are there newer ones.

@@ -17,9 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.mounted.conftest import terminate
-from tests.mounted.devices import HERE, Device, Server
-from tests.mounted.programs import within
-from tests.peers import plain_environment
+from tests.support.devices import HERE, Device, Server
+from tests.support.programs import within
+from tests.support.servers import plain_environment
 from tests.unit.server.certificates import Certificate, make
 
 PROXIES = ("nginx", "caddy")

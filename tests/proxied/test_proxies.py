@@ -15,12 +15,10 @@ from urllib.parse import urljoin
 
 import pytest
 
-from kvassfs import wire
-from kvassfs.crypto import Seal
-from kvassfs.hub import MAX_WAIT
 from kvassfs.remote.http import GRACE, HttpRemote
-from tests import peers
-from tests.mounted.devices import PATIENCE, Device, Outcome, wait_until
+from kvassfs.sync import messages
+from kvassfs.sync.hub import MAX_WAIT
+from kvassfs.sync.seal import Seal
 from tests.proxied.proxies import (
     CONFIGURATIONS,
     PROXIES,
@@ -31,6 +29,8 @@ from tests.proxied.proxies import (
     serving,
     trusted,
 )
+from tests.support import servers
+from tests.support.devices import PATIENCE, Device, Outcome, wait_until
 
 MB = 1024 * 1024
 
@@ -167,14 +167,14 @@ def test_who_waits_for_news_has_them_at_once(site: Site, device: Device) -> None
     assert heard - told < AT_ONCE
 
 
-def wait_for_news(site: Site) -> tuple[wire.PullAnswer, float]:
+def wait_for_news(site: Site) -> tuple[messages.PullAnswer, float]:
     """Ask the hub, as a device does, for what comes next; return the answer, and when it came."""
     with site.hub.store() as store:
-        request = wire.PullRequest(store.config().clock + 1, 7, wire.VERSION, wait=MAX_WAIT)
+        request = messages.PullRequest(store.settings.config().clock + 1, 7, messages.VERSION, wait=MAX_WAIT)
     seal = Seal(site.hub.key)
     with closing(HttpRemote(site.url)) as remote:
-        body = remote.post("pull", seal.seal(wire.pull(request)), wait=MAX_WAIT)
-    return wire.pull_answered(seal.unseal(body)), time.monotonic()
+        body = remote.post("pull", seal.seal(messages.pull(request)), wait=MAX_WAIT)
+    return messages.pull_answered(seal.unseal(body)), time.monotonic()
 
 
 def test_the_latest_answer_that_a_device_waits_for_arrives(tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def latest_answer(site: Site) -> bytes:
         curl = site.fetching("pull", "--data", "", "--max-time", str(2 * LATEST))
         connection, _ = hub.accept()
         with connection:
-            peers.head_of(connection)
+            servers.head_of(connection)
             time.sleep(LATEST)
-            connection.sendall(peers.answer("200 OK", b"at last"))
+            connection.sendall(servers.answer("200 OK", b"at last"))
             return finished(curl).body
 
 
@@ -217,7 +217,7 @@ def test_the_hub_hears_that_somebody_has_gone(site: Site) -> None:
     with in_place_of_the_hub(site) as hub, site.fetching("pull", "--data", "", "--max-time", "1") as curl:
         connection, _ = hub.accept()
         with connection:
-            peers.head_of(connection)
+            servers.head_of(connection)
             connection.settimeout(PATIENCE)
             assert connection.recv(1) == b""
         assert b"timed out" in curl.communicate()[1]
@@ -234,10 +234,10 @@ def test_connections_to_the_hub_are_kept(site: Site) -> None:
 
 
 def answer_by_hand(connection: socket.socket, path: str, curl: subprocess.Popen[bytes]) -> None:
-    head, _ = peers.head_of(connection)
+    head, _ = servers.head_of(connection)
     assert head.startswith(f"GET {path} HTTP/1.1\r\n".encode())
     assert b"\r\nconnection: close" not in head.lower()
-    connection.sendall(peers.answer("200 OK", b"by hand"))
+    connection.sendall(servers.answer("200 OK", b"by hand"))
     assert finished(curl).body == b"by hand"
 
 

@@ -8,19 +8,10 @@ import stat
 
 import pytest
 
-from kvassfs.entry import (
-    DEFAULT_MODE,
-    MAX_PROCESS_ID,
-    NOBODY,
-    TOKEN_BYTES,
-    Entry,
-    check_key,
-    merge,
-    new_token,
-    next_timestamp,
-)
+from kvassfs.entry import DEFAULT_MODE, TOKEN_BYTES, Entry, check_key, merge, new_token, next_timestamp
 from kvassfs.errors import InvalidKey
-from kvassfs.share import is_token
+from kvassfs.replica import MAX_PROCESS_ID, NOBODY
+from kvassfs.sharing.address import is_token
 
 ENTRY = Entry("key", timestamp=100, counter=10, process_id=5, url_token="token", size=1)
 

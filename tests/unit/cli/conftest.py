@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from kvassfs.errors import HubUnreachable, WrongKey
-from kvassfs.hub import Hub
 from kvassfs.remote import http as remote
 from kvassfs.store import Store
+from kvassfs.sync.hub import Hub
 from kvassfs_cli.main import run
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -111,9 +111,9 @@ class NearHub:
 def hub(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NearHub]:
     """The hub of ``store``, in this process; command lines that run here reach it."""
     with Store.open(tmp_path / "hub.sqlite") as of_hub:
-        of_hub.set_encryption_key(store.config().encryption_key)
+        of_hub.settings.set_encryption_key(store.settings.config().encryption_key)
         near = NearHub(of_hub)
-        store.set_remote(near.address)
+        store.settings.set_remote(near.address)
         monkeypatch.setattr(remote, "HttpRemote", near.connect)
         yield near
 

@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import Store
-
-from .conftest import Processes
+from tests.unit.cli.conftest import Processes
 
 SECONDS = 30.0
 """How long anything may take here."""
@@ -142,11 +141,11 @@ def test_another_service_is_no_hub(processes: Processes, store: Store, tmp_path:
         assert process.stdout is not None
         found = re.search(rb"port (\d+)", process.stdout.readline())
         assert found is not None
-        store.set_remote(f"{HERE}:{found[1].decode()}")
+        store.settings.set_remote(f"{HERE}:{found[1].decode()}")
         status, out, err = processes.run("sync")
         process.terminate()
     assert (status, out) == (1, b"")
-    assert err.startswith(f"kvass: no kvass hub answers at {store.config().remote}: ")
+    assert err.startswith(f"kvass: no kvass hub answers at {store.settings.config().remote}: ")
     assert err.count("\n") == 1
 
 
@@ -157,7 +156,7 @@ def test_status_of_device_and_hub(processes: Processes, shared: str, server: Pat
     shown = out.decode()
     assert f"Hub:             \t{shared}\nAnswers:         \tyes, protocol version 2\n" in shown
     assert re.search(r"^Last exchange: +\t[-\d]{10} [:\d]{8}, .*(ago|now)$", shown, re.MULTILINE)
-    assert str(store.config().process_id) in processes.run("status", "--db", str(server)).out.decode()
+    assert str(store.settings.config().process_id) in processes.run("status", "--db", str(server)).out.decode()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -172,7 +171,7 @@ def test_follow_keeps_in_step_until_a_signal(
     processes: Processes, shared: str, server: Path, store: Store, ending: signal.Signals
 ) -> None:
     with processes.start("sync", "--follow") as process, Store.open(server) as of_hub:
-        wait_until(store.contacts.in_touch)
+        wait_until(store.processes.is_in_touch)
         assert processes.run("status").out.count(b"kvass sync --follow (pid ") == 1
         of_hub.set("theirs", b"value")
         wait_until(lambda: "theirs" in store.keys())
@@ -182,17 +181,17 @@ def test_follow_keeps_in_step_until_a_signal(
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out) == (0, b"")
     assert err.decode() == f"kvass: in touch with the hub {shared}\n"
-    assert store.contacts.followers() == []
+    assert store.processes.followers() == []
 
 
 def test_follow_says_when_the_hub_goes_and_comes_back(processes: Processes, server: Path, store: Store) -> None:
     with served(processes, server) as address:
         join(processes, server, address)
         process = processes.start("sync", "--follow")
-        wait_until(store.contacts.in_touch)
-    wait_until(lambda: not store.contacts.in_touch())
+        wait_until(store.processes.is_in_touch)
+    wait_until(lambda: not store.processes.is_in_touch())
     with process, served(processes, server, address.partition(":")[2]):
-        wait_until(store.contacts.in_touch)
+        wait_until(store.processes.is_in_touch)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=SECONDS)
     lines = err.decode().splitlines()
@@ -205,12 +204,12 @@ def test_while_one_follows_get_is_current_and_asks_nobody(
     processes: Processes, shared: str, server: Path, store: Store
 ) -> None:
     with processes.start("sync", "--follow") as process:
-        wait_until(store.contacts.in_touch)
+        wait_until(store.processes.is_in_touch)
         processes.run("set", "k", "value", "--db", str(server))
         wait_until(lambda: "k" in store.keys())
-        reached = store.contacts.hub().reached
+        reached = store.peers.hub().reached
         assert processes.run("get", "k") == (0, b"value\n", "")
-        assert store.contacts.hub().reached == reached
+        assert store.peers.hub().reached == reached
         process.terminate()
         process.communicate(timeout=SECONDS)
 
@@ -218,10 +217,10 @@ def test_while_one_follows_get_is_current_and_asks_nobody(
 def test_progress_is_drawn_on_a_terminal_and_taken_away(
     processes: Processes, shared: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with store.database.transaction:
+    with store.transaction:
         for number in range(2000):
             store.set(f"key {number}", os.urandom(10_000))
-    script = "from kvassfs_cli import main, sync; sync.PATIENCE = 0; import sys; sys.exit(main.run(['sync']))"
+    script = "from kvassfs_cli import main; from kvassfs_cli.commands import sync; sync.PATIENCE = 0; import sys; sys.exit(main.run(['sync']))"
     terminal, end = pty.openpty()
     with subprocess.Popen([processes.command[0], "-c", script], stdout=subprocess.PIPE, stderr=end) as process:
         os.close(end)

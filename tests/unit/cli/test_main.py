@@ -12,8 +12,7 @@ import kvassfs
 from kvassfs.errors import KvassError, StoreBusy
 from kvassfs_cli import main
 from kvassfs_cli.database import DatabaseFile
-
-from .conftest import Kvass
+from tests.unit.cli.conftest import Kvass
 
 CHEAT_SHEET = """\
 kvass [--db=string]
@@ -74,7 +73,7 @@ def test_every_command_has_help(kvass: Kvass, name: str, option: str) -> None:
 
 @pytest.mark.parametrize("name", main.COMMANDS)
 def test_every_command_of_the_cheat_sheet_is_a_module(name: str) -> None:
-    assert isinstance(import_module(f"kvassfs_cli.{name}").command, click.Command)
+    assert isinstance(import_module(f"kvassfs_cli.commands.{name}").command, click.Command)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ HEAVY = {
     "urllib", "urllib3", "uvicorn",
 }  # fmt: skip
 ELSEWHERE = {
-    "click.shell_completion", "click.testing", "kvassfs.crypto", "kvassfs.follow", "kvassfs.hub", "kvassfs.mount",
-    "kvassfs.remote", "kvassfs.server", "kvassfs.sync", "kvassfs.wire", "kvassfs_cli.config", "kvassfs_cli.mount",
-    "kvassfs_cli.serve", "kvassfs_cli.status", "kvassfs_cli.sync",
+    "click.shell_completion", "click.testing", "kvassfs.sync.seal", "kvassfs.sync.follower", "kvassfs.sync.hub", "kvassfs.mount",
+    "kvassfs.remote", "kvassfs.server", "kvassfs.sync", "kvassfs.sync.messages", "kvassfs_cli.commands.config", "kvassfs_cli.commands.mount",
+    "kvassfs_cli.commands.serve", "kvassfs_cli.commands.status", "kvassfs_cli.commands.sync",
 }  # fmt: skip
 
 PROBE = "import sys; from kvassfs_cli.main import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
@@ -46,16 +46,16 @@ def test_offline_they_load_no_more_where_there_is_a_hub(
     store: Store, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     store.set("k", b"value")
-    store.set_remote("hub.example")
+    store.settings.set_remote("hub.example")
     monkeypatch.setenv("KVASS_OFFLINE", "1")
     assert_light(command)
 
 
 def test_get_loads_no_more_while_another_process_is_in_touch_with_the_hub(store: Store) -> None:
     store.set("k", b"value")
-    store.set_remote("hub.example")
-    store.contacts.follow("")
-    store.contacts.note_touch()
+    store.settings.set_remote("hub.example")
+    store.processes.follow("")
+    store.processes.note_contact()
     assert_light("get k")
 
 

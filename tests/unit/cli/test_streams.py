@@ -15,8 +15,7 @@ import pytest
 
 from kvassfs.store import BLOCK_SIZE, Store
 from kvassfs_cli.streams import OutputClosed, OutputFailed, write
-
-from .conftest import Processes
+from tests.unit.cli.conftest import Processes
 
 SIGPIPE_STATUS = 128 + signal.SIGPIPE
 
@@ -29,7 +28,7 @@ class Full(BytesIO):
 @pytest.fixture
 def full_store(store: Store) -> Store:
     """A store with more keys than a pipe holds, and a value of many pipes."""
-    with store.database.transaction:
+    with store.transaction:
         for number in range(3000):
             store.set(f"key {number:04} {'x' * 60}", b"value")
     store.set("large", bytes(10 * BLOCK_SIZE))

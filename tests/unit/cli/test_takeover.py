@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import GOLDEN, Kvass, Processes
+from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
 KEY = "cd9994e3a0c5ca40c2652ff21ab401d6d3a1a5c5fd5482ae62c03ce32d340b49"
 HUB = "http://127.0.0.1:18001"

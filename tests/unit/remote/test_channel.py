@@ -16,7 +16,7 @@ import pytest
 from kvassfs.errors import HubFailed, HubUnreachable, WrongKey
 from kvassfs.remote.channel import Channel, TooLate, Twin
 from kvassfs.remote.http import HttpRemote
-from tests.peers import (
+from tests.support.servers import (
     LONG,
     MINUTE,
     SHORT,

@@ -14,16 +14,7 @@ import pytest
 from kvassfs.errors import HubUnreachable
 from kvassfs.remote.dialer import Dialer
 from kvassfs.remote.http import HttpRemote, Limits
-from tests.peers import (
-    MINUTE,
-    SHORT,
-    echo,
-    end_during,
-    plain_environment,
-    post,
-    serving,
-    silence,
-)
+from tests.support.servers import MINUTE, SHORT, echo, end_during, plain_environment, post, serving, silence
 
 
 @pytest.fixture(autouse=True)

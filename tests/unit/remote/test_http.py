@@ -13,7 +13,7 @@ import pytest
 from kvassfs import __version__
 from kvassfs.errors import HubFailed, HubUnreachable, InvalidConfiguration, NotAHub, WrongKey
 from kvassfs.remote.http import HttpRemote
-from tests.peers import (
+from tests.support.servers import (
     LONG,
     SHORT,
     Authority,

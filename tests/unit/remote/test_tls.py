@@ -12,7 +12,7 @@ import pytest
 
 from kvassfs.errors import HubTlsFailed, HubUnreachable
 from kvassfs.remote.http import HttpRemote
-from tests.peers import (
+from tests.support.servers import (
     LONG,
     SHORT,
     Authority,

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 
-from kvassfs.hub import Hub, Pull
 from kvassfs.server.application import Service, application
 from kvassfs.store import Store
+from kvassfs.sync.hub import Hub, Pull
 
 Message = dict[str, Any]
 

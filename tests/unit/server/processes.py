@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kvassfs import wire
-from kvassfs.crypto import Seal
 from kvassfs.store import Store
+from kvassfs.sync import messages
+from kvassfs.sync.seal import Seal
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,12 +56,12 @@ class Device:
         finally:
             connection.close()
 
-    def pull(self, first: int = 1, wait: float = 0.0) -> wire.PullAnswer:
+    def pull(self, first: int = 1, wait: float = 0.0) -> messages.PullAnswer:
         """Pull as a device of version 2."""
-        request = wire.PullRequest(first, 7, wire.VERSION, wait)
-        status, body = self.post("/pull", Seal(self.key).seal(wire.pull(request)))
+        request = messages.PullRequest(first, 7, messages.VERSION, wait)
+        status, body = self.post("/pull", Seal(self.key).seal(messages.pull(request)))
         assert status == 200, body
-        return wire.pull_answered(Seal(self.key).unseal(body))
+        return messages.pull_answered(Seal(self.key).unseal(body))
 
     def old_pull(self) -> bytes:
         """Return the sealed request of a pull as the original program makes it."""
@@ -79,7 +79,7 @@ class Server:
 
     def device(self, context: ssl.SSLContext | None = None) -> Device:
         with Store.open(self.database) as store:
-            return Device(self.url, store.config().encryption_key, context)
+            return Device(self.url, store.settings.config().encryption_key, context)
 
     def log(self) -> str:
         return self.log_file.read_text()

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from kvassfs import wire
-from kvassfs.crypto import Seal
 from kvassfs.errors import DiskFull, InvalidMessage, StoreBusy, StoreUnavailable, Undecipherable
 from kvassfs.server.application import Service
 from kvassfs.server.streaming import PIECE
 from kvassfs.store import Limit, Store
-
-from .driver import Answer, Script, ask, begin, served, stub_service
+from kvassfs.sync import messages
+from kvassfs.sync.seal import Seal
+from tests.unit.server.driver import Answer, Script, ask, begin, served, stub_service
 
 SECONDS = 20.0
 
@@ -441,21 +440,21 @@ def test_what_is_wrong_with_the_database_is_logged_in_a_line(database: Path, cap
 
 def test_two_devices_exchange_an_entry_through_a_real_hub(database: Path, tmp_path: Path) -> None:
     with Store.open(database) as hub:
-        seal = Seal(hub.config().encryption_key)
+        seal = Seal(hub.settings.config().encryption_key)
     with Store.open(tmp_path / "device.sqlite") as device:
         device.set("key", b"value")
-        (outgoing,) = device.exchange.dirty(Limit(wire.PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of))
-        pushed = seal.seal(wire.push([outgoing.delivery]))
+        (outgoing,) = device.outbox.dirty(Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of))
+        pushed = seal.seal(messages.push([outgoing.delivery]))
 
     async def talk() -> tuple[Answer, Answer]:
         async with served(Service(str(database))) as app:
-            poll = begin(app, "/pull", seal.seal(wire.pull(wire.PullRequest(1, 7, wire.VERSION, 60.0))))
+            poll = begin(app, "/pull", seal.seal(messages.pull(messages.PullRequest(1, 7, messages.VERSION, 60.0))))
             await asyncio.sleep(0.1)
             return await ask(app, "/push", pushed), await poll.answer()
 
     push, pull = run(talk())
-    assert wire.push_answered(seal.unseal(push.body)).digest == wire.digest_of(pushed)
-    (delivery,) = wire.pull_answered(seal.unseal(pull.body)).deliveries
+    assert messages.push_answered(seal.unseal(push.body)).digest == messages.digest_of(pushed)
+    (delivery,) = messages.pull_answered(seal.unseal(pull.body)).deliveries
     assert (delivery.entry.key, delivery.value) == ("key", b"value")
 
 

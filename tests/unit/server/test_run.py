@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs import wire
-from kvassfs.crypto import Seal
 from kvassfs.store import Store
-
-from .certificates import make
-from .processes import SECONDS, Device, Server, serving
+from kvassfs.sync import messages
+from kvassfs.sync.seal import Seal
+from tests.unit.server.certificates import make
+from tests.unit.server.processes import SECONDS, Device, Server, serving
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def test_one_connection_carries_many_requests(server: Server) -> None:
 def test_a_change_by_another_process_wakes_twenty_long_polls(server: Server) -> None:
     device = server.device()
     with Store.open(server.database) as store:
-        first = store.config().clock + 1
+        first = store.settings.config().clock + 1
         with ThreadPoolExecutor(20) as threads:
             polls = [threads.submit(device.pull, first, 60.0) for _ in range(20)]
             time.sleep(0.5)
@@ -122,15 +121,15 @@ def test_a_change_by_another_process_wakes_twenty_long_polls(server: Server) -> 
 
 def test_a_push_wakes_a_long_poll(server: Server, tmp_path: Path) -> None:
     device = server.device()
-    entry = wire.pull_answered(
+    entry = messages.pull_answered(
         b'[{"Key":"k","Value":"dg==","UrlToken":"t","TimestampUnixMicro":5,"ProcessID":9,"Counter":3}]'
     )
     with ThreadPoolExecutor(1) as threads:
         poll = threads.submit(device.pull, 1, 60.0)
         time.sleep(0.2)
-        status, body = device.post("/push", Seal(device.key).seal(wire.push(entry.deliveries)))
+        status, body = device.post("/push", Seal(device.key).seal(messages.push(entry.deliveries)))
         assert status == 200
-        assert wire.push_answered(Seal(device.key).unseal(body)).missing == b""
+        assert messages.push_answered(Seal(device.key).unseal(body)).missing == b""
         assert [delivery.value for delivery in poll.result(SECONDS).deliveries] == [b"v"]
 
 
@@ -159,7 +158,7 @@ def test_a_slow_reader_of_a_long_answer_holds_up_nobody(server: Server) -> None:
     sealed = answers[0].read()
     for connection in slow:
         connection.close()
-    (delivery,) = wire.pull_answered(Seal(device.key).unseal(sealed)).deliveries
+    (delivery,) = messages.pull_answered(Seal(device.key).unseal(sealed)).deliveries
     assert delivery.value == value
     assert device.post("/push", b"not sealed")[0] == 403
 

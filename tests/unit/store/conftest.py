@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import Store
-from tests.stores import Clock, audit, small_blocks
+from tests.support.stores import Clock, audit, small_blocks
 
 OpenStore = Callable[[], Store]
 
@@ -33,7 +33,6 @@ def open_store(path: Path, clock: Clock) -> Iterator[OpenStore]:
 
     def open_one() -> Store:
         store = Store.open(path, clock=clock)
-        store.contents.register()
         opened.append(store)
         return store
 
@@ -45,8 +44,7 @@ def open_store(path: Path, clock: Clock) -> Iterator[OpenStore]:
 @pytest.fixture
 def store(path: Path, clock: Clock) -> Iterator[Store]:
     with Store.open(path, clock=clock) as opened:
-        opened.contents.register()
-        opened.database.execute("PRAGMA synchronous=OFF")
+        opened._database.execute("PRAGMA synchronous=OFF")
         yield opened
         audit(opened)
 

@@ -7,15 +7,16 @@ import itertools
 import os
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from kvassfs.entry import block_count
+from kvassfs.block import block_count
 from kvassfs.errors import DamagedStore
 from kvassfs.store import BLOCK_SIZE, INLINE_LIMIT, Store, Written
 from kvassfs.store.contents import SEGMENT_BLOCKS
-from tests.stores import audit, audit_clean, clean_up, count, read, revision_values, rows, run, save, start
+from tests.support.stores import audit, audit_clean, clean_up, count, read, revision_values, rows, run, save, start
 
 OpenStore = Callable[[], Store]
 
@@ -54,7 +55,7 @@ class TestForms:
 
     def test_a_value_has_no_size_limit_of_a_column(self, store: Store) -> None:
         """Every statement stays small, so SQLite's limit of a value need not be known."""
-        store.database.connection.setlimit(0, BLOCK_SIZE + 10_000)  # SQLITE_LIMIT_LENGTH
+        store._database.connection.setlimit(0, BLOCK_SIZE + 10_000)  # SQLITE_LIMIT_LENGTH
         value = value_of(2_000_000)
         store.set("a", value)
         assert store.get("a").read() == value
@@ -72,15 +73,15 @@ class TestForms:
 
     def test_a_missing_block_is_damage(self, small: None, store: Store) -> None:
         store.set("a", value_of(200))
-        store.database.execute("DELETE FROM blocks WHERE id = 2")
+        store._database.execute("DELETE FROM blocks WHERE id = 2")
         with pytest.raises(DamagedStore, match=r"block \d of value \d is missing"):
             store.get("a").read()
-        store.database.execute("DELETE FROM contents")
-        store.database.execute("DELETE FROM content_segments")
+        store._database.execute("DELETE FROM contents")
+        store._database.execute("DELETE FROM content_segments")
         with pytest.raises(DamagedStore, match="missing"):
             store.get("a").read()
         for table in ("entries", "segment_blocks", "blocks"):
-            store.database.execute(f"DELETE FROM {table}")
+            store._database.execute(f"DELETE FROM {table}")
 
 
 class TestSharing:
@@ -121,14 +122,14 @@ class TestSharing:
 
     def test_a_growing_value_with_ten_revisions_costs_little_more_than_one(self, store: Store, path: Path) -> None:
         node = save(store, "a", value_of(8_000_000))
-        store.database.checkpoint()
+        store.upkeep.checkpoint()
         before = path.stat().st_size
         for number in range(10):
             draft = store.tree.open(node.key)[1]
             draft.write(draft.size, value_of(4096, number))
             node = store.tree.save("a", draft, _written(), scratch=False, now=1, amends=None)
             draft.close()
-        store.database.checkpoint()
+        store.upkeep.checkpoint()
         assert len(store.revisions("a")) == 10
         assert path.stat().st_size - before < 10 * BLOCK_SIZE + 500_000
 
@@ -157,7 +158,7 @@ class TestCleaning:
         """3 blocks at a time, as the fixture says."""
         store.tree.unlink(save(store, "a~", value_of(640), scratch=True))
         steps = [count(store, "blocks")]
-        while store.clean():
+        while store.upkeep.clean():
             steps.append(count(store, "blocks"))
         steps.append(count(store, "blocks"))
         assert steps[-1] == 0
@@ -165,17 +166,17 @@ class TestCleaning:
 
     def test_has_nothing_to_do_in_a_store_without_dropped_values(self, store: Store) -> None:
         store.set("a", value_of(1_000_000))
-        assert not store.contents.anything_dropped()
-        assert not store.clean()
+        assert not store._contents.anything_dropped()
+        assert not store.upkeep.clean()
 
     def test_replacing_a_large_value_by_itself_costs_nothing(self, store: Store, path: Path) -> None:
         value = value_of(3_000_000)
         store.set("a", value)
-        store.database.checkpoint()
+        store.upkeep.checkpoint()
         size = path.stat().st_size
         for _ in range(50):
             store.set("a", value)
-        store.database.checkpoint()
+        store.upkeep.checkpoint()
         assert count(store, "blocks") == block_count(3_000_000)
         assert path.stat().st_size <= size + 400_000
         assert len(store.revisions("a")) == 10
@@ -196,17 +197,16 @@ class TestCleaning:
             """
             import os
             store = Store.open(sys.argv[1])
-            store.contents.register()
             draft = store.tree.draft()
             draft.write(0, os.urandom(20_000_000))
-            print(store.database.row("SELECT count(*) FROM staged")[0])
+            print(store._database.row("SELECT count(*) FROM staged")[0])
             sys.stdout.flush()
             os._exit(0)
             """,
             path,
         )
         assert count(store, "staged") > 0
-        store.release_dead_holders()
+        store.upkeep.release_dead_holders()
         audit_clean(store)
         assert count(store, "blocks") == 0
 
@@ -271,7 +271,6 @@ class TestPins:
         holder = start(
             """
             store = Store.open(sys.argv[1])
-            store.contents.register()
             draft = store.tree.open("a")[1]
             print("pinned", flush=True)
             sys.stdin.readline()
@@ -285,7 +284,7 @@ class TestPins:
         assert holder.stdout.readline() == "pinned\n"
         for number in range(12):
             save(store, "a", value_of(400_000, number))
-        store.release_dead_holders()
+        store.upkeep.release_dead_holders()
         clean_up(store)
         assert count(store, "pins") == 1
         holder.stdin.write("\n")
@@ -293,22 +292,21 @@ class TestPins:
         assert holder.stdout.readline() == "1000000\n"
         holder.kill()
         holder.communicate()
-        store.release_dead_holders()
+        store.upkeep.release_dead_holders()
         assert count(store, "pins") == 0
         audit_clean(store)
 
     def test_of_a_process_whose_id_was_given_anew_are_released(self, store: Store) -> None:
-        with store.database.transaction:
-            store.database.execute("INSERT INTO holders VALUES (77, ?, 'another start')", (os.getpid(),))
-            store.database.execute("INSERT INTO pins VALUES (1, 77, 1)")
-        store.release_dead_holders()
+        with store.transaction:
+            store._database.execute("INSERT INTO holders VALUES (77, ?, 'another start')", (os.getpid(),))
+            store._database.execute("INSERT INTO pins VALUES (1, 77, 1)")
+        store.upkeep.release_dead_holders()
         assert count(store, "pins") == 0
-        assert count(store, "holders") == 1
+        assert count(store, "holders") == 0
 
     def test_are_released_when_the_store_is_closed(self, store: Store, path: Path) -> None:
         save(store, "a", value_of(1_000_000))
         with Store.open(path) as other:
-            other.contents.register()
             other.tree.open("a")
             unfinished = other.tree.draft()
             unfinished.write(0, value_of(20_000_000))
@@ -317,19 +315,26 @@ class TestPins:
         assert count(store, "pins") == count(store, "staged") == 0
         audit_clean(store)
 
-    def test_do_not_reach_into_another_process_twice(self, store: Store) -> None:
-        store.contents.register()
-        store.contents.register()
-        assert count(store, "holders") == 1
+    def test_that_are_rolled_back_were_never_held(self, store: Store) -> None:
+        store.set("a", value_of(1_000_000))
+        with suppress(ZeroDivisionError), store.transaction:
+            store.tree.open("a")
+            1 / 0  # noqa: B018
+        assert count(store, "pins") == 0
+        opened = [store.tree.open("a")[1] for _ in range(2)]
+        assert count(store, "pins") == count(store, "holders") == 1
+        for draft in opened:
+            draft.close()
+        assert count(store, "pins") == 0
 
 
 def test_a_copy_is_a_second_value_with_the_same_blocks(small: None, store: Store) -> None:
     for key, size in (("short", 10), ("long", 1000)):
         node = save(store, key, value_of(size))
         assert node.content is not None
-        with store.database.transaction:
-            content = store.contents.copy(node.content)
-            store.database.execute("INSERT INTO scratch VALUES (?, ?, 0, ?, 0, 0, NULL)", (key + "~", size, content))
+        with store.transaction:
+            content = store._contents.copy(node.content)
+            store._database.execute("INSERT INTO scratch VALUES (?, ?, 0, ?, 0, 0, NULL)", (key + "~", size, content))
         assert read(store, store.tree.file(key + "~")) == value_of(size)
     audit(store)
     assert count(store, "blocks") == block_count(1000)

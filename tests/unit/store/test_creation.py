@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.entry import MAX_PROCESS_ID
 from kvassfs.errors import StoreBusy
-from kvassfs.store import DIRECTORY_MODE, Store
-from kvassfs.store import database as database_module
-from kvassfs.store.creation import initialise, new_process_id
-from kvassfs.store.database import Database
-from tests.stores import YEAR_2024, Clock, audit, rows, state
+from kvassfs.replica import MAX_PROCESS_ID
+from kvassfs.store import DIRECTORY_MODE, Store, opening
+from kvassfs.store.creation import initialise
+from kvassfs.store.database import COMMAND, Database
+from kvassfs.store.identity import new_process_id
+from tests.support.stores import YEAR_2024, Clock, audit, rows, state
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_process_id_is_in_its_range_whatever_is_drawn(drawn: int, process_id: 
 class TestNewStore:
     def test_has_a_random_key_and_process_id_and_no_hub(self, path: Path) -> None:
         with Store.open(path) as store, Store.open(path.with_name("other")) as other:
-            mine, theirs = store.config(), other.config()
+            mine, theirs = store.settings.config(), other.settings.config()
             assert len(mine.encryption_key) == 32
             assert 1 <= mine.process_id <= MAX_PROCESS_ID
             assert mine.remote == ""
@@ -45,14 +45,14 @@ class TestNewStore:
 
     def test_keeps_them(self, path: Path) -> None:
         with Store.open(path) as store:
-            config = store.config()
+            config = store.settings.config()
         with Store.open(path) as store:
-            assert store.config() == config
+            assert store.settings.config() == config
 
     def test_is_empty_but_for_the_root(self, store: Store) -> None:
         assert not list(store.keys())
         assert list(store.tree.children("")) == []
-        (root,) = store.database.rows("SELECT prefix, mode, mtime, changed FROM directories")
+        (root,) = store._database.rows("SELECT prefix, mode, mtime, changed FROM directories")
         assert root[:2] == ("", DIRECTORY_MODE)
         assert root[2] == root[3] >= YEAR_2024
         assert rows(store, "SELECT count(*) FROM replica") == [1]
@@ -60,7 +60,7 @@ class TestNewStore:
     def test_is_not_filled_twice(self, store: Store, clock: Clock) -> None:
         store.set("a", b"1")
         before = state(store)
-        initialise(store.database, clock, bytes)
+        initialise(store._database, clock, bytes)
         assert state(store) == before
 
     def test_that_could_not_be_filled_is_filled_the_next_time(self, path: Path) -> None:
@@ -74,6 +74,9 @@ class TestNewStore:
             audit(store)
 
 
+IMPATIENT = COMMAND._replace(patience=0.05)
+
+
 class Overtaken(Database):
     """Has another process open the same file before one of the first statements."""
 
@@ -83,7 +86,7 @@ class Overtaken(Database):
         Overtaken.left -= 1
         if Overtaken.left == 0:
             # It finds the file locked where this process has begun to fill it.
-            with suppress(StoreBusy), Store.open(self.path) as store:
+            with suppress(StoreBusy), Store.open(self.path, profile=IMPATIENT) as store:
                 store.set("theirs", b"1")
 
     def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
@@ -103,11 +106,10 @@ class Overtaken(Database):
 def test_another_process_makes_the_store_before_one_of_the_first_statements(
     path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT", 0.05)
-    monkeypatch.setattr(database_module, "Database", Overtaken)
+    monkeypatch.setattr(opening, "Database", Overtaken)
     monkeypatch.setattr(Overtaken, "left", number)
-    with Store.open(path) as store:
+    with Store.open(path, profile=IMPATIENT) as store:
         store.set("mine", b"1")
         assert set(store.keys()) in ({"mine"}, {"mine", "theirs"})
-        assert store.database.row("PRAGMA journal_mode") == ("wal",)
+        assert store._database.row("PRAGMA journal_mode") == ("wal",)
         audit(store)

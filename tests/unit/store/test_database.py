@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,9 @@ from kvassfs.errors import (
     StoreUnavailable,
 )
 from kvassfs.store import Store, Written
-from kvassfs.store import database as database_module
-from kvassfs.store.database import Database, translated
+from kvassfs.store.database import BULK, COMMAND, FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Database, Profile, translated
 from kvassfs.store.schema import APPLICATION_ID, VERSION
-from tests.stores import ROOT, contents_of, error_line, rows, run, sqlite_error
+from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error
 
 
 def mode_of(path: Path | str) -> int:
@@ -271,7 +271,7 @@ class TestDamage:
 
     def use(self, path: Path) -> None:
         with Store.open(path) as store:
-            store.config()
+            store.settings.config()
             for key in store.keys():
                 store.get(key).read()
                 store.revisions(key)
@@ -279,7 +279,7 @@ class TestDamage:
             store.set("key3", b"x" * 200)
             store.delete("key4")
             store.set("large", os.urandom(70_000))
-            store.clean()
+            store.upkeep.clean()
 
     def told(self, path: Path, damaged: bytes) -> str:
         for suffix in ("-wal", "-shm"):
@@ -356,29 +356,29 @@ class TestOneProcessTwice:
 
 class TestTransaction:
     def test_is_committed_at_its_end(self, store: Store, open_store: object) -> None:
-        with store.database.transaction:
-            store.entries.put("a", _written(store, b"1"))
-        assert not store.database.connection.in_transaction
+        with store.transaction:
+            store._entries.put("a", _written(store, b"1"))
+        assert not store._database.connection.in_transaction
         assert store.get("a").read() == b"1"
 
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, DiskFull])
     def test_is_rolled_back_by_any_exception(self, store: Store, error: type[BaseException]) -> None:
         def fail() -> None:
-            with store.database.transaction:
-                store.entries.put("a", _written(store, b"1"))
+            with store.transaction:
+                store._entries.put("a", _written(store, b"1"))
                 raise error("stop")
 
         with pytest.raises(error):
             fail()
-        assert not store.database.connection.in_transaction
+        assert not store._database.connection.in_transaction
         assert list(store.keys()) == []
 
     def test_joins_the_one_that_it_is_entered_in(self, store: Store) -> None:
         def outer() -> None:
-            with store.database.transaction:
-                with store.database.transaction:
-                    store.entries.put("a", _written(store, b"1"))
-                assert store.database.connection.in_transaction
+            with store.transaction:
+                with store.transaction:
+                    store._entries.put("a", _written(store, b"1"))
+                assert store._database.connection.in_transaction
                 raise RuntimeError
 
         with pytest.raises(RuntimeError):
@@ -389,49 +389,48 @@ class TestTransaction:
 
 
 def _written(store: Store, value: bytes) -> Written:
-    return Written(len(value), store.contents.add_inline(value))
+    return Written(len(value), store._contents.add_inline(value))
+
+
+IMPATIENT = COMMAND._replace(patience=0.1)
 
 
 class TestBusy:
-    @pytest.fixture
-    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(database_module, "BUSY_TIMEOUT", 0.1)
-
-    def test_a_write_that_waited_too_long_says_so(self, path: Path, store: Store, impatient: None) -> None:
+    def test_a_write_that_waited_too_long_says_so(self, path: Path, store: Store) -> None:
         store.set("a", b"1")
-        with Store.open(path) as other, store.database.transaction:
+        with Store.open(path, profile=IMPATIENT) as other, store.transaction:
             with pytest.raises(StoreBusy, match="locked by another process"):
                 other.set("a", b"2")
             assert other.get("a").read() == b"1"
         assert store.get("a").read() == b"1"
 
-    def test_reading_never_waits(self, path: Path, store: Store, impatient: None) -> None:
+    def test_reading_never_waits(self, path: Path, store: Store) -> None:
         store.set("a", b"1")
-        with Store.open(path) as other, store.database.transaction:
-            store.database.execute("UPDATE replica SET remote = 'x'")
+        with Store.open(path, profile=IMPATIENT) as other, store.transaction:
+            store._database.execute("UPDATE replica SET remote = 'x'")
             assert other.get("a").read() == b"1"
-            assert other.config().remote == ""
+            assert other.settings.config().remote == ""
             assert list(other.keys()) == ["a"]
             assert other.tree.file("a") is not None
 
     def test_a_write_waits_for_that_of_another_process(self, path: Path, store: Store) -> None:
-        with store.database.transaction:
-            from tests.stores import finish, start
+        with store.transaction:
+            from tests.support.stores import finish, start
 
             other = start(
                 "store = Store.open(sys.argv[1])\nprint('open', flush=True)\nstore.set('b', b'2')\nstore.close()", path
             )
             assert other.stdout is not None
             assert other.stdout.readline() == "open\n"
-            store.database.execute("UPDATE replica SET remote = 'x'")
+            store._database.execute("UPDATE replica SET remote = 'x'")
         finish(other)
         assert store.get("b").read() == b"2"
 
-    def test_a_new_store_that_is_locked_says_so(self, path: Path, impatient: None) -> None:
+    def test_a_new_store_that_is_locked_says_so(self, path: Path) -> None:
         connection = sqlite3.connect(path, isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusy):
-            Store.open(path)
+            Store.open(path, profile=IMPATIENT)
         connection.close()
         Store.open(path).close()
 
@@ -469,11 +468,11 @@ class TestTranslation:
     @pytest.mark.parametrize("method", ["execute", "row", "rows"])
     def test_every_way_to_run_a_statement_has_it(self, store: Store, method: str) -> None:
         with pytest.raises(StoreError, match="no such table"):
-            getattr(store.database, method)("SELECT * FROM missing")
+            getattr(store._database, method)("SELECT * FROM missing")
 
     def test_many_statements_have_it(self, store: Store) -> None:
         with pytest.raises(StoreError, match="no such table"):
-            store.database.execute_many("INSERT INTO missing VALUES (?)", [(1,)])
+            store._database.execute_many("INSERT INTO missing VALUES (?)", [(1,)])
 
     def test_the_errno_of_a_file_system_call_is_the_errors(self) -> None:
         import errno
@@ -489,25 +488,43 @@ class TestTranslation:
 
 
 class TestDurability:
-    def test_can_be_given_up_and_asked_for(self, store: Store) -> None:
-        store.database.set_durable(False)
-        assert rows(store, "PRAGMA synchronous") == [1]
-        store.database.set_durable(True)
-        assert rows(store, "PRAGMA synchronous") == [2]
+    @pytest.mark.parametrize(
+        ("profile", "synchronous"),
+        [(COMMAND, 2), (MOUNT, 1), (BULK, 1), (FOLLOWER, 1), (HUB, 2), (SHARING, 1), (SEARCHES, 1)],
+    )
+    def test_is_chosen_where_the_store_is_opened(self, path: Path, profile: Profile, synchronous: int) -> None:
+        with Store.open(path, profile=profile) as store:
+            assert rows(store, "PRAGMA synchronous") == [synchronous]
+            assert rows(store, "PRAGMA cache_size") == [-profile.cache]
+            assert rows(store, "PRAGMA wal_autocheckpoint") == [profile.log_pages]
+            assert rows(store, "PRAGMA busy_timeout") == [int(profile.patience * 1000)]
+
+    @pytest.mark.parametrize("profile", [COMMAND, MOUNT, FOLLOWER, HUB, SEARCHES])
+    def test_what_is_temporary_ends_with_its_block(self, path: Path, profile: Profile) -> None:
+        with Store.open(path, profile=profile) as store:
+            pragmas = ("synchronous", "cache_size", "wal_autocheckpoint", "busy_timeout")
+            before = [rows(store, f"PRAGMA {pragma}") for pragma in pragmas]
+            with suppress(ZeroDivisionError), store.bulk():
+                assert rows(store, "PRAGMA synchronous") == [1]
+                with store.durably():
+                    assert rows(store, "PRAGMA synchronous") == [2]
+                assert rows(store, "PRAGMA synchronous") == [1]
+                1 / 0  # noqa: B018
+            assert [rows(store, f"PRAGMA {pragma}") for pragma in pragmas] == before
 
     def test_a_checkpoint_copies_the_log(self, path: Path, store: Store) -> None:
         store.set("a", b"needle in the log")
         assert b"needle in the log" not in path.read_bytes()
-        store.database.checkpoint()
+        store.upkeep.checkpoint()
         assert b"needle in the log" in path.read_bytes()
 
     def test_the_version_of_the_data_changes_with_others_commits_alone(self, path: Path, store: Store) -> None:
-        before = store.database.data_version()
+        before = store._database.data_version()
         store.set("a", b"1")
-        assert store.database.data_version() == before
+        assert store._database.data_version() == before
         with Store.open(path) as other:
             other.set("a", b"2")
-        assert store.database.data_version() != before
+        assert store._database.data_version() != before
 
 
 def test_a_database_closes_when_opening_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

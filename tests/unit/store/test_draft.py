@@ -9,7 +9,7 @@ import pytest
 
 from kvassfs.errors import KvassError
 from kvassfs.store import Draft, Store, Written, draft
-from tests.stores import REGULAR, audit_clean, count, read, rows, save
+from tests.support.stores import REGULAR, audit_clean, count, read, rows, save
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -148,7 +148,7 @@ class TestTruncating:
 
 class TestCommitting:
     def test_of_nothing_is_no_content(self, store: Store, empty: Draft) -> None:
-        with store.database.transaction:
+        with store.transaction:
             assert empty.commit() is None
         empty.rebase(None)
         empty.write(0, b"1")
@@ -179,7 +179,7 @@ class TestCommitting:
         opened = reopened(store, value_of(300))
         opened.write(100, b"new")
         expected = opened.read(0, 300)
-        with suppress(ZeroDivisionError), store.database.transaction:
+        with suppress(ZeroDivisionError), store.transaction:
             opened.commit()
             raise ZeroDivisionError
         assert read(store, store.tree.file("a")) == value_of(300)
@@ -193,9 +193,9 @@ class TestCommitting:
 class TestClosing:
     def test_of_what_holds_nothing_asks_nothing_of_the_store(self, store: Store, empty: Draft) -> None:
         empty.write(0, value_of(100))
-        changes = store.database.connection.total_changes
+        changes = store._database.connection.total_changes
         empty.close()
-        assert store.database.connection.total_changes == changes
+        assert store._database.connection.total_changes == changes
 
     def test_again_is_nothing(self, store: Store) -> None:
         opened = reopened(store, value_of(300))
@@ -209,7 +209,7 @@ class TestClosing:
         assert rows(store, "SELECT count FROM pins") == [2]
         one.close()
         store.tree.unlink(save(store, "a", b""))
-        while store.clean():
+        while store.upkeep.clean():
             pass
         assert other.read(0, 1000) == value_of(300)
         other.close()
@@ -218,13 +218,13 @@ class TestClosing:
 
 def test_a_block_that_is_missing_is_said_to_be(store: Store) -> None:
     opened = reopened(store, value_of(300))
-    store.database.execute("DELETE FROM blocks")
+    store._database.execute("DELETE FROM blocks")
     with pytest.raises(KvassError, match="missing"):
         opened.read(64, 1)
     opened.close()
     store.tree.unlink(save(store, "a", b""))
-    store.database.execute("DELETE FROM revisions")
-    store.database.execute("DELETE FROM content_segments")
-    store.database.execute("DELETE FROM segment_blocks")
-    store.database.execute("DELETE FROM contents")
-    store.database.execute("DELETE FROM dropped_contents")
+    store._database.execute("DELETE FROM revisions")
+    store._database.execute("DELETE FROM content_segments")
+    store._database.execute("DELETE FROM segment_blocks")
+    store._database.execute("DELETE FROM contents")
+    store._database.execute("DELETE FROM dropped_contents")

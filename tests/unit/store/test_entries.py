@@ -9,27 +9,27 @@ import pytest
 
 from kvassfs.store import Node, Store, Written
 from kvassfs.store.entries import KEPT_REVISIONS, KEPT_TIME, TRANSIENT_TIME, Row
-from tests.stores import DAY, SECOND, Clock, audit_clean, clean_up, count, read, revision_values, rows, save
+from tests.support.stores import DAY, SECOND, Clock, audit_clean, clean_up, count, read, revision_values, rows, save
 
 OpenStore = Callable[[], Store]
 
 
 def put(store: Store, key: str, value: bytes = b"v", *, amends: int | None = None) -> Row:
-    with store.database.transaction:
-        content = store.contents.add_inline(value) if value else None
-        return store.entries.put(key, Written(len(value), content), amends=amends)
+    with store.transaction:
+        content = store._contents.add_inline(value) if value else None
+        return store._entries.put(key, Written(len(value), content), amends=amends)
 
 
 def row_of(store: Store, key: str) -> Row:
-    row = store.entries.current(key)
+    row = store._entries.current(key)
     assert row is not None
     return row
 
 
 def hand_out(store: Store, key: str) -> None:
     """Have the hub know a key."""
-    with store.database.transaction:
-        store.database.execute("UPDATE entries SET handed = 1, dirty = 0 WHERE key = ?", (key,))
+    with store.transaction:
+        store._database.execute("UPDATE entries SET handed = 1, dirty = 0 WHERE key = ?", (key,))
 
 
 class TestVersions:
@@ -37,12 +37,12 @@ class TestVersions:
         row = put(store, "a")
         assert row == row_of(store, "a")
         assert (row.dirty, row.handed) == (1, 0)
-        assert row.process_id == store.config().process_id
+        assert row.process_id == store.settings.config().process_id
 
     def test_counter_is_the_clock_and_the_sequence(self, store: Store) -> None:
         for number in range(1, 6):
             row = put(store, f"key{number % 2}")
-            assert (row.counter, row.sequence, store.config().clock) == (number, number, number)
+            assert (row.counter, row.sequence, store.settings.config().clock) == (number, number, number)
 
     def test_sequences_are_unique_and_the_clock_counts_every_event(self, store: Store) -> None:
         for number in range(30):
@@ -51,24 +51,16 @@ class TestVersions:
                 store.delete(f"key{number % 7}")
         sequences = rows(store, "SELECT sequence FROM entries")
         assert len(sequences) == len(set(sequences)) == 7
-        assert store.config().clock == 30 + 6
-        assert store.entries.last() == max(sequences)
-
-    def test_those_since_a_sequence_are_in_its_order(self, store: Store) -> None:
-        for key in "cab":
-            put(store, key)
-        assert [key for _, _, key in store.entries.since(0)] == ["c", "a", "b"]
-        put(store, "a")
-        assert [key for _, _, key in store.entries.since(2)] == ["b", "a"]
-        assert store.entries.since(store.entries.last()) == []
+        assert store.settings.config().clock == 30 + 6
+        assert store.feed.position().sequence == max(sequences)
 
     def test_a_set_makes_a_new_token(self, store: Store) -> None:
         tokens = {put(store, "a").url_token for _ in range(5)}
         assert len(tokens) == 5
 
     def test_a_given_token_is_kept(self, store: Store) -> None:
-        with store.database.transaction:
-            row = store.entries.put("a", Written(1, store.contents.add_inline(b"v"), url_token="given"))
+        with store.transaction:
+            row = store._entries.put("a", Written(1, store._contents.add_inline(b"v"), url_token="given"))
         assert row.url_token == "given"
 
     def test_a_set_keeps_the_mode(self, store: Store) -> None:
@@ -90,9 +82,9 @@ class TestVersions:
     def test_an_mtime_that_is_the_timestamp_is_not_stored(self, store: Store, clock: Clock) -> None:
         clock.step = 0
         now = clock.now // 1000
-        with store.database.transaction:
-            written = Written(1, store.contents.add_inline(b"v"), mtime=now * 1000)
-            row = store.entries.put("a", written, now=now)
+        with store.transaction:
+            written = Written(1, store._contents.add_inline(b"v"), mtime=now * 1000)
+            row = store._entries.put("a", written, now=now)
         assert row.timestamp == now
         assert row.mtime is None
 
@@ -101,7 +93,7 @@ class TestVersions:
             put(store, key)
         put(store, "a/gone")
         store.delete("a/gone")
-        assert [row.key for row in store.entries.below("a/")] == ["a/", "a/b", "a/b/c"]
+        assert [row.key for row in store._entries.below("a/")] == ["a/", "a/b", "a/b/c"]
 
 
 class TestClock:
@@ -138,8 +130,8 @@ class TestClock:
     def test_beats_the_version_it_replaces_however_far_ahead_that_is(self, store: Store, clock: Clock) -> None:
         put(store, "a")
         future = clock.now // 1000 + 10**12
-        with store.database.transaction:
-            store.database.execute("UPDATE entries SET timestamp = ?, process_id = 7", (future,))
+        with store.transaction:
+            store._database.execute("UPDATE entries SET timestamp = ?, process_id = 7", (future,))
         before = row_of(store, "a")
         after = put(store, "a")
         assert after.timestamp == future + 1
@@ -161,8 +153,8 @@ class TestClock:
 
     def test_a_save_may_say_when_it_was_made(self, store: Store, clock: Clock) -> None:
         made = clock.now // 1000 - 5_000_000
-        with store.database.transaction:
-            row = store.entries.put("a", Written(1, store.contents.add_inline(b"v")), now=made)
+        with store.transaction:
+            row = store._entries.put("a", Written(1, store._contents.add_inline(b"v")), now=made)
         assert row.timestamp == row.born == made
 
 
@@ -208,11 +200,11 @@ class TestRevisions:
             for _ in range(2):
                 put(store, f"key{number}", b"x")
         clock.advance(31 * DAY)
-        with store.database.transaction:
-            assert store.entries.expire(20)
+        with store.transaction:
+            assert store._entries.expire(20)
         assert count(store, "revisions") == 10
-        with store.database.transaction:
-            assert not store.entries.expire(20)
+        with store.transaction:
+            assert not store._entries.expire(20)
         assert count(store, "revisions") == 0
 
     def test_old_ones_go_without_a_mount_too(self, store: Store, clock: Clock) -> None:
@@ -241,7 +233,7 @@ class TestRevisions:
         store.tree.set_mode(node, stat.S_IFREG | 0o755)
         after = row_of(store, "a")
         assert store.revisions("a") == []
-        assert after.sequence == after.counter == store.config().clock == before.sequence + 1
+        assert after.sequence == after.counter == store.settings.config().clock == before.sequence + 1
         assert after.mode == stat.S_IFREG | 0o755
         assert after.dirty
         assert (after.content, after.size, after.url_token) == (before.content, before.size, before.url_token)
@@ -363,25 +355,6 @@ class TestTransient:
         store.delete("a")
         assert not row_of(store, "a").live
         assert revision_values(store, "a") == [b"v"]
-
-    def test_other_mounts_of_the_store_are_told(self, store: Store, open_store: OpenStore) -> None:
-        """There is no row left that could tell them."""
-        node = save(store, "tmp", b"v")
-        other = open_store()
-        change, sequence = other.journal.last(), other.entries.last()
-        store.tree.unlink(node)
-        told = [key for _, key in other.journal.since(change, other.journal.writer)]
-        told += [key for _, _, key in other.entries.since(sequence)]
-        assert "tmp" in told
-
-    def test_other_mounts_are_told_of_one_that_was_renamed(self, store: Store, open_store: OpenStore) -> None:
-        node = save(store, "tmp", b"v")
-        other = open_store()
-        change, sequence = other.journal.last(), other.entries.last()
-        store.tree.rename(node, "a", scratch=False)
-        told = [key for _, key in other.journal.since(change, other.journal.writer)]
-        told += [key for _, _, key in other.entries.since(sequence)]
-        assert {"tmp", "a"} <= set(told)
 
 
 class TestWhatStoodIsNeverTransient:

@@ -7,22 +7,22 @@ from collections.abc import Callable
 
 import pytest
 
-from kvassfs import wire
 from kvassfs.entry import Delivery
 from kvassfs.errors import InvalidKey, KeyMissing
-from kvassfs.share import ShareLink
+from kvassfs.share_link import ShareLink
 from kvassfs.store import Limit, Shared, Store
-from tests.stores import SECOND, Clock, count, revision_values, rows, save
+from kvassfs.sync import messages
+from tests.support.stores import SECOND, Clock, count, revision_values, rows, save
 
 OpenStore = Callable[[], Store]
 
-LIMIT = Limit(wire.PAGE_BYTES, wire.WHOLE_LIMIT, wire.size_of)
+LIMIT = Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
 
 
 def hand_over(source: Store, target: Store) -> None:
     """Let ``target`` have what ``source`` has, as a hub gets it."""
-    page = source.exchange.dirty(LIMIT)
-    target.exchange.merge([out.delivery for out in source.exchange.hand(page)])
+    page = source.outbox.dirty(LIMIT)
+    target.inbox.merge_pushed([out.delivery for out in source.outbox.mark_as_sent(page)])
 
 
 def found_key(store: Store, token: str) -> str | None:
@@ -37,14 +37,14 @@ def test_the_token_of_a_version_leads_to_it(store: Store) -> None:
     entry = store.set("key", b"value")
     found = store.links.find(entry.url_token)
     assert isinstance(found, Shared)
-    assert (found.entry, found.data, found.link) == (entry, b"value", None)
+    assert (found.entry, found.value.data, found.link) == (entry, b"value", None)
 
 
 def test_a_large_value_is_not_read(store: Store) -> None:
     entry = store.set("key", bytes(100_000))
     found = store.links.find(entry.url_token)
     assert isinstance(found, Shared)
-    assert (found.entry.size, found.data) == (100_000, None)
+    assert (found.entry.size, found.value.data) == (100_000, None)
 
 
 def test_an_empty_file_has_an_address_too(store: Store) -> None:
@@ -52,7 +52,7 @@ def test_an_empty_file_has_an_address_too(store: Store) -> None:
     (token,) = rows(store, "SELECT url_token FROM entries WHERE key = 'empty'")
     found = store.links.find(token)
     assert isinstance(found, Shared)
-    assert (found.entry.key, found.data) == ("empty", None)
+    assert (found.entry.key, found.value.data) == ("empty", b"")
 
 
 def test_a_token_ends_with_its_version(store: Store) -> None:
@@ -74,7 +74,7 @@ def test_a_token_that_nothing_ever_had_has_not_ended(store: Store) -> None:
 def test_of_two_keys_with_one_token_the_one_that_is_there_is_found(store: Store, open_store: OpenStore) -> None:
     entry = store.set("key", b"value")
     gone = entry._replace(key="gone", size=0)
-    store.exchange.merge([Delivery(gone, 1, b""), Delivery(entry._replace(key="zzz"), 1, b"value")])
+    store.inbox.merge_pushed([Delivery(gone, 1, b""), Delivery(entry._replace(key="zzz"), 1, b"value")])
     assert found_key(store, entry.url_token) in {"key", "zzz"}
     store.delete("key")
     assert found_key(store, entry.url_token) == "zzz"
@@ -98,9 +98,9 @@ def test_a_renewed_token_reaches_the_hub(
     with Store.open(tmp_path_factory.mktemp("hub") / "db") as hub:
         before = store.set("key", bytes(100_000)).url_token
         entry = store.entry("key")
-        hub.exchange.merge([Delivery(entry, 1, bytes(100_000))])
+        hub.inbox.merge_pushed([Delivery(entry, 1, bytes(100_000))])
         store.links.renew(before)
-        hub.exchange.merge([Delivery(store.entry("key"), 2, bytes(100_000))])
+        hub.inbox.merge_pushed([Delivery(store.entry("key"), 2, bytes(100_000))])
         assert hub.links.find(before) is None
         assert hub.links.has_ended(before)
         assert found_key(hub, store.entry("key").url_token) == "key"
@@ -111,7 +111,7 @@ def test_what_another_device_has_written_meanwhile_wins_over_a_renewed_token(sto
     clock.advance(60 * SECOND)
     edit = before._replace(timestamp=before.timestamp + 30_000_000, process_id=7, url_token="theirs", size=3)
     store.links.renew(before.url_token)
-    store.exchange.merge([Delivery(edit, 1, b"new")])
+    store.inbox.merge_pushed([Delivery(edit, 1, b"new")])
     assert store.get("key").read() == b"new"
     assert found_key(store, "theirs") == "key"
 
@@ -126,7 +126,7 @@ def test_a_link_leads_to_what_its_key_holds(store: Store) -> None:
     store.set("key", b"two")
     found = store.links.follow(link)
     assert found is not None
-    assert (found.data, found.link) == (b"two", link)
+    assert (found.value.data, found.link) == (b"two", link)
 
 
 @pytest.mark.parametrize("value", [None, b""])
@@ -208,7 +208,7 @@ def test_what_was_no_link_cannot_be_ended(store: Store) -> None:
 
 @pytest.fixture
 def hub(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Store:
-    return Store.open(tmp_path_factory.mktemp("hub") / "db", clock=store.entries._clock)
+    return Store.open(tmp_path_factory.mktemp("hub") / "db", clock=store._entries._clock)
 
 
 def test_a_link_works_where_it_was_not_made(store: Store, hub: Store) -> None:
@@ -225,13 +225,11 @@ def test_a_link_that_was_used_up_is_not_brought_back_by_a_device_that_has_not_he
     link = store.links.make("key", once=True)
     hand_over(store, hub)
     assert hub.links.end(link)
-    store.contacts.forget_hub()
+    store.peers.forget_hub()
     hand_over(store, hub)
     assert hub.links.find(link.token) is None
-    page = hub.exchange.since(0, 0, LIMIT)
-    store.exchange.merge_pulled(
-        [out.delivery for out in page.outgoing], cursor=page.cursor, epoch=store.contacts.hub().epoch
-    )
+    page = hub.outbox.since(0, 0, LIMIT)
+    store.inbox.merge_pulled([out.delivery for out in page.outgoing], cursor=page.cursor, epoch=store.peers.hub().epoch)
     assert store.links.all() == []
     hub.close()
 
@@ -239,7 +237,7 @@ def test_a_link_that_was_used_up_is_not_brought_back_by_a_device_that_has_not_he
 def test_a_link_passes_through_messages_of_the_original_as_a_deleted_key(store: Store) -> None:
     store.set("key", b"value")
     link = store.links.make("key")
-    (message,) = [out.delivery for out in store.exchange.dirty(LIMIT) if out.delivery.entry.key == link.record]
-    assert wire.pushed(wire.push([message])) == [message._replace(sequence=message.entry.counter)]
+    (message,) = [out.delivery for out in store.outbox.dirty(LIMIT) if out.delivery.entry.key == link.record]
+    assert messages.pushed(messages.push([message])) == [message._replace(sequence=message.entry.counter)]
     assert (message.entry.deleted, message.value, message.entry.url_token) == (True, b"", link.token)
     assert not stat.S_ISREG(message.entry.mode or 0)

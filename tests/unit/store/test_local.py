@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kvassfs.store import DIRECTORY_MODE, DirectoryRecord, Store
-from kvassfs.store.local import KEPT_CHANGES, Directories, Journal, Scratch, ScratchRow, directory_of, parent
-from tests.stores import REGULAR, count, rows
+from kvassfs.store.local import Directories, Scratch, ScratchRow, directory_of, parent
+from tests.support.stores import REGULAR, count, rows
 
 RECORD = DirectoryRecord(DIRECTORY_MODE, 1, 2, 3)
 
@@ -25,53 +25,10 @@ def test_the_directory_above_a_directory(prefix: str, above: str) -> None:
     assert parent(prefix) == above
 
 
-class TestJournal:
-    @pytest.fixture
-    def mine(self, store: Store) -> Journal:
-        return Journal(store.database, 1)
-
-    @pytest.fixture
-    def theirs(self, store: Store) -> Journal:
-        return Journal(store.database, 2)
-
-    def test_starts_empty(self, mine: Journal) -> None:
-        assert mine.last() == 0
-        assert mine.since(0, 1) == []
-
-    def test_tells_the_changes_of_others_in_their_order(self, mine: Journal, theirs: Journal) -> None:
-        theirs.note("b")
-        mine.note("own")
-        theirs.note("a/")
-        (one, b), (three, a) = mine.since(0, mine.writer)
-        assert (b, a) == ("b", "a/")
-        assert mine.last() == three > one
-        assert mine.since(one, mine.writer) == [(three, "a/")]
-        assert mine.since(three, mine.writer) == []
-        assert [key for _, key in theirs.since(0, theirs.writer)] == ["own"]
-
-    def test_keeps_the_newest_and_goes_on_counting(self, store: Store, mine: Journal, theirs: Journal) -> None:
-        with store.database.transaction:
-            for number in range(3 * KEPT_CHANGES):
-                theirs.note(str(number))
-        assert KEPT_CHANGES <= count(store, "local_changes") < 2 * KEPT_CHANGES
-        assert mine.last() == 3 * KEPT_CHANGES
-        assert [key for _, key in mine.since(mine.last() - 2, 1)] == [
-            str(3 * KEPT_CHANGES - 2),
-            str(3 * KEPT_CHANGES - 1),
-        ]
-        store.database.execute("DELETE FROM local_changes")
-        theirs.note("next")
-        assert mine.last() == 3 * KEPT_CHANGES + 1
-
-    def test_every_open_store_writes_under_a_number_of_its_own(self, store: Store) -> None:
-        with Store.open(store.path) as other:
-            assert other.journal.writer != store.journal.writer
-
-
 class TestDirectories:
     @pytest.fixture
     def directories(self, store: Store) -> Directories:
-        return Directories(store.database, store.journal)
+        return Directories(store._database, store._journal)
 
     def prefixes(self, store: Store) -> list[str]:
         return rows(store, "SELECT prefix FROM directories ORDER BY prefix")
@@ -125,10 +82,10 @@ class TestDirectories:
 class TestScratch:
     @pytest.fixture
     def scratch(self, store: Store) -> Scratch:
-        return Scratch(store.database, store.contents, store.journal)
+        return Scratch(store._database, store._contents, store._journal)
 
     def row(self, store: Store, key: str, value: bytes = b"v") -> ScratchRow:
-        content = store.contents.add_inline(value) if value else None
+        content = store._contents.add_inline(value) if value else None
         return ScratchRow(key, len(value), REGULAR, content, 1, 2, None)
 
     def test_are_found_as_they_were_stored(self, store: Store, scratch: Scratch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.store import Store, contacts
+from kvassfs.store import Store, processes
 from kvassfs.store.processes import started
 
 SECONDS = 20.0
@@ -35,18 +35,18 @@ def test_a_process_that_has_ended_has_none_although_its_parent_has_not_heard() -
 
 
 def test_another_hub_is_one_that_nobody_is_in_touch_with(store: Store) -> None:
-    store.contacts.follow("/place")
-    store.contacts.note_touch()
-    assert store.contacts.in_touch()
-    store.set_remote("other.example")
-    assert not store.contacts.in_touch()
-    assert [follower.place for follower in store.contacts.followers()] == ["/place"]
+    store.processes.follow("/place")
+    store.processes.note_contact()
+    assert store.processes.is_in_touch()
+    store.settings.set_remote("other.example")
+    assert not store.processes.is_in_touch()
+    assert [follower.place for follower in store.processes.followers()] == ["/place"]
 
 
 @pytest.mark.parametrize("start", ["", "another"])
 def test_a_follower_that_has_ended_is_none(store: Store, start: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.contacts.follow("/place")
-    store.contacts.note_touch()
-    monkeypatch.setattr(contacts, "started", lambda _: start)
-    assert store.contacts.followers() == []
-    assert not store.contacts.in_touch()
+    store.processes.follow("/place")
+    store.processes.note_contact()
+    monkeypatch.setattr(processes, "started", lambda _: start)
+    assert store.processes.followers() == []
+    assert not store.processes.is_in_touch()

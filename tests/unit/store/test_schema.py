@@ -10,37 +10,36 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import KeyMissing
-from kvassfs.store import Store
+from kvassfs.store import Position, Store
 from kvassfs.store.schema import TABLES
-from tests.stores import Clock, is_scratch, rows, save
+from tests.support.stores import Clock, is_scratch, rows, save
 
 
 @pytest.fixture
 def full(path: Path, clock: Clock) -> Store:
     """A store with enough in it for SQLite to see what an index is worth."""
     store = Store.open(path, clock=clock)
-    store.contents.register()
-    with store.database.transaction:
+    with store.transaction:
         for number in range(300):
             save(store, f"d{number % 10}/k{number}", b"x")
             save(store, f"d{number % 10}/k{number}~", b"x", scratch=True)
         store.tree.make_directory("e/", 0o40700)
-    store.database.execute("ANALYZE")
+    store._database.execute("ANALYZE")
     return store
 
 
 def plan(store: Store, sql: str, parameters: tuple[object, ...] = ()) -> str:
     """Return how SQLite runs a statement."""
-    return "\n".join(row[3] for row in store.database.connection.execute("EXPLAIN QUERY PLAN " + sql, parameters))
+    return "\n".join(row[3] for row in store._database.connection.execute("EXPLAIN QUERY PLAN " + sql, parameters))
 
 
 def statements(store: Store, action: Callable[[], object]) -> list[str]:
     """Return the statements that an action runs, with their parameters filled in."""
     seen: list[str] = []
-    store.database.connection.set_trace_callback(seen.append)
+    store._database.connection.set_trace_callback(seen.append)
     with suppress(KeyMissing):
         action()
-    store.database.connection.set_trace_callback(None)
+    store._database.connection.set_trace_callback(None)
     return [sql for sql in seen if re.match("SELECT|INSERT|UPDATE|DELETE|REPLACE", sql.lstrip())]
 
 
@@ -81,10 +80,10 @@ BIG_TABLES = (
         lambda store: store.tree.set_mode(store.tree.file("d1/k1"), 0o100755),
         lambda store: save(store, "d1/k1", b"new"),
         lambda store: save(store, "d1/k1~", b"new", scratch=True),
-        lambda store: store.entries.since(500),
-        lambda store: store.journal.since(500, 0),
-        lambda store: store.clean(),
-        lambda store: store.release_dead_holders(),
+        lambda store: store.feed.position(),
+        lambda store: store.feed.since(Position(500, 0), but_by=0),
+        lambda store: store.upkeep.clean(),
+        lambda store: store.upkeep.release_dead_holders(),
     ],
 )
 def test_every_operation_searches_and_never_scans(full: Store, action: Callable[[Store], object]) -> None:
@@ -126,7 +125,7 @@ def test_keys_are_listed_in_the_order_of_an_index(full: Store) -> None:
 
 
 def test_a_directory_costs_a_search_for_each_name_and_not_for_each_key_below(full: Store) -> None:
-    with full.database.transaction:
+    with full._database.transaction:
         for number in range(500):
             save(full, f"deep/one/two/{number}", b"x")
     rows_read = 0
@@ -158,13 +157,13 @@ def test_metadata_is_read_without_touching_the_pages_of_values(path: Path, monke
             return 0
 
         with Store.open(path) as reader:
-            reader.database.connection.set_authorizer(noting)
+            reader._database.connection.set_authorizer(noting)
             children = reader.tree.children("d/")
             assert {child.node.size for child in children if child.node} == {60_000}
             assert reader.entry("d/7").size == 60_000
             assert reader.tree.file("d/7") is not None
             assert len(list(reader.keys())) == 20
-            reader.database.connection.set_authorizer(None)
+            reader._database.connection.set_authorizer(None)
         assert "entries" in tables
         assert not tables & {"contents", "blocks", "segment_blocks", "content_segments"}
 
@@ -179,13 +178,13 @@ def test_every_column_is_explained_or_explains_itself() -> None:
 
 
 def test_tables_are_strict(store: Store) -> None:
-    tables = store.database.rows("PRAGMA table_list")
+    tables = store._database.rows("PRAGMA table_list")
     assert all(strict for _, name, kind, _, _, strict in tables if kind == "table" and not name.startswith("sqlite_"))
 
 
 def test_no_two_entries_share_a_sequence(store: Store) -> None:
-    indices = [row[1] for row in store.database.rows("PRAGMA index_list(entries)") if row[2]]
-    columns = [[row[2] for row in store.database.rows(f"PRAGMA index_info({name})")] for name in indices]
+    indices = [row[1] for row in store._database.rows("PRAGMA index_list(entries)") if row[2]]
+    columns = [[row[2] for row in store._database.rows(f"PRAGMA index_info({name})")] for name in indices]
     assert ["sequence"] in columns
 
 

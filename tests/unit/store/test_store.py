@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import DiskFull, InvalidConfiguration, InvalidKey, KeyMissing
-from kvassfs.store import Draft, Store
+from kvassfs.store import MOUNT, Draft, Store
 from kvassfs.store.entries import KEPT_REVISIONS, KEPT_TIME
-from tests.stores import (
+from tests.support.stores import (
     REGULAR,
     Clock,
     Fault,
@@ -157,13 +157,13 @@ class TestStreams:
 
     def test_are_stored_in_bounded_memory(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         drafts: list[Draft] = []
-        draft_of = store.draft_of
+        draft_of = store._draft_of
 
         def noted(value: bytes) -> Draft:
             drafts.append(draft_of(value))
             return drafts[-1]
 
-        monkeypatch.setattr(store, "draft_of", noted)
+        monkeypatch.setattr(store, "_draft_of", noted)
         kept = 0
 
         class Long(io.BytesIO):
@@ -214,7 +214,7 @@ class TestReading:
         for piece in store.get("a").chunks():
             pieces.append(piece)
             other.set("a", value_of(500))
-            other.clean()
+            other.upkeep.clean()
         assert b"".join(pieces) == value_of(1000)
         assert store.get("a").read() == value_of(500)
 
@@ -307,17 +307,17 @@ class TestRetention:
 
 class TestCleaning:
     def test_of_a_store_without_anything_to_do_says_so(self, store: Store) -> None:
-        assert not store.clean()
+        assert not store.upkeep.clean()
         store.set("a", b"1")
-        assert not store.clean()
+        assert not store.upkeep.clean()
 
     def test_is_done_by_a_set_and_by_a_delete(self, small: None, store: Store) -> None:
         actions: list[Callable[[], object]] = [lambda: store.set("b", b"1"), lambda: store.delete("b")]
         for action in actions:
             store.tree.unlink(save(store, "a~", value_of(1000), scratch=True))
-            assert store.contents.anything_dropped()
+            assert store._contents.anything_dropped()
             action()
-            assert not store.contents.anything_dropped()
+            assert not store._contents.anything_dropped()
             assert count(store, "blocks") == 0
 
     def test_that_fails_fails_no_set(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,70 +326,74 @@ class TestCleaning:
         def fail() -> bool:
             raise DiskFull(store.path)
 
-        monkeypatch.setattr(store, "clean", fail)
+        monkeypatch.setattr(store.upkeep, "clean", fail)
         store.set("b", b"1")
         assert store.get("b").read() == b"1"
-        assert store.contents.anything_dropped()
+        assert store._contents.anything_dropped()
 
 
 class TestConfiguration:
     def test_is_kept_and_seen_by_others_at_once(self, store: Store, open_store: OpenStore) -> None:
         other = open_store()
-        store.set_encryption_key(bytes(range(32)))
-        store.set_process_id(7)
-        store.set_remote("https://hüb.example/kvass?a=1")
-        assert other.config() == store.config() == (bytes(range(32)), 7, "https://hüb.example/kvass?a=1", 0)
-        assert open_store().config() == store.config()
-        store.set_remote("")
-        assert other.config().remote == ""
+        store.settings.set_encryption_key(bytes(range(32)))
+        store.settings.set_process_id(7)
+        store.settings.set_remote("https://hüb.example/kvass?a=1")
+        assert (
+            other.settings.config()
+            == store.settings.config()
+            == (bytes(range(32)), 7, "https://hüb.example/kvass?a=1", 0)
+        )
+        assert open_store().settings.config() == store.settings.config()
+        store.settings.set_remote("")
+        assert other.settings.config().remote == ""
 
     @pytest.mark.parametrize("key", [b"", bytes(16), bytes(31), bytes(33), bytes(64)])
     def test_refuses_a_key_of_another_length(self, store: Store, key: bytes) -> None:
-        before = store.config()
+        before = store.settings.config()
         with pytest.raises(InvalidConfiguration, match="32 bytes"):
-            store.set_encryption_key(key)
-        assert store.config() == before
+            store.settings.set_encryption_key(key)
+        assert store.settings.config() == before
 
     @pytest.mark.parametrize("process_id", [0, -1, 2**32, 2**64])
     def test_refuses_a_process_id_out_of_range(self, store: Store, process_id: int) -> None:
-        before = store.config()
+        before = store.settings.config()
         with pytest.raises(InvalidConfiguration, match="from 1 to 4294967295"):
-            store.set_process_id(process_id)
-        assert store.config() == before
+            store.settings.set_process_id(process_id)
+        assert store.settings.config() == before
 
     @pytest.mark.parametrize("process_id", [1, 2**32 - 1])
     def test_accepts_the_ends_of_the_range(self, store: Store, process_id: int) -> None:
-        store.set_process_id(process_id)
-        assert store.config().process_id == process_id
+        store.settings.set_process_id(process_id)
+        assert store.settings.config().process_id == process_id
 
     def test_of_the_process_id_is_for_what_is_written_from_then_on(self, store: Store, open_store: OpenStore) -> None:
         other = open_store()
         before = store.set("a", b"1")
-        store.set_process_id(7)
+        store.settings.set_process_id(7)
         assert other.set("b", b"1").process_id == 7
         assert store.entry("a") == before
 
     def test_counts_the_clock(self, store: Store) -> None:
         store.set("a", b"1")
         store.delete("a")
-        assert store.config().clock == 2
+        assert store.settings.config().clock == 2
 
 
 class TestScratchPatterns:
     def test_are_the_default_ones_at_first(self, store: Store) -> None:
-        assert store.scratch_patterns() is None
+        assert store.settings.scratch_patterns() is None
 
     @pytest.mark.parametrize("patterns", [(), ("*~",), ("b", "a", "b"), ("[é]*", "\n", '"', "\\")])
     def test_are_kept_as_they_are(self, store: Store, open_store: OpenStore, patterns: tuple[str, ...]) -> None:
-        store.set_scratch_patterns(["old"])
-        store.set_scratch_patterns(list(patterns))
-        assert store.scratch_patterns() == open_store().scratch_patterns() == patterns
+        store.settings.set_scratch_patterns(["old"])
+        store.settings.set_scratch_patterns(list(patterns))
+        assert store.settings.scratch_patterns() == open_store().settings.scratch_patterns() == patterns
 
     def test_go_back_to_the_default_ones(self, store: Store) -> None:
-        store.set_scratch_patterns(["*~"])
+        store.settings.set_scratch_patterns(["*~"])
         for _ in range(2):
-            store.set_scratch_patterns(None)
-            assert store.scratch_patterns() is None
+            store.settings.set_scratch_patterns(None)
+            assert store.settings.scratch_patterns() is None
 
 
 class FailingCommit(Fault):
@@ -410,18 +414,18 @@ class TestSync:
 
         def look(sql: str) -> None:
             if sql == "COMMIT":
-                seen.append(store.database.connection.execute("PRAGMA synchronous").fetchone()[0])
+                seen.append(store._database.connection.execute("PRAGMA synchronous").fetchone()[0])
 
-        with failing(store.database, look):
+        with failing(store._database, look):
             action()
         return seen
 
     def test_reaches_the_disk_with_a_commit_of_its_own(self, store: Store) -> None:
-        store.database.relax()
+        store._database.apply(MOUNT)
         assert self.commits(store, lambda: save(store, "a", b"1")) == [1]
         log = Path(f"{store.path}-wal")
         before = log.read_bytes()
-        assert self.commits(store, store.sync) == [2]
+        assert self.commits(store, store.flush) == [2]
         # SQLite waits for the disk only where it has something to write.
         assert log.read_bytes() != before
         assert self.commits(store, lambda: save(store, "b", b"1")) == [1]
@@ -429,15 +433,15 @@ class TestSync:
     def test_changes_nothing_but_the_clock(self, store: Store) -> None:
         store.set("a", b"1")
         before = state(store)
-        store.sync()
+        store.flush()
         assert {**state(store), "replica": []} == {**before, "replica": []}
 
     def test_that_fails_says_so_and_leaves_the_connection_as_it_was(self, store: Store) -> None:
-        store.database.relax()
-        with failing(store.database, FailingCommit()), pytest.raises(DiskFull):
-            store.sync()
-        assert not store.database.is_durable()
-        store.sync()
+        store._database.apply(MOUNT)
+        with failing(store._database, FailingCommit()), pytest.raises(DiskFull):
+            store.flush()
+        assert rows(store, "PRAGMA synchronous") == [1]
+        store.flush()
 
     def test_is_no_matter_to_the_command_line_whose_sets_wait(self, path: Path) -> None:
         with Store.open(path) as store:
@@ -450,11 +454,10 @@ class TestClosing:
         with Store.open(path) as store:
             store.set("a", b"1")
         with pytest.raises(sqlite3.ProgrammingError):
-            store.database.connection.execute("SELECT 1")
+            store._database.connection.execute("SELECT 1")
 
     def test_lets_go_of_what_drafts_held(self, small: None, path: Path) -> None:
         with Store.open(path) as store:
-            store.contents.register()
             save(store, "a", value_of(1000))
             draft = store.tree.open("a")[1]
             draft.write(0, value_of(900))
@@ -468,7 +471,7 @@ class TestClosing:
         with pytest.raises(ZeroDivisionError), Store.open(path) as store:
             raise ZeroDivisionError
         with pytest.raises(sqlite3.ProgrammingError):
-            store.database.connection.execute("SELECT 1")
+            store._database.connection.execute("SELECT 1")
 
 
 TOGETHER = """
@@ -504,10 +507,10 @@ class TestManyProcesses:
         assert told.split() == ["0"] * self.NUMBER
 
     def test_make_one_store(self, path: Path) -> None:
-        self.together(path, "open(f'{sys.argv[1]}.{number}', 'w').write(repr(store.config()))")
+        self.together(path, "open(f'{sys.argv[1]}.{number}', 'w').write(repr(store.settings.config()))")
         with Store.open(path) as store:
             configs = {path.with_name(f"{path.name}.{number}").read_text() for number in range(self.NUMBER)}
-            assert configs == {repr(store.config())}
+            assert configs == {repr(store.settings.config())}
             assert count(store, "replica") == 1
             audit(store)
 
@@ -517,7 +520,7 @@ class TestManyProcesses:
             assert {key: store.get(key).read() for key in store.keys()} == {
                 f"key{number}": random.Random(number).randbytes(number + 1) for number in range(self.NUMBER)
             }
-            assert store.config().clock == self.NUMBER
+            assert store.settings.config().clock == self.NUMBER
             audit(store)
 
     def test_set_the_same_key_one_after_another(self, path: Path) -> None:
@@ -528,7 +531,7 @@ class TestManyProcesses:
             assert set(values) <= {random.Random(number).randbytes(100_000) for number in range(self.NUMBER)}
             counters = [store.entry("a").counter, *(revision.entry.counter for revision in store.revisions("a"))]
             assert counters == list(range(self.NUMBER, self.NUMBER - KEPT_REVISIONS - 1, -1))
-            store.release_dead_holders()
+            store.upkeep.release_dead_holders()
             audit_clean(store)
 
 

@@ -18,10 +18,9 @@ from typing import Any
 import pytest
 
 from kvassfs.errors import DamagedStore, DiskFull, KeyMissing, KvassError, StoreBusy, StoreUnavailable
-from kvassfs.store import Store
-from kvassfs.store import database as database_module
-from kvassfs.store.database import Database, translated
-from tests.stores import (
+from kvassfs.store import Store, opening
+from kvassfs.store.database import COMMAND, Database, translated
+from tests.support.stores import (
     ROOT,
     Clock,
     audit,
@@ -112,6 +111,9 @@ def permissions(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+IMPATIENT = COMMAND._replace(patience=0.05)
+
+
 class Failing(Database):
     """Counts statements from the first one on, and does something before one of them."""
 
@@ -122,7 +124,7 @@ class Failing(Database):
     @classmethod
     def at(cls, patch: pytest.MonkeyPatch, number: int, strike: Callable[[], None]) -> None:
         """Be what the next store is opened with."""
-        patch.setattr(database_module, "Database", cls)
+        patch.setattr(opening, "Database", cls)
         patch.setattr(cls, "number", number)
         patch.setattr(cls, "seen", 0)
         patch.setattr(cls, "strike", staticmethod(strike), raising=False)
@@ -183,7 +185,7 @@ class TestRecorded:
         self, path: Path, name: str, process_id: int, remote: str, clock: int, cursor: int
     ) -> None:
         with Store.open(golden(path, name)) as store:
-            assert store.config() == (KEY, process_id, remote, clock)
+            assert store.settings.config() == (KEY, process_id, remote, clock)
             assert rows(store, "SELECT cursor FROM replica") == [cursor]
 
     @pytest.mark.parametrize("name", ["client-1001", "client-2002", "hub-9009"])
@@ -196,7 +198,7 @@ class TestRecorded:
         connection.close()
         with Store.open(path) as store:
             assert (
-                store.database.rows(
+                store._database.rows(
                     "SELECT key, timestamp, counter, process_id, url_token, size, sequence, dirty"
                     " FROM entries ORDER BY sequence"
                 )
@@ -206,7 +208,7 @@ class TestRecorded:
 
     def test_deleted_keys_are_tombstones(self, taken: Store) -> None:
         for key, process_id in (("binary", 2002), ("empty", 1001)):
-            row = taken.entries.current(key)
+            row = taken._entries.current(key)
             assert row is not None
             assert row.entry.deleted
             assert row.process_id == process_id
@@ -226,7 +228,7 @@ class TestRecorded:
         node = taken.tree.file("hello")
         assert node is not None
         taken.tree.unlink(node)
-        row = taken.entries.current("hello")
+        row = taken._entries.current("hello")
         assert row is not None
         assert row.entry.deleted
         assert revision_values(taken, "hello") == [HELLO]
@@ -376,17 +378,16 @@ class TestOnce:
         def strike() -> None:
             # It finds the file locked where this process has begun to take over itself.
             with suppress(StoreBusy):
-                others.append(Store.open(path))
+                others.append(Store.open(path, profile=IMPATIENT))
                 if closed:
                     others[0].close()
 
         said: list[str] = []
-        monkeypatch.setattr(database_module, "BUSY_TIMEOUT", 0.05)
         Failing.at(monkeypatch, number, strike)
-        with Store.open(path, notice=said.append) as store:
+        with Store.open(path, notice=said.append, profile=IMPATIENT) as store:
             assert store.get("hello").read() == HELLO
             store.set("new", b"1")
-            assert store.database.row("PRAGMA journal_mode") == ("wal",)
+            assert store._database.row("PRAGMA journal_mode") == ("wal",)
             audit(store)
         for other in () if closed else others:
             assert other.get("new").read() == b"1"
@@ -450,7 +451,7 @@ class TestEarlySchema:
     def test_a_state_without_remote_has_none(self, path: Path) -> None:
         early = json.dumps({"Counter": 3, "Pid": 7, "Key": KEY.hex()})
         with Store.open(original(path, [], state=early)) as store:
-            assert store.config() == (KEY, 7, "", 3)
+            assert store.settings.config() == (KEY, 7, "", 3)
 
 
 class TestOddEntries:
@@ -475,7 +476,7 @@ class TestOddEntries:
         entries = [(key, b"1", number, 1001, 5, key, 0) for number, key in enumerate("abc")]
         entries += [("d", b"1", 9, 1001, 6, "d", 0), ("e", b"1", 9, 1001, 2, "e", 0)]
         with Store.open(original(path, entries, state=states(Counter=3))) as store:
-            assert store.database.rows("SELECT key, sequence FROM entries ORDER BY sequence") == [
+            assert store._database.rows("SELECT key, sequence FROM entries ORDER BY sequence") == [
                 ("e", 2),
                 ("a", 5),
                 ("b", 6),
@@ -484,7 +485,7 @@ class TestOddEntries:
             ]
             # Writers' counters are what others compare, and never change.
             assert rows(store, "SELECT counter FROM entries ORDER BY sequence") == [2, 5, 5, 5, 6]
-            assert store.config().clock == 8
+            assert store.settings.config().clock == 8
             audit(store)
 
     def test_an_empty_key_is_left_out(self, path: Path) -> None:
@@ -501,14 +502,14 @@ class TestOddEntries:
     @pytest.mark.parametrize("process_id", [0, -1, 2**32, 2**63, 10**30])
     def test_a_process_id_out_of_range_is_replaced_by_a_new_one(self, path: Path, process_id: int) -> None:
         with Store.open(original(path, [], state=states(Pid=process_id)), random=random.Random(1).randbytes) as store:
-            assert 1 <= store.config().process_id < 2**32
-            assert store.config().process_id != process_id
-            assert store.config().encryption_key == KEY
+            assert 1 <= store.settings.config().process_id < 2**32
+            assert store.settings.config().process_id != process_id
+            assert store.settings.config().encryption_key == KEY
 
     @pytest.mark.parametrize("process_id", [1, 2**32 - 1])
     def test_a_process_id_at_the_ends_of_the_range_stays(self, path: Path, process_id: int) -> None:
         with Store.open(original(path, [], state=states(Pid=process_id))) as store:
-            assert store.config().process_id == process_id
+            assert store.settings.config().process_id == process_id
 
 
 class TestDamage:
@@ -627,7 +628,7 @@ class TestFaults:
     @pytest.fixture
     def source(self, path: Path, small: None, monkeypatch: pytest.MonkeyPatch) -> bytes:
         # Nothing waits for the disk: what ends here is the process, and not the system.
-        monkeypatch.setattr(Database, "set_durable", lambda self, _: self.execute("PRAGMA synchronous=OFF"))
+        monkeypatch.setattr(Database, "_wait_for_disk", lambda self, _: self.execute("PRAGMA synchronous=OFF"))
         connection = sqlite3.connect(golden(path), isolation_level=None)
         add(connection, ("large", bytes(range(200)), 6, 1001, 11, "t2", 1))
         connection.close()
@@ -645,7 +646,7 @@ class TestFaults:
             assert store.get("hello").read() == HELLO
             assert store.get(CAT).read() == CAT_VALUE
             assert store.get("large").read() == bytes(range(200))
-            assert store.config() == (KEY, 1001, "http://127.0.0.1:18001", 11)
+            assert store.settings.config() == (KEY, 1001, "http://127.0.0.1:18001", 11)
             assert len(said) <= 1
             audit(store)
         assert backup_of(path).read_bytes() == source

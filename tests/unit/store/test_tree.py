@@ -10,7 +10,7 @@ import pytest
 
 from kvassfs.errors import KvassError
 from kvassfs.store import DIRECTORY_MODE, Node, Store, Written
-from tests.stores import (
+from tests.support.stores import (
     DAY,
     REGULAR,
     SECOND,
@@ -281,12 +281,12 @@ class TestRenamingFiles:
 
     def test_of_a_scratch_file_onto_a_key_is_one_set(self, store: Store) -> None:
         save(store, "a", b"old")
-        before = store.config().clock
+        before = store.settings.config().clock
         save(store, "a~", b"new", scratch=True)
         store.tree.rename(node_of(store, "a~"), "a", scratch=False)
         assert store.get("a").read() == b"new"
         assert revision_values(store, "a") == [b"old"]
-        assert store.config().clock == before + 1
+        assert store.settings.config().clock == before + 1
         assert count(store, "scratch") == 0
 
     def test_of_a_key_aside_and_a_new_one_in_its_place_is_one_revision(self, store: Store, clock: Clock) -> None:
@@ -377,7 +377,7 @@ class TestOthersInBetween:
         node = save(store, "a", b"a" * size)
         other = open_store()
         save(other, "a", b"A" * size, amends=node.sequence)
-        other.clean()
+        other.upkeep.clean()
         opened = store.tree.open(node.key)[1]
         assert opened.read(0, size + 1) in {b"a" * size, b"A" * size}
         opened.close()
@@ -390,7 +390,7 @@ class TestOthersInBetween:
         node = save(store, "a", b"a" * size)
         other = open_store()
         other.tree.unlink(node)
-        other.clean()
+        other.upkeep.clean()
         save(other, "b", b"b" * size)
         with pytest.raises(KvassError):
             store.tree.open(node.key)[1]
@@ -571,9 +571,9 @@ class TestRenamingDirectories:
         for number in range(20):
             store.set(f"d/{number}", b"x")
         other = open_store()
-        before = other.database.data_version()
+        before = other._database.data_version()
         store.tree.rename_directory("d/", "n/", is_scratch=is_scratch)
-        assert other.database.data_version() != before
+        assert other._database.data_version() != before
         assert all(key.startswith("n/") for key in other.keys())
 
 
@@ -581,9 +581,9 @@ def test_other_mounts_are_told_of_what_is_local(store: Store, open_store: OpenSt
     other = open_store()
 
     def told(action: Callable[[], object]) -> set[str]:
-        before = other.journal.last()
+        before = other.feed.position()
         action()
-        return {key for _, key in other.journal.since(before, other.journal.writer)}
+        return set(other.feed.since(before, but_by=other.feed.writer).keys)
 
     assert told(lambda: store.tree.make_directory("d/", DIRECTORY_MODE)) >= {"d/"}
     assert told(lambda: save(store, "d/a~", b"x", scratch=True)) >= {"d/a~"}

@@ -14,8 +14,8 @@ from kvassfs.errors import StoreError
 from kvassfs.store import Store
 from kvassfs.store.database import Database
 from kvassfs.store.schema import VERSION
-from tests.golden_data import GOLDEN
-from tests.stores import Clock, audit, finish, revision_values, rows, start
+from tests.support.golden_data import GOLDEN
+from tests.support.stores import Clock, audit, finish, revision_values, rows, start
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def schema_of(store: Store) -> dict[str, str]:
     """Return the tables and indices by name, without comments and spacing."""
     return {
         name: " ".join(re.sub(r"--.*", "", sql).split())
-        for name, sql in store.database.rows("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        for name, sql in store._database.rows("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
     }
 
 
@@ -49,14 +49,14 @@ def test_what_it_holds_is_kept(earlier: Path) -> None:
         assert revision_values(store, "waits") == [b"old"]
         assert store.tree.file("known") is not None
         assert rows(store, "SELECT key FROM entries WHERE NOT live") == ["gone"]
-        assert store.config() == (bytes(range(32)), 4711, "hub.example:8000", 12)
-        assert store.scratch_patterns() == ("*.bak",)
+        assert store.settings.config() == (bytes(range(32)), 4711, "hub.example:8000", 12)
+        assert store.settings.scratch_patterns() == ("*.bak",)
 
 
 def test_what_waits_for_the_hub_still_does_and_the_rest_does_not(earlier: Path) -> None:
     with Store.open(earlier) as store:
-        assert store.exchange.waiting() == (1, 5)
-        assert store.contacts.hub().cursor == 7
+        assert store.outbox.waiting() == (1, 5)
+        assert store.peers.hub().cursor == 7
 
 
 def test_it_goes_on_from_its_clocks(earlier: Path) -> None:

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.replicas import small_messages
-from tests.stores import audit
-from tests.unit.sync.rig import (
-    Rig,
-    pool,
-)
+from tests.support.replicas import small_messages
+from tests.support.stores import audit
+from tests.support.sync_rig import Rig, pool
 
 
 @pytest.fixture

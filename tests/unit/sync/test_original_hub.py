@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from kvassfs.crypto import Seal
 from kvassfs.errors import HubUnreachable, NotAHub
-from tests.original import OriginalHub, entries_of
-from tests.replicas import KEY, KvassHub, posted
-from tests.stores import SECOND, revision_values, save
-from tests.unit.sync.rig import (
-    HTML,
-    Message,
-    Rig,
-    arrives,
-    is_answered,
-    is_lost,
-    large,
-    value,
-    waits,
-)
+from kvassfs.sync.seal import Seal
+from tests.support.original import OriginalHub, entries_of
+from tests.support.replicas import KEY, KvassHub, posted
+from tests.support.stores import SECOND, revision_values, save
+from tests.support.sync_rig import HTML, Message, Rig, arrives, is_answered, is_lost, large, value, waits
 
 
 class TestVersion1:
@@ -114,4 +104,4 @@ class TestVersion1:
         rig.exchange(rig.a)
         assert value(rig.home, "a") == b"x"
         assert waits(rig.a) == 0
-        assert rig.a.store.contacts.hub().version == 2
+        assert rig.a.store.peers.hub().version == 2

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from kvassfs import wire
-from kvassfs.crypto import Seal
 from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, SyncError
-from kvassfs.store import Store, exchange
-from kvassfs.sync import synchroniser
-from tests.replicas import KEY, versions
-from tests.stores import DAY, SECOND, count, revision_values, save
-from tests.unit.sync.rig import (
+from kvassfs.store import Store, outbox
+from kvassfs.sync import messages, synchroniser
+from kvassfs.sync.seal import Seal
+from tests.support.replicas import KEY, versions
+from tests.support.stores import DAY, SECOND, count, revision_values, save
+from tests.support.sync_rig import (
     BLOCKS,
     Message,
     Rig,
@@ -102,7 +101,7 @@ class TestOrder:
         rig.a.store.tree.unlink(node)
         rig.exchange(rig.a)
         assert list(rig.home.store.keys()) == ["k"]
-        rig.a.clock.advance(exchange.SETTLING_TIME)
+        rig.a.clock.advance(outbox.SETTLING_TIME)
         rig.exchange(rig.a)
         assert list(rig.home.store.keys()) == []
 
@@ -131,7 +130,7 @@ class TestBlocks:
             with pytest.raises(HubUnreachable):
                 rig.exchange(rig.a)
             if fate is is_lost:
-                lost.update(wire.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).put)
+                lost.update(messages.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).put)
         rig.exchange(rig.a)
         sent = rig.line.blocks("put") - lost
         assert len(sent) == BLOCKS
@@ -144,7 +143,7 @@ class TestBlocks:
             rig.line.on("blocks", arrives, fate)
             with pytest.raises(HubUnreachable):
                 rig.exchange(rig.a)
-            lost.update(wire.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).get)
+            lost.update(messages.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).get)
             assert list(rig.a.store.keys()) == []
         rig.exchange(rig.a)
         assert value(rig.a, "large") == large()
@@ -183,8 +182,8 @@ class TestBlocks:
         rig.exchange(rig.a, rig.b)
         for message in rig.line.messages:
             if message.call == "blocks":
-                request = wire.blocks_asked(Seal(KEY).unseal(message.body))
-                assert 1 <= len(request.get) + len(request.put) <= wire.PAGE_BLOCKS
+                request = messages.blocks_asked(Seal(KEY).unseal(message.body))
+                assert 1 <= len(request.get) + len(request.put) <= messages.PAGE_BLOCKS
 
     def test_what_is_written_during_an_upload_goes_first(self, rig: Rig) -> None:
         rig.a.store.set("large", large())
@@ -202,7 +201,7 @@ class TestBlocks:
 
     def test_a_hub_that_forgets_what_is_sent_to_it_is_an_error(self, rig: Rig) -> None:
         def is_forgotten(message: Message) -> bytes:
-            return Seal(KEY).seal(wire.blocks_answer(wire.digest_of(message.body), []))
+            return Seal(KEY).seal(messages.blocks_answer(messages.digest_of(message.body), []))
 
         rig.a.store.set("large", large(192))
         rig.line.on("blocks", *[is_forgotten] * 100)
@@ -212,8 +211,8 @@ class TestBlocks:
 
     def test_a_hub_that_lacks_blocks_of_its_own_is_an_error(self, rig: Rig) -> None:
         def is_missing(message: Message) -> bytes:
-            wanted = wire.blocks_asked(Seal(KEY).unseal(message.body)).get
-            return Seal(KEY).seal(wire.blocks_answer(wire.digest_of(message.body), [None] * len(wanted)))
+            wanted = messages.blocks_asked(Seal(KEY).unseal(message.body)).get
+            return Seal(KEY).seal(messages.blocks_answer(messages.digest_of(message.body), [None] * len(wanted)))
 
         rig.home.store.set("large", large(192))
         rig.line.on("blocks", *[is_missing] * 100)
@@ -226,8 +225,8 @@ class TestBlocks:
 
     def test_an_answer_with_other_blocks_than_asked_for_stores_none_under_a_wrong_hash(self, rig: Rig) -> None:
         def is_damaged(message: Message) -> bytes:
-            wanted = wire.blocks_asked(Seal(KEY).unseal(message.body)).get
-            return Seal(KEY).seal(wire.blocks_answer(wire.digest_of(message.body), [b"?" * 64] * len(wanted)))
+            wanted = messages.blocks_asked(Seal(KEY).unseal(message.body)).get
+            return Seal(KEY).seal(messages.blocks_answer(messages.digest_of(message.body), [b"?" * 64] * len(wanted)))
 
         rig.home.store.set("large", large(192))
         rig.line.on("blocks", is_damaged, is_damaged)
@@ -236,7 +235,7 @@ class TestBlocks:
 
     def test_an_answer_about_blocks_to_another_request_is_refused(self, rig: Rig) -> None:
         rig.a.store.set("large", large())
-        rig.line.on("blocks", is_answered(Seal(KEY).seal(wire.blocks_answer("another", []))))
+        rig.line.on("blocks", is_answered(Seal(KEY).seal(messages.blocks_answer("another", []))))
         with pytest.raises(NotAHub):
             rig.exchange(rig.a)
 
@@ -281,9 +280,9 @@ class TestTwoProcesses:
         rig.exchange(rig.a)
         rig.a.store.set("a", b"x")
         with Store.open(rig.a.path, clock=rig.a.clock) as store:
-            assert store.contacts.begin_push()
+            assert store.processes.begin_push()
             yield store
-            store.contacts.end_push()
+            store.processes.end_push()
 
     def test_a_push_is_left_to_another_one_that_takes_long(self, rig: Rig, other: Store) -> None:
         rig.line.calls()
@@ -293,14 +292,14 @@ class TestTwoProcesses:
         assert waits(rig.a) == 1
 
     def test_it_goes_on_when_the_other_one_ends_without_having_pushed(self, rig: Rig, other: Store) -> None:
-        rig.during_sleep = other.contacts.end_push
+        rig.during_sleep = other.processes.end_push
         assert rig.on(rig.a).push() == 1
         assert waits(rig.a) == 0
 
     def test_it_is_done_when_the_other_one_has_pushed_it_all(self, rig: Rig, other: Store) -> None:
         def push() -> None:
-            found = other.exchange.dirty(exchange.Limit(1000, 1000, wire.size_of))
-            other.exchange.acknowledge([out.delivery.entry for out in found], epoch=other.contacts.hub().epoch)
+            found = other.outbox.dirty(outbox.Limit(1000, 1000, messages.size_of))
+            other.outbox.acknowledge([out.delivery.entry for out in found], epoch=other.peers.hub().epoch)
 
         rig.during_sleep = push
         assert rig.on(rig.a).push() == 0
@@ -308,11 +307,11 @@ class TestTwoProcesses:
         assert waits(rig.a) == 0
 
     def test_a_push_that_fails_lets_others_push(self, rig: Rig, other: Store) -> None:
-        other.contacts.end_push()
+        other.processes.end_push()
         rig.line.on("push", is_lost)
         with pytest.raises(HubUnreachable):
             rig.on(rig.a).push()
-        assert other.contacts.begin_push()
+        assert other.processes.begin_push()
 
 
 class TestReports:
@@ -358,18 +357,18 @@ class TestReports:
     def test_when_the_hub_was_reached_and_how_its_clock_differs_is_noted(self, rig: Rig) -> None:
         rig.home.clock.advance(90 * SECOND)
         rig.exchange(rig.a)
-        hub = rig.a.store.contacts.hub()
+        hub = rig.a.store.peers.hub()
         assert abs(hub.reached - rig.a.clock.now // 1000) < 1_000_000
         assert hub.difference is not None
         assert abs(hub.difference - 90_000_000) < 1_000_000
 
     def test_a_long_poll_says_nothing_of_the_clock(self, rig: Rig) -> None:
         rig.exchange(rig.a)
-        before = rig.a.store.contacts.hub().difference
+        before = rig.a.store.peers.hub().difference
         rig.home.store.set("a", b"x")
         rig.line.on("pull", while_under_way(lambda: rig.a.clock.advance(50 * SECOND)))
         rig.on(rig.a).pull(wait=60.0)
-        assert rig.a.store.contacts.hub().difference == before
+        assert rig.a.store.peers.hub().difference == before
 
     @pytest.mark.parametrize(("original", "version"), [(False, 2), (True, 1)])
     def test_a_probe_moves_nothing(self, rig: Rig, original: bool, version: int) -> None:
@@ -382,4 +381,4 @@ class TestReports:
         assert (found.difference is None) == original
         assert list(rig.a.store.keys()) == ["a"]
         assert waits(rig.a) == 1
-        assert rig.a.store.contacts.hub().reached == 0
+        assert rig.a.store.peers.hub().reached == 0

@@ -1,0 +1,1 @@
+"""The commands of ``kvass``, one module each: options in, one call, text out."""

@@ -1,0 +1,44 @@
+"""``kvass mount``: show the keys as files in a directory."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from ..database import DatabaseFile, named, pass_database
+from ..group import Command
+from ..notices import notice
+
+BINDING = "KVASS_FUSE"
+
+
+@click.command("mount", cls=Command)
+@click.argument("directory", type=click.Path(readable=False), callback=named)
+@click.option("--foreground", is_flag=True, help="serve the mount here, until an interrupt or `kvass umount`")
+@click.option("--read-only", is_flag=True, help="allow no change through the mount")
+@click.option("--allow-other", is_flag=True, help="let other users in, as far as the files' modes allow")
+@click.option("--log", metavar="FILE", type=click.Path(), help="add messages to FILE, not to standard error or nowhere")
+@pass_database
+def command(
+    database: DatabaseFile, directory: str, foreground: bool, read_only: bool, allow_other: bool, log: str | None
+) -> None:
+    """Show the keys as files in DIRECTORY, which is made if it is missing and must be empty.
+
+    Return when the mount answers; `kvass umount DIRECTORY` ends it.
+    """
+    from kvassfs.mount.run import MountOptions, mount
+
+    mount(
+        MountOptions(
+            directory=directory,
+            database=database.path,
+            create=True,
+            foreground=foreground,
+            read_only=read_only,
+            allow_other=allow_other,
+            binding=os.environ.get(BINDING) or "auto",
+            log=log and os.path.abspath(log),
+        ),
+        notice=notice,
+    )

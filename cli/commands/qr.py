@@ -1,0 +1,142 @@
+"""``kvass qr``: draw the address of an entry as a QR code."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from kvassfs.errors import KvassError
+
+from .. import share_options, streams
+from ..arguments import complete, key
+from ..database import DatabaseFile, pass_database
+from ..group import Command
+
+if TYPE_CHECKING:
+    from kvassfs.sharing.qr import Code
+
+
+class TerminalTooNarrow(KvassError):
+    """The code is wider than the terminal, which would break its lines."""
+
+    def __init__(self, columns: int, needed: int) -> None:
+        super().__init__(
+            f"the terminal is {columns} columns wide, and the code needs {needed}; make it wider, or write the code to"
+            " a file with --png or --svg"
+        )
+        self.columns = columns
+        self.needed = needed
+
+
+class PictureNotWritten(KvassError):
+    """The file at ``path`` cannot be written; what was there still is."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot write {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def _file(_context: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
+    if path is not None and not os.path.basename(path):
+        raise click.BadParameter("it names no file.")
+    return path
+
+
+_picture = partial(click.option, metavar="FILE", type=click.Path(readable=False), callback=_file)
+
+
+@click.command("qr", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.argument("key", type=key, shell_complete=complete)
+@share_options.options
+@click.option(
+    "--terminal",
+    type=click.Choice(["color", "plain"]),
+    help="draw black on white, or without colours for light text on dark (default: color where the terminal has any)",
+)
+@click.option("--invert", is_flag=True, help="swap light and dark: with plain, for dark text on light")
+@_picture("--png", help="write a PNG file; - is standard output")
+@_picture("--svg", help="write an SVG file; - is standard output")
+@pass_database
+def command(
+    database: DatabaseFile,
+    key: str,
+    expires: int | None,
+    once: bool,
+    offline: bool,
+    terminal: str | None,
+    invert: bool,
+    png: str | None,
+    svg: str | None,
+) -> None:
+    """Draw the address of KEY, as `kvass url` prints it, as a QR code for the camera of a phone."""
+    if png is not None and png == svg:
+        raise click.UsageError("--png and --svg name the same file.")
+    from kvassfs.sharing.qr import Code
+
+    code = Code(share_options.address(database, key, expires=expires, once=once, offline=offline))
+    if png is not None:
+        save(png, code.png())
+    if svg is not None:
+        save(svg, code.svg())
+    if png is svg is None:
+        draw(code, colour=shows_colours() if terminal is None else terminal == "color", invert=invert)
+
+
+def shows_colours() -> bool:
+    """Return whether standard output is a terminal with colours."""
+    return streams.output_is_terminal() and os.environ.get("TERM", "") not in {"", "dumb"}
+
+
+def draw(code: Code, *, colour: bool, invert: bool) -> None:
+    """Draw a code on standard output.
+
+    Raises:
+        TerminalTooNarrow: that is a terminal, and not wide enough.
+    """
+    columns = shutil.get_terminal_size((0, 0)).columns  # 0: unknown
+    if streams.output_is_terminal() and 0 < columns < code.width:
+        raise TerminalTooNarrow(columns, code.width)
+    streams.write(f"{line}\n".encode() for line in code.lines(colour=colour, invert=invert))
+
+
+def save(path: str, picture: bytes) -> None:
+    """Write a file, whole or not at all; ``-`` stands for standard output.
+
+    Raises:
+        PictureNotWritten: it cannot be written.
+    """
+    if path == "-":
+        streams.write([picture])
+        return
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe is not to be replaced
+            _write(path, "wb", picture)
+        else:
+            _replace(os.path.realpath(path), picture)
+    except OSError as error:
+        raise PictureNotWritten(path, error.strerror or str(error)) from error
+
+
+def _replace(path: str, data: bytes) -> None:
+    """Put a new file in the place of that at ``path``, unless that is protected against it."""
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    draft = os.path.join(os.path.dirname(path), f".kvass-{os.urandom(8).hex()}")
+    try:
+        _write(draft, "xb", data)
+        os.replace(draft, path)
+    finally:
+        with contextlib.suppress(OSError):  # replaced: it is gone
+            os.unlink(draft)
+
+
+def _write(path: str, mode: str, data: bytes) -> None:
+    with open(path, mode) as file:
+        file.write(data)

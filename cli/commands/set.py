@@ -1,0 +1,38 @@
+"""``kvass set``: set a value from the command line or from standard input."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from kvassfs.store import Store
+
+from .. import hub, streams
+from ..arguments import complete, key
+from ..database import DatabaseFile, pass_database
+from ..group import Command
+
+
+@click.command("set", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.argument("key", type=key, shell_complete=complete)
+@click.argument("value", required=False)
+@hub.offline_option
+@pass_database
+def command(database: DatabaseFile, key: str, value: str | None, offline: bool) -> None:
+    """Set KEY to VALUE and a newline, or to what standard input holds, byte for byte.
+
+    An empty value deletes the key. Put -- before a KEY or VALUE that begins with a dash.
+    """
+    with database.open() as store:
+        if value is None:
+            set_from_input(store, key)
+        else:
+            store.set(key, os.fsencode(value) + b"\n")
+        hub.push_after(store, offline=offline)
+
+
+def set_from_input(store: Store, key: str) -> None:
+    """Set ``key`` to what standard input holds; if reading it fails, the old value stays."""
+    with streams.standard_input() as stream:
+        store.set_stream(key, stream)

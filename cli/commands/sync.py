@@ -1,0 +1,128 @@
+"""``kvass sync``: exchange with the hub, once or all the time."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from .. import streams
+from ..database import DatabaseFile, pass_database
+from ..formats import entries, size
+from ..group import Command
+from ..notices import notice
+
+if TYPE_CHECKING:
+    from kvassfs.sync import Moved
+    from kvassfs.sync.follower import Follower
+
+PATIENCE = 1.0
+"""Seconds that an exchange may take before a progress bar tells how far it is."""
+
+_CELLS = 20  # of the bar
+
+
+@click.command("sync", cls=Command)
+@click.option("--follow", is_flag=True, help="stay, and keep the store in step with the hub, until an interrupt")
+@pass_database
+def command(database: DatabaseFile, follow: bool) -> None:
+    """Exchange with the hub what it and this store have not yet of each other, and say what moved."""
+    if follow:
+        keep_in_step(database)
+    else:
+        streams.write([f"{summary(exchange(database))}\n".encode()])
+
+
+def exchange(database: DatabaseFile) -> Moved:
+    """Pull and push once, with a progress bar where a person sees it.
+
+    Raises:
+        InvalidConfiguration: no hub is set.
+        SyncError: the exchange failed; what is not acknowledged is pushed another time.
+    """
+    from kvassfs.sync.connection import open_synchroniser
+
+    with database.open() as store, progress(sys.stderr) as watch, open_synchroniser(store, watch) as synchroniser:
+        return synchroniser.exchange()
+
+
+def summary(moved: Moved) -> str:
+    """Return what moved, in words."""
+    parts = (("pulled", moved.pulled, moved.received), ("pushed", moved.pushed, moved.sent))
+    return ", ".join(f"{verb} {entries(number)} ({size(amount)})" for verb, number, amount in parts if number) or (
+        "in step: nothing to move"
+    )
+
+
+@contextlib.contextmanager
+def progress(terminal: TextIO | None, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Moved], None]]:
+    """``with`` a function that shows how far an exchange is, once that takes long; nothing of it stays.
+
+    Where ``terminal`` is none, nothing is shown.
+    """
+    if terminal is None or not terminal.isatty():
+        yield lambda _: None
+        return
+    begun = clock()
+    drawn = False
+
+    def watch(moved: Moved) -> None:
+        nonlocal drawn
+        if clock() - begun >= PATIENCE:
+            drawn = True
+            _draw(terminal, bar(moved)[: shutil.get_terminal_size().columns - 1])
+
+    try:
+        yield watch
+    finally:
+        if drawn:
+            _draw(terminal, "")
+
+
+def _draw(terminal: TextIO, line: str) -> None:
+    with contextlib.suppress(OSError):
+        terminal.write(f"\r{line}\x1b[K")
+        terminal.flush()
+
+
+def bar(moved: Moved) -> str:
+    """Return a progress bar, the numbers of entries, and the bytes moved so far.
+
+    The bar goes by entries, or while values are on their way by bytes: a large one is one entry.
+    """
+    done = moved.pulled + moved.pushed
+    total = done + moved.to_pull + moved.to_push
+    amount = moved.received + moved.sent
+    part = amount / (amount + moved.left) if moved.left else done / max(total, 1)
+    cells = "#" * int(_CELLS * part)
+    return f"[{cells:-<{_CELLS}}] {done} of {entries(total)}, {size(amount)}"
+
+
+def keep_in_step(database: DatabaseFile) -> None:
+    """Follow the hub until SIGTERM or SIGINT; standard error tells when it is in touch, and why when it is not.
+
+    Raises:
+        InvalidConfiguration: no hub is set.
+    """
+    from kvassfs.sync.connection import hub_address
+    from kvassfs.sync.follower import Follower
+
+    with database.open() as store:
+        hub_address(store)
+
+    follower = Follower(database.path, say=notice)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _stop(follower))
+    follower.run()
+
+
+def _stop(follower: Follower) -> None:
+    # In a thread: the signal may have come while this one holds a lock that stopping takes.
+    threading.Thread(target=follower.stop, daemon=True).start()

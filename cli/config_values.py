@@ -1,0 +1,88 @@
+"""Configuration values as a person types them: checked, with the reason where one is refused."""
+
+from __future__ import annotations
+
+import re
+
+from kvassfs.errors import InvalidConfiguration
+from kvassfs.remote.address import base_url, shown
+from kvassfs.replica import MAX_PROCESS_ID
+
+MAX_TIMEOUT = 3600
+"""Seconds to wait for the hub at most."""
+
+
+def encryption_key(text: str) -> bytes:
+    """Return the 32 bytes of a key in hex.
+
+    Raises:
+        InvalidConfiguration: it is not that; the message does not show it.
+    """
+    if not re.fullmatch(r"[0-9A-Fa-f]*", text):
+        raise _key_refused("has other characters")
+    if len(text) != 64:
+        raise _key_refused(f"has {len(text)}")
+    return bytes.fromhex(text)
+
+
+def _key_refused(reason: str) -> InvalidConfiguration:
+    return InvalidConfiguration(
+        f"an encryption key is 64 hex digits, and this one {reason}; `kvass config show` prints that of another device"
+    )
+
+
+def process_id(text: str) -> int:
+    """Return a process id in decimal.
+
+    Raises:
+        InvalidConfiguration: it is not a number that a process id can be.
+    """
+    if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= MAX_PROCESS_ID:
+        raise InvalidConfiguration(f"a process id is a number from 1 to {MAX_PROCESS_ID}, and {text!r} is not")
+    return int(text)
+
+
+def remote(text: str) -> str:
+    """Return the address of a hub, which is ``host:port`` or a URL; empty for none.
+
+    Raises:
+        InvalidConfiguration: no hub can be there.
+    """
+    if re.search(r"[\ud800-\udfff]", text):
+        raise InvalidConfiguration(f"{text!r} is no address of a hub: it is not valid UTF-8")
+    if text:
+        base_url(text)
+    return text
+
+
+def public_url(text: str) -> str:
+    """Return the address under which others reach the hub; empty for that of the remote.
+
+    Raises:
+        InvalidConfiguration: it can be none, or holds a password, which would be told to everybody.
+    """
+    remote(text)
+    if shown(text) != text:
+        raise InvalidConfiguration("a public address holds no user and password: everybody gets to see it")
+    return text
+
+
+def timeouts(
+    connect: str, progress: str | None, current: tuple[float, float]
+) -> tuple[float, float] | tuple[None, None]:
+    """Return how many seconds to wait for a connection and for progress; none for ``default``.
+
+    Without ``progress`` that of ``current`` stays.
+
+    Raises:
+        InvalidConfiguration: one is no number of seconds, or nobody would wait so long.
+    """
+    if connect == "default" and progress is None:
+        return None, None
+    return _timeout(connect), current[1] if progress is None else _timeout(progress)
+
+
+def _timeout(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?|\.[0-9]{1,3}", text) or not 0 < float(text) <= MAX_TIMEOUT:
+        raise InvalidConfiguration(f"a time limit is a number of seconds up to {MAX_TIMEOUT}, and {text!r} is not")
+    return float(text)

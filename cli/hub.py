@@ -1,0 +1,56 @@
+"""What commands do with the hub: they look there first and push afterwards, and do without it if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from kvassfs.errors import KvassError
+
+from .notices import notice
+
+if TYPE_CHECKING:
+    from kvassfs.store import Store
+    from kvassfs.sync import Synchroniser
+
+VARIABLE = "KVASS_OFFLINE"
+
+offline_option = click.option("--offline", is_flag=True, envvar=VARIABLE, help="do not contact the hub")
+"""The option of commands that contact the hub by themselves; ``KVASS_OFFLINE=1`` sets it for all of them."""
+
+
+def pull_first(store: Store, *, offline: bool) -> None:
+    """Take in what the hub has, unless a process that is in touch with it does so all the time.
+
+    What fails costs a warning: the command goes on with what is stored here.
+    """
+    if _has_hub(store, offline) and not store.processes.is_in_touch():
+        _attempt(store, lambda synchroniser: synchroniser.pull(), "showing what is stored here")
+
+
+def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here and pushed later") -> None:
+    """Push what waits for it, if anything does. What fails costs a warning, which says what is the case ``otherwise``."""
+    if _has_hub(store, offline) and store.outbox.anything_waits():
+        _attempt(store, lambda synchroniser: _push(store, synchroniser), otherwise)
+
+
+def _push(store: Store, synchroniser: Synchroniser) -> None:
+    written = store.settings.config().clock
+    if not synchroniser.push() and store.outbox.anything_waits(written):
+        notice("warning: another process is still pushing; what was changed is kept here and pushed after that")
+
+
+def _has_hub(store: Store, offline: bool) -> bool:
+    return not offline and bool(store.settings.config().remote)
+
+
+def _attempt(store: Store, work: Callable[[Synchroniser], object], otherwise: str) -> None:
+    try:
+        from kvassfs.sync.connection import open_synchroniser
+
+        with open_synchroniser(store) as synchroniser:
+            work(synchroniser)
+    except KvassError as error:
+        notice(f"warning: {error}; {otherwise}")

@@ -1,0 +1,52 @@
+"""Addresses under which an entry is shared, and links to a key that end by themselves.
+
+An address names its entry by a token. Each version of a key has one, its ``url_token``, and that address ends with
+the version. A link has a token of its own, leads to whatever the key holds, and has terms on which it ends.
+
+A link travels between replicas as an entry that none of them shows: a tombstone whose key holds the terms, and whose
+``url_token`` is the link's. A later tombstone under that key, with another token, ends it. So links go wherever
+entries go, also through peers that know nothing of them, and a link that was ended can't come back.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+LINKS = "\x01link/"
+"""What the keys of links begin with; nobody types that by accident."""
+
+# Texts, which are compiled when they are needed: few commands do.
+_RECORD = LINKS + r"([^/]*)/([0-9]{1,18}|-)/(once|often)/(.+)"
+
+
+class ShareLink(NamedTuple):
+    """A link to ``key``: it ends at ``expires`` (µs since the epoch; 0 = never), or after it was used ``once``."""
+
+    token: str
+    key: str
+    expires: int = 0
+    once: bool = False
+
+    @property
+    def record(self) -> str:
+        """The key of the entry that the link travels as."""
+        return f"{LINKS}{self.token}/{self.expires or '-'}/{'once' if self.once else 'often'}/{self.key}"
+
+    def has_expired(self, now: int) -> bool:
+        """Whether its time is over at ``now``, µs since the epoch."""
+        return 0 < self.expires <= now
+
+
+def link_of(record: str) -> ShareLink | None:
+    """Return the link that travels under the key ``record``, ``None`` if that is another key."""
+    found = re.fullmatch(_RECORD, record, re.DOTALL)
+    if found is None:
+        return None
+    token, expires, uses, key = found.groups()
+    return ShareLink(token, key, 0 if expires == "-" else int(expires), uses == "once")
+
+
+def records_of(token: str) -> str:
+    """Return what the key of the link with ``token`` begins with."""
+    return f"{LINKS}{token}/"

@@ -1,0 +1,116 @@
+"""Blocks of large values on their way between replicas, and the lists of their hashes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from ..block import BLOCK_SIZE, block_length, hashes
+from ..errors import DiskFull, InvalidMessage
+from .contents import Change, Contents
+from .database import Database
+
+SPARE = 4 * 1024 * 1024
+"""Bytes that a disk must have room for beside the blocks: SQLite's lists of them, and its log."""
+
+KEPT_TIME = 24 * 3600 * 1_000_000
+"""Microseconds for which blocks wait for the entry that names them."""
+
+
+class Blocks:
+    """Takes in and hands out blocks. ``clock`` returns ns since the epoch."""
+
+    def __init__(self, database: Database, contents: Contents, clock: Callable[[], int]) -> None:
+        self._database = database
+        self._contents = contents
+        self._clock = clock
+
+    def hashes_of(self, content: int) -> bytes:
+        """Return the hashes of the blocks of a large value, joined."""
+        return b"".join(hash_ for _, hash_ in self._blocks_of(content))
+
+    def _blocks_of(self, content: int) -> list[tuple[int, bytes]]:
+        return self._database.rows(
+            "SELECT blocks.id, blocks.hash FROM content_segments AS list"
+            " JOIN segment_blocks AS part ON part.segment = list.segment JOIN blocks ON blocks.id = part.block"
+            " WHERE list.content = ? ORDER BY list.position, part.position",
+            (content,),
+        )
+
+    def missing(self, wanted: Iterable[bytes]) -> list[bytes]:
+        """Return those of the hashes whose blocks are not here, each once."""
+        return [hash_ for hash_ in dict.fromkeys(wanted) if self._find(hash_) is None]
+
+    def _find(self, hash_: bytes) -> int | None:
+        row = self._database.row("SELECT id FROM blocks WHERE hash = ?", (hash_,))
+        return None if row is None else int(row[0])
+
+    def get(self, wanted: Iterable[bytes]) -> list[bytes | None]:
+        """Return blocks by their hashes; ``None`` for one that is not here."""
+        rows = (self._database.row("SELECT data FROM blocks WHERE hash = ?", (hash_,)) for hash_ in wanted)
+        return [None if row is None else row[0] for row in rows]
+
+    def check_room(self, blocks: int) -> None:
+        """Make sure that the disk has room for so many blocks, lest part of a value fill it up for nothing.
+
+        Raises:
+            DiskFull: it has not.
+        """
+        disk = os.statvfs(os.path.dirname(os.path.realpath(self._database.path)))
+        if blocks and disk.f_bavail * disk.f_frsize < blocks * BLOCK_SIZE + SPARE:
+            raise DiskFull(self._database.path)
+
+    def put(self, blocks: Iterable[bytes]) -> None:
+        """Store blocks that an entry will name, and keep them for ``KEPT_TIME`` until it does."""
+        now = self._clock() // 1000
+        with self._database.transaction:
+            for block in blocks:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO received VALUES (?, ?)", (self._contents.add_block(block), now)
+                )
+
+    def value(self, size: int, blocks: bytes) -> bytes:
+        """Return the bytes of a value of blocks that are all here.
+
+        Raises:
+            InvalidMessage: they are more or less than ``size``.
+        """
+        value = b"".join(block for block in self.get(hashes(blocks)) if block is not None)
+        if len(value) != size:
+            raise InvalidMessage("a block of a value is shorter or longer than it must be")
+        return value
+
+    def add_value(self, size: int, blocks: bytes, base: int | None) -> int:
+        """Make a value of blocks that are all here and return its id; belongs inside a transaction.
+
+        Where ``base`` is a large value with many of the same blocks, the lists are shared with it.
+
+        Raises:
+            InvalidMessage: a block has another length than the value's size makes it have.
+        """
+        wanted = hashes(blocks)
+        old = [] if base is None else self._blocks_of(base)
+        changes = []
+        for position, hash_ in enumerate(wanted):
+            block, length = self._database.only_row("SELECT id, length(data) FROM blocks WHERE hash = ?", (hash_,))
+            if length != block_length(size, position):
+                raise InvalidMessage("a block of a value is shorter or longer than it must be")
+            if position >= len(old) or old[position][1] != hash_:
+                changes.append(Change(position, block))
+        content = self._contents.add_blocks(size, base if old else None, min(len(old), len(wanted)), changes)
+        self._database.execute_many("DELETE FROM received WHERE block = ?", [(change.block,) for change in changes])
+        return content
+
+    def anything_expired(self) -> bool:
+        """Whether ``expire`` has something to give up."""
+        before = self._clock() // 1000 - KEPT_TIME
+        return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM received WHERE arrived < ?)", (before,))[0])
+
+    def expire(self, limit: int) -> bool:
+        """Give up at most ``limit`` blocks whose entry never came; return whether more may be left."""
+        blocks: Sequence[tuple[int]] = self._database.rows(
+            "SELECT block FROM received WHERE arrived < ? LIMIT ?", (self._clock() // 1000 - KEPT_TIME, limit)
+        )
+        self._database.execute_many("DELETE FROM received WHERE block = ?", blocks)
+        self._database.execute_many("INSERT OR IGNORE INTO dropped_blocks VALUES (?)", blocks)
+        return len(blocks) == limit

@@ -1,0 +1,73 @@
+"""The feed of changes: what other open stores have written, for a mount to tell the kernel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .database import Database
+
+KEPT_CHANGES = 1000
+"""Local changes that are kept for other mounts of the same store."""
+
+
+class Journal:
+    """Notes the changes that entries do not tell. ``writer`` tells the changes of this open store from others'."""
+
+    def __init__(self, database: Database, writer: int) -> None:
+        self._database = database
+        self._writer = writer
+
+    def note(self, key: str) -> None:
+        """Note a change of a file's attributes, a scratch file, or (its prefix) a directory."""
+        cursor = self._database.execute("INSERT INTO local_changes (key, writer) VALUES (?, ?)", (key, self._writer))
+        number = cursor.lastrowid or 0
+        if number % KEPT_CHANGES == 0:
+            self._database.execute("DELETE FROM local_changes WHERE id <= ?", (number - KEPT_CHANGES,))
+
+
+class Position(NamedTuple):
+    """How far a reader of the feed has come: a sequence of the entries, and a number of the local changes."""
+
+    sequence: int
+    change: int
+
+
+class Changes(NamedTuple):
+    """What has changed up to ``position``: keys, and prefixes of directories, which end in ``/``."""
+
+    keys: list[str]
+    position: Position
+
+
+class Feed:
+    """Reads what was written, by whatever process. ``writer`` is the mark of this open store's own changes."""
+
+    def __init__(self, database: Database, writer: int) -> None:
+        self._database = database
+        self.writer = writer
+
+    def position(self) -> Position:
+        """Return the position of the newest change."""
+        return Position._make(
+            self._database.only_row(
+                "SELECT (SELECT ifnull(max(sequence), 0) FROM entries), (SELECT ifnull(max(id), 0) FROM local_changes)"
+            )
+        )
+
+    def since(self, position: Position, *, but_by: int) -> Changes:
+        """Return what has changed after ``position``, but for the changes that the open store ``but_by`` made."""
+        with self._database.snapshot():
+            now = self.position()
+            entries = self._database.rows(
+                "SELECT key FROM entries WHERE sequence > ? AND writer <> ? ORDER BY sequence",
+                (position.sequence, but_by),
+            )
+            changes = self._database.rows(
+                "SELECT key FROM local_changes WHERE id > ? AND writer <> ? ORDER BY id", (position.change, but_by)
+            )
+        return Changes([key for (key,) in entries + changes], now)
+
+    def disown(self, key: str) -> None:
+        """Have the current version of ``key`` reported to everybody, as if another open store had written it."""
+        with self._database.transaction:
+            self._database.execute("UPDATE entries SET writer = 0 WHERE key = ?", (key,))

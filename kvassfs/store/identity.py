@@ -1,0 +1,78 @@
+"""Who this replica is: its process id, and the place that tells its database from a copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from ..replica import MAX_PROCESS_ID
+from .database import Database
+from .peers import Peers
+from .settings import Settings
+
+MACHINE_ID = "/etc/machine-id"
+"""The file that names the system, as machine-id(5) says."""
+
+
+def new_process_id(random: Callable[[int], bytes]) -> int:
+    """Return a random process id, 1 … 2**32 - 1."""
+    return int.from_bytes(random(8), "big") % MAX_PROCESS_ID + 1
+
+
+def place_of(path: str, machine_id: str = MACHINE_ID) -> str:
+    """Return a text that is another one for a copy of the file at ``path``: the system's id and the file's inode."""
+    machine = b""
+    with suppress(OSError), open(machine_id, "rb") as file:
+        machine = file.readline().strip()
+    return f"{machine.hex()}:{os.stat(path).st_ino}"
+
+
+class Identity:
+    """Changes the process id where the database turns out to be a copy, or was set back to a backup.
+
+    ``random(n)`` returns n random bytes, ``place`` a text that is another one for a copy of the file.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        peers: Peers,
+        random: Callable[[int], bytes],
+        place: Callable[[str], str] = place_of,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._peers = peers
+        self._random = random
+        self._place = place
+
+    def leave_original(self) -> None:
+        """Take a new process id if the file is a copy of another store, and no longer at the place it was made in.
+
+        Otherwise each would take what the other writes for its own. What only the copy has goes on under the new id.
+        """
+        place = self._place(self._database.path)
+        known = self._database.row("SELECT value FROM settings WHERE name = 'place'")
+        if known is not None and known[0] == place:
+            return
+        with self._database.transaction:
+            before = self._settings.config().process_id
+            self._database.execute("INSERT OR REPLACE INTO settings VALUES ('place', ?)", (place,))
+            if known is not None:
+                process_id = new_process_id(self._random)
+                self._settings.set_process_id(process_id)
+                self._database.execute(
+                    "UPDATE entries SET process_id = ? WHERE dirty AND process_id = ?", (process_id, before)
+                )
+
+    def renew(self, counter: int) -> None:
+        """Take a new process id, and a clock beyond ``counter``; all is pulled and pushed anew.
+
+        For a store that was set back to a backup: what it wrote after that would else be taken for its own.
+        """
+        with self._database.transaction:
+            self._settings.set_process_id(new_process_id(self._random))
+            self._database.execute("UPDATE replica SET clock = max(clock, ?)", (counter,))
+            self._peers.forget_hub()

@@ -1,0 +1,83 @@
+"""The inbox: entries of other replicas, merged into this store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ..block import hashes
+from ..entry import Delivery, Entry
+from .blocks import Blocks
+from .contents import Contents
+from .database import Database
+from .entries import Entries
+from .merging import Merged, Merging, has_same_value
+from .tree import Tree
+
+
+class Inbox:
+    """Merges entries. ``clock`` returns ns since the epoch."""
+
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        entries: Entries,
+        tree: Tree,
+        blocks: Blocks,
+        clock: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._contents = contents
+        self._entries = entries
+        self._tree = tree
+        self._blocks = blocks
+        self._clock = clock
+
+    def merge_pushed(self, deliveries: Sequence[Delivery]) -> Merged:
+        """Merge what a device has pushed to this store, its hub; a value that loses is a revision afterwards.
+
+        The winner of a lost push gets a new sequence, so that the sender learns of it. Entries whose blocks are
+        missing are left out.
+        """
+        with self._database.transaction:
+            # What a hub of its own has not got yet is pushed on to that.
+            (has_hub,) = self._database.only_row("SELECT remote <> '' FROM replica")
+            return self._merging(pushed=True, dirty=has_hub).run(deliveries)
+
+    def merge_pulled(self, deliveries: Sequence[Delivery], *, cursor: int | None, epoch: int) -> Merged:
+        """Merge what was pulled from the hub of ``epoch`` up to ``cursor`` (``None`` = not to its end).
+
+        Where blocks are missing, the cursor stays. What wins over an entry of the hub is pushed, once more maybe:
+        one of version 1 takes what arrives last for the newest.
+        """
+        with self._database.transaction:
+            is_current = self._database.row("SELECT 1 FROM hub WHERE epoch = ?", (epoch,)) is not None
+            merged = self._merging(pushed=False, dirty=not is_current).run(deliveries)
+            if cursor is not None and is_current and not merged.missing:
+                self._database.execute("UPDATE replica SET cursor = max(cursor, ?)", (cursor,))
+            return merged
+
+    def _merging(self, *, pushed: bool, dirty: bool) -> Merging:
+        return Merging(
+            self._database,
+            self._contents,
+            self._entries,
+            self._tree,
+            self._blocks,
+            now=self._clock(),
+            pushed=pushed,
+            dirty=dirty,
+        )
+
+    def find_missing(self, deliveries: Iterable[Delivery]) -> list[bytes]:
+        """Return the hashes of blocks that this store would need to merge the deliveries."""
+        found: dict[bytes, None] = {}
+        for delivery in deliveries:
+            if delivery.value is None and not self._is_known(delivery.entry):
+                found.update(dict.fromkeys(self._blocks.missing(hashes(delivery.blocks))))
+        return list(found)
+
+    def _is_known(self, entry: Entry) -> bool:
+        """Whether the current version of the key wins over ``entry``, or has its value."""
+        old = self._entries.current(entry.key)
+        return old is not None and (old.entry.order >= entry.order or has_same_value(old, entry))

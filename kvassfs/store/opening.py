@@ -1,0 +1,157 @@
+"""Opening the SQLite file: making it, telling what it holds, and bringing it to this version."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from ..errors import DiskFull, NewerStore, NotAStore, StoreBusy, StoreUnavailable
+from .database import BUSY_TIMEOUT, COMMAND, JOURNAL_SIZE_LIMIT, Database, Profile, translated
+from .schema import APPLICATION_ID, VERSION
+
+
+def connect(
+    path: str,
+    *,
+    initialise: Callable[[Database], None],
+    take_over: Callable[[Database], None],
+    upgrade: Callable[[Database], None],
+    profile: Profile = COMMAND,
+    alone_if_full: bool = False,
+) -> Database:
+    """Open the database at ``path``, made with mode 0600 if it is missing.
+
+    ``initialise`` fills an empty one, ``take_over`` converts one of the original program, ``upgrade`` one of an
+    earlier version of this one.
+
+    With ``alone_if_full``, one on a disk without any space is opened too, to read from it; as long as it is open, no
+    other process can.
+
+    Raises:
+        StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
+    """
+    prepare = partial(_prepare, initialise=initialise, take_over=take_over, upgrade=upgrade, profile=profile)
+    _ensure_file(path)
+    try:
+        return _connected(path, prepare, profile)
+    except DiskFull:
+        if not alone_if_full:
+            raise
+
+    def prepare_alone(database: Database) -> None:
+        # Processes share an index of the write-ahead log in a file, for which there is no room; it is in memory then.
+        # https://sqlite.org/wal.html#use_of_wal_without_shared_memory
+        database.rows("PRAGMA locking_mode=EXCLUSIVE")
+        prepare(database)
+
+    return _connected(path, prepare_alone, profile)
+
+
+def _connected(path: str, prepare: Callable[[Database], None], profile: Profile) -> Database:
+    try:
+        connection = sqlite3.connect(
+            os.path.abspath(path), timeout=_patience(profile), isolation_level=None, cached_statements=256
+        )
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+    database = Database(path, connection)
+    try:
+        prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _ensure_file(path: str) -> None:
+    """Make the file if it is missing.
+
+    One that is there is not opened: closing a descriptor of it would drop the locks that other
+    connections of this process hold on it. https://sqlite.org/howtocorrupt.html, section 2.2.
+    """
+    try:
+        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        return
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
+    if os.path.isdir(path):
+        raise StoreUnavailable(path, "it is a directory")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreUnavailable(path, "permission denied")
+    if os.path.getsize(path) == 1:
+        # SQLite takes a file of one byte for an empty one.
+        raise NotAStore(path)
+
+
+def _prepare(
+    database: Database,
+    *,
+    initialise: Callable[[Database], None],
+    take_over: Callable[[Database], None],
+    upgrade: Callable[[Database], None],
+    profile: Profile,
+) -> None:
+    kind = identify(database)
+    if kind == "empty":
+        with suppress(OSError):  # the file of somebody else, who lets us write it
+            os.chmod(database.path, 0o600)
+    if kind == "original":
+        take_over(database)
+    _set_wal(database, _patience(profile))
+    database.rows(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}")
+    database.apply(COMMAND._replace(patience=_patience(profile)))
+    if kind == "empty":
+        initialise(database)
+    elif kind == "earlier":
+        upgrade(database)
+    if profile is not COMMAND:
+        database.apply(profile)
+    if profile.reserves:
+        database.reserve()
+
+
+def _patience(profile: Profile) -> float:
+    """Return for how many seconds opening waits for others; it does so even where nothing does afterwards."""
+    return profile.patience or BUSY_TIMEOUT
+
+
+def _set_wal(database: Database, patience: float) -> None:
+    """Switch to a write-ahead log; SQLite does not itself wait for others that do so just now."""
+    while True:
+        try:
+            database.rows("PRAGMA journal_mode=WAL")
+            return
+        except StoreBusy:
+            if patience <= 0:
+                raise
+        time.sleep(0.02)
+        patience -= 0.02
+
+
+def identify(database: Database) -> str:
+    """Return ``"kvassfs"``, ``"earlier"`` (of this program), ``"original"`` or ``"empty"``.
+
+    Raises:
+        NotAStore, NewerStore: it is something else.
+    """
+    # All from one moment: another process may be making or taking over the store.
+    with database.snapshot():
+        application_id = database.row("PRAGMA application_id")[0]
+        version = database.row("PRAGMA user_version")[0]
+        tables = {name for (name,) in database.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if application_id == APPLICATION_ID:
+        if version > VERSION:
+            raise NewerStore(database.path, version)
+        return "kvassfs" if version == VERSION else "earlier"
+    if application_id == 0 and version == 0:
+        if not tables:
+            return "empty"
+        if {"entries", "state"} <= tables:
+            return "original"
+    raise NotAStore(database.path)

@@ -1,0 +1,160 @@
+"""The replicas that this store exchanges entries with: its hub, and the devices whose hub it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from ..replica import Incarnation
+from .database import Database
+from .processes import own_start
+
+SEEN_INTERVAL = 10 * 1_000_000
+"""Microseconds between two notes that a device has been seen."""
+
+KEPT_INCARNATIONS = 32
+"""Processes that are remembered to have served this store: a device that was away for longer exchanges everything."""
+
+
+class HubState(NamedTuple):
+    """What is known of the hub.
+
+    The ``version`` of the protocol that it speaks and its own ``process_id``, 0 where not known yet; when the last
+    exchange with it succeeded (µs, 0 = none has); its clock minus ours (µs); how far it has been pulled. The
+    ``epoch`` is another one when the hub has been changed: what an exchange before that found is void then.
+    ``told`` is the greatest Lamport clock that it told, in its ``incarnation``; 0 = none.
+    """
+
+    version: int
+    process_id: int
+    reached: int
+    difference: int | None
+    cursor: int
+    epoch: int
+    incarnation: int
+    told: int
+
+
+class Device(NamedTuple):
+    """A replica that has this one as its hub, and when it last asked (µs)."""
+
+    process_id: int
+    seen: int
+
+
+class Peers:
+    """Reads and writes what is known of other replicas. ``writer`` tells this open store from others."""
+
+    def __init__(self, database: Database, clock: Callable[[], int], writer: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._writer = writer
+
+    # The hub
+
+    def hub(self) -> HubState:
+        """Return what is known of the hub."""
+        return HubState._make(
+            self._database.only_row(
+                "SELECT version, hub.process_id, reached, difference, cursor, epoch, incarnation, told FROM hub, replica"
+            )
+        )
+
+    def note_hub(self, *, version: int, process_id: int, incarnation: int, told: int, epoch: int) -> None:
+        """Note who the hub is; the answers to two processes may come in any order."""
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE hub SET version = ?, process_id = ?, incarnation = iif(told <= ?, ?, incarnation),"
+                " told = max(told, ?) WHERE epoch = ?",
+                (version, process_id, told, incarnation, told, epoch),
+            )
+
+    def note_exchange(self, difference: int | None, *, epoch: int) -> None:
+        """Note that an exchange with the hub has just succeeded, and the difference of the clocks (µs)."""
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE hub SET reached = ?, difference = ifnull(?, difference) WHERE epoch = ?",
+                (self._clock() // 1000, difference, epoch),
+            )
+
+    def forget_hub(self) -> None:
+        """Take the hub for one that is new: it has nothing of this store, and everything of it is to be pulled."""
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE hub SET version = 0, process_id = 0, reached = 0, difference = NULL, epoch = epoch + 1,"
+                " incarnation = 0, told = 0"
+            )
+            self._database.execute("UPDATE replica SET cursor = 0")
+            self._database.execute("UPDATE followers SET reached = 0")
+            self._database.execute("UPDATE entries SET dirty = 1 WHERE NOT dirty")
+
+    # Serving as the hub
+
+    def announce_clock(self, clock: int) -> list[Incarnation]:
+        """Note that this process, as the hub, tells a device the Lamport clock; comes before it does.
+
+        Return the processes that lately served this store, this one at the end.
+        """
+        incarnations, told = self._incarnations()
+        if told is None or told < clock:
+            with self._database.transaction:
+                self._note_told(clock)
+            incarnations, _ = self._incarnations()
+        return incarnations
+
+    def _incarnations(self) -> tuple[list[Incarnation], int | None]:
+        """Return the incarnations, this process at the end, and what it told if it is among them."""
+        own = (os.getpid(), own_start())
+        rows = self._database.rows("SELECT mark, told, pid, started FROM incarnations ORDER BY id")
+        rows.sort(key=lambda row: row[2:] == own)
+        told = rows[-1][1] if rows and rows[-1][2:] == own else None
+        return [Incarnation(*row[:2]) for row in rows], told
+
+    def _note_told(self, clock: int) -> None:
+        own = (os.getpid(), own_start())
+        updated = self._database.execute(
+            "UPDATE incarnations SET told = max(told, ?) WHERE pid = ? AND started = ?", (clock, *own)
+        )
+        if updated.rowcount == 0:
+            self._database.execute(
+                "INSERT INTO incarnations (mark, told, pid, started) VALUES (?, ?, ?, ?)", (self._writer, clock, *own)
+            )
+            self._database.execute(
+                "DELETE FROM incarnations WHERE id <= (SELECT max(id) FROM incarnations) - ?", (KEPT_INCARNATIONS,)
+            )
+
+    # Devices
+
+    def note_device(self, process_id: int) -> None:
+        """Note that a device asks this store as its hub."""
+        now = self._clock() // 1000
+        row = self._database.row("SELECT seen FROM devices WHERE process_id = ?", (process_id,))
+        if process_id and (row is None or abs(now - row[0]) > SEEN_INTERVAL):
+            with self._database.transaction:
+                self._database.execute(
+                    "INSERT INTO devices VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET seen = excluded.seen",
+                    (process_id, now),
+                )
+
+    def note_counters(self, counters: Mapping[int, int]) -> None:
+        """Note the greatest counters of entries that were pushed here, by their writers' process ids."""
+        self._database.execute_many(
+            "INSERT INTO devices VALUES (?, 0, ?)"
+            " ON CONFLICT DO UPDATE SET counter = excluded.counter WHERE counter < excluded.counter",
+            list(counters.items()),
+        )
+
+    def counter_of(self, process_id: int) -> int:
+        """Return the greatest counter of a device's entries that were pushed here."""
+        row = self._database.row("SELECT counter FROM devices WHERE process_id = ?", (process_id,))
+        return 0 if row is None else int(row[0])
+
+    def devices(self) -> list[Device]:
+        """Return the devices that have asked this store as their hub, the latest first."""
+        return [
+            Device._make(row)
+            for row in self._database.rows(
+                "SELECT process_id, seen FROM devices WHERE seen ORDER BY seen DESC, process_id"
+            )
+        ]

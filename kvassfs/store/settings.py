@@ -1,0 +1,109 @@
+"""What the user configures: the hub, its key, and how this replica behaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..errors import InvalidConfiguration
+from ..replica import MAX_PROCESS_ID
+from .database import Database
+from .peers import Peers
+
+KEY_BYTES = 32
+"""Bytes in an encryption key."""
+
+DEFAULT_TIMEOUTS = (1.0, 10.0)
+"""Seconds for connecting to the hub, and for which it may make no progress."""
+
+
+class Config(NamedTuple):
+    """The configuration of a replica. ``remote`` is ``""`` where there is none."""
+
+    encryption_key: bytes
+    process_id: int
+    remote: str
+    clock: int
+
+
+class Settings:
+    """Reads and writes the configuration. Nothing is kept in memory: any process may change it."""
+
+    def __init__(self, database: Database, peers: Peers) -> None:
+        self._database = database
+        self._peers = peers
+
+    def config(self) -> Config:
+        """Return the configuration as it is now."""
+        return Config._make(self._database.only_row("SELECT encryption_key, process_id, remote, clock FROM replica"))
+
+    def set_encryption_key(self, key: bytes) -> None:
+        """Set the key that all devices of one person share, 32 bytes; all entries are pushed anew.
+
+        Raises:
+            InvalidConfiguration: it has another length.
+        """
+        if len(key) != KEY_BYTES:
+            raise InvalidConfiguration("an encryption key has 32 bytes: 64 hexadecimal digits")
+        self._change_hub("encryption_key", key)
+
+    def set_process_id(self, process_id: int) -> None:
+        """Set the id of this replica; the lower one wins where two writes are equal otherwise.
+
+        Raises:
+            InvalidConfiguration: it is outside 1 … 2**32 - 1.
+        """
+        if not 1 <= process_id <= MAX_PROCESS_ID:
+            raise InvalidConfiguration(f"a process id is a number from 1 to {MAX_PROCESS_ID}")
+        with self._database.transaction:
+            self._database.execute("UPDATE replica SET process_id = ?", (process_id,))
+
+    def set_remote(self, remote: str) -> None:
+        """Set the hub; ``""`` means none. All entries are pushed to it."""
+        self._change_hub("remote", remote)
+
+    def _change_hub(self, column: str, value: bytes | str) -> None:
+        with self._database.transaction:
+            self._database.execute(f"UPDATE replica SET {column} = ?", (value,))
+            self._peers.forget_hub()
+
+    def public_url(self) -> str:
+        """Return the address under which others reach the hub, ``""`` if that is the remote's."""
+        return self._read("url") or ""
+
+    def set_public_url(self, url: str) -> None:
+        """Set what ``public_url`` returns."""
+        self._write("url", url)
+
+    def timeouts(self) -> tuple[float, float]:
+        """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""
+        text = self._read("timeout")
+        connect, progress = DEFAULT_TIMEOUTS if text is None else json.loads(text)
+        return float(connect), float(progress)
+
+    def set_timeouts(self, connect: float | None, progress: float | None) -> None:
+        """Set what ``timeouts`` returns; ``None`` goes back to the default of one."""
+        default_connect, default_progress = DEFAULT_TIMEOUTS
+        timeouts = [default_connect if connect is None else connect, default_progress if progress is None else progress]
+        self._write("timeout", json.dumps(timeouts))
+
+    def scratch_patterns(self) -> tuple[str, ...] | None:
+        """Return the user's patterns of scratch names; ``None`` means the default ones."""
+        text = self._read("scratch")
+        return None if text is None else tuple(json.loads(text))
+
+    def set_scratch_patterns(self, patterns: Sequence[str] | None) -> None:
+        """Set the patterns of scratch names; ``None`` goes back to the default ones."""
+        self._write("scratch", None if patterns is None else json.dumps(list(patterns)))
+
+    def _read(self, name: str) -> str | None:
+        row = self._database.row("SELECT value FROM settings WHERE name = ?", (name,))
+        return None if row is None else str(row[0])
+
+    def _write(self, name: str, value: str | None) -> None:
+        with self._database.transaction:
+            if value is None:
+                self._database.execute("DELETE FROM settings WHERE name = ?", (name,))
+            else:
+                self._database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))

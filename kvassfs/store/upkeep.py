@@ -1,0 +1,52 @@
+"""Upkeep of the database: what nothing uses any more goes, and the write-ahead log is copied."""
+
+from __future__ import annotations
+
+from .blocks import Blocks
+from .contents import Contents
+from .database import Database
+from .entries import Entries
+from .holds import Holds
+
+CLEAN_LIMIT = 64
+"""Blocks and revisions that one step of the clean-up removes (16 MiB)."""
+
+
+class Upkeep:
+    """Does the clean-up in bounded steps, each a transaction, so that no save has to wait long."""
+
+    def __init__(self, database: Database, contents: Contents, holds: Holds, entries: Entries, blocks: Blocks) -> None:
+        self._database = database
+        self._contents = contents
+        self._holds = holds
+        self._entries = entries
+        self._blocks = blocks
+
+    def clean(self) -> bool:
+        """Do one bounded step of the clean-up; return whether more may be left."""
+        with self._database.transaction:
+            more = self._entries.expire(CLEAN_LIMIT)
+            more = self._blocks.expire(CLEAN_LIMIT) or more
+            return self._contents.clean(CLEAN_LIMIT) or more
+
+    def release_dead_holders(self) -> None:
+        """Let go of what processes held that are no more."""
+        with self._database.transaction:
+            self._holds.release_dead()
+
+    def tidy(self) -> bool:
+        """Do one step of the clean-up if there is something to do; return whether more may be left."""
+        if not (
+            self._contents.anything_dropped() or self._entries.anything_expired() or self._blocks.anything_expired()
+        ):
+            return False
+        self.release_dead_holders()
+        return self.clean()
+
+    def log_size(self) -> int:
+        """Return the size of the write-ahead log in bytes."""
+        return self._database.log_size()
+
+    def checkpoint(self) -> None:
+        """Copy what the write-ahead log holds into the database, and empty it unless a reader still needs it."""
+        self._database.checkpoint()

@@ -1,0 +1,121 @@
+"""Values as callers read them: of one version, whatever becomes of the key meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ..errors import ValueReplaced
+from .contents import Contents
+from .database import Database
+from .holds import Holds
+
+
+class StoredValue(NamedTuple):
+    """The value of one version of a key: its bytes if it is short, else what they are read by.
+
+    Attributes:
+        size: bytes of the value.
+        content: its id among the contents; ``None`` for an empty value.
+        data: the bytes of a short or empty value, ``None`` for a large one.
+    """
+
+    size: int
+    content: int | None
+    data: bytes | None
+
+    @classmethod
+    def of_row(cls, size: int, content: int | None, data: bytes | None) -> StoredValue:
+        """Return the value of a row that was joined with ``contents``."""
+        return cls(size, content, b"" if content is None else data)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the value is a list of blocks, to be read in pieces."""
+        return self.data is None
+
+
+class Reader:
+    """Reads a value that is held. For use inside the ``with`` that made it."""
+
+    def __init__(self, contents: Contents, value: StoredValue) -> None:
+        self._contents = contents
+        self._value = value
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` to ``stop`` (default: the end), at most a block at a time."""
+        stop = self._value.size if stop is None else stop
+        content, data = self._value.content, self._value.data
+        if data is None and content is not None:
+            yield from self._contents.read_range(content, start, stop)
+        elif data:
+            yield data[start:stop]
+
+
+class Values:
+    """Holds and reads values of one store."""
+
+    def __init__(self, database: Database, contents: Contents, holds: Holds) -> None:
+        self._database = database
+        self._contents = contents
+        self._holds = holds
+
+    def head(self, value: StoredValue, length: int) -> bytes:
+        """Return the first ``length`` bytes, at most a block, of a value that is current or held."""
+        if value.data is not None or value.content is None:
+            return (value.data or b"")[:length]
+        return self._contents.read_block(value.content, 0)[:length]
+
+    @contextmanager
+    def held(self, value: StoredValue, still: Callable[[], bool] = lambda: True) -> Iterator[Reader]:
+        """``with`` a reader of a value that is kept until the end of the block.
+
+        A short value is read from memory and needs no transaction, neither here nor at the end; a large one needs
+        one each, so this may not be inside one. ``still`` is asked inside the first whether the value is the one that
+        was found.
+
+        Raises:
+            ValueReplaced: it is not: the key has another value by now.
+        """
+        content = value.content
+        if not value.is_large or content is None:
+            yield Reader(self._contents, value)
+            return
+        self._database.retry_when_full(lambda: self._pin(content, still))
+        try:
+            yield Reader(self._contents, value)
+        finally:
+            self._database.retry_when_full(lambda: self._holds.unpin(content))
+
+    def _pin(self, content: int, still: Callable[[], bool]) -> None:
+        if not still():
+            raise ValueReplaced
+        self._holds.pin(content)
+
+
+class Snapshot:
+    """The bytes of the value of a key, read from a snapshot of the database, so without writing to it.
+
+    ``locate`` returns the id and size of the value; it is asked inside the read transaction, so that the bytes are
+    those of one version.
+    """
+
+    def __init__(self, database: Database, contents: Contents, locate: Callable[[], tuple[int | None, int]]) -> None:
+        self._database = database
+        self._contents = contents
+        self._locate = locate
+        self.size = locate()[1]
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time, from one snapshot.
+
+        Until the end, or ``close``, nothing else can be done with the store through this connection.
+        """
+        with self._database.snapshot():
+            content, self.size = self._locate()
+            yield from self._contents.read_all(content, self.size)
+
+    def read(self) -> bytes:
+        """Return all the bytes at once."""
+        return b"".join(self.chunks())

@@ -1,0 +1,38 @@
+"""The way from a store to its hub, opened where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+from ..errors import InvalidConfiguration
+from ..store import Store
+from .hub_client import Moved
+from .synchroniser import Synchroniser
+
+
+@contextmanager
+def open_synchroniser(store: Store, watch: Callable[[Moved], None] = lambda _: None) -> Iterator[Synchroniser]:
+    """``with`` what exchanges with the hub of ``store``; ``watch`` is told what has moved after every message.
+
+    It takes a tenth of a second to load, so call it where there is something to do.
+
+    Raises:
+        InvalidConfiguration: no hub is set.
+    """
+    address = hub_address(store)
+    from ..remote.http import HttpRemote, Limits  # noqa: PLC0415  requests takes long to load
+
+    with closing(HttpRemote(address, Limits(*store.settings.timeouts()))) as remote:
+        yield Synchroniser(store, remote, watch=watch, ahead=True)
+
+
+def hub_address(store: Store) -> str:
+    """Return the address of the hub.
+
+    Raises:
+        InvalidConfiguration: none is set.
+    """
+    if address := store.settings.config().remote:
+        return address
+    raise InvalidConfiguration("there is no hub; set one with `kvass config remote HOST`")

@@ -1,0 +1,147 @@
+"""What a hub answers to the sealed requests of devices, whatever carries them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+from ..entry import Delivery
+from ..errors import KvassError
+from ..store import Limit, Page, Store
+from . import messages
+from .seal import Seal
+
+MAX_WAIT = 60.0
+"""Seconds for which a pull is held back at most until there is something to hand out."""
+
+
+class Hub:
+    """Answers requests from ``store``, for the one thread that has it.
+
+    ``clock`` returns ns since the epoch, ``random(n)`` n random bytes. The key is read at every request: it may
+    be changed meanwhile. Every method raises a MessageError for a request that cannot be used, and a StoreError.
+    """
+
+    def __init__(
+        self, store: Store, *, clock: Callable[[], int] = time.time_ns, random: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._random = random
+
+    def push(self, body: bytes) -> bytes:
+        """Merge the entries of a push and return the answer. Then they have reached the disk."""
+        seal = self._seal()
+        deliveries = messages.pushed(seal.unseal(body))
+        with self._store.transaction:
+            merged = self._store.inbox.merge_pushed(deliveries)
+            self._store.peers.note_counters(_counters(deliveries))
+            config = self._store.settings.config()
+            incarnations = self._store.peers.announce_clock(config.clock)
+        with suppress(KvassError):  # the entries are merged, whatever becomes of this
+            self._store.upkeep.tidy()
+        answer = messages.PushAnswer(
+            messages.digest_of(body),
+            config.clock,
+            config.process_id,
+            self._now(),
+            b"".join(merged.missing),
+            incarnations,
+        )
+        return seal.seal(messages.push_answer(answer))
+
+    def pull(self, body: bytes) -> Pull:
+        """Return the pull that a request asks for."""
+        seal = self._seal()
+        request = messages.pull_asked(seal.unseal(body))
+        self._store.peers.note_device(request.device or request.process_id)
+        return Pull(self._store, request, seal, messages.digest_of(body), self._now)
+
+    def blocks(self, body: bytes) -> bytes:
+        """Take in the blocks of a request, and answer with those that it asks for."""
+        seal = self._seal()
+        request = messages.blocks_asked(seal.unseal(body))
+        if request.put:
+            # The push that names them waits for the disk, with all that was written before.
+            with self._store.bulk():
+                self._store.blocks.put(request.put)
+        # A request that names more than fit into a page gets the first of them.
+        found = self._store.blocks.get(request.get[: messages.PAGE_BLOCKS])
+        return seal.seal(messages.blocks_answer(messages.digest_of(body), found))
+
+    def _seal(self) -> Seal:
+        return Seal(self._store.settings.config().encryption_key, self._random)
+
+    def _now(self) -> int:
+        return self._clock() // 1000
+
+
+def _counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
+    """Return the greatest counter of each writer, by process id."""
+    counters: dict[int, int] = {}
+    for _, _, counter, writer, *_ in (delivery.entry for delivery in deliveries):
+        counters[writer] = max(counter, counters.get(writer, 0))
+    return counters
+
+
+class Pull:
+    """One pull: ``answer`` may be asked for again until there is one.
+
+    ``wait`` is how many seconds it may take, ``settling`` whether there will be more in a moment by itself.
+    """
+
+    def __init__(
+        self, store: Store, request: messages.PullRequest, seal: Seal, digest: str, now: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._request = request
+        self._seal = seal
+        self._digest = digest
+        self._now = now
+        self.settling = False
+        self.wait = min(request.wait, MAX_WAIT) if request.version >= messages.VERSION else 0.0
+
+    def answer(self, *, patient: bool) -> Iterator[bytes] | None:
+        """Return the sealed answer in pieces.
+
+        ``None``: there is nothing to hand out yet, and ``patient`` says that the device waits. The pieces are
+        read from the store as they are asked for.
+        """
+        if self._request.version < messages.VERSION:
+            return self._seal.stream(messages.array(self._everything(), pushed=False))
+        page = self._page(self._request.first, messages.WHOLE_LIMIT)
+        was_set_back = page.clock < self._request.first - 1  # to a backup: the device must know at once
+        if patient and not page.outgoing and not was_set_back:
+            return None
+        config = self._store.settings.config()
+        answer = messages.PullAnswer(
+            [out.delivery for out in page.outgoing],
+            max(page.cursor, self._request.first - 1),
+            self._digest,
+            page.more,
+            page.clock,
+            config.process_id,
+            self._now(),
+            self._store.peers.announce_clock(page.clock),
+            self._store.peers.counter_of(self._request.device),
+        )
+        return iter([self._seal.seal(messages.pull_answer(answer))])
+
+    def _page(self, first: int, whole: int) -> Page:
+        limit = Limit(self._request.max_bytes, whole, messages.size_of)
+        page = self._store.outbox.since(first, self._request.process_id, limit)
+        self.settling = page.settling
+        return page._replace(outgoing=self._store.outbox.mark_as_sent(page.outgoing))
+
+    def _everything(self) -> Iterator[tuple[Delivery, Iterator[bytes]]]:
+        """Yield all entries there are with their whole values, as the original program hands them out."""
+        first = self._request.first
+        while True:
+            page = self._page(first, 0)
+            for out in page.outgoing:
+                yield out.delivery, self._store.outbox.pieces(out)
+            if not page.more:
+                return
+            first = page.cursor + 1

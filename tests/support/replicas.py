@@ -1,0 +1,243 @@
+"""Replicas and hubs in one process, quick to make anew, and what must be true of them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import pytest
+
+from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undecipherable, WrongKey
+from kvassfs.store import Store, creation, entries, holds, identity, processes
+from kvassfs.store.database import Database
+from kvassfs.store.processes import started
+from kvassfs.sync import Remote, Synchroniser, messages, synchroniser
+from kvassfs.sync.hub import Hub
+from tests.support.original import OriginalHub
+from tests.support.stores import Clock, small_blocks
+
+KEY = bytes(range(32))
+
+WRONG_KEY = bytes(32)
+
+ADDRESS = "hub.example:8000"
+
+
+# The hub's end
+
+
+class KvassHub:
+    """A hub of this program, reached without a network. ``store`` returns its store as it is now."""
+
+    def __init__(self, store: Callable[[], Store], random: Callable[[int], bytes] = os.urandom) -> None:
+        self._store = store
+        self._random = random
+
+    def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
+        """Return the body of the answer; ``None`` if it has none yet and may be ``patient``."""
+        store = self._store()
+        hub = Hub(store, clock=store._entries._clock, random=self._random)
+        if call == "pull":
+            pieces = hub.pull(body).answer(patient=patient)
+            return None if pieces is None else b"".join(pieces)
+        return hub.push(body) if call == "push" else hub.blocks(body)
+
+
+def posted(hub: KvassHub | OriginalHub, call: str, body: bytes) -> bytes:
+    """Post a body to a hub as a faultless network does; its failures become what HTTP makes of them."""
+    try:
+        if isinstance(hub, OriginalHub):
+            if call == "blocks":
+                raise NotAHub(ADDRESS, "it answers 404 Not Found")
+            return hub.answer(call, body)
+        answer = hub.answer(call, body)
+        assert answer is not None
+        return answer
+    except Undecipherable as error:
+        raise WrongKey(ADDRESS) from error
+    except InvalidMessage as error:
+        raise HubFailed(ADDRESS, 400, str(error)) from error
+    except StoreError as error:
+        raise HubFailed(ADDRESS, 503, str(error)) from error
+
+
+class Way:
+    """A remote that hands each message to ``carry``, which says what becomes of it."""
+
+    address = ADDRESS
+
+    def __init__(self, carry: Callable[[str, bytes, float], bytes]) -> None:
+        self._carry = carry
+
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+        return self._carry(call, body if isinstance(body, bytes) else b"".join(body), wait)
+
+
+def way_to(hub: KvassHub | OriginalHub) -> Way:
+    """Return a faultless way to a hub."""
+    return Way(lambda call, body, _: posted(hub, call, body))
+
+
+# The devices' end
+
+
+class Replica:
+    """A store of one device, or of a hub: made from a template, with a clock of its own, and able to crash."""
+
+    def __init__(self, path: Path, template: bytes, clock: Clock, random: Callable[[int], bytes]) -> None:
+        self.path = path
+        self.clock = clock
+        self.random = random
+        self.template = template
+        self.set_back(template)
+
+    def set_back(self, image: bytes) -> None:
+        """Begin again with the file as it was at another time."""
+        if hasattr(self, "store"):
+            self.store._database.close()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        self.path.write_bytes(image)
+        self.open()
+
+    def image(self) -> bytes:
+        """Return the file as it is now."""
+        return bytes(self.store._database.connection.serialize())
+
+    def open(self) -> None:
+        """Open the store as a new process does: the one before is no more."""
+        self.store = Store.open(self.path, clock=self.clock, random=self.random)
+        for table in ("pusher", "holders", "incarnations"):
+            self.store._database.execute(f"UPDATE {table} SET started = ''")
+
+    def die(self) -> None:
+        """End the process at once, whatever it is doing."""
+        self.store._database.close()
+
+    def start_again(self) -> None:
+        """Begin again after the process died."""
+        self.store._database.close()
+        self.open()
+
+    def synchroniser(self, remote: Remote) -> Synchroniser:
+        """Return what exchanges with a hub, as a process makes it."""
+        return Synchroniser(self.store, remote, clock=self.clock, random=self.random, sleep=lambda _: None)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class Version(NamedTuple):
+    """What all replicas must agree on of one key."""
+
+    order: tuple[int, int, int]
+    url_token: str
+    mode: int | None
+    value: bytes
+
+
+def versions(store: Store) -> dict[str, Version]:
+    """Return what a store has under each key, tombstones included."""
+    return {
+        row[0]: Version((row[1], row[2], -row[3]), row[4], row[6], b"".join(store._contents.read_all(row[7], row[5])))
+        for row in store._database.rows(
+            "SELECT key, timestamp, counter, process_id, url_token, size, mode, content FROM entries ORDER BY key"
+        )
+    }
+
+
+def kept_values(store: Store) -> dict[str, bytes]:
+    """Return all values that a store has, current or as revisions, by their tokens."""
+    return {
+        token: b"".join(store._contents.read_all(content, size))
+        for token, size, content in store._database.rows(
+            "SELECT url_token, size, content FROM entries UNION ALL SELECT url_token, size, content FROM revisions"
+        )
+    }
+
+
+def kept_tokens(store: Store) -> set[str]:
+    """Return the tokens of all values that a store has."""
+    return {
+        token
+        # Whatever fault is injected just now.
+        for (token,) in store._database.connection.execute(
+            "SELECT url_token FROM entries WHERE size UNION ALL SELECT url_token FROM revisions"
+        )
+    }
+
+
+def acknowledged(store: Store) -> dict[str, tuple[int, int, int]]:
+    """Return keys whose current version the hub is taken to have or to have beaten, and its order."""
+    return {
+        key: (timestamp, counter, -process_id)
+        for key, timestamp, counter, process_id in store._database.rows(
+            "SELECT key, timestamp, counter, process_id FROM entries WHERE NOT dirty"
+        )
+    }
+
+
+# Many of them, quickly
+
+
+@contextmanager
+def small_messages() -> Iterator[None]:
+    """Make blocks, pages and large values small, keep every revision, and never wait for the disk."""
+    with ExitStack() as stack:
+        stack.enter_context(small_blocks())
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(messages, "WHOLE_LIMIT", 100)
+        patch.setattr(messages, "PAGE_BYTES", 700)
+        patch.setattr(messages, "PAGE_BLOCKS", 2)
+        patch.setattr(synchroniser, "PAGE_BYTES", 700)
+        patch.setattr(entries, "KEPT_REVISIONS", 10_000)
+        patch.setattr(entries, "KEPT_TIME", 10**18)
+        # All are of one process, which the system need not be asked about each time, and none is copied elsewhere.
+        for module in (processes, holds):
+            patch.setattr(module, "started", cache(started))
+        for module in (creation, identity):
+            patch.setattr(module, "place_of", lambda _: "here")
+        patch.setattr(Database, "_wait_for_disk", lambda database, _: database.execute("PRAGMA synchronous=OFF"))
+        yield
+
+
+class Pool:
+    """Directory and templates of replicas, made once for many histories; the first one is the hub's."""
+
+    def __init__(self, size: int) -> None:
+        memory = Path("/dev/shm")
+        self.directory = Path(tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None))
+        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
+        self.templates = [self._template(number) for number in range(size)]
+        self._open: list[Replica] = []
+
+    def _template(self, number: int) -> bytes:
+        path = self.directory / str(number)
+        with Store.open(path, clock=Clock()) as store:
+            store.settings.set_process_id(number + 1)
+            store.settings.set_encryption_key(KEY)
+            if number:
+                store.settings.set_remote(ADDRESS)
+            return bytes(store._database.connection.serialize())
+
+    def replicas(self, count: int, random: Random) -> list[Replica]:
+        """Return fresh replicas; those of the time before are no more."""
+        self.close()
+        self._open = [
+            Replica(self.directory / str(number), template, Clock(step=0), random.randbytes)
+            for number, template in enumerate(self.templates[:count])
+        ]
+        return self._open
+
+    def close(self) -> None:
+        for replica in self._open:
+            replica.die()
+        self._open = []

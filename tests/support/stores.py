@@ -1,0 +1,331 @@
+"""Stores for tests: clocks to set, small blocks, faults at a chosen statement, and what must always hold."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvassfs import block as block_module
+from kvassfs.errors import KvassError
+from kvassfs.store import Node, Store, Written, contents, draft, merging, takeover, upkeep
+from kvassfs.store import store as store_module
+from kvassfs.store.database import Database, translated
+
+REGULAR = stat.S_IFREG | 0o600
+
+SECOND = 10**9
+"""Clocks count in ns."""
+
+DAY = 24 * 3600 * SECOND
+
+YEAR_2024 = 1_704_067_200 * SECOND
+
+
+class Clock:
+    """A clock that moves by ``step`` ns whenever it is read, and otherwise only by hand."""
+
+    def __init__(self, now: int = YEAR_2024, step: int = 1000) -> None:
+        self.now = now
+        self.step = step
+
+    def __call__(self) -> int:
+        self.now += self.step
+        return self.now
+
+    def advance(self, nanoseconds: int) -> Clock:
+        self.now += nanoseconds
+        return self
+
+
+def save(
+    store: Store, key: str, value: bytes, *, mode: int = REGULAR, scratch: bool = False, amends: int | None = None
+) -> Node:
+    """Save a file as the mount does."""
+    node = store.tree.file(key)
+    new = store.tree.draft()
+    new.write(0, value)
+    now = store._entries._clock() // 1000
+    node = store.tree.save(key, new, Written(mode=mode), scratch=scratch, now=now, amends=amends)
+    new.close()
+    return node
+
+
+def read(store: Store, node: Node | None) -> bytes:
+    """Read a file as the mount does."""
+    assert node is not None
+    opened = store.tree.open(node.key)[1]
+    try:
+        return opened.read(0, node.size + 1)
+    finally:
+        opened.close()
+
+
+def revision_values(store: Store, key: str) -> list[bytes]:
+    """Return the values of the revisions of a key, newest first."""
+    return [
+        b"".join(store._contents.read_all(revision.content, revision.entry.size)) for revision in store.revisions(key)
+    ]
+
+
+def rows(store: Store, sql: str, *parameters: Any) -> list[Any]:
+    """Return what a statement finds, single columns as plain values."""
+    found = store._database.rows(sql, parameters)
+    return [row[0] if len(row) == 1 else row for row in found]
+
+
+def count(store: Store, table: str) -> int:
+    """Return the number of rows in a table."""
+    return int(rows(store, f"SELECT count(*) FROM {table}")[0])
+
+
+def is_scratch(key: str) -> bool:
+    """Stand in for the patterns: a component that ends in ``~`` is a scratch name."""
+    return any(component.endswith("~") for component in key.split("/"))
+
+
+# Small blocks
+
+
+@contextmanager
+def small_blocks(
+    *,
+    block: int = 64,
+    inline: int = 16,
+    segment: int = 4,
+    memory: int = 3,
+    clean: int = 3,
+) -> Iterator[None]:
+    """Make the sizes small enough for every branch to be reached by a short value."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (block_module, contents, draft, takeover, merging, store_module, upkeep):
+            for name, value in (
+                ("BLOCK_SIZE", block),
+                ("INLINE_LIMIT", inline),
+                ("SEGMENT_BLOCKS", segment),
+                ("MEMORY_BLOCKS", memory),
+                ("CLEAN_LIMIT", clean),
+                ("READ_SIZE", block + block // 2),
+                ("_ZEROS", bytes(block)),
+            ):
+                if hasattr(module, name):
+                    patch.setattr(module, name, value)
+        yield
+
+
+# Faults
+
+
+class Fault:
+    """Makes the statement number ``at`` (from 1) and all after it fail, until it is mended."""
+
+    def __init__(self, at: int, code: int = sqlite3.SQLITE_FULL) -> None:
+        self.at = at
+        self.code = code
+        self.seen = 0
+        self.statement = ""
+
+    @property
+    def struck(self) -> bool:
+        """Whether the statement was reached."""
+        return self.seen >= self.at
+
+    def __call__(self, sql: str) -> None:
+        self.seen += 1
+        # A full disk lets a transaction be rolled back.
+        if self.seen >= self.at and not sql.startswith("ROLLBACK"):
+            self.statement = self.statement or sql
+            raise sqlite_error(self.code)
+
+
+def sqlite_error(code: int) -> sqlite3.OperationalError:
+    """Return the error that sqlite3 raises for a result code."""
+    error = sqlite3.OperationalError(f"injected, code {code}")
+    error.sqlite_errorcode = code
+    return error
+
+
+@contextmanager
+def failing(database: Database, fault: Callable[[str], None]) -> Iterator[None]:
+    """Call ``fault`` before each statement; what it raises is what SQLite raised."""
+
+    def before(method: Callable[..., Any]) -> Callable[..., Any]:
+        def run(sql: str, *arguments: Any) -> Any:
+            try:
+                fault(sql)
+            except sqlite3.Error as error:
+                raise translated(error, database.path) from error
+            return method(sql, *arguments)
+
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("execute", "row", "rows", "execute_many"):
+            patch.setattr(database, name, before(getattr(database, name)))
+        yield
+
+
+# What must hold
+
+
+def audit(store: Store) -> None:
+    """Check every rule that the schema states, after whatever happened to the store."""
+    assert rows(store, "PRAGMA integrity_check") == ["ok"]
+    _audit_owners(store)
+    _audit_values(store)
+    _audit_blocks(store)
+    (clock,) = rows(store, "SELECT clock FROM replica")
+    assert all(sequence <= clock for sequence in rows(store, "SELECT sequence FROM entries"))
+    assert not rows(
+        store,
+        "SELECT prefix FROM directories WHERE prefix NOT LIKE '%/' AND prefix <> ''",
+    )
+
+
+def _audit_owners(store: Store) -> None:
+    owners = Counter(
+        rows(
+            store,
+            "SELECT content FROM entries WHERE content IS NOT NULL UNION ALL SELECT content FROM revisions "
+            "UNION ALL SELECT content FROM scratch WHERE content IS NOT NULL",
+        )
+    )
+    assert all(number == 1 for number in owners.values()), f"owned more than once: {owners}"
+    there = set(rows(store, "SELECT id FROM contents"))
+    assert owners.keys() <= there, f"missing: {owners.keys() - there}"
+    dropped = set(rows(store, "SELECT content FROM dropped_contents"))
+    assert not owners.keys() & dropped, f"dropped although owned: {owners.keys() & dropped}"
+    assert there - owners.keys() <= dropped, f"owned by nothing: {there - owners.keys() - dropped}"
+    for table in ("entries", "revisions", "scratch"):
+        assert not rows(store, f"SELECT key FROM {table} WHERE (size = 0) <> (content IS NULL)")
+        assert not rows(
+            store,
+            f"SELECT t.key FROM {table} AS t JOIN contents ON contents.id = t.content WHERE contents.size <> t.size",
+        )
+
+
+def _audit_values(store: Store) -> None:
+    """Check that every value is complete, whether anything owns it still or not."""
+    for content, size, data in store._database.rows("SELECT id, size, data FROM contents"):
+        if data is not None:
+            assert len(data) == size <= contents.INLINE_LIMIT
+            continue
+        assert size > contents.INLINE_LIMIT
+        lengths = [len(piece) for piece in store._contents.read_all(content, size)]
+        full, rest = divmod(size, block_module.BLOCK_SIZE)
+        assert lengths == [block_module.BLOCK_SIZE] * full + [rest] * bool(rest)
+
+
+def _audit_blocks(store: Store) -> None:
+    listed = set(rows(store, "SELECT segment FROM content_segments"))
+    filled = set(rows(store, "SELECT segment FROM segment_blocks"))
+    assert listed == filled, "segments without a value, or without blocks"
+    assert set(rows(store, "SELECT content FROM content_segments")) == set(
+        rows(store, "SELECT id FROM contents WHERE data IS NULL")
+    )
+    there = set(rows(store, "SELECT id FROM blocks"))
+    used = set(rows(store, "SELECT block FROM segment_blocks"))
+    staged = set(rows(store, "SELECT block FROM staged"))
+    received = set(rows(store, "SELECT block FROM received"))
+    dropped = set(rows(store, "SELECT block FROM dropped_blocks"))
+    assert used <= there, f"blocks missing from values: {used - there}"
+    assert staged <= there, f"blocks missing from drafts: {staged - there}"
+    assert received <= there, f"blocks missing from transit: {received - there}"
+    known = used | staged | received | dropped
+    assert there <= known, f"blocks of nothing: {there - known}"
+    for digest, data in store._database.rows("SELECT hash, data FROM blocks"):
+        assert hashlib.sha256(data).digest() == digest
+
+
+def clean_up(store: Store) -> None:
+    """Clean until nothing is left to do."""
+    for _ in range(10_000):
+        if not store.upkeep.clean():
+            return
+    raise AssertionError("the clean-up does not end")
+
+
+def audit_clean(store: Store) -> None:
+    """Clean up; nothing may be left that nothing uses. No draft is open any more."""
+    audit(store)
+    clean_up(store)
+    audit(store)
+    assert count(store, "staged") == count(store, "pins") == 0
+    assert count(store, "dropped_contents") == count(store, "dropped_blocks") == 0
+
+
+def state(store: Store) -> dict[str, list[Any]]:
+    """Return all that a user could notice of a store: entries, revisions, scratch files, directories, the hub."""
+    return {
+        "entries": [
+            (*row[:7], b"".join(store._contents.read_all(row[7], row[5])), *row[8:])
+            for row in store._database.rows(
+                "SELECT key, timestamp, counter, process_id, url_token, size, mode, content, sequence, dirty, "
+                "handed, born, changed, mtime, atime FROM entries ORDER BY key"
+            )
+        ],
+        "revisions": [
+            (key, revision.entry, value)
+            for key in rows(store, "SELECT DISTINCT key FROM revisions ORDER BY key")
+            for revision, value in zip(store.revisions(key), revision_values(store, key), strict=True)
+        ],
+        "scratch": [
+            (*row[:3], b"".join(store._contents.read_all(row[3], row[1])))
+            for row in store._database.rows("SELECT key, size, mode, content FROM scratch ORDER BY key")
+        ],
+        "directories": store._database.rows("SELECT * FROM directories ORDER BY prefix"),
+        "replica": store._database.rows("SELECT * FROM replica"),
+        "hub": store._database.rows("SELECT * FROM hub"),
+    }
+
+
+def contents_of(directory: Path) -> dict[str, bytes]:
+    """Return names and bytes of the files in a directory."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+
+def error_line(error: KvassError) -> str:
+    """Return what the user reads, which must be one line."""
+    line = str(error)
+    assert line
+    assert "\n" not in line
+    return line
+
+
+# Other processes
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Run Python code as a process of its own, which sees ``Store`` and ``sys``."""
+    script = "import sys\nfrom kvassfs.store import Store\n" + textwrap.dedent(code)
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **{**dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE), **options},
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for a process, which must succeed; return what it printed."""
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return out
+
+
+def run(code: str, *arguments: object) -> str:
+    """Run Python code as a process of its own to its end; return what it printed."""
+    return finish(start(code, *arguments))

@@ -1,0 +1,90 @@
+"""kvassfs_cli.commands.ls"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+from kvassfs.entry import Entry
+from kvassfs.store import Store
+from kvassfs_cli.commands import ls
+from tests.unit.cli.conftest import Kvass, Processes
+
+
+def test_an_empty_store_lists_nothing(kvass: Kvass) -> None:
+    assert kvass("ls") == (0, b"", "")
+
+
+def test_keys_are_listed_one_per_line_sorted_by_their_utf_8(kvass: Kvass, store: Store) -> None:
+    keys = ["b", "a", "B", "a/b", "\U0001f600", "\uffff", "\u00e9", "e\u0301", "-x", " ", "猫咪 key/with slash"]
+    for key in keys:
+        store.set(key, b"value")
+    expected = sorted(key.encode() for key in keys)
+    assert kvass("ls").out == b"".join(key + b"\n" for key in expected)
+
+
+def test_deleted_keys_are_not_listed(kvass: Kvass, store: Store) -> None:
+    store.set("gone", b"value")
+    store.set("emptied", b"value")
+    store.delete("gone")
+    store.set("emptied", b"")
+    assert kvass("ls").out == b""
+
+
+@pytest.mark.parametrize(
+    ("prefix", "listed"),
+    [("a", b"a\na/b\na/c\nab\n"), ("a/", b"a/b\na/c\n"), ("x", b""), ("", b"a\na/b\na/c\nab\nb\n")],
+)
+def test_a_prefix_lists_the_keys_that_begin_with_it(kvass: Kvass, store: Store, prefix: str, listed: bytes) -> None:
+    for key in ("a", "a/b", "a/c", "ab", "b"):
+        store.set(key, b"value")
+    assert kvass("ls", prefix) == (0, listed, "")
+
+
+def test_null_ends_lines_with_nul(kvass: Kvass, store: Store) -> None:
+    store.set("two\nlines", b"value")
+    store.set("a", b"value")
+    assert kvass("ls", "-0").out == kvass("ls", "--null").out == b"a\0two\nlines\0"
+
+
+def test_long_shows_size_and_time(kvass: Kvass, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.set("some key", b"12345")
+    out = kvass("ls", "-l").out.decode()
+    assert re.fullmatch(r" {11}5 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d some key\n", out)
+
+
+def entry(timestamp: int) -> Entry:
+    return Entry("k", timestamp=timestamp, counter=1, process_id=1, url_token="", size=1_000_000)
+
+
+def test_long_shows_local_time(kathmandu: None) -> None:
+    assert ls.long_line(entry(1_795_396_752_382_991)) == "     1000000 2026-11-23 07:04:12 k"
+
+
+@pytest.mark.parametrize("timestamp", [2**62, 10**18, -(2**62)])
+def test_long_shows_a_time_beyond_the_calendar_as_unknown(timestamp: int) -> None:
+    assert re.fullmatch(r"     1000000 \? {18} k", ls.long_line(entry(timestamp)))
+
+
+def test_long_leaves_out_a_key_that_goes_while_it_lists(store: Store) -> None:
+    store.set("a", b"value")
+    store.set("b", b"value")
+    lines = ls.long_lines(store, "")
+    assert next(lines).endswith(" a")
+    with Store.open(store.path) as other:
+        other.delete("b")
+    assert [line[-2:] for line in lines] in ([], [" b"])
+
+
+def test_on_a_terminal_control_characters_are_escaped(processes: Processes, store: Store) -> None:
+    store.set("two\nlines \x1b[31m", b"value")
+    reader, writer = pty.openpty()
+    with open(reader, "rb", closefd=True) as terminal:
+        done = subprocess.run([*processes.command, "ls"], stdout=writer, check=True)
+        os.close(writer)
+        assert terminal.readline() == b"two\\nlines \\x1b[31m\r\n"
+    assert done.returncode == 0

@@ -1,0 +1,228 @@
+"""kvassfs_cli.commands.status and kvassfs_cli.status_text"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from kvassfs.status import Hub, Status, inspect
+from kvassfs.store import Device, Follower, Store
+from kvassfs_cli import status_text
+from kvassfs_cli.commands.status import as_object
+from tests.unit.cli.conftest import Kvass, NearHub
+
+NOW = 1_795_396_752_382_991
+MINUTE = 60 * 1_000_000
+HUB = Hub("hub.example:8000", True, "", 2, 200_000, NOW - 3 * MINUTE, 2, 120)
+STATUS = Status(
+    path="/home/you/.kvassdb.sqlite",
+    size=3_400_000,
+    entries=120,
+    hub=HUB,
+    in_touch=True,
+    followers=[
+        Follower(1234, "/home/you/kvass", NOW - 10 * MINUTE, NOW - MINUTE, ""),
+        Follower(1301, "", NOW - 5 * MINUTE, 0, "cannot reach it"),
+    ],
+    devices=[Device(752176921, NOW - 3 * MINUTE), Device(1001, NOW)],
+    now=NOW,
+)
+
+
+def test_the_status_is_shown_in_columns(kathmandu: None) -> None:
+    assert status_text.shown(STATUS).splitlines() == [
+        "Store:           \t/home/you/.kvassdb.sqlite, 3.4 MB, 120 entries",
+        "Hub:             \thub.example:8000",
+        "Answers:         \tyes, protocol version 2",
+        "Clock:           \thub is 0.2 s ahead",
+        "Waiting:         \t2 entries (120 B)",
+        "Last exchange:   \t2026-11-23 07:01:12, 3 minutes ago",
+        "Followers:       \tmount /home/you/kvass (pid 1234) since 2026-11-23 06:54:12, heard from the hub 1 minute ago",
+        "                 \tkvass sync --follow (pid 1301) since 2026-11-23 06:59:12, not in touch: cannot reach it",
+        "Devices:         \t752176921, 3 minutes ago",
+        "                 \t1001, just now",
+    ]
+
+
+def test_without_a_hub_nothing_is_said_of_one() -> None:
+    alone = STATUS._replace(hub=None, followers=[], devices=[])
+    assert status_text.shown(alone).splitlines() == [
+        "Store:           \t/home/you/.kvassdb.sqlite, 3.4 MB, 120 entries",
+        "Hub:             \t(None)",
+        "Followers:       \t(None)",
+        "Devices:         \t(None)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hub", "lines"),
+    [
+        (HUB._replace(answers=None), ["not asked"]),
+        (HUB._replace(answers=False, error="cannot reach it"), ["no: cannot reach it"]),
+        (HUB._replace(difference=None, exchanged=0), ["not known", "never"]),
+        (HUB._replace(waiting=1, waiting_size=5), ["1 entry (5 B)"]),
+    ],
+)
+def test_what_is_not_known_of_the_hub_is_said(hub: Hub, lines: list[str]) -> None:
+    shown = [line.partition("\t")[2] for line in status_text.shown(STATUS._replace(hub=hub)).splitlines()]
+    assert set(lines) <= set(shown)
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"),
+    [
+        (0, "that of the hub agrees"),
+        (-49_999, "that of the hub agrees"),
+        (200_000, "hub is 0.2 s ahead"),
+        (-1_250_000, "hub is 1.2 s behind"),
+        (-2 * MINUTE, "hub is 2 minutes behind"),
+        (86_400_000_000, "hub is 1 day ahead"),
+    ],
+)
+def test_the_difference_of_the_clocks_in_words(difference: int, text: str) -> None:
+    assert status_text.clock_text(difference) == text
+
+
+def test_a_follower_that_was_never_in_touch_and_has_no_error_yet_is_not_in_touch() -> None:
+    follower = Follower(7, "/mnt", NOW, 0, "")
+    assert status_text.follower_text(follower, NOW).endswith(", not in touch")
+
+
+def test_control_characters_in_names_do_not_reach_a_terminal() -> None:
+    assert "\x1b" not in status_text.shown(STATUS._replace(path="/tmp/\x1b[2J"))
+
+
+def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() -> None:
+    assert as_object(STATUS) == {
+        "store": {"path": "/home/you/.kvassdb.sqlite", "size": 3_400_000, "entries": 120},
+        "hub": {
+            "address": "hub.example:8000",
+            "answers": True,
+            "error": None,
+            "protocol_version": 2,
+            "clock_difference": 0.2,
+        },
+        "waiting": {"entries": 2, "size": 120},
+        "last_exchange": "2026-11-23T01:16:12Z",
+        "in_touch": True,
+        "followers": [
+            {
+                "pid": 1234,
+                "mount": "/home/you/kvass",
+                "since": "2026-11-23T01:09:12Z",
+                "last_heard": "2026-11-23T01:18:12Z",
+                "error": None,
+            },
+            {
+                "pid": 1301,
+                "mount": None,
+                "since": "2026-11-23T01:14:12Z",
+                "last_heard": None,
+                "error": "cannot reach it",
+            },
+        ],
+        "devices": [
+            {"process_id": 752176921, "last_seen": "2026-11-23T01:16:12Z"},
+            {"process_id": 1001, "last_seen": "2026-11-23T01:19:12Z"},
+        ],
+    }
+
+
+def test_json_without_a_hub_is_null_there() -> None:
+    alone = as_object(STATUS._replace(hub=None))
+    assert (alone["hub"], alone["waiting"], alone["last_exchange"]) == (None, None, None)
+
+
+def test_json_of_a_hub_that_was_not_asked_before_either() -> None:
+    unknown = HUB._replace(answers=None, version=0, difference=None, exchanged=0)
+    described = as_object(STATUS._replace(hub=unknown))
+    assert described["hub"] == {
+        "address": "hub.example:8000",
+        "answers": None,
+        "error": None,
+        "protocol_version": None,
+        "clock_difference": None,
+    }
+    assert described["last_exchange"] is None
+
+
+def test_the_hub_is_asked_and_nothing_moves(store: Store, hub: NearHub) -> None:
+    store.set("k", b"value")
+    hub.store.set("other", b"value")
+    status = inspect(store, offline=False)
+    assert status.hub is not None
+    assert status.hub.address == hub.address
+    assert status.hub.answers is True
+    assert status.hub.version == 2
+    assert status.hub.difference is not None
+    assert (status.hub.waiting, status.hub.waiting_size) == (1, 5)
+    assert (list(store.keys()), list(hub.store.keys())) == (["k"], ["other"])
+
+
+def test_an_exchange_is_remembered(kvass: Kvass, store: Store, hub: NearHub) -> None:
+    store.set("k", b"value")
+    kvass("sync")
+    status = inspect(store, offline=True, clock=lambda: time.time_ns() + 3 * MINUTE * 1000)
+    assert status.hub is not None
+    assert abs(status.now - status.hub.exchanged - 3 * MINUTE) < MINUTE
+    assert (status.hub.waiting, status.hub.waiting_size) == (0, 0)
+
+
+def test_the_store_is_measured(store: Store, database: Path) -> None:
+    store.set("k", os.urandom(1_000_000))
+    store.set("gone", b"value")
+    store.delete("gone")
+    status = inspect(store, offline=False)
+    assert status.path == str(database)
+    assert status.entries == 1
+    assert status.size == sum(os.path.getsize(f"{database}{suffix}") for suffix in ("", "-wal")) > 1_000_000
+
+
+def test_followers_and_devices_are_those_of_the_store(store: Store, hub: NearHub) -> None:
+    store.processes.follow("/mnt")
+    store.processes.note_contact()
+    store.peers.note_device(1001)
+    status = inspect(store, offline=True)
+    assert [(follower.pid, follower.place) for follower in status.followers] == [(os.getpid(), "/mnt")]
+    assert [device.process_id for device in status.devices] == [1001]
+    assert status.in_touch
+
+
+def test_a_hub_that_does_not_answer_is_reported_and_no_failure(kvass: Kvass, hub: NearHub) -> None:
+    hub.be_down()
+    status, out, err = kvass("status")
+    assert (status, err) == (0, "")
+    assert f"Answers:         \tno: {hub.failure}\n".encode() in out
+    status, out, err = kvass("status", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["hub"]["answers"] is False
+    assert json.loads(out)["hub"]["error"] == str(hub.failure)
+
+
+@pytest.mark.parametrize("variable", ["", "1"])
+def test_offline_the_hub_is_not_asked(
+    kvass: Kvass, hub: NearHub, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("KVASS_OFFLINE", variable)
+    status, out, err = kvass("status", *([] if variable else ["--offline"]))
+    assert (status, err) == (0, "")
+    assert b"Answers:         \tnot asked\n" in out
+    assert hub.opened == []
+
+
+def test_a_password_in_the_address_is_not_shown(kvass: Kvass, store: Store) -> None:
+    store.settings.set_remote("https://you:secret@hub.example/kvass")
+    for options in ([], ["--json"]):
+        out = kvass("status", "--offline", *options).out
+        assert b"hub.example/kvass" in out
+        assert b"secret" not in out
+
+
+def test_a_path_that_is_not_utf_8_is_shown_as_it_is_and_escaped_in_json(kvass: Kvass, tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    assert os.fsencode(path) in kvass("status", "--db", path).out
+    assert json.loads(kvass("status", "--json", "--db", path).out)["store"]["path"] == path

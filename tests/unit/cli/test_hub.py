@@ -1,0 +1,194 @@
+"""kvassfs_cli.hub: what get, ls, set and rm do with the hub"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from kvassfs.errors import InvalidConfiguration, StoreBusy
+from kvassfs.store import Store
+from kvassfs.store.processes import Processes as StoreProcesses
+from kvassfs.sync.connection import hub_address
+from tests.unit.cli.conftest import Kvass, NearHub, Processes
+
+DOWN = "cannot reach the hub hub.example:8000: connection refused"
+
+READING = ["get k", "ls", "ls -l"]
+WRITING = ["set k new", "set k", "rm k"]
+
+
+@pytest.fixture(autouse=True)
+def key(store: Store) -> None:
+    """There is a key before there is a hub."""
+    store.set("k", b"value")
+
+
+def test_get_shows_what_the_hub_has(kvass: Kvass, hub: NearHub) -> None:
+    hub.store.set("k", b"newer")
+    assert kvass("get", "k") == (0, b"newer", "")
+
+
+def test_ls_lists_what_the_hub_has(kvass: Kvass, hub: NearHub) -> None:
+    hub.store.set("there", b"value")
+    assert kvass("ls") == (0, b"k\nthere\n", "")
+
+
+def test_get_of_a_key_that_the_hub_has_not_either_says_so_alone(kvass: Kvass, hub: NearHub) -> None:
+    assert kvass("get", "nothing") == (1, b"", "kvass: no such key: nothing\n")
+
+
+def test_set_pushes(kvass: Kvass, store: Store, hub: NearHub) -> None:
+    assert kvass("set", "k", "new") == (0, b"", "")
+    assert hub.store.get("k").read() == b"new\n"
+    assert store.outbox.waiting() == (0, 0)
+
+
+def test_set_from_standard_input_pushes(kvass: Kvass, hub: NearHub) -> None:
+    assert kvass("set", "k", stdin=bytes(5_000_000)) == (0, b"", "")
+    assert hub.store.get("k").read() == bytes(5_000_000)
+
+
+def test_rm_pushes_also_when_a_key_is_missing(kvass: Kvass, hub: NearHub) -> None:
+    kvass("set", "k", "new")
+    assert kvass("rm", "x", "k") == (1, b"", "kvass: no such key: x\n")
+    assert list(hub.store.keys()) == []
+
+
+@pytest.mark.parametrize("line", READING + WRITING)
+def test_without_a_hub_there_is_nothing_to_do(kvass: Kvass, store: Store, hub: NearHub, line: str) -> None:
+    store.settings.set_remote("")
+    assert kvass(*line.split()).status == 0
+    assert hub.opened == []
+
+
+@pytest.mark.parametrize("line", READING + WRITING)
+def test_offline_the_hub_is_not_contacted(kvass: Kvass, hub: NearHub, line: str) -> None:
+    assert kvass(*line.split(), "--offline").status == 0
+    assert hub.opened == []
+
+
+@pytest.mark.parametrize(("value", "contacted"), [("1", False), ("true", False), ("0", True), ("", True)])
+@pytest.mark.parametrize("line", READING + WRITING)
+def test_kvass_offline_does_the_same(
+    kvass: Kvass, hub: NearHub, monkeypatch: pytest.MonkeyPatch, line: str, value: str, contacted: bool
+) -> None:
+    monkeypatch.setenv("KVASS_OFFLINE", value)
+    assert kvass(*line.split()).status == 0
+    assert bool(hub.opened) is contacted
+
+
+def test_what_waits_since_it_was_set_offline_is_pushed_with_the_next(kvass: Kvass, hub: NearHub) -> None:
+    kvass("set", "--offline", "first", "1")
+    kvass("set", "second", "2")
+    assert list(hub.store.keys()) == ["first", "k", "second"]
+
+
+def test_while_another_process_is_in_touch_the_hub_need_not_be_asked(
+    kvass: Kvass, hub: NearHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StoreProcesses, "is_in_touch", lambda _: True)
+    assert kvass("get", "k") == (0, b"value", "")
+    assert kvass("ls") == (0, b"k\n", "")
+    assert hub.opened == []
+    kvass("set", "k", "new")
+    assert hub.calls[-1] == "push"
+
+
+@pytest.mark.parametrize(("line", "out"), [("get k", b"value"), ("ls", b"k\n")])
+def test_a_hub_that_is_down_costs_readers_one_warning(kvass: Kvass, hub: NearHub, line: str, out: bytes) -> None:
+    hub.be_down()
+    status, shown, err = kvass(*line.split())
+    assert (status, shown) == (0, out)
+    assert err.startswith(f"kvass: warning: {DOWN}")
+    assert err.endswith("; showing what is stored here\n")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", WRITING)
+def test_a_hub_that_is_down_costs_writers_one_warning(kvass: Kvass, store: Store, hub: NearHub, line: str) -> None:
+    hub.be_down()
+    status, shown, err = kvass(*line.split())
+    assert (status, shown) == (0, b"")
+    assert err.startswith(f"kvass: warning: {DOWN}")
+    assert err.endswith("; it is kept here and pushed later\n")
+    assert err.count("\n") == 1
+    assert store.outbox.waiting()[0] == 1
+    hub.failure = None
+    kvass("set", "other", "value")
+    assert store.outbox.waiting() == (0, 0)
+
+
+def test_a_warning_says_which_error_it_is(kvass: Kvass, hub: NearHub) -> None:
+    hub.refuse_the_key()
+    assert "has another encryption key" in kvass("get", "k").err
+
+
+@pytest.mark.parametrize("line", ["get k", "set k new"])
+def test_a_store_that_fails_meanwhile_is_a_warning_too(kvass: Kvass, database: object, hub: NearHub, line: str) -> None:
+    hub.failure = StoreBusy(str(database))
+    status, _, err = kvass(*line.split())
+    assert status == 0
+    assert err.startswith("kvass: warning: the database ")
+
+
+@pytest.mark.parametrize("line", ["get k", "set k new"])
+def test_an_interrupt_while_the_hub_is_slow_ends_the_command_and_loses_nothing(
+    kvass: Kvass, store: Store, hub: NearHub, line: str
+) -> None:
+    hub.failure = KeyboardInterrupt()
+    assert kvass(*line.split()) == (130, b"", "")
+    assert hub.closed == 1
+    assert store.get("k").read() == (b"new\n" if "set" in line else b"value")
+
+
+def test_the_remote_has_the_address_and_the_limits_of_the_store(kvass: Kvass, store: Store, hub: NearHub) -> None:
+    store.settings.set_timeouts(2.5, 20)
+    kvass("get", "k")
+    assert hub.opened == [("hub.example:8000", (2.5, 20))]
+
+
+@pytest.mark.parametrize("line", ["get k", "set k new"])
+def test_the_connection_is_closed(kvass: Kvass, hub: NearHub, line: str) -> None:
+    kvass(*line.split())
+    assert len(hub.opened) == hub.closed == 1
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """The address of a hub that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_hub_that_never_answers_is_given_up_after_the_limit(
+    processes: Processes, store: Store, black_hole: str
+) -> None:
+    store.settings.set_remote(black_hole)
+    store.settings.set_timeouts(0.5, 0.5)
+    begun = time.monotonic()
+    status, out, err = processes.run("get", "k")
+    assert time.monotonic() - begun < 30
+    assert (status, out) == (0, b"value")
+    assert err.startswith(f"kvass: warning: cannot reach the hub {black_hole}: ")
+    assert err.count("\n") == 1
+
+
+def test_a_slow_hub_does_not_hold_an_interrupt_back(processes: Processes, store: Store, black_hole: str) -> None:
+    store.settings.set_remote(black_hole)
+    store.settings.set_timeouts(60, 60)
+    with processes.start("set", "k", "new") as process:
+        while store.get("k").read() != b"new\n":
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(2)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (-2, b"")
+    assert store.outbox.waiting()[0] == 1
+
+
+def test_an_address_is_not_made_up(store: Store) -> None:
+    with pytest.raises(InvalidConfiguration, match="set one with `kvass config remote HOST`"):
+        hub_address(store)

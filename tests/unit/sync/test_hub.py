@@ -1,0 +1,478 @@
+"""kvassfs.sync.hub"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from kvassfs.block import BLOCK_SIZE, HASH_BYTES
+from kvassfs.entry import Delivery, Entry
+from kvassfs.errors import InvalidMessage, KvassError, MessageError, Undecipherable
+from kvassfs.store import Store
+from kvassfs.store.outbox import SETTLING_TIME
+from kvassfs.sync import messages
+from kvassfs.sync.hub import MAX_WAIT, Hub
+from kvassfs.sync.seal import Seal
+from tests.support import golden_data
+from tests.support.golden_data import CAT, KEY, SEAL
+from tests.support.original import OriginalClient, entries_of
+from tests.support.stores import (
+    SECOND,
+    Clock,
+    audit,
+    audit_clean,
+    count,
+    failing,
+    read,
+    revision_values,
+    rows,
+    save,
+    sqlite_error,
+)
+
+NAMES = ("Key", "Value", "UrlToken", "TimestampUnixMicro", "ProcessID", "Counter", "NeedsToBePushed")
+"""The fields that the original knows."""
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    with Store.open(tmp_path / "hub", clock=clock, random=Random(1).randbytes) as opened:
+        opened.settings.set_process_id(9009)
+        opened.settings.set_encryption_key(KEY)
+        yield opened
+        audit(opened)
+
+
+@pytest.fixture
+def hub(store: Store, clock: Clock) -> Hub:
+    return Hub(store, clock=clock, random=Random(2).randbytes)
+
+
+def answer(hub: Hub, request: bytes, *, patient: bool = False) -> bytes:
+    """Return the sealed answer to a sealed pull."""
+    pieces = hub.pull(request).answer(patient=patient)
+    assert pieces is not None
+    return b"".join(pieces)
+
+
+def pull(hub: Hub, first: int = 0, process_id: int = 1, **more: Any) -> messages.PullAnswer:
+    """Pull as a replica of version 2 does."""
+    body = SEAL.seal(messages.pull(messages.PullRequest(first, process_id, messages.VERSION, **more)))
+    answered = messages.pull_answered(SEAL.unseal(answer(hub, body)))
+    assert answered.digest == messages.digest_of(body)
+    return answered
+
+
+def push(hub: Hub, *deliveries: Delivery) -> messages.PushAnswer:
+    """Push as a replica of version 2 does."""
+    body = SEAL.seal(messages.push(deliveries))
+    answered = messages.push_answered(SEAL.unseal(hub.push(body)))
+    assert answered.digest == messages.digest_of(body)
+    return answered
+
+
+def blocks(hub: Hub, get: list[bytes] | None = None, put: list[bytes] | None = None) -> list[bytes | None]:
+    """Send blocks and ask for some."""
+    body = SEAL.seal(messages.blocks(messages.BlocksRequest(get or [], put or [])))
+    digest, found = messages.blocks_answered(SEAL.unseal(hub.blocks(body)))
+    assert digest == messages.digest_of(body)
+    return found
+
+
+def delivery(key: str, value: bytes, timestamp: int, *, counter: int = 1, process_id: int = 1001) -> Delivery:
+    entry = Entry(key, timestamp, counter, process_id, f"{timestamp}-{counter}-{process_id}", len(value))
+    return Delivery(entry, counter, value)
+
+
+def keys(answered: messages.PullAnswer) -> list[str]:
+    return [found.entry.key for found in answered.deliveries]
+
+
+# What the original program has sent
+
+
+def replay(hub: Hub, name: str) -> bytes:
+    """Send a recorded request byte for byte; return the body of the answer."""
+    body = golden_data.body(f"{name}.request")
+    return hub.push(body) if name.endswith("push") else answer(hub, body)
+
+
+def test_recorded_requests_get_the_answers_that_the_original_gave(hub: Hub, store: Store) -> None:
+    for name in ("00-push", "01-push", "02-push", "03-pull", "04-push", "05-push", "06-pull", "07-push"):
+        body = replay(hub, name)
+        if name.endswith("pull"):
+            fields = json.loads(SEAL.unseal(body))
+            recorded = json.loads(golden_data.plaintext(f"{name}.response"))
+            assert [{name: entry[name] for name in NAMES} for entry in fields] == recorded
+    assert {key: store.get(key).read() for key in store.keys()} == {"hello": b"from b\n", CAT: "喵 👋\n".encode()}
+
+
+def test_an_original_client_takes_the_answers_and_goes_on_from_there(hub: Hub) -> None:
+    client = OriginalClient(
+        2002,
+        KEY,
+        Random(3).randbytes,
+        Clock(now=1_795_396_752_400_000_000),
+        lambda call, body: hub.push(body) if call == "push" else answer(hub, body),
+    )
+    for name in ("00-push", "01-push", "02-push"):
+        replay(hub, name)
+    client.pull()
+    assert sorted(client.values()) == ["binary", "hello", CAT]
+    assert [entry.counter for entry in client.entries.values()] == [3, 4, 5]
+    assert (client.counter, client.remote_counter) == (5, 4)
+    client.set("hello", b"from b\n")
+    client.push()
+    assert entries_of(SEAL.unseal(replay(hub, "06-pull")))[-1].counter == 7
+
+
+def test_the_answer_to_an_original_client_holds_large_values_whole(hub: Hub, store: Store) -> None:
+    value = Random(4).randbytes(3 * BLOCK_SIZE + 5)
+    store.set("large", value)
+    (entry,) = entries_of(SEAL.unseal(replay(hub, "03-pull")))
+    assert entry.value == value
+    assert entry.needs_push
+    assert count(store, "pins") == 0
+
+
+def test_the_answer_to_an_original_client_holds_everything_though_it_takes_many_pages(
+    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "PAGE_BYTES", 1000)
+    for number in range(20):
+        store.set(str(number), bytes(100))
+    assert len(entries_of(SEAL.unseal(replay(hub, "03-pull")))) == 20
+
+
+def test_an_original_client_is_told_nothing_again_that_it_wrote(hub: Hub) -> None:
+    replay(hub, "00-push")
+    assert entries_of(SEAL.unseal(replay(hub, "06-pull"))) == []
+
+
+# Pushing and pulling
+
+
+def test_what_is_pushed_is_handed_out_to_others(hub: Hub) -> None:
+    assert push(hub, delivery("a", b"1", 10, counter=5)).clock == 6
+    answered = pull(hub)
+    (found,) = answered.deliveries
+    assert (found.entry.key, found.entry.counter, found.value, found.sequence) == ("a", 5, b"1", 6)
+    assert (answered.cursor, answered.clock, answered.process_id) == (6, 6, 9009)
+    assert keys(pull(hub, process_id=1001)) == keys(pull(hub, 7)) == []
+
+
+def test_what_wins_replaces_and_what_loses_is_a_revision(hub: Hub, store: Store) -> None:
+    push(hub, delivery("a", b"first", 10))
+    push(hub, delivery("a", b"newest", 30, counter=2))
+    push(hub, delivery("a", b"late", 20, process_id=1002))
+    assert store.get("a").read() == b"newest"
+    assert revision_values(store, "a") == [b"late", b"first"]
+
+
+def test_the_sender_of_what_loses_is_told_the_winner(hub: Hub) -> None:
+    push(hub, delivery("a", b"winner", 20))
+    cursor = pull(hub, process_id=1002).cursor
+    assert keys(pull(hub, cursor + 1, 1002)) == []
+    push(hub, delivery("a", b"loser", 10, process_id=1002))
+    (found,) = pull(hub, cursor + 1, 1002).deliveries
+    assert found.value == b"winner"
+
+
+def test_a_repeated_push_changes_nothing(hub: Hub, store: Store) -> None:
+    sent = [delivery("a", b"1", 10), delivery("b", b"", 11, counter=2)]
+    clock = push(hub, *sent).clock
+    assert push(hub, *sent).clock == clock
+    assert revision_values(store, "a") == []
+    assert pull(hub, clock + 1).deliveries == []
+
+
+def test_a_losing_push_that_is_repeated_leaves_one_revision(hub: Hub, store: Store) -> None:
+    push(hub, delivery("a", b"winner", 20))
+    for _ in range(3):
+        push(hub, delivery("a", b"loser", 10, process_id=1002))
+    assert revision_values(store, "a") == [b"loser"]
+
+
+def test_at_equal_times_the_greater_counter_wins_and_then_the_lower_process_id(hub: Hub, store: Store) -> None:
+    push(hub, delivery("a", b"1", 10, counter=1, process_id=1001))
+    push(hub, delivery("a", b"2", 10, counter=2, process_id=1003))
+    push(hub, delivery("a", b"3", 10, counter=2, process_id=1002))
+    push(hub, delivery("a", b"4", 10, counter=2, process_id=1004))
+    assert store.get("a").read() == b"3"
+
+
+def test_a_key_that_others_know_leaves_a_tombstone_though_their_version_lost(hub: Hub, store: Store) -> None:
+    save(store, "a", b"from the mount of the hub")
+    push(hub, delivery("a", b"older", 10))
+    store.tree.unlink(present(store, "a"))
+    assert rows(store, "SELECT size FROM entries") == [0]
+
+
+def present(store: Store, key: str) -> Any:
+    node = store.tree.file(key)
+    assert node is not None
+    return node
+
+
+def test_pages_follow_one_another(hub: Hub, store: Store) -> None:
+    for number in range(10):
+        store.set(f"{number}", bytes(100))
+    found: list[str] = []
+    first, more = 0, True
+    while more:
+        page = pull(hub, first, max_bytes=800)
+        assert 1 <= len(page.deliveries) <= 3
+        found += keys(page)
+        first, more = page.cursor + 1, page.more
+    assert found == [f"{number}" for number in range(10)]
+
+
+def test_an_entry_larger_than_a_page_is_one_of_its_own(hub: Hub, store: Store) -> None:
+    store.set("small", b"x")
+    store.set("large", bytes(50_000))
+    assert keys(pull(hub, max_bytes=1000)) == ["small"]
+    assert keys(pull(hub, pull(hub, max_bytes=1000).cursor + 1, max_bytes=1000)) == ["large"]
+
+
+def test_a_removal_in_the_mount_of_the_hub_is_kept_back_a_moment_and_all_that_comes_after(
+    hub: Hub, store: Store, clock: Clock
+) -> None:
+    save(store, "a", b"1")
+    clock.advance(10 * SECOND)
+    cursor = pull(hub).cursor
+    store.tree.unlink(present(store, "a"))
+    store.set("b", b"2")
+    page = pull(hub, cursor + 1)
+    assert (keys(page), page.cursor, page.more) == ([], cursor, False)
+    clock.advance(SETTLING_TIME)
+    assert keys(pull(hub, cursor + 1)) == ["a", "b"]
+
+
+def test_a_patient_pull_waits_for_news(hub: Hub, store: Store) -> None:
+    store.set("a", b"1")
+    request = messages.PullRequest(pull(hub).cursor + 1, 1, messages.VERSION, wait=30)
+    waiting = hub.pull(SEAL.seal(messages.pull(request)))
+    assert waiting.wait == 30
+    assert waiting.answer(patient=True) is None
+    store.set("b", b"2")
+    pieces = waiting.answer(patient=True)
+    assert pieces is not None
+    assert keys(messages.pull_answered(SEAL.unseal(b"".join(pieces)))) == ["b"]
+
+
+def test_a_pull_waits_for_a_minute_at_most_and_one_of_the_original_not_at_all(hub: Hub) -> None:
+    assert hub.pull(SEAL.seal(messages.pull(messages.PullRequest(0, 1, messages.VERSION, wait=1e9)))).wait == MAX_WAIT
+    assert hub.pull(SEAL.seal(b'{"Counter":0,"ProcessID":1,"Wait":5}')).wait == 0
+
+
+def test_a_device_that_knows_more_than_the_hub_is_not_kept_waiting(hub: Hub) -> None:
+    request = messages.PullRequest(100, 1, messages.VERSION, wait=30)
+    assert hub.pull(SEAL.seal(messages.pull(request))).answer(patient=True) is not None
+
+
+def test_devices_that_ask_are_noted(hub: Hub, store: Store) -> None:
+    pull(hub, process_id=1001)
+    pull(hub, process_id=1002)
+    assert {device.process_id for device in store.peers.devices()} == {1001, 1002}
+
+
+# Incarnations
+
+
+def test_each_process_that_serves_a_store_is_an_incarnation_that_tells_its_clock(hub: Hub, store: Store) -> None:
+    store.set("a", b"1")
+    (one,) = pull(hub).incarnations
+    assert one.told == 1
+    assert push(hub, delivery("b", b"1", 10, counter=9)).incarnations == [one._replace(told=10)]
+    store._database.execute("UPDATE incarnations SET started = 'before'")
+    store.peers._writer += 1
+    later = pull(hub).incarnations
+    assert later[0] == one._replace(told=10)
+    assert len(later) == 2
+    assert later[1].mark != one.mark
+
+
+def test_only_the_latest_incarnations_are_kept(hub: Hub, store: Store) -> None:
+    for _ in range(40):
+        store._database.execute("UPDATE incarnations SET started = 'before'")
+        store.peers._writer += 1
+        pull(hub)
+    last = pull(hub).incarnations
+    assert len(last) == 32
+    assert last[-1].mark == store.peers._writer
+
+
+# Blocks
+
+LARGE = 5 * BLOCK_SIZE + 7
+
+
+def large(seed: int = 5) -> tuple[bytes, list[bytes], list[bytes]]:
+    """Return a large value, its blocks and their hashes."""
+    value = Random(seed).randbytes(LARGE)
+    parts = [value[at : at + BLOCK_SIZE] for at in range(0, LARGE, BLOCK_SIZE)]
+    return value, parts, [digest(part) for part in parts]
+
+
+def digest(part: bytes) -> bytes:
+    return bytes.fromhex(messages.digest_of(part))
+
+
+def named(key: str, hashes: list[bytes], timestamp: int, process_id: int = 1001) -> Delivery:
+    """Return a large value by the hashes of its blocks."""
+    entry = Entry(key, timestamp, 1, process_id, f"large-{timestamp}-{process_id}", LARGE)
+    return Delivery(entry, 1, None, b"".join(hashes))
+
+
+def test_a_large_value_is_merged_once_all_its_blocks_are_there(hub: Hub, store: Store) -> None:
+    value, parts, hashes = large()
+    sent = named("a", hashes, 10)
+    assert push(hub, sent).missing == b"".join(hashes)
+    blocks(hub, put=parts[:4])
+    assert push(hub, sent).missing == b"".join(hashes[4:])
+    assert keys(pull(hub)) == []
+    blocks(hub, put=parts[4:])
+    assert push(hub, sent).missing == b""
+    assert store.get("a").read() == value
+    assert count(store, "received") == 0
+
+
+def test_a_large_value_is_handed_out_by_the_hashes_of_its_blocks(hub: Hub, store: Store) -> None:
+    value, parts, hashes = large()
+    store.set("a", value)
+    (found,) = pull(hub).deliveries
+    assert (found.value, found.blocks, found.entry.size) == (None, b"".join(hashes), LARGE)
+    assert blocks(hub, get=[hashes[5], bytes(HASH_BYTES), hashes[0]]) == [parts[5], None, parts[0]]
+
+
+def test_a_request_for_many_blocks_gets_the_first_ones(hub: Hub, store: Store) -> None:
+    value, parts, hashes = large()
+    store.set("a", value)
+    assert blocks(hub, get=hashes) == parts[: messages.PAGE_BLOCKS]
+
+
+def test_blocks_whose_entry_never_comes_are_given_up_after_a_day(hub: Hub, store: Store, clock: Clock) -> None:
+    blocks(hub, put=large()[1])
+    assert count(store, "blocks") == 6
+    clock.advance(25 * 3600 * SECOND)
+    audit_clean(store)
+    assert count(store, "blocks") == count(store, "received") == 0
+
+
+def test_a_large_value_that_loses_need_not_be_sent(hub: Hub, store: Store) -> None:
+    push(hub, delivery("a", b"winner", 20))
+    assert push(hub, named("a", large()[2], 10, process_id=1002)).missing == b""
+    assert store.get("a").read() == b"winner"
+
+
+def test_a_value_in_blocks_that_is_a_short_one_is_kept_as_such(hub: Hub, store: Store) -> None:
+    value = b"short"
+    blocks(hub, put=[value])
+    push(hub, Delivery(Entry("a", 10, 1, 1001, "token", len(value)), 1, None, digest(value)))
+    assert store.get("a").read() == value
+    assert read(store, present(store, "a")) == value
+
+
+def test_blocks_of_another_length_than_they_must_have_are_refused(hub: Hub, store: Store) -> None:
+    one, other = bytes(1000), bytes(2000)
+    blocks(hub, put=[one, other])
+    for size in (BLOCK_SIZE + 2000, 1001, 999):
+        hashes = digest(one) + digest(other) if size > BLOCK_SIZE else digest(one)
+        with pytest.raises(InvalidMessage):
+            push(hub, Delivery(Entry("a", 10, 1, 1001, "token", size), 1, None, hashes))
+    assert list(store.keys()) == []
+
+
+# What is refused
+
+
+def test_a_request_under_another_key_is_not_deciphered(hub: Hub) -> None:
+    body = Seal(bytes(32)).seal(messages.pull(messages.PullRequest(0, 1)))
+    for call in (hub.push, hub.pull, hub.blocks):
+        with pytest.raises(Undecipherable):
+            call(body)
+
+
+def test_the_key_is_read_at_every_request(hub: Hub, store: Store) -> None:
+    pull(hub)
+    store.settings.set_encryption_key(bytes(32))
+    with pytest.raises(Undecipherable):
+        pull(hub)
+
+
+@given(st.sampled_from(["push", "pull", "blocks"]), st.binary(max_size=60))
+@example("push", b"")
+@example("push", b"<!DOCTYPE html>")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_body_that_was_not_sealed_is_not_deciphered(hub: Hub, call: str, body: bytes) -> None:
+    with pytest.raises(Undecipherable):
+        getattr(hub, call)(body)
+
+
+ENTRY = json.loads(messages.push([delivery("a", b"1", 10)]))[0]
+
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**31, 2**32, 2**61, 2**62, 2**63, 2**64, 10**400, -1])
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["AAAA", "\ud800", "\0"])
+    | st.lists(st.integers(), max_size=2)
+)
+
+
+@given(st.sampled_from([*NAMES, "WriterCounter", "Mode", "Blocks", "Size"]), VALUES)
+@example("UrlToken", "\ud800")
+@example("Mode", -1)
+@example("TimestampUnixMicro", 2**62 - 1)
+@example("Counter", 2**61)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_push_with_any_field_spoilt_is_refused_or_merged(hub: Hub, store: Store, name: str, value: object) -> None:
+    body = SEAL.seal(json.dumps([{**ENTRY, name: value}]).encode())
+    with suppress(MessageError):
+        hub.push(body)
+    audit(store)
+
+
+@given(st.sampled_from(["Counter", "ProcessID", "Version", "Wait", "MaxBytes"]), VALUES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_pull_with_any_field_spoilt_is_refused_or_answered(hub: Hub, name: str, value: object) -> None:
+    message = {"Counter": 0, "ProcessID": 1, "Version": 2, name: value}
+    with suppress(MessageError):
+        answer(hub, SEAL.seal(json.dumps(message).encode()))
+
+
+def test_a_push_that_is_invalid_in_part_is_refused_as_a_whole(hub: Hub, store: Store) -> None:
+    body = SEAL.seal(json.dumps([ENTRY, {**ENTRY, "Counter": "x"}]).encode())
+    with pytest.raises(InvalidMessage):
+        hub.push(body)
+    assert list(store.keys()) == []
+
+
+def test_a_push_that_cannot_be_stored_is_not_acknowledged_and_leaves_nothing(hub: Hub, store: Store) -> None:
+    body = SEAL.seal(messages.push([delivery("a", b"1", 10), delivery("b", b"1", 11)]))
+
+    def fail(sql: str) -> None:
+        if sql.startswith("INSERT OR REPLACE INTO entries") and rows(store, "SELECT 1 FROM entries"):
+            raise sqlite_error(13)
+
+    with failing(store._database, fail), pytest.raises(KvassError):
+        hub.push(body)
+    assert list(store.keys()) == []
+    hub.push(body)
+    assert list(store.keys()) == ["a", "b"]

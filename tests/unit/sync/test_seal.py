@@ -1,0 +1,104 @@
+"""Sealed bodies: what opens them and what does not, whole or in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvassfs.errors import Undecipherable
+from kvassfs.sync.seal import NONCE_BYTES, TAG_BYTES, Seal
+from tests.support import golden_data
+from tests.support.golden_data import GOLDEN
+
+KEY = bytes(range(32))
+
+NONCE = b"twelve bytes"
+
+
+def steady(size: int) -> bytes:
+    assert size == len(NONCE) == NONCE_BYTES
+    return NONCE
+
+
+def test_every_recorded_body_opens_with_the_recorded_key() -> None:
+    bodies = [path.read_bytes() for path in GOLDEN.glob("*.bin")]
+    assert len(bodies) == 10
+    for body in bodies:
+        assert Seal(golden_data.KEY).unseal(body)[:1] in (b"[", b"{")
+
+
+def test_a_body_is_nonce_ciphertext_and_tag_without_associated_data() -> None:
+    body = Seal(KEY, steady).seal(b"hello")
+    assert body == NONCE + AESGCM(KEY).encrypt(NONCE, b"hello", None)
+    assert len(body) == NONCE_BYTES + 5 + TAG_BYTES
+
+
+@given(st.binary(max_size=100))
+def test_what_was_sealed_opens(plaintext: bytes) -> None:
+    seal = Seal(KEY)
+    assert seal.unseal(seal.seal(plaintext)) == plaintext
+
+
+@given(st.lists(st.binary(max_size=50), max_size=8))
+def test_a_stream_is_the_body_in_pieces(pieces: list[bytes]) -> None:
+    seal = Seal(KEY, steady)
+    assert b"".join(seal.stream(pieces)) == seal.seal(b"".join(pieces))
+
+
+def test_a_stream_takes_a_piece_only_when_one_is_asked_for() -> None:
+    taken = 0
+
+    def plaintext() -> Iterator[bytes]:
+        nonlocal taken
+        for _ in range(3):
+            taken += 1
+            yield bytes(10)
+
+    stream = Seal(KEY).stream(plaintext())
+    assert len(next(stream)) == NONCE_BYTES
+    assert taken == 0
+    assert len(next(stream)) == 10
+    assert taken == 1
+
+
+def test_every_body_has_a_nonce_of_its_own_from_the_randomness_that_was_given() -> None:
+    numbers = iter(range(10))
+    seal = Seal(KEY, lambda size: next(numbers).to_bytes(size, "big"))
+    bodies = [seal.seal(b"a"), b"".join(seal.stream([b"a"])), seal.seal(b"a")]
+    assert [int.from_bytes(body[:NONCE_BYTES], "big") for body in bodies] == [0, 1, 2]
+
+
+def test_nonces_are_random_by_default() -> None:
+    seal = Seal(KEY)
+    assert len({seal.seal(b"a")[:NONCE_BYTES] for _ in range(100)}) == 100
+
+
+def test_another_key_does_not_open_it() -> None:
+    with pytest.raises(Undecipherable):
+        Seal(bytes(32)).unseal(Seal(KEY).seal(b"hello"))
+
+
+def test_damage_to_any_byte_is_found() -> None:
+    body = Seal(KEY).seal(b"hello")
+    for at in range(len(body)):
+        damaged = bytearray(body)
+        damaged[at] ^= 1
+        with pytest.raises(Undecipherable):
+            Seal(KEY).unseal(bytes(damaged))
+
+
+def test_a_body_that_was_cut_anywhere_or_has_more_does_not_open() -> None:
+    body = Seal(KEY).seal(b"hello")
+    for cut in [*(body[:end] for end in range(len(body))), body[1:], body + b"\0"]:
+        with pytest.raises(Undecipherable):
+            Seal(KEY).unseal(cut)
+
+
+@given(st.binary(max_size=100))
+def test_what_nobody_sealed_does_not_open(body: bytes) -> None:
+    with pytest.raises(Undecipherable):
+        Seal(KEY).unseal(body)
