@@ -38,6 +38,11 @@ class Entry(NamedTuple):
         return self.size == 0 and self.mode is None
 
     @property
+    def write(self) -> tuple[str, int, int, str]:
+        """What names this version also where a hub of version 1 has changed its counter or lost its mode."""
+        return (self.key, self.timestamp, self.process_id, self.url_token)
+
+    @property
     def order(self) -> tuple[int, int, int]:
         """What decides between two entries of one key: the greater wins."""
         return (self.timestamp, self.counter, -self.process_id)

@@ -27,11 +27,6 @@ def has_same_value(row: Row, entry: Entry) -> bool:
     return row.url_token == entry.url_token and row.size == entry.size
 
 
-def is_same_write(row: Row, entry: Entry) -> bool:
-    """Whether an entry is the version in a row, also where a hub of version 1 has changed its counter or lost its mode."""
-    return (row.timestamp, row.process_id, row.url_token) == (entry.timestamp, entry.process_id, entry.url_token)
-
-
 class Merging:
     """One merge of a page, for use inside one transaction.
 
@@ -80,12 +75,20 @@ class Merging:
         entry = delivery.entry
         old = self._entries.current(entry.key)
         self._clock = max(self._clock, delivery.sequence)
-        if not self._pushed and old is not None and is_same_write(old, entry):
-            return
-        if old is None or entry.order > old.entry.order:
+        if old is not None and self._is_here(entry, old):
+            self._note_handed(old)
+        elif old is None or entry.order > old.entry.order:
             self._accept(delivery, old)
-        elif entry.order != old.entry.order:
+        else:
             self._reject(delivery, old)
+
+    def _is_here(self, entry: Entry, old: Row) -> bool:
+        return entry.order == old.entry.order or (not self._pushed and entry.write == old.entry.write)
+
+    def _note_handed(self, old: Row) -> None:
+        """Note that others know of a key, whatever a backup says that this store was set back to."""
+        if not old.handed:
+            self._database.execute("UPDATE entries SET handed = 1 WHERE key = ?", (old.key,))
 
     def _accept(self, delivery: Delivery, old: Row | None) -> None:
         entry = delivery.entry

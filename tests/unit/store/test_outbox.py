@@ -282,11 +282,12 @@ class TestMergingFromTheHub:
         assert store.get("a").read() == b"mine"
         assert store.outbox.waiting()[0] == 1
 
-    def test_our_own_that_come_back_change_nothing(self, store: Store) -> None:
+    def test_of_our_own_that_come_back_only_that_others_know_them_is_new(self, store: Store) -> None:
         entry = store.set("a", b"x")
-        before = state(store)["entries"]
+        ((*row, handed, born, changed, mtime, atime),) = state(store)["entries"]
+        assert not handed
         self.merge(store, Delivery(entry, 1, b"x"), cursor=9)
-        assert state(store)["entries"] == before
+        assert state(store)["entries"] == [(*row, 1, born, changed, mtime, atime)]
 
     def test_the_clock_is_ahead_of_every_sequence_that_came(self, store: Store) -> None:
         self.merge(store, made("a", sequence=500, counter=3))

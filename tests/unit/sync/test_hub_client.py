@@ -10,7 +10,7 @@ from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, Wr
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import ADDRESS, KEY, WRONG_KEY, KvassHub, versions
-from tests.support.stores import revision_values, rows
+from tests.support.stores import SECOND, revision_values, rows, save
 from tests.support.sync_rig import (
     HTML,
     Message,
@@ -259,6 +259,19 @@ class TestAnotherHub:
         rig.c.set_back(rig.c.template)
         rig.exchange(rig.c)
         assert value(rig.c, "mine") == b"y"
+
+    def test_a_key_that_comes_back_to_a_device_that_was_set_back_is_removed_everywhere(self, rig: Rig) -> None:
+        """Its backup says that nobody else knows of it."""
+        node = save(rig.c.store, "mine", b"y")
+        backup = rig.c.image()
+        rig.c.clock.advance(SECOND // 10)
+        rig.exchange(rig.c)
+        rig.c.set_back(backup)
+        rig.on(rig.c).pull()
+        rig.c.store.tree.unlink(node)
+        rig.c.clock.advance(2 * SECOND)
+        rig.exchange(rig.c, rig.b)
+        assert list(rig.home.store.keys()) == list(rig.b.store.keys()) == ["a"]
 
     def test_a_process_that_serves_the_same_store_later_is_the_same_hub(self, rig: Rig) -> None:
         rig.home.start_again()

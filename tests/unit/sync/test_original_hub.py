@@ -92,6 +92,23 @@ class TestVersion1:
         assert hub.values() == {"k": b"newer"}
         assert revision_values(rig.a.store, "k") == [b"older"]
 
+    def test_a_key_that_comes_back_to_a_device_that_was_set_back_is_removed_everywhere(
+        self, rig: Rig, hub: OriginalHub
+    ) -> None:
+        """Its backup says that nobody else knows of it."""
+        rig.exchange(rig.a)
+        node = save(rig.a.store, "k", b"x")
+        backup = rig.a.image()
+        rig.a.clock.advance(SECOND // 10)
+        rig.exchange(rig.a, rig.b)
+        rig.a.set_back(backup)
+        rig.on(rig.a).pull()
+        rig.a.store.tree.unlink(node)
+        rig.a.clock.advance(2 * SECOND)
+        rig.exchange(rig.a, rig.b)
+        assert hub.values() == {}
+        assert list(rig.b.store.keys()) == []
+
     def test_a_hub_that_is_upgraded_during_a_push_gets_what_waits(self, rig: Rig, hub: OriginalHub) -> None:
         rig.exchange(rig.a)
         rig.a.store.set("a", b"x")
