@@ -161,7 +161,8 @@ class Link:
         """Note who answers.
 
         ``hub`` is what was known of it when it was asked. ``False``: it is another store than the one before, or an
-        older state of it, as from a backup. Then it may lack anything, and all is pulled and pushed anew.
+        older state of it, as from a backup, or the first one that proves who it is. Then it may lack anything, and all
+        is pulled and pushed anew.
         """
         if answer is None or answer.digest is None:
             if hub.version == messages.VERSION:
@@ -211,8 +212,12 @@ def _is_later(hub: HubState, answer: messages.PullAnswer | messages.PushAnswer) 
     """Whether the hub that answers is the one that is known, and has nothing forgotten that it told.
 
     Where it was set back to a backup, its clock may be ahead again by now. But the incarnation that told the clock
-    is none that it knows of then, or told less as far as it knows.
+    is none that it knows of then, or told less as far as it knows. An answer of version 1 may have come from
+    anywhere: what is known from those is nothing that a hub of version 2 has told. (A cursor of version 0 was taken over
+    with the database of the original program, whose numbers a hub that took over goes on with.)
     """
+    if hub.version == 1:
+        return False
     if hub.process_id not in {NOBODY, answer.process_id}:
         return False
     if hub.incarnation == 0:

@@ -108,6 +108,11 @@ def size_of(delivery: Delivery) -> int:
 
 # Entries
 
+# Every entry of an array names the kind of the message; the original ignores that. An array can name no request that
+# it answers, so nothing else would tell one for a device of the original from an answer to this program.
+_PUSH = {"Type": "push"}
+_PULL_ANSWER = {"Type": "pull answer"}
+
 
 def _fields(delivery: Delivery, counter: int, value: str) -> dict[str, Any]:
     entry = delivery.entry
@@ -139,7 +144,7 @@ def _json(message: object) -> bytes:
 
 
 def _pushed(deliveries: Iterable[Delivery]) -> list[dict[str, Any]]:
-    return [_fields(delivery, delivery.entry.counter, _text(delivery.value or b"")) for delivery in deliveries]
+    return [_fields(delivery, delivery.entry.counter, _text(delivery.value or b"")) | _PUSH for delivery in deliveries]
 
 
 def _pulled(deliveries: Iterable[Delivery]) -> list[dict[str, Any]]:
@@ -334,9 +339,14 @@ def pull_answer(answer: PullAnswer) -> bytes:
 
 
 def pull_answered(plaintext: bytes) -> PullAnswer:
-    """Return the answer to a pull, of either version."""
+    """Return the answer to a pull, of either version.
+
+    An array from this program is none: its hubs answer those of the original program alone with one.
+    """
     message = _opened(plaintext)
     if message is None or isinstance(message, list):
+        if any(isinstance(fields, dict) and "Type" in fields for fields in message or ()):
+            raise InvalidMessage("it is no answer to this program")
         deliveries = _deliveries(message)
         return PullAnswer(deliveries, max((delivery.sequence for delivery in deliveries), default=0))
     message = _object(message)
@@ -362,7 +372,8 @@ def array(entries: Iterable[tuple[Delivery, Iterable[bytes]]], *, pushed: bool) 
     for delivery, pieces in entries:
         counter = delivery.entry.counter if pushed else delivery.sequence
         whole = delivery._replace(value=b"", blocks=b"")
-        before, _, after = _json(_fields(whole, counter, "")).partition(b'"Value":"')
+        fields = _fields(whole, counter, "") | (_PUSH if pushed else _PULL_ANSWER)
+        before, _, after = _json(fields).partition(b'"Value":"')
         yield separator + before + b'"Value":"'
         yield from _base64(pieces)
         yield after

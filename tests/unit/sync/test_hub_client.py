@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.support.sync_rig import (
     HTML,
     Message,
     Rig,
+    arrives,
     is_answered,
     is_lost,
     is_unanswered,
@@ -23,6 +25,9 @@ from tests.support.sync_rig import (
     waits,
     while_under_way,
 )
+
+UNKNOWN = (0, 0, 0, None, 0)
+"""How what is known of a hub begins where nothing is."""
 
 
 class TestAcknowledgement:
@@ -139,6 +144,56 @@ class TestUnknownHub:
             rig.on(rig.a).push()
         assert rig.line.calls() == ["pull"]
         assert waits(rig.a) == 1
+
+    @pytest.fixture
+    def answer_of_another(self, rig: Rig) -> bytes:
+        """What another hub has answered to a client of the original; it is in an array, which names no request."""
+        rig.home.store.set("there", b"x")
+        rig.original_client().pull()
+        answer = rig.line.messages[-1].deliver()
+        rig.line.hub = KvassHub(lambda: rig.other_home.store, rig.random.randbytes)
+        return answer
+
+    def test_what_another_hub_has_does_not_count_as_acknowledged(self, rig: Rig, answer_of_another: bytes) -> None:
+        rig.a.store.set("here", b"y")
+        rig.line.on("pull", is_answered(answer_of_another))
+        with pytest.raises(NotAHub, match="no answer to this program"):
+            rig.on(rig.a).pull()
+        assert (list(rig.a.store.keys()), waits(rig.a), rig.a.store.contacts.hub()[:5]) == (["here"], 1, UNKNOWN)
+
+    def test_what_another_hub_has_numbered_keeps_nothing_from_being_pulled(
+        self, rig: Rig, answer_of_another: bytes
+    ) -> None:
+        rig.other_home.store.set("here", b"y")
+        rig.line.on("pull", is_answered(answer_of_another))
+        with suppress(NotAHub):
+            rig.on(rig.a).pull()
+        rig.on(rig.a).pull()
+        assert value(rig.a, "here") == b"y"
+
+    def test_no_message_from_here_is_an_answer(self, rig: Rig) -> None:
+        hub = rig.original_hub()
+        rig.exchange(rig.a)
+        rig.a.store.set("a", b"x")
+        rig.line.on("push", is_answered(b""))
+        rig.line.on("pull", arrives, lambda _: rig.line.messages[-2].body)
+        with pytest.raises(NotAHub, match="no answer to this program"):
+            rig.on(rig.a).push()
+        assert (hub.values(), waits(rig.a)) == ({}, 1)
+
+    def test_what_an_array_showed_proves_nothing_once_the_hub_answers(self, rig: Rig) -> None:
+        """Such as what a client of the original has pushed to another hub."""
+        client = rig.original_client()
+        client.set("theirs", b"x")
+        client.push()
+        array = rig.line.messages[-1].body
+        rig.line.hub = KvassHub(lambda: rig.other_home.store, rig.random.randbytes)
+        rig.other_home.store.set("there", b"y")
+        rig.line.on("pull", is_answered(array))
+        rig.on(rig.a).pull()
+        rig.exchange(rig.a)
+        assert sorted(rig.a.store.keys()) == sorted(rig.other_home.store.keys()) == ["theirs", "there"]
+        assert waits(rig.a) == 0
 
     def test_nothing_is_said_where_nothing_waits(self, rig: Rig) -> None:
         assert rig.on(rig.a).push() == 0
