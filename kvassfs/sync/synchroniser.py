@@ -118,7 +118,7 @@ class Synchroniser:
             return self._pull(wait)
 
     def _pull(self, wait: float = 0.0, *, arrived: Sequence[Outgoing] = ()) -> int:
-        """Pull; what ``arrived`` at a hub of version 1 is acknowledged where it comes back."""
+        """Pull; what ``arrived`` at a hub of version 1 is acknowledged where that very version comes back."""
         changed = incomplete = 0
         ahead = _Ahead(self._link)
         while self._link.is_current:
@@ -128,9 +128,9 @@ class Synchroniser:
             if not self._link.recognise(known, answer):
                 continue
             if answer.digest is None:
-                # Before the merge, which may find that something older has come to the hub in their place.
-                there = {delivery.entry.key for delivery in answer.deliveries}
-                self._acknowledge([out for out in arrived if out.delivery.entry.key in there])
+                # Not where only the key is: something older may have come to the hub in its place.
+                there = {delivery.entry.write for delivery in answer.deliveries}
+                self._acknowledge([out for out in arrived if out.delivery.entry.write in there])
             arrived = ()
             wanted = self._store.inbox.find_missing(answer.deliveries)
             if wanted:

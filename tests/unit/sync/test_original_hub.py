@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
-from kvassfs.errors import HubUnreachable, NotAHub
+from kvassfs.errors import DiskFull, HubUnreachable, NotAHub
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub, entries_of
 from tests.support.replicas import KEY, KvassHub, posted
@@ -91,6 +93,36 @@ class TestVersion1:
         rig.exchange(rig.a)
         assert hub.values() == {"k": b"newer"}
         assert revision_values(rig.a.store, "k") == [b"older"]
+
+    def test_another_version_of_the_key_acknowledges_none(
+        self, rig: Rig, hub: OriginalHub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It loses when it is merged, but that may fail."""
+        rig.exchange(rig.a)
+        rig.a.clock.advance(10 * SECOND)
+        rig.a.store.set("k", b"newer")
+        client = rig.original_client()
+        client.set("k", b"older")
+
+        def is_swallowed(_: Message) -> bytes:
+            client.push()
+            return b""
+
+        def is_full(*_: object, **__: object) -> NoReturn:
+            raise DiskFull("here")
+
+        def cannot_be_merged(message: Message) -> bytes:
+            monkeypatch.setattr(rig.a.store.exchange, "merge_pulled", is_full)
+            return message.deliver()
+
+        rig.line.on("push", is_swallowed)
+        rig.line.on("pull", arrives, cannot_be_merged)
+        with pytest.raises(DiskFull):
+            rig.on(rig.a).push()
+        assert waits(rig.a) == 1
+        monkeypatch.undo()
+        rig.exchange(rig.a)
+        assert hub.values() == {"k": b"newer"}
 
     def test_a_key_that_comes_back_to_a_device_that_was_set_back_is_removed_everywhere(
         self, rig: Rig, hub: OriginalHub
