@@ -95,9 +95,17 @@ def check_key(key: str) -> str:
         raise InvalidKey(key, "it is empty")
     if "\0" in key:
         raise InvalidKey(key, "it holds a NUL character")
-    if not key.isascii():
-        try:
-            key.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InvalidKey(key, "it is not valid UTF-8") from None
+    if not is_text(key):
+        raise InvalidKey(key, "it is not valid UTF-8")
     return key
+
+
+def is_text(text: str) -> bool:
+    """Return whether ``text`` is encodable as UTF-8: it holds no half of a surrogate pair."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

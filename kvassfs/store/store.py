@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
-from ..entry import DEFAULT_MODE, Entry, check_key
+from ..entry import DEFAULT_MODE, Entry, check_key, is_text
 from ..errors import KeyMissing, KvassError
 from . import takeover
 from .blocks import Blocks
@@ -121,12 +121,37 @@ class Store:
 
     # Keys and values
 
-    def keys(self) -> Iterator[str]:
-        """Yield the keys that have a value, in the order of their UTF-8 bytes."""
-        for (key,) in self._database.iterate(
-            "SELECT key FROM entries INDEXED BY entries_live WHERE live AND size > 0 ORDER BY key"
-        ):
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that have a value and begin with ``prefix``, in the order of their UTF-8 bytes."""
+        for (key,) in self._keys_from(prefix):
+            if not key.startswith(prefix):
+                return
             yield key
+
+    def level(self, prefix: str) -> Iterator[str]:
+        """Yield how keys that begin with ``prefix`` go on, up to and with the next ``/``, each once and in order.
+
+        The keys that lie further down are skipped by a new search, so the cost grows with the answer alone.
+        """
+        start: str | None = prefix
+        while start is not None:
+            keys, start = self._keys_from(start), None
+            for (key,) in keys:
+                if not key.startswith(prefix):
+                    return
+                slash = key.find("/", len(prefix))
+                yield key[: slash + 1] if slash >= 0 else key
+                if slash >= 0:
+                    start = key[:slash] + "0"  # the character after "/"
+                    break
+
+    def _keys_from(self, first: str) -> Iterator[tuple[str]]:
+        if not is_text(first):  # no key can begin so
+            return iter(())
+        return self._database.iterate(
+            "SELECT key FROM entries INDEXED BY entries_live WHERE live AND size > 0 AND key >= ? ORDER BY key",
+            (first,),
+        )
 
     def entry(self, key: str) -> Entry:
         """Return the entry of a key that has a value.

@@ -187,16 +187,21 @@ class Link:
         self._unrecognised += 1
         if self._unrecognised > TRIES:
             raise self.failure("it is another store each time that it answers")
-        self._store.peers.forget_hub()
-        self.epoch = self._store.peers.hub().epoch
+        self._begin_anew(self._store.peers.forget_hub)
         self._note_hub(messages.VERSION, answer.process_id)
         return False
 
     def _renew(self, answer: messages.PullAnswer) -> None:
         """Become another replica: this one was set back to a backup, or has a copy that writes with its id."""
-        self._store.identity.renew(answer.written)
+        self._begin_anew(lambda: self._store.identity.renew(answer.written))
         self.process_id = self._store.settings.config().process_id
-        self.epoch = self._store.peers.hub().epoch
+
+    def _begin_anew(self, forget: Callable[[], None]) -> None:
+        """Go on with the same hub as with a new one, unless the user has set another one meanwhile."""
+        with self._store.transaction:
+            if self.is_current:
+                forget()
+                self.epoch = self._store.peers.hub().epoch
 
     def _note_hub(self, version: int, process_id: int, incarnation: int = 0, told: int = 0) -> None:
         self._store.peers.note_hub(

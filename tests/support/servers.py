@@ -108,7 +108,7 @@ def head_of(connection: socket.socket) -> tuple[bytes, bytes]:
 
 
 def request_of(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Read a request, its body as it is on the wire."""
+    """Read a request, its body as it is on the messages."""
     head, body = head_of(connection)
     if b"transfer-encoding: chunked" in head.lower():
         while not body.endswith(b"0\r\n\r\n"):

@@ -24,7 +24,18 @@ from kvassfs.errors import (
     StoreUnavailable,
 )
 from kvassfs.store import Store, Written
-from kvassfs.store.database import BULK, COMMAND, FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Database, Profile, translated
+from kvassfs.store.database import (
+    BULK,
+    COMMAND,
+    FOLLOWER,
+    HUB,
+    MOUNT,
+    SEARCHES,
+    SHARING,
+    Database,
+    Profile,
+    translated,
+)
 from kvassfs.store.schema import APPLICATION_ID, VERSION
 from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error
 

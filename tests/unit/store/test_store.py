@@ -538,3 +538,47 @@ class TestManyProcesses:
 def test_the_value_of_a_symbolic_link_is_its_target(store: Store) -> None:
     save(store, "link", b"../target", mode=stat.S_IFLNK | 0o777)
     assert store.get("link").read() == b"../target"
+
+
+class TestListing:
+    KEYS = ("a", "a/", "a/b", "a/b/c", "a/c", "a0", "ab", "b/x/y", "b/x/z", "é", "\U0010ffff", "\U0010ffff\U0010ffff/x")
+
+    @pytest.fixture
+    def filled(self, store: Store) -> Store:
+        for key in self.KEYS:
+            store.set(key, b"value")
+        store.set("a/gone", b"value")
+        store.delete("a/gone")
+        return store
+
+    @pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "b/", "b/x/", "c", "\U0010ffff", "\udc80", "\0"])
+    def test_the_keys_that_begin_with_a_prefix(self, filled: Store, prefix: str) -> None:
+        wanted = sorted((key for key in self.KEYS if key.startswith(prefix)), key=str.encode)
+        assert list(filled.keys(prefix)) == wanted
+
+    @pytest.mark.parametrize(
+        ("prefix", "level"),
+        [
+            ("", ["a", "a/", "a0", "ab", "b/", "é", "\U0010ffff", "\U0010ffff\U0010ffff/"]),
+            ("a", ["a", "a/", "a0", "ab"]),
+            ("a/", ["a/", "a/b", "a/b/", "a/c"]),
+            ("a/b", ["a/b", "a/b/"]),
+            ("b", ["b/"]),
+            ("b/", ["b/x/"]),
+            ("b/x/", ["b/x/y", "b/x/z"]),
+            ("c", []),
+            ("\udc80", []),
+        ],
+    )
+    def test_a_level_of_them_as_of_paths(self, filled: Store, prefix: str, level: list[str]) -> None:
+        assert list(filled.level(prefix)) == level
+
+    def test_a_level_searches_once_for_each_answer(self, small: None, store: Store) -> None:
+        with store.transaction:
+            for number in range(300):
+                store.set(f"d{number % 3}/{number}", b"v")
+        searches: list[str] = []
+        store._database.connection.set_trace_callback(searches.append)
+        assert list(store.level("")) == ["d0/", "d1/", "d2/"]
+        store._database.connection.set_trace_callback(None)
+        assert len(searches) == 4

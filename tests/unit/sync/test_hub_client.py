@@ -159,7 +159,7 @@ class TestUnknownHub:
         rig.line.on("pull", is_answered(answer_of_another))
         with pytest.raises(NotAHub, match="no answer to this program"):
             rig.on(rig.a).pull()
-        assert (list(rig.a.store.keys()), waits(rig.a), rig.a.store.contacts.hub()[:5]) == (["here"], 1, UNKNOWN)
+        assert (list(rig.a.store.keys()), waits(rig.a), rig.a.store.peers.hub()[:5]) == (["here"], 1, UNKNOWN)
 
     def test_what_another_hub_has_numbered_keeps_nothing_from_being_pulled(
         self, rig: Rig, answer_of_another: bytes
@@ -378,6 +378,18 @@ class TestAnotherHubIsSetMeanwhile:
         assert value(rig.a, "a") == b"x"
         assert waits(rig.a) == 1
         assert rig.a.store.peers.hub()[:5] == (0, 0, 0, None, 0)
+
+    @pytest.mark.parametrize("call", ["pull", "push"])
+    def test_what_the_hub_before_says_of_itself_says_nothing_of_the_new_one(self, rig: Rig, call: str) -> None:
+        rig.a.store.set("a", b"x")
+        rig.exchange(rig.a)
+        rig.line.hub = KvassHub(lambda: rig.other_home.store, rig.random.randbytes)
+        rig.a.store.set("b", b"y")
+        rig.line.on(call, while_under_way(lambda: rig.a.store.settings.set_remote("another.example")))
+        rig.line.calls()
+        getattr(rig.on(rig.a), call)()
+        assert rig.line.calls() == [call]
+        assert (waits(rig.a), rig.a.store.peers.hub()[:5]) == (2, UNKNOWN)
 
     @pytest.mark.usefixtures("small")
     @pytest.mark.parametrize("change", CHANGES)

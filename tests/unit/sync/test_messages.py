@@ -196,10 +196,10 @@ def test_an_array_in_pieces_holds_whole_values(sent: list[tuple[Delivery, list[b
 @pytest.mark.parametrize("pushed", [False, True])
 def test_an_array_from_this_program_answers_no_pull_of_it(pushed: bool) -> None:
     delivery = Delivery(Entry("a", 1, 3, 7, "token", 1), 42, b"x")
-    array = b"".join(wire.array([(delivery, [b"x"])], pushed=pushed))
-    for message in (array, wire.push([delivery])):
+    array = b"".join(messages.array([(delivery, [b"x"])], pushed=pushed))
+    for message in (array, messages.push([delivery])):
         with pytest.raises(InvalidMessage, match="no answer to this program"):
-            wire.pull_answered(message)
+            messages.pull_answered(message)
 
 
 def test_the_writers_counter_travels_where_another_one_takes_its_place() -> None:

@@ -112,7 +112,7 @@ class TestVersion1:
             raise DiskFull("here")
 
         def cannot_be_merged(message: Message) -> bytes:
-            monkeypatch.setattr(rig.a.store.exchange, "merge_pulled", is_full)
+            monkeypatch.setattr(rig.a.store.inbox, "merge_pulled", is_full)
             return message.deliver()
 
         rig.line.on("push", is_swallowed)
