@@ -32,13 +32,13 @@ def pull_first(store: Store, *, offline: bool) -> None:
 
 def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here and pushed later") -> None:
     """Push what waits for it, if anything does. What fails costs a warning, which says what is the case ``otherwise``."""
-    if _has_hub(store, offline) and store.outbox.anything_waits():
+    if _has_hub(store, offline) and store.outbox.has_ready():
         _attempt(store, lambda synchroniser: _push(store, synchroniser), otherwise)
 
 
 def _push(store: Store, synchroniser: Synchroniser) -> None:
     written = store.settings.config().clock
-    if not synchroniser.push() and store.outbox.anything_waits(written):
+    if not synchroniser.push() and store.outbox.has_ready(written):
         notice("warning: another process is still pushing; what was changed is kept here and pushed after that")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import stat
 from collections.abc import Callable
+from enum import Enum
 from typing import NamedTuple
 
 from .errors import InvalidKey
@@ -61,9 +62,31 @@ class Delivery(NamedTuple):
     blocks: bytes = b""
 
 
-def merge(one: Entry, other: Entry) -> Entry:
-    """Return the winner of two entries of the same key (the least upper bound of their order)."""
-    return other if other.order > one.order else one
+class Verdict(Enum):
+    """What becomes of an entry that another replica has delivered."""
+
+    ACCEPT = "it wins: it is the current version of the key from now on"
+    REJECT = "it loses: the current version stays, and is handed out anew"
+    SAME = "it is the current version"
+
+
+def judge(current: Entry | None, delivered: Entry, *, pushed: bool) -> Verdict:
+    """Decide what becomes of a delivered entry, where ``current`` is the version of its key here.
+
+    The greater in the order wins, so merging takes the least upper bound: replicas agree in whatever order, and
+    however often, versions arrive. ``pushed``: it was pushed to this store as the hub, and not pulled from its own hub;
+    there a hub of version 1 may have changed the counter, or lost the mode, of the very version that is here.
+    """
+    if current is None:
+        return Verdict.ACCEPT
+    if delivered.order == current.order or (not pushed and delivered.write == current.write):
+        return Verdict.SAME
+    return Verdict.ACCEPT if delivered.order > current.order else Verdict.REJECT
+
+
+def have_same_value(one: Entry, other: Entry) -> bool:
+    """Return True if two versions of a key are known to have the same value: they differ in mode or counter alone."""
+    return one.url_token == other.url_token and one.size == other.size
 
 
 def next_timestamp(now: int, last_own: int, replaced: int) -> int:

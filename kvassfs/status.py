@@ -68,7 +68,7 @@ def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time
 
 def _hub(store: Store, offline: bool) -> Hub:
     known = store.peers.hub()
-    waiting, waiting_size = store.outbox.waiting()
+    waiting, waiting_size = store.outbox.count_dirty()
     hub = Hub(
         address=shown(store.settings.config().remote),
         answers=None,

@@ -137,7 +137,7 @@ class Device:
     def waiting(self) -> int:
         """Return how many entries wait to be pushed."""
         with self.open() as store:
-            return store.outbox.waiting()[0]
+            return store.outbox.count_dirty()[0]
 
     @contextmanager
     def mounted(self, binding: str = "mfusepy") -> Iterator[Server]:

@@ -122,7 +122,7 @@ class Renaming:
             if file is not None:
                 self._save(file)
         node, other_node = self._names.file(one), self._names.file(other)
-        self._tree.exchange(node, other_node, is_scratch=self._is_scratch)
+        self._tree.swap(node, other_node, is_scratch=self._is_scratch)
         files = {key: self._names.files.pop(key, None) for key in (node.key, other_node.key)}
         for key, file in ((other_node.key, files[node.key]), (node.key, files[other_node.key])):
             if file is not None:

@@ -36,7 +36,7 @@ WORKERS: Final = 4
 LOOK: Final = 1.0
 """Seconds after which a request that waits looks for itself whether there is something to hand out."""
 
-SETTLING_LOOK: Final = 0.03
+HELD_LOOK: Final = 0.03
 """The same while something is about to be handed out which is kept back for a moment."""
 
 BODY_PATIENCE: Final = 60.0
@@ -132,7 +132,7 @@ class Service:
                     answer.headers.update(CLOSE)
                 return answer
             waited = True
-            await first_of(ticket, gone, min(left, SETTLING_LOOK if pull.settling else self.look))
+            await first_of(ticket, gone, min(left, HELD_LOOK if pull.held else self.look))
         raise ClientDisconnect
 
 

@@ -4,17 +4,19 @@ from ..block import BLOCK_SIZE
 from .contents import INLINE_LIMIT
 from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .draft import Draft
-from .entries import Revision, Row, Written
 from .feed import Changes, Position
 from .links import Shared
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import Merged
+from .nodes import Child, Found, Node
 from .outbox import Limit, Outgoing, Page
 from .peers import Device, HubState
 from .processes import Follower
+from .revisions import Revision
+from .rows import Row, Written
 from .settings import Config
 from .store import Store
-from .tree import Child, Found, Node, Tree
+from .tree import Tree
 from .values import Reader, Snapshot, StoredValue
 
 __all__ = [

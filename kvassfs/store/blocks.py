@@ -101,7 +101,7 @@ class Blocks:
         self._database.execute_many("DELETE FROM received WHERE block = ?", [(change.block,) for change in changes])
         return content
 
-    def anything_expired(self) -> bool:
+    def has_expired(self) -> bool:
         """Whether ``expire`` has something to give up."""
         before = self._clock() // 1000 - KEPT_TIME
         return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM received WHERE arrived < ?)", (before,))[0])

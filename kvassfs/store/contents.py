@@ -176,7 +176,7 @@ class Contents:
         if gone.rowcount == 0:
             self._database.execute("INSERT OR IGNORE INTO dropped_contents VALUES (?)", (content,))
 
-    def anything_dropped(self) -> bool:
+    def has_dropped(self) -> bool:
         """Whether a ``clean`` has something to look at."""
         return bool(
             self._database.row(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..block import BLOCK_SIZE, block_count
@@ -30,7 +32,7 @@ class Draft:
     """The bytes of one value while they are read and changed.
 
     Changed blocks gather in memory; beyond ``MEMORY_BLOCKS`` the complete ones go into the store,
-    where nothing sees them until ``commit``. So memory is bounded whatever the size of the value.
+    where nothing sees them until ``committed``. So memory is bounded whatever the size of the value.
     A long base is pinned until ``close``: then the draft is made inside the transaction that found it.
     """
 
@@ -216,17 +218,20 @@ class Draft:
             for position in positions:
                 del self._stored[position]
 
-    def commit(self) -> int | None:
-        """Store the value and return the id of its content, ``None`` if it is empty.
+    @contextmanager
+    def committed(self) -> Iterator[int | None]:
+        """``with`` the id of the content that the value is stored as, ``None`` if it is empty, in a transaction.
 
-        Belongs inside the transaction that gives the content to an entry, which also lets go of what the
-        draft held and holds the new content instead. After that transaction comes ``rebase``.
+        The block gives the content to an entry. After it, the draft goes on from what was stored; if it fails, nothing
+        was stored and the draft is as before.
         """
-        content = self._add()
-        self._let_go()
-        if self.size > INLINE_LIMIT and content is not None:
-            self._holds.pin(content)
-        return content
+        with self._database.transaction:
+            content = self._add()
+            self._let_go()
+            if self.size > INLINE_LIMIT and content is not None:
+                self._holds.pin(content)
+            yield content
+        self._rebase(content)
 
     def _add(self) -> int | None:
         if self.size == 0:
@@ -258,8 +263,8 @@ class Draft:
             changes.append(Change(position, self._add_block(position)))
         return changes
 
-    def rebase(self, content: int | None) -> None:
-        """Go on from ``content``, which ``commit`` has stored."""
+    def _rebase(self, content: int | None) -> None:
+        """Go on from ``content``, which was stored."""
         self._stored.clear()
         self._memory.clear()
         self._digests.clear()

@@ -1,4 +1,4 @@
-"""Entries in the database: the current version of every key, and its revisions.
+"""The current version of every key, and the one way in which it changes.
 
 Every method that writes belongs inside a transaction.
 """
@@ -6,94 +6,39 @@ Every method that writes belongs inside a transaction.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import NamedTuple
 
-from ..entry import Entry, new_token, next_timestamp
+from ..entry import new_token, next_timestamp
 from .contents import Contents
 from .database import Database
-
-KEPT_REVISIONS = 10
-"""Revisions that are kept of each key."""
-
-KEPT_TIME = 30 * 24 * 3600 * 1_000_000
-"""Microseconds for which a revision is kept."""
-
-TRANSIENT_TIME = 2_000_000
-"""Microseconds: a key of the mount that is gone again after less than this, and was never handed to
-another device, leaves no trace."""
-
-_COLUMNS = (
-    "key, timestamp, counter, process_id, url_token, size, mode, "
-    "content, sequence, dirty, handed, born, changed, mtime, atime, writer"
-)
+from .feed import Journal
+from .local import Directories, Scratch
+from .revisions import Revisions
+from .rows import DIRTY, HELD, INSERT, SELECT, SELECT_BELOW, Row, Written
+from .settling import born, is_transient, state_after_write
 
 
-class Row(NamedTuple):
-    """One row of ``entries``; the schema explains the columns."""
+class Fate(Enum):
+    """What becomes of the value of a version that is replaced."""
 
-    key: str
-    timestamp: int
-    counter: int
-    process_id: int
-    url_token: str
-    size: int
-    mode: int | None
-    content: int | None
-    sequence: int
-    dirty: int
-    handed: int
-    born: int
-    changed: int
-    mtime: int | None
-    atime: int | None
-    writer: int = 0
-
-    @property
-    def live(self) -> bool:
-        """Whether the key exists for a mount: it is no tombstone."""
-        return self.size > 0 or self.mode is not None
-
-    @property
-    def entry(self) -> Entry:
-        """The entry without what is local to this replica."""
-        return Entry(*self[:7])
+    KEEP = "it is a revision from now on"
+    DROP = "nobody has seen it: the new version completes it"
+    MOVE = "it lives on: in the new version, or under another key"
 
 
-class Revision(NamedTuple):
-    """An earlier version of a key, and when this replica replaced it (µs since the epoch)."""
+class Listing(NamedTuple):
+    """The directory that lists a key: its times change when the name comes or goes.
 
-    id: int
-    entry: Entry
-    content: int
-    replaced: int
-
-
-class Written(NamedTuple):
-    """The value and attributes that a write gives to a key.
-
-    ``content`` is a value of ``size`` bytes that belongs to nothing else yet. ``mode`` ``None``
-    keeps the mode that the key has. ``url_token`` ``None`` makes a new one. Times are ns since the
-    epoch, ``None`` where the entry's timestamp is meant.
+    ``prefix`` is what the keys in it begin with. ``record``: it stays from now on, although its last key may go.
     """
 
-    size: int = 0
-    content: int | None = None
-    mode: int | None = None
-    url_token: str | None = None
-    mtime: int | None = None
-    atime: int | None = None
-    changed: int | None = None
-    born: int | None = None
-    """When the value came into being (µs), if it comes from another key."""
-
-
-INSERT = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
-_SELECT = f"SELECT {_COLUMNS} FROM entries WHERE key = ?"
-_BELOW = f"SELECT {_COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
+    prefix: str
+    record: bool = False
 
 
 class Entries:
-    """Reads and writes rows of ``entries`` and ``revisions``.
+    """Reads rows of ``entries`` and writes new versions.
 
     ``writer`` marks what this open store writes, ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
@@ -102,57 +47,88 @@ class Entries:
         self,
         database: Database,
         contents: Contents,
+        revisions: Revisions,
+        directories: Directories,
+        scratch: Scratch,
+        journal: Journal,
+        *,
         writer: int,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
         self._database = database
         self._contents = contents
+        self._revisions = revisions
+        self._directories = directories
+        self._scratch = scratch
+        self._journal = journal
         self.writer = writer
         self._clock = clock
         self._random = random
 
+    # Reading
+
     def current(self, key: str) -> Row | None:
         """Return the current row of a key, a tombstone included."""
-        row = self._database.row(_SELECT, (key,))
+        row = self._database.row(SELECT, (key,))
         return None if row is None else Row._make(row)
 
     def below(self, prefix: str) -> list[Row]:
         """Return the live rows whose keys begin with ``prefix``, which ends in ``/``."""
-        return [Row._make(row) for row in self._database.rows(_BELOW, (prefix, prefix[:-1] + "0"))]
+        return [Row._make(row) for row in self._database.rows(SELECT_BELOW, (prefix, prefix[:-1] + "0"))]
 
-    # Writing
+    # The one way in which a key changes
 
-    def put(self, key: str, written: Written, *, now: int | None = None, amends: int | None = None) -> Row:
-        """Give ``key`` a new version and return it; what it replaces becomes a revision.
+    def install(self, row: Row, old: Row | None, fate: Fate, now: int, listing: Listing | None) -> None:
+        """Make ``row`` the current version of its key, in place of ``old``, at ``now`` (ns).
 
-        ``amends`` is the sequence of a version that the new one completes: if that is still the
-        current one and no other device has it, it leaves no revision. ``now`` (µs) is when the
-        write was made, by default the time of the call.
+        What hangs on it stays right: the value of ``old`` goes where ``fate`` says, a key that comes into being
+        replaces the scratch file of its name, and when it comes or goes the times of the directory that lists it
+        change. ``listing`` is that directory, ``None`` where the caller sees to it.
         """
-        return self.replace(key, self.current(key), written, now=now, amends=amends)
+        if old is not None and fate is Fate.KEEP:
+            self._revisions.retire(old, now // 1000)
+        elif old is not None and fate is Fate.DROP:
+            self._contents.drop(old.content)
+        self._database.execute(INSERT, row)
+        was_live = old is not None and old.live
+        if row.live and not was_live:
+            self._scratch.drop(row.key)
+        if row.live != was_live and listing is not None:
+            self._directories.touch(listing.prefix, now, record=listing.record)
 
-    def replace(
+    def _erase(self, row: Row, fate: Fate, now: int, listing: Listing | None) -> None:
+        """Remove a key without a trace, with the revisions that it has had since it came into being."""
+        self._database.execute("DELETE FROM entries WHERE key = ?", (row.key,))
+        if fate is not Fate.MOVE:
+            self._contents.drop(row.content)
+        self._revisions.forget_since(row.key, row.born)
+        self._journal.note(row.key)  # nothing else tells other mounts that it is gone
+        if listing is not None:
+            self._directories.touch(listing.prefix, now, record=listing.record)
+
+    # Writing here
+
+    def write(
         self,
         key: str,
-        old: Row | None,
         written: Written,
         *,
+        old: Row | None,
+        listing: Listing | None,
         now: int | None = None,
         amends: int | None = None,
         transient: bool = False,
     ) -> Row:
-        """Like ``put``, where the current row of the key is known to be ``old``.
+        """Give ``key``, whose current row is ``old``, a new version and return it.
 
-        ``transient``: a key that is new to other devices is kept back from them for a moment, since it may be gone then.
+        ``now`` (µs) is when the write was made, by default the time of the call. ``amends`` is the sequence of a
+        version that the new one completes: if that is still the current one and no other device has it, it leaves no
+        revision. ``transient``: a mount writes it; a key that is new to other devices is held back from them for a
+        moment, since it may be gone then.
         """
         now = self._clock() // 1000 if now is None else now
         sequence, timestamp, process_id = self._tick(now, old)
-        if old is not None:
-            if old.sequence == amends and not old.handed:
-                self._contents.drop(old.content)
-            else:
-                self.retire(old, now)
         row = Row(
             key=key,
             timestamp=timestamp,
@@ -163,48 +139,32 @@ class Entries:
             mode=written.mode if written.mode is not None or old is None else old.mode,
             content=written.content,
             sequence=sequence,
-            dirty=2 if transient and (old is None or not old.live or not old.handed) else 1,
+            dirty=state_after_write(old, transient=transient),
             handed=0 if old is None else old.handed,
-            born=self._born(old, written, now),
+            born=born(old, written.born, now),
             changed=timestamp * 1000 if written.changed is None else written.changed,
             mtime=None if written.mtime == timestamp * 1000 else written.mtime,
             atime=written.atime,
             writer=self.writer,
         )
-        self._database.execute(INSERT, row)
+        amended = old is not None and old.sequence == amends and not old.handed
+        self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
         return row
 
-    def _born(self, old: Row | None, written: Written, now: int) -> int:
-        """Return when a key came into being; a value that came from another key brings its age along."""
-        born = now if written.born is None else written.born
-        return born if old is None or self._long_gone(old, now) else min(old.born, born)
+    def remove(
+        self, row: Row, *, listing: Listing | None, transient: bool = False, fate: Fate = Fate.KEEP
+    ) -> Row | None:
+        """Delete a live entry; return its tombstone, ``None`` if it is gone without a trace.
 
-    @staticmethod
-    def _long_gone(row: Row, now: int) -> bool:
-        """Whether a key was deleted and not just moved aside, as editors do before they save."""
-        return not row.live and now - row.timestamp >= TRANSIENT_TIME
-
-    def remove(self, row: Row, *, transient: bool = False, moved: bool = False) -> bool:
-        """Delete a live entry; return whether it is gone without a trace.
-
-        ``transient``: what came into being a moment ago and was never handed to another device
-        leaves neither tombstone nor revision, and what other devices have is kept back from them
-        for a moment. ``moved``: its value lives on under another key,
-        which has taken the content.
+        ``transient``: a mount removes it. What came into being a moment ago and was never sent to another device
+        leaves neither tombstone nor revision then, and a removal is held back from other devices for a moment.
+        ``Fate.MOVE``: its value lives on under another key, which has taken the content.
         """
         now = self._clock() // 1000
-        if transient and self.is_transient(row):
-            self._database.execute("DELETE FROM entries WHERE key = ?", (row.key,))
-            if not moved:
-                self._contents.drop(row.content)
-            for number, content in self._database.rows(
-                "SELECT id, content FROM revisions WHERE key = ? AND replaced >= ?", (row.key, row.born)
-            ):
-                self._forget(number, content)
-            return True
+        if transient and is_transient(row, now):
+            self._erase(row, fate, now * 1000, listing)
+            return None
         sequence, timestamp, process_id = self._tick(now, row)
-        if not moved:
-            self.retire(row, now)
         tombstone = row._replace(
             timestamp=timestamp,
             counter=sequence,
@@ -214,43 +174,43 @@ class Entries:
             mode=None,
             content=None,
             sequence=sequence,
-            dirty=2 if transient else 1,
+            dirty=HELD if transient else DIRTY,
             changed=now * 1000,
             mtime=None,
             atime=None,
             writer=self.writer,
         )
-        self._database.execute(INSERT, tombstone)
-        return False
+        self.install(tombstone, row, fate, now * 1000, listing)
+        return tombstone
 
     def is_transient(self, row: Row) -> bool:
-        """Whether the key came into being a moment ago and no other device has it."""
-        # A clock that was set back since says nothing about how long the key has been there.
-        return not row.handed and 0 <= self._clock() // 1000 - row.born < TRANSIENT_TIME
+        """Return True if the key came into being a moment ago and no other device has it."""
+        return is_transient(row, self._clock() // 1000)
 
     def set_mode(self, row: Row, mode: int) -> Row:
         """Change the mode alone: a new version that travels, but no revision."""
         now = self._clock() // 1000
-        return self._vary(row._replace(mode=mode), now, now)
+        return self._vary(row._replace(mode=mode), row, now, now)
 
     def renew_token(self, row: Row) -> Row:
         """Change the URL token alone, likewise; a value that another device has written meanwhile wins over it."""
-        return self._vary(row._replace(url_token=new_token(self._random)), row.timestamp, self._clock() // 1000)
+        changed = row._replace(url_token=new_token(self._random))
+        return self._vary(changed, row, row.timestamp, self._clock() // 1000)
 
-    def _vary(self, row: Row, time: int, now: int) -> Row:
-        """Store a new version, of about ``time``, that differs from the current one in other things than the value."""
+    def _vary(self, changed: Row, row: Row, time: int, now: int) -> Row:
+        """Install a new version, of about ``time``, that differs from the current one in other things than the value."""
         sequence, timestamp, process_id = self._tick(time, row)
-        changed = row._replace(
+        changed = changed._replace(
             timestamp=timestamp,
             counter=sequence,
             process_id=process_id,
             sequence=sequence,
-            dirty=row.dirty or 1,
+            dirty=row.dirty or DIRTY,
             changed=now * 1000,
             mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
             writer=self.writer,
         )
-        self._database.execute(INSERT, changed)
+        self.install(changed, row, Fate.MOVE, now * 1000, None)
         return changed
 
     def set_times(self, key: str, mtime: int | None, atime: int | None, changed: int) -> None:
@@ -259,6 +219,7 @@ class Entries:
             "UPDATE entries SET mtime = ifnull(?, mtime), atime = ifnull(?, atime), changed = ? WHERE key = ?",
             (mtime, atime, changed, key),
         )
+        self._journal.note(key)
 
     def _tick(self, now: int, replaced: Row | None) -> tuple[int, int, int]:
         """Advance the clocks for one local event; return sequence, timestamp and process id."""
@@ -266,60 +227,3 @@ class Entries:
         timestamp = next_timestamp(now, last, 0 if replaced is None else replaced.timestamp)
         self._database.execute("UPDATE replica SET clock = ?, timestamp = ?", (clock + 1, timestamp))
         return clock + 1, timestamp, process_id
-
-    # Revisions
-
-    def retire(self, row: Row, now: int) -> None:
-        """Make a replaced version a revision; an empty one holds nothing to keep."""
-        if row.content is not None:
-            self.add_revision(row.entry, row.content, now)
-
-    def add_revision(self, entry: Entry, content: int, now: int) -> None:
-        """Keep a version that is not the current one, and let go of the oldest beyond ``KEPT_REVISIONS``."""
-        self._database.execute(
-            "INSERT INTO revisions (key, timestamp, counter, process_id, url_token, size, mode, content, replaced)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*entry, content, now),
-        )
-        for number, old in self._database.rows(
-            "SELECT id, content FROM revisions WHERE key = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
-            (entry.key, KEPT_REVISIONS),
-        ):
-            self._forget(number, old)
-
-    def has_revision(self, entry: Entry) -> bool:
-        """Whether the value of ``entry`` is kept as a revision of its key."""
-        return bool(
-            self._database.row(
-                "SELECT EXISTS (SELECT 1 FROM revisions WHERE key = ? AND url_token = ? AND size = ?)",
-                (entry.key, entry.url_token, entry.size),
-            )[0]
-        )
-
-    def _forget(self, revision: int, content: int) -> None:
-        self._database.execute("DELETE FROM revisions WHERE id = ?", (revision,))
-        self._contents.drop(content)
-
-    def revisions(self, key: str) -> list[Revision]:
-        """Return the revisions of a key, newest first."""
-        return [
-            Revision(row[0], Entry(*row[1:8]), row[8], row[9])
-            for row in self._database.rows(
-                "SELECT id, key, timestamp, counter, process_id, url_token, size, mode, content, replaced "
-                "FROM revisions WHERE key = ? ORDER BY id DESC",
-                (key,),
-            )
-        ]
-
-    def anything_expired(self) -> bool:
-        """Whether ``expire`` has something to forget."""
-        before = self._clock() // 1000 - KEPT_TIME
-        return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM revisions WHERE replaced < ?)", (before,))[0])
-
-    def expire(self, limit: int) -> bool:
-        """Forget at most ``limit`` revisions that are too old; return whether more may be left."""
-        before = self._clock() // 1000 - KEPT_TIME
-        rows = self._database.rows("SELECT id, content FROM revisions WHERE replaced < ? LIMIT ?", (before, limit))
-        for number, content in rows:
-            self._forget(number, content)
-        return len(rows) == limit

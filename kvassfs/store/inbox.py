@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ..block import hashes
-from ..entry import Delivery, Entry
+from ..entry import Delivery, Entry, Verdict, have_same_value, judge
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .entries import Entries
-from .merging import Merged, Merging, has_same_value
-from .tree import Tree
+from .merging import Merged, Merging
+from .revisions import Revisions
 
 
 class Inbox:
@@ -22,14 +22,14 @@ class Inbox:
         database: Database,
         contents: Contents,
         entries: Entries,
-        tree: Tree,
+        revisions: Revisions,
         blocks: Blocks,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
         self._contents = contents
         self._entries = entries
-        self._tree = tree
+        self._revisions = revisions
         self._blocks = blocks
         self._clock = clock
 
@@ -62,7 +62,7 @@ class Inbox:
             self._database,
             self._contents,
             self._entries,
-            self._tree,
+            self._revisions,
             self._blocks,
             now=self._clock(),
             pushed=pushed,
@@ -78,6 +78,8 @@ class Inbox:
         return list(found)
 
     def _is_known(self, entry: Entry) -> bool:
-        """Whether the current version of the key wins over ``entry``, or has its value."""
-        old = self._entries.current(entry.key)
-        return old is not None and (old.entry.order >= entry.order or has_same_value(old, entry))
+        """Return True if the current version of the key wins over ``entry``, or has its value."""
+        row = self._entries.current(entry.key)
+        if row is None:
+            return False
+        return judge(row.entry, entry, pushed=True) is not Verdict.ACCEPT or have_same_value(row.entry, entry)

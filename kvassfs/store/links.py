@@ -9,7 +9,8 @@ from ..entry import Entry, check_key, new_token
 from ..errors import KeyMissing
 from ..share_link import LINKS, ShareLink, link_of, records_of
 from .database import Database
-from .entries import Entries, Written
+from .entries import Entries
+from .rows import Written
 from .values import StoredValue
 
 _WITH_DATA = f"SELECT {', '.join(Entry._fields)}, content, (SELECT data FROM contents WHERE id = content) FROM entries"
@@ -88,7 +89,9 @@ class Links:
             row = self._entries.current(key)
             if row is None or row.size == 0:
                 raise KeyMissing(key)
-            self._entries.put(link.record, Written(url_token=link.token))
+            self._entries.write(
+                link.record, Written(url_token=link.token), old=self._entries.current(link.record), listing=None
+            )
         return link
 
     def end(self, link: ShareLink) -> bool:
@@ -97,7 +100,7 @@ class Links:
             row = self._entries.current(link.record)
             if row is None or row.live or row.url_token != link.token:
                 return False
-            self._entries.put(link.record, Written())
+            self._entries.write(link.record, Written(), old=row, listing=None)
             return True
 
     def renew(self, token: str) -> bool:

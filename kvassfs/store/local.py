@@ -53,6 +53,7 @@ class Directories:
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
         self._journal = journal
+        self._touched: tuple[int, str, int, bool] | None = None
 
     def get(self, prefix: str) -> DirectoryRecord | None:
         """Return the record of a directory, if it has one."""
@@ -80,8 +81,13 @@ class Directories:
     def touch(self, prefix: str, now: int, *, record: bool = True) -> None:
         """Note that a name in the directory came or went.
 
-        ``record``: the directory is recorded from now on if it was not.
+        ``record``: the directory is recorded from now on if it was not. A merge comes here for key after key of one
+        directory at one time; once for each transaction is enough.
         """
+        touched = (self._database.transaction.number, prefix, now, record)
+        if touched == self._touched:
+            return
+        self._touched = touched
         done = self._database.execute(
             "UPDATE directories SET mtime = ?, changed = ? WHERE prefix = ?", (now, now, prefix)
         )
@@ -111,6 +117,18 @@ class Scratch:
         self._database = database
         self._contents = contents
         self._journal = journal
+        self._empty_in = -1  # the number of the transaction that has found none
+
+    def drop(self, key: str) -> None:
+        """Remove the scratch file of a key, if there is one; quick where there are none at all."""
+        if self._empty_in == self._database.transaction.number:
+            return
+        if self._database.row("SELECT 1 FROM scratch WHERE key >= '' LIMIT 1") is None:
+            self._empty_in = self._database.transaction.number
+            return
+        row = self.get(key)
+        if row is not None:
+            self.remove(row)
 
     def get(self, key: str) -> ScratchRow | None:
         """Return a scratch file."""
@@ -121,6 +139,7 @@ class Scratch:
 
     def put(self, row: ScratchRow) -> None:
         """Store a scratch file; the one it replaces is gone."""
+        self._empty_in = -1
         old = self.get(row.key)
         if old is not None and old.content != row.content:
             self._contents.drop(old.content)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..block import hashes
-from ..entry import Delivery, Entry
+from ..entry import Delivery, Verdict, have_same_value, judge
 from .blocks import Blocks
 from .contents import INLINE_LIMIT, Contents
 from .database import Database
-from .entries import INSERT, Entries, Row
+from .entries import Entries, Fate, Listing
 from .local import directory_of
-from .tree import Tree
+from .revisions import Revisions
+from .rows import CLEAN, DIRTY, Row
 
 
 class Merged(NamedTuple):
@@ -20,11 +21,6 @@ class Merged(NamedTuple):
 
     changed: int
     missing: list[bytes]
-
-
-def has_same_value(row: Row, entry: Entry) -> bool:
-    """Whether an entry is known to have the value of a row: then it differs in mode or counter alone."""
-    return row.url_token == entry.url_token and row.size == entry.size
 
 
 class Merging:
@@ -39,7 +35,7 @@ class Merging:
         database: Database,
         contents: Contents,
         entries: Entries,
-        tree: Tree,
+        revisions: Revisions,
         blocks: Blocks,
         *,
         now: int,
@@ -49,50 +45,44 @@ class Merging:
         self._database = database
         self._contents = contents
         self._entries = entries
-        self._tree = tree
+        self._revisions = revisions
         self._blocks = blocks
         self._now = now
         self._pushed = pushed
         self._clock = 0
-        self._dirty = int(dirty)
-        self._has_scratch = False
-        self._directories: set[str] = set()
+        self._dirty = DIRTY if dirty else CLEAN
         self._changed = 0
         self._missing: list[bytes] = []
 
     def run(self, deliveries: Sequence[Delivery]) -> Merged:
         """Merge the deliveries."""
         (self._clock,) = self._database.only_row("SELECT clock FROM replica")
-        self._has_scratch = self._database.row("SELECT 1 FROM scratch LIMIT 1") is not None
         for delivery in deliveries:
-            self._one(delivery)
-        for prefix in self._directories:
-            self._tree.note_name(prefix)
+            self._merge(delivery)
         self._database.execute("UPDATE replica SET clock = ?", (self._clock,))
         return Merged(self._changed, self._missing)
 
-    def _one(self, delivery: Delivery) -> None:
+    def _merge(self, delivery: Delivery) -> None:
         entry = delivery.entry
-        old = self._entries.current(entry.key)
+        current = self._entries.current(entry.key)
         self._clock = max(self._clock, delivery.sequence)
-        if old is not None and self._is_here(entry, old):
-            self._note_handed(old)
-        elif old is None or entry.order > old.entry.order:
-            self._accept(delivery, old)
+        verdict = judge(None if current is None else current.entry, entry, pushed=self._pushed)
+        if current is None or verdict is Verdict.ACCEPT:
+            self._accept(delivery, current)
+        elif verdict is Verdict.REJECT:
+            self._reject(delivery, current)
         else:
-            self._reject(delivery, old)
+            self._note_sent(current)
 
-    def _is_here(self, entry: Entry, old: Row) -> bool:
-        return entry.order == old.entry.order or (not self._pushed and entry.write == old.entry.write)
-
-    def _note_handed(self, old: Row) -> None:
+    def _note_sent(self, row: Row) -> None:
         """Note that others know of a key, whatever a backup says that this store was set back to."""
-        if not old.handed:
-            self._database.execute("UPDATE entries SET handed = 1 WHERE key = ?", (old.key,))
+        if not row.handed:
+            self._database.execute("UPDATE entries SET handed = 1 WHERE key = ?", (row.key,))
 
     def _accept(self, delivery: Delivery, old: Row | None) -> None:
         entry = delivery.entry
-        if old is not None and has_same_value(old, entry):
+        keeps_value = old is not None and have_same_value(old.entry, entry)
+        if old is not None and keeps_value:
             content = old.content
         else:
             missing = self._missing_of(delivery)
@@ -100,18 +90,14 @@ class Merging:
                 self._missing.extend(missing)
                 return
             content = self._add(delivery, None if old is None else old.content)
-            if old is not None:
-                self._entries.retire(old, self._now // 1000)
         self._clock += 1
         self._changed += 1
-        was_live = old is not None and old.live
-        born = old.born if old is not None and was_live else self._now // 1000
-        local = (content, self._clock, self._dirty, 1, born, self._now, None, None, self._entries.writer)
-        self._database.execute(INSERT, (*entry, *local))
-        if self._has_scratch and not entry.deleted:
-            self._tree.drop_scratch(entry.key)
-        if entry.deleted == was_live:
-            self._directories.add(directory_of(entry.key))
+        born = old.born if old is not None and old.live else self._now // 1000
+        row = Row(*entry, content, self._clock, self._dirty, 1, born, self._now, None, None, self._entries.writer)
+        # The directory above the key, also where a directory of the key's own lists it: a look-up for each new key
+        # would make merging a sixth slower.
+        listing = Listing(directory_of(entry.key))
+        self._entries.install(row, old, Fate.MOVE if keeps_value else Fate.KEEP, self._now, listing)
 
     def _missing_of(self, delivery: Delivery) -> list[bytes]:
         return [] if delivery.value is not None else self._blocks.missing(hashes(delivery.blocks))
@@ -130,18 +116,18 @@ class Merging:
     def _reject(self, delivery: Delivery, old: Row) -> None:
         """Keep a value that loses as a revision, as far as it is here, once."""
         entry = delivery.entry
-        known = has_same_value(old, entry) or self._entries.has_revision(entry)
+        known = have_same_value(old.entry, entry) or self._revisions.has(entry)
         if not known and not self._missing_of(delivery):
             content = self._add(delivery, None)
             if content is not None:
-                self._entries.add_revision(entry, content, self._now // 1000)
+                self._revisions.add(entry, content, self._now // 1000)
         sequence, dirty = old.sequence, old.dirty
         if self._pushed:
             self._clock += 1
             sequence = self._clock
         else:
-            dirty = dirty or 1
-        # Whoever sent it knows of the key.
+            dirty = dirty or DIRTY
+        # The sender has seen this key.
         self._database.execute(
             "UPDATE entries SET sequence = ?, dirty = ?, handed = 1 WHERE key = ?", (sequence, dirty, entry.key)
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
@@ -11,20 +10,9 @@ from ..entry import Delivery, Entry
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
-from .entries import Row
+from .rows import HELD, Row
+from .settling import held_for
 from .values import StoredValue, Values
-
-SETTLING_TIME = 1_000_000_000
-"""Nanoseconds for which the removal of a key in a mount is kept back: editors move a file aside, or remove
-it, just before they write it anew."""
-
-GATHERING_TIME = 30_000_000
-"""The same for a new key of a mount: tools make files to rename or remove them at once."""
-
-TEMPORARY_TIME = 2_000_000_000
-"""The same for one that has the name of such a file: of git's locks for one, which stay as long as a commit takes."""
-
-_TEMPORARY = re.compile(r"((^|/)tmp[^/]*|\.lock|\.te?mp|\.part|\.partial|-journal|-wal)\Z")
 
 _ROW = ", ".join(f"e.{column}" for column in Row._fields)
 _PAGE = (
@@ -36,20 +24,20 @@ _DIRTY = (
     f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_dirty "
     "LEFT JOIN contents AS c ON c.id = e.content WHERE e.dirty ORDER BY e.sequence"
 )
-_KEPT_BACK = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty AND e.dirty = 2"
+_HELD = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty AND e.dirty = {HELD}"
 
 
 class Page(NamedTuple):
     """Entries to hand out, in order of sequence.
 
-    They are all there are up to the sequence ``cursor``. ``more``: there are further ones. ``settling``: there
-    will be in a moment. ``clock`` is that of this store.
+    They are all there are up to the sequence ``cursor``. ``more``: there are further ones. ``held``: there will be in
+    a moment, since one is held back. ``clock`` is that of this store.
     """
 
     outgoing: list[Outgoing]
     cursor: int
     more: bool
-    settling: bool
+    held: bool
     clock: int
 
 
@@ -66,6 +54,23 @@ class Limit(NamedTuple):
     page: int
     whole: int
     size_of: Callable[[Delivery], int]
+
+
+class _PageInProgress:
+    """A page that entries are added to until it is full."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.outgoing: list[Outgoing] = []
+        self._limit = limit
+        self._size = 0
+
+    def add(self, out: Outgoing) -> bool:
+        """Add an entry, unless it does not fit; the first one always does."""
+        self._size += self._limit.size_of(out.delivery)
+        if self.outgoing and self._size > self._limit.page:
+            return False
+        self.outgoing.append(out)
+        return True
 
 
 class Outbox:
@@ -85,82 +90,60 @@ class Outbox:
         self._blocks = blocks
         self._clock = clock
 
-    def waiting(self) -> tuple[int, int]:
+    def count_dirty(self) -> tuple[int, int]:
         """Return how many entries the hub has not acknowledged, and the bytes of their values."""
         count, size = self._database.row(
             "SELECT count(*), ifnull(sum(size), 0) FROM entries INDEXED BY entries_dirty WHERE dirty"
         )
         return int(count), int(size)
 
-    def anything_waits(self, last: int | None = None) -> bool:
-        """Whether the hub has not acknowledged some entry that can be pushed now, up to the sequence ``last``."""
-        rows = self._rows(_DIRTY)
-        return any(
-            not self._is_settling(row) for row in takewhile(lambda row: last is None or row.sequence <= last, rows)
-        )
+    def has_ready(self, last: int | None = None) -> bool:
+        """Return True if some dirty entry, up to the sequence ``last``, can be pushed now."""
+        rows = (row for row, _ in self._rows_and_data(_DIRTY, ()))
+        wanted = takewhile(lambda row: last is None or row.sequence <= last, rows)
+        return any(not held_for(row, self._clock()) for row in wanted)
 
-    def settled_in(self) -> float | None:
-        """Return after how many seconds the next entry that is kept back can be pushed, ``None`` if there is none."""
-        rows = map(Row._make, self._database.iterate(_KEPT_BACK))
-        return min((left / 1e9 for row in rows if (left := self._settles_for(row)) > 0), default=None)
+    def next_release(self) -> float | None:
+        """Return after how many seconds the next entry that is held back can be pushed, ``None`` if there is none."""
+        rows = map(Row._make, self._database.iterate(_HELD))
+        return min((left / 1e9 for row in rows if (left := held_for(row, self._clock()))), default=None)
 
-    def dirty(self, limit: Limit, *, without: Iterable[str] = ()) -> list[Outgoing]:
-        """Return a page of entries that the hub has not acknowledged, but for the keys ``without``."""
-        return self._read(limit, _DIRTY, (), without=frozenset(without)).outgoing
+    def read_dirty(self, limit: Limit, *, without: Iterable[str] = ()) -> list[Outgoing]:
+        """Return a page of dirty entries that are not held back, but for the keys ``without``."""
+        left_out = frozenset(without)
+        page = _PageInProgress(limit)
+        with self._database.snapshot():
+            for row, data in self._rows_and_data(_DIRTY, ()):
+                if row.key in left_out or held_for(row, self._clock()):
+                    continue
+                if not page.add(self._outgoing(row, data, limit)):
+                    break
+        return page.outgoing
 
-    def since(self, first: int, not_from: int, limit: Limit) -> Page:
-        """Return a page of entries from the sequence ``first`` on that ``not_from`` did not write."""
-        return self._read(limit, _PAGE, (first, not_from))
+    def read_since(self, first: int, not_from: int, limit: Limit) -> Page:
+        """Return a page of entries from the sequence ``first`` on that ``not_from`` did not write.
 
-    def _read(
-        self, limit: Limit, query: str, parameters: tuple[int, ...], *, without: frozenset[str] = frozenset()
-    ) -> Page:
-        outgoing: list[Outgoing] = []
-        size = 0
-        more = settling = False
+        It ends before an entry that is held back: what comes later must not be sent before it, or a cursor would pass
+        it by.
+        """
+        page = _PageInProgress(limit)
         with self._database.snapshot():
             (clock,) = self._database.only_row("SELECT clock FROM replica")
-            cursor = clock
-            for row, data in self._rows_and_data(query, parameters):
-                if row.key in without:
-                    continue
-                if self._is_settling(row):
-                    # What comes later must not be handed out before it, or a cursor would pass it by.
-                    settling = True
-                    cursor = min(cursor, row.sequence - 1)
-                    if query is _PAGE:
-                        break
-                    continue
-                delivery = self._delivery(row, data, limit.whole)
-                size += limit.size_of(delivery)
-                if outgoing and size > limit.page:
-                    more = True
-                    cursor = outgoing[-1].delivery.sequence
-                    break
-                outgoing.append(Outgoing(delivery, StoredValue.of_row(row.size, row.content, data)))
-        return Page(outgoing, cursor, more, settling, clock)
-
-    def _rows(self, query: str) -> Iterator[Row]:
-        return (row for row, _ in self._rows_and_data(query, ()))
+            for row, data in self._rows_and_data(_PAGE, (first, not_from)):
+                if held_for(row, self._clock()):
+                    return Page(page.outgoing, row.sequence - 1, more=False, held=True, clock=clock)
+                if not page.add(self._outgoing(row, data, limit)):
+                    last = page.outgoing[-1].delivery.sequence
+                    return Page(page.outgoing, last, more=True, held=False, clock=clock)
+        return Page(page.outgoing, clock, more=False, held=False, clock=clock)
 
     def _rows_and_data(self, query: str, parameters: tuple[int, ...]) -> Iterator[tuple[Row, bytes | None]]:
         for row in self._database.iterate(query, parameters):
             yield Row._make(row[:-1]), row[-1]
 
-    def _is_settling(self, row: Row) -> bool:
-        return self._settles_for(row) > 0
-
-    def _settles_for(self, row: Row) -> int:
-        """Return how many more nanoseconds an entry is kept back."""
-        if row.dirty != 2:
-            return 0
-        if not row.live:
-            since, time = row.changed, SETTLING_TIME
-        else:
-            since, time = row.born * 1000, TEMPORARY_TIME if _TEMPORARY.search(row.key) else GATHERING_TIME
-        age = self._clock() - since
-        # A clock that was set back since says nothing of the time that has passed.
-        return max(time - age, 0) if age >= 0 else 0
+    def _outgoing(self, row: Row, data: bytes | None, limit: Limit) -> Outgoing:
+        delivery = self._delivery(row, data, limit.whole)
+        return Outgoing(delivery, StoredValue.of_row(row.size, row.content, data))
 
     def _delivery(self, row: Row, data: bytes | None, whole: int) -> Delivery:
         if row.content is None:

@@ -17,17 +17,19 @@ from .contents import INLINE_LIMIT, Contents
 from .creation import initialise, upgrade
 from .database import BULK, COMMAND, Database, Profile
 from .draft import Draft
-from .entries import Entries, Revision, Row, Written
+from .entries import Entries, Listing
 from .feed import Feed, Journal
 from .holds import Holds
 from .identity import Identity
 from .inbox import Inbox
 from .links import Links
-from .local import directory_of
+from .local import Directories, Scratch, directory_of
 from .opening import connect
 from .outbox import Outbox
 from .peers import Peers
 from .processes import Processes
+from .revisions import Revision, Revisions
+from .rows import Row, Written
 from .settings import Settings
 from .tree import Tree
 from .upkeep import Upkeep
@@ -57,8 +59,21 @@ class Store:
         writer = int.from_bytes(random(6), "big")  # tells this open store from others
         self._contents = Contents(database)
         self._holds = Holds(database, writer)
-        self._entries = Entries(database, self._contents, writer, clock, random)
-        self._journal = Journal(database, writer)
+        self._revisions = Revisions(database, self._contents, clock)
+        journal = Journal(database, writer)
+        directories = Directories(database, journal)
+        scratch = Scratch(database, self._contents, journal)
+        self._entries = Entries(
+            database,
+            self._contents,
+            self._revisions,
+            directories,
+            scratch,
+            journal,
+            writer=writer,
+            clock=clock,
+            random=random,
+        )
         self.feed = Feed(database, writer)
         self.transaction = database.transaction
         self.values = Values(database, self._contents, self._holds)
@@ -67,11 +82,11 @@ class Store:
         self.settings = Settings(database, self.peers)
         self.identity = Identity(database, self.settings, self.peers, random)
         self.links = Links(database, self._entries, random)
-        self.tree = Tree(database, self._contents, self._holds, self._entries, self._journal, clock)
+        self.tree = Tree(database, self._contents, self._holds, self._entries, directories, scratch, clock)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, clock)
-        self.inbox = Inbox(database, self._contents, self._entries, self.tree, self.blocks, clock)
-        self.upkeep = Upkeep(database, self._contents, self._holds, self._entries, self.blocks)
+        self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
+        self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks)
 
     @classmethod
     def open(
@@ -216,19 +231,22 @@ class Store:
         return draft
 
     def _put(self, key: str, draft: Draft) -> Entry:
+        if draft.size == 0:
+            return self._clear(key)
+        with draft.committed() as content:
+            old = self._entries.current(key)
+            was_symlink = old is not None and old.mode is not None and stat.S_ISLNK(old.mode)
+            # A value is no target of a symlink.
+            written = Written(draft.size, content, DEFAULT_MODE if was_symlink else None)
+            return self._entries.write(key, written, old=old, listing=Listing(directory_of(key))).entry
+
+    def _clear(self, key: str) -> Entry:
+        """Delete a key, as an empty value does; one that has none gets a new tombstone."""
         with self._database.transaction:
             old = self._entries.current(key)
-            if draft.size == 0:
-                return self._delete(key, old).entry
-            content = draft.commit()
-            was_link = old is not None and old.mode is not None and stat.S_ISLNK(old.mode)
-            # A value is no target of a link.
-            row = self._entries.replace(key, old, Written(draft.size, content, DEFAULT_MODE if was_link else None))
-            self.tree.drop_scratch(key)
-            if old is None or not old.live:
-                self.tree.note_name(directory_of(key))
-        draft.rebase(content)
-        return row.entry
+            if old is not None and old.live:
+                return self._remove(old).entry
+            return self._entries.write(key, Written(), old=old, listing=None).entry
 
     def delete(self, key: str) -> Entry:
         """Delete a key and the links to it, and return its tombstone. On return that has reached the disk.
@@ -237,24 +255,21 @@ class Store:
             InvalidKey, KeyMissing
         """
         with self._database.transaction:
-            tombstone = self._delete(key, self._present(key))
+            tombstone = self._remove(self._present(key))
         self._clean_up()
         return tombstone.entry
 
-    def _delete(self, key: str, old: Row | None) -> Row:
-        if old is None or not old.live:
-            return self._entries.put(key, Written())
-        self._entries.remove(old)
-        for link in self.links.to(key):
+    def _remove(self, row: Row) -> Row:
+        """Delete a live key and end the links to it; the directory stays, although its last key may go."""
+        tombstone = self._entries.remove(row, listing=Listing(directory_of(row.key), record=True))
+        assert tombstone is not None, "what no mount removes leaves a tombstone"
+        for link in self.links.to(row.key):
             self.links.end(link)
-        self.tree.note_name(directory_of(key), keep=True)
-        tombstone = self._entries.current(key)
-        assert tombstone is not None
         return tombstone
 
     def revisions(self, key: str) -> list[Revision]:
         """Return the earlier versions of a key, newest first."""
-        return self._entries.revisions(check_key(key))
+        return self._revisions.of(check_key(key))
 
     def bulk(self) -> AbstractContextManager[None]:
         """``with`` many changes that can be had again: commits do not wait for the disk, and more is in memory."""

@@ -14,14 +14,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..entry import Entry, merge, new_token
+from ..entry import Entry, Verdict, judge, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
 from ..replica import MAX_PROCESS_ID, NOBODY
 from .contents import INLINE_LIMIT, Contents
 from .creation import create_tables
 from .database import Database
-from .entries import INSERT, Row
 from .identity import new_process_id
+from .rows import INSERT, Row
 from .schema import APPLICATION_ID
 from .settings import KEY_BYTES
 
@@ -117,7 +117,7 @@ def _read_entries(database: Database, random: Callable[[int], bytes]) -> list[_O
             raise TypeError(f"{key!r} has no proper token")
         entry = Entry(key, timestamp, counter, process_id, url_token or new_token(random), size)
         before = newest.get(key)
-        if before is None or merge(before.entry, entry) is entry:
+        if judge(before and before.entry, entry, pushed=True) is Verdict.ACCEPT:
             newest[key] = _Old(entry, bool(needs_push), rowid)
     return sorted(newest.values(), key=lambda old: old.entry.counter)
 
@@ -182,6 +182,7 @@ def _convert(database: Database, state: _State, entries: list[_Old], now: int) -
             changed=entry.timestamp * 1000,
             mtime=None,
             atime=None,
+            writer=0,
         )
         database.execute(INSERT, row)
         if entry.process_id == state.process_id:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
-from .entries import Entries
 from .holds import Holds
+from .revisions import Revisions
 
 CLEAN_LIMIT = 64
 """Blocks and revisions that one step of the clean-up removes (16 MiB)."""
@@ -15,17 +15,19 @@ CLEAN_LIMIT = 64
 class Upkeep:
     """Does the clean-up in bounded steps, each a transaction, so that no save has to wait long."""
 
-    def __init__(self, database: Database, contents: Contents, holds: Holds, entries: Entries, blocks: Blocks) -> None:
+    def __init__(
+        self, database: Database, contents: Contents, holds: Holds, revisions: Revisions, blocks: Blocks
+    ) -> None:
         self._database = database
         self._contents = contents
         self._holds = holds
-        self._entries = entries
+        self._revisions = revisions
         self._blocks = blocks
 
     def clean(self) -> bool:
         """Do one bounded step of the clean-up; return whether more may be left."""
         with self._database.transaction:
-            more = self._entries.expire(CLEAN_LIMIT)
+            more = self._revisions.expire(CLEAN_LIMIT)
             more = self._blocks.expire(CLEAN_LIMIT) or more
             return self._contents.clean(CLEAN_LIMIT) or more
 
@@ -36,9 +38,7 @@ class Upkeep:
 
     def tidy(self) -> bool:
         """Do one step of the clean-up if there is something to do; return whether more may be left."""
-        if not (
-            self._contents.anything_dropped() or self._entries.anything_expired() or self._blocks.anything_expired()
-        ):
+        if not (self._contents.has_dropped() or self._revisions.has_expired() or self._blocks.has_expired()):
             return False
         self.release_dead_holders()
         return self.clean()

@@ -262,12 +262,12 @@ class Follower:
         """Push once what waits, and wait for changes here."""
         assert self._changes is not None
         synchroniser = session.synchroniser()
-        if synchroniser is not None and store.outbox.anything_waits():
+        if synchroniser is not None and store.outbox.has_ready():
             if not self._gathered:
                 self._stopping.wait(GATHERING_TIME)
             synchroniser.push()
             self._went_well("push")
-        settled = None if synchroniser is None else store.outbox.settled_in()
+        settled = None if synchroniser is None else store.outbox.next_release()
         changed = self._changes.wait(IDLE_INTERVAL if settled is None else settled)
         self._gathered = settled is not None and not changed
         if session.synchroniser() is not synchroniser:
@@ -285,7 +285,7 @@ class Follower:
             synchroniser = session.synchroniser()
             while synchroniser is not None:
                 synchroniser.push()
-                settled = store.outbox.settled_in()
+                settled = store.outbox.next_release()
                 if settled is None:
                     break
                 time.sleep(settled)

@@ -89,7 +89,7 @@ def _counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
 class Pull:
     """One pull: ``answer`` may be asked for again until there is one.
 
-    ``wait`` is how many seconds it may take, ``settling`` whether there will be more in a moment by itself.
+    ``wait`` is how many seconds it may take, ``held`` whether there will be more in a moment by itself, since an entry is held back.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Pull:
         self._seal = seal
         self._digest = digest
         self._now = now
-        self.settling = False
+        self.held = False
         self.wait = min(request.wait, MAX_WAIT) if request.version >= messages.VERSION else 0.0
 
     def answer(self, *, patient: bool) -> Iterator[bytes] | None:
@@ -131,8 +131,8 @@ class Pull:
 
     def _page(self, first: int, whole: int) -> Page:
         limit = Limit(self._request.max_bytes, whole, messages.size_of)
-        page = self._store.outbox.since(first, self._request.process_id, limit)
-        self.settling = page.settling
+        page = self._store.outbox.read_since(first, self._request.process_id, limit)
+        self.held = page.held
         return page._replace(outgoing=self._store.outbox.mark_as_sent(page.outgoing))
 
     def _everything(self) -> Iterator[tuple[Delivery, Iterator[bytes]]]:

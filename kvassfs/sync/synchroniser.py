@@ -194,7 +194,7 @@ class Synchroniser:
 
         If another process is doing so, wait for that, or leave it to it if it takes long.
         """
-        if not self._store.outbox.anything_waits():
+        if not self._store.outbox.has_ready():
             return 0
         with self._store.bulk():
             return self._push()
@@ -206,7 +206,7 @@ class Synchroniser:
             return 0
         try:
             before = self._link.moved.pushed
-            entries, size = self._store.outbox.waiting()
+            entries, size = self._store.outbox.count_dirty()
             self._link.moved = self._link.moved._replace(to_push=entries, left=size)
             if self._store.peers.hub().version == 1:
                 self._push_whole()
@@ -221,7 +221,7 @@ class Synchroniser:
         waited = 0.0
         last = self._store.settings.config().clock  # what is written while this waits is for others to push
         while not self._store.processes.begin_push():
-            if waited >= LEASE_PATIENCE or not self._store.outbox.anything_waits(last):
+            if waited >= LEASE_PATIENCE or not self._store.outbox.has_ready(last):
                 return False
             self._sleep(LEASE_INTERVAL)
             waited += LEASE_INTERVAL
@@ -233,7 +233,7 @@ class Synchroniser:
         uploads: dict[str, list[bytes]] = {}
         tries: Counter[Entry] = Counter()
         while self._link.is_current:
-            page = self._store.outbox.dirty(limit, without=uploads)
+            page = self._store.outbox.read_dirty(limit, without=uploads)
             if page:
                 incomplete = self._push_page(page)
                 tries.update(list(incomplete))
@@ -282,7 +282,7 @@ class Synchroniser:
         futile = 0
         self._pull()
         while self._link.is_current and self._store.peers.hub().version == 1:
-            page = self._store.outbox.dirty(limit)
+            page = self._store.outbox.read_dirty(limit)
             if not page:
                 return
             page = self._prepare(page)

@@ -128,13 +128,13 @@ def answer_a_push(store: Store) -> None:
 
 
 def acknowledge(store: Store) -> None:
-    page = store.outbox.dirty(Limit(10**6, 100, messages.size_of))
+    page = store.outbox.read_dirty(Limit(10**6, 100, messages.size_of))
     assert len(page) > 5
     store.outbox.acknowledge([out.delivery.entry for out in page], epoch=1)
 
 
 def hand_out(store: Store) -> None:
-    page = store.outbox.since(0, 0, Limit(10**6, 100, messages.size_of))
+    page = store.outbox.read_since(0, 0, Limit(10**6, 100, messages.size_of))
     for out in store.outbox.mark_as_sent(page.outgoing):
         assert b"".join(store.outbox.pieces(out))
 
@@ -158,7 +158,7 @@ ACTIONS: dict[str, Action] = {
     "rename a long value": lambda store: store.tree.rename(file(store, "long"), "new", scratch=False),
     "rename to a scratch name": lambda store: store.tree.rename(file(store, "long"), "long~", scratch=True),
     "rename a scratch file onto a key": lambda store: store.tree.rename(file(store, "d/s~"), "short", scratch=False),
-    "exchange": lambda store: store.tree.exchange(file(store, "short"), file(store, "long"), is_scratch=is_scratch),
+    "exchange": lambda store: store.tree.swap(file(store, "short"), file(store, "long"), is_scratch=is_scratch),
     "rename a directory": lambda store: store.tree.rename_directory("d/", "n/", is_scratch=is_scratch),
     "make a directory": lambda store: store.tree.make_directory("x/y/", 0o40700),
     "save through a draft": draft_save,

@@ -139,7 +139,7 @@ class Drafts(RuleBasedStateMachine):
     def forget_revisions(self) -> None:
         with self.database.transaction:
             for revision in self.store.revisions("a"):
-                self.store._entries._forget(revision.id, revision.content)
+                self.store._revisions._forget(revision.id, revision.content)
 
     @rule()
     def clean(self) -> None:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kvassfs.errors import KeyMissing
-from kvassfs.store import Node, Store, entries
-from kvassfs.store.entries import KEPT_TIME, TRANSIENT_TIME
+from kvassfs.store import Node, Store, revisions
 from kvassfs.store.local import directory_of, parent
+from kvassfs.store.revisions import KEPT_TIME
+from kvassfs.store.settling import TRANSIENT_TIME
 from tests.support.stores import Clock, audit, audit_clean, is_scratch, read, save, small_blocks
 
 KEPT = 3
@@ -62,7 +63,7 @@ class Stores(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.stack.enter_context(small_blocks())
         patch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(entries, "KEPT_REVISIONS", KEPT)
+        patch.setattr(revisions, "KEPT_REVISIONS", KEPT)
         self.clock = Clock()
         self.store = self.connection()
         self.other = self.connection()
@@ -174,7 +175,7 @@ class Stores(RuleBasedStateMachine):
     def exchange(self, pick: int, other_pick: int) -> None:
         one, other = self.picked(pick), self.picked(other_pick)
         if one != other:
-            self.store.tree.exchange(self.node(one), self.node(other), is_scratch=is_scratch)
+            self.store.tree.swap(self.node(one), self.node(other), is_scratch=is_scratch)
             a, b = self.files[one].value, self.files[other].value
             self.files[one] = File(b, is_scratch(one))
             self.files[other] = File(a, is_scratch(other))

@@ -190,7 +190,7 @@ class Device:
     def waiting(self) -> int:
         """Return how many entries the hub has not acknowledged."""
         with self.store() as store:
-            return store.outbox.waiting()[0]
+            return store.outbox.count_dirty()[0]
 
     def followers(self) -> list[Follower]:
         """Return the processes that keep the store in step."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undecipherable, WrongKey
-from kvassfs.store import Store, creation, entries, holds, identity, processes
+from kvassfs.store import Store, creation, holds, identity, processes, revisions
 from kvassfs.store.database import Database
 from kvassfs.store.processes import started
 from kvassfs.sync import Remote, Synchroniser, messages, synchroniser
@@ -198,8 +198,8 @@ def small_messages() -> Iterator[None]:
         patch.setattr(messages, "PAGE_BYTES", 700)
         patch.setattr(messages, "PAGE_BLOCKS", 2)
         patch.setattr(synchroniser, "PAGE_BYTES", 700)
-        patch.setattr(entries, "KEPT_REVISIONS", 10_000)
-        patch.setattr(entries, "KEPT_TIME", 10**18)
+        patch.setattr(revisions, "KEPT_REVISIONS", 10_000)
+        patch.setattr(revisions, "KEPT_TIME", 10**18)
         # All are of one process, which the system need not be asked about each time, and none is copied elsewhere.
         for module in (processes, holds):
             patch.setattr(module, "started", cache(started))

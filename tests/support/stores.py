@@ -19,7 +19,7 @@ import pytest
 
 from kvassfs import block as block_module
 from kvassfs.errors import KvassError
-from kvassfs.store import Node, Store, Written, contents, draft, merging, takeover, upkeep
+from kvassfs.store import Node, Row, Store, Written, contents, draft, merging, takeover, upkeep
 from kvassfs.store import store as store_module
 from kvassfs.store.database import Database, translated
 
@@ -60,6 +60,11 @@ def save(
     node = store.tree.save(key, new, Written(mode=mode), scratch=scratch, now=now, amends=amends)
     new.close()
     return node
+
+
+def write(store: Store, key: str, written: Written, **options: Any) -> Row:
+    """Give a key a new version as the store does; ``options`` are those of ``Entries.write``."""
+    return store._entries.write(key, written, old=store._entries.current(key), **{"listing": None, **options})
 
 
 def read(store: Store, node: Node | None) -> bytes:

@@ -164,7 +164,7 @@ class Rig:
 
 def waits(replica: Replica) -> int:
     """Return how many entries of a device the hub has not acknowledged."""
-    return replica.store.outbox.waiting()[0]
+    return replica.store.outbox.count_dirty()[0]
 
 
 def value(replica: Replica, key: str) -> bytes:

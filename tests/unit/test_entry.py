@@ -8,12 +8,17 @@ import stat
 
 import pytest
 
-from kvassfs.entry import DEFAULT_MODE, TOKEN_BYTES, Entry, check_key, merge, new_token, next_timestamp
+from kvassfs.entry import DEFAULT_MODE, TOKEN_BYTES, Entry, Verdict, check_key, judge, new_token, next_timestamp
 from kvassfs.errors import InvalidKey
 from kvassfs.replica import MAX_PROCESS_ID, NOBODY
 from kvassfs.sharing.address import is_token
 
 ENTRY = Entry("key", timestamp=100, counter=10, process_id=5, url_token="token", size=1)
+
+
+def merge(one: Entry, other: Entry) -> Entry:
+    """Return the version that a replica has which had ``one`` and is delivered ``other``."""
+    return other if judge(one, other, pushed=True) is Verdict.ACCEPT else one
 
 
 class TestOrder:
@@ -41,6 +46,18 @@ class TestOrder:
     def test_value_mode_and_token_do_not_decide(self) -> None:
         other = ENTRY._replace(size=100, mode=DEFAULT_MODE, url_token="other")
         assert ENTRY.order == other.order
+
+    def test_one_that_a_hub_of_version_1_hands_back_is_the_same_whatever_became_of_its_counter(self) -> None:
+        changed = ENTRY._replace(counter=99, mode=None)
+        assert judge(ENTRY, changed, pushed=False) is Verdict.SAME
+        assert judge(ENTRY, changed, pushed=True) is Verdict.ACCEPT
+
+    def test_the_first_one_of_a_key_is_accepted(self) -> None:
+        assert judge(None, ENTRY, pushed=False) is judge(None, ENTRY, pushed=True) is Verdict.ACCEPT
+
+    def test_one_that_loses_is_rejected(self) -> None:
+        earlier = ENTRY._replace(timestamp=99, counter=99)
+        assert judge(ENTRY, earlier, pushed=False) is judge(ENTRY, earlier, pushed=True) is Verdict.REJECT
 
     def test_a_tombstone_wins_and_loses_like_any_entry(self) -> None:
         tombstone = ENTRY._replace(timestamp=101, size=0)

@@ -43,7 +43,7 @@ def test_get_of_a_key_that_the_hub_has_not_either_says_so_alone(kvass: Kvass, hu
 def test_set_pushes(kvass: Kvass, store: Store, hub: NearHub) -> None:
     assert kvass("set", "k", "new") == (0, b"", "")
     assert hub.store.get("k").read() == b"new\n"
-    assert store.outbox.waiting() == (0, 0)
+    assert store.outbox.count_dirty() == (0, 0)
 
 
 def test_set_from_standard_input_pushes(kvass: Kvass, hub: NearHub) -> None:
@@ -115,10 +115,10 @@ def test_a_hub_that_is_down_costs_writers_one_warning(kvass: Kvass, store: Store
     assert err.startswith(f"kvass: warning: {DOWN}")
     assert err.endswith("; it is kept here and pushed later\n")
     assert err.count("\n") == 1
-    assert store.outbox.waiting()[0] == 1
+    assert store.outbox.count_dirty()[0] == 1
     hub.failure = None
     kvass("set", "other", "value")
-    assert store.outbox.waiting() == (0, 0)
+    assert store.outbox.count_dirty() == (0, 0)
 
 
 def test_a_warning_says_which_error_it_is(kvass: Kvass, hub: NearHub) -> None:
@@ -186,7 +186,7 @@ def test_a_slow_hub_does_not_hold_an_interrupt_back(processes: Processes, store:
         process.send_signal(2)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (-2, b"")
-    assert store.outbox.waiting()[0] == 1
+    assert store.outbox.count_dirty()[0] == 1
 
 
 def test_an_address_is_not_made_up(store: Store) -> None:

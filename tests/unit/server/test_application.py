@@ -443,7 +443,7 @@ def test_two_devices_exchange_an_entry_through_a_real_hub(database: Path, tmp_pa
         seal = Seal(hub.settings.config().encryption_key)
     with Store.open(tmp_path / "device.sqlite") as device:
         device.set("key", b"value")
-        (outgoing,) = device.outbox.dirty(Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of))
+        (outgoing,) = device.outbox.read_dirty(Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of))
         pushed = seal.seal(messages.push([outgoing.delivery]))
 
     async def talk() -> tuple[Answer, Answer]:

@@ -76,7 +76,7 @@ class TestWaiting:
     def test_a_clean_up_leaves_it(self, store: Store, clock: Clock) -> None:
         store.blocks.put([block(1)])
         clock.advance(KEPT_TIME * 1000 - SECOND)
-        assert not store.blocks.anything_expired()
+        assert not store.blocks.has_expired()
         assert not store.upkeep.tidy()
         audit_clean(store)
         assert store.blocks.get([name(block(1))]) == [block(1)]
@@ -97,7 +97,7 @@ class TestWaiting:
         clock.advance(KEPT_TIME * 1000 - SECOND)
         store.blocks.put([block(1)])
         clock.advance(2 * SECOND)
-        assert not store.blocks.anything_expired()
+        assert not store.blocks.has_expired()
 
     def test_what_a_value_uses_by_then_stays(self, store: Store, clock: Clock) -> None:
         store.blocks.put([block(1), block(2)])

@@ -166,7 +166,7 @@ class TestCleaning:
 
     def test_has_nothing_to_do_in_a_store_without_dropped_values(self, store: Store) -> None:
         store.set("a", value_of(1_000_000))
-        assert not store._contents.anything_dropped()
+        assert not store._contents.has_dropped()
         assert not store.upkeep.clean()
 
     def test_replacing_a_large_value_by_itself_costs_nothing(self, store: Store, path: Path) -> None:

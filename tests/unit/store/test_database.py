@@ -37,7 +37,7 @@ from kvassfs.store.database import (
     translated,
 )
 from kvassfs.store.schema import APPLICATION_ID, VERSION
-from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error
+from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error, write
 
 
 def mode_of(path: Path | str) -> int:
@@ -368,7 +368,7 @@ class TestOneProcessTwice:
 class TestTransaction:
     def test_is_committed_at_its_end(self, store: Store, open_store: object) -> None:
         with store.transaction:
-            store._entries.put("a", _written(store, b"1"))
+            write(store, "a", _written(store, b"1"))
         assert not store._database.connection.in_transaction
         assert store.get("a").read() == b"1"
 
@@ -376,7 +376,7 @@ class TestTransaction:
     def test_is_rolled_back_by_any_exception(self, store: Store, error: type[BaseException]) -> None:
         def fail() -> None:
             with store.transaction:
-                store._entries.put("a", _written(store, b"1"))
+                write(store, "a", _written(store, b"1"))
                 raise error("stop")
 
         with pytest.raises(error):
@@ -388,7 +388,7 @@ class TestTransaction:
         def outer() -> None:
             with store.transaction:
                 with store.transaction:
-                    store._entries.put("a", _written(store, b"1"))
+                    write(store, "a", _written(store, b"1"))
                 assert store._database.connection.in_transaction
                 raise RuntimeError
 

@@ -148,9 +148,8 @@ class TestTruncating:
 
 class TestCommitting:
     def test_of_nothing_is_no_content(self, store: Store, empty: Draft) -> None:
-        with store.transaction:
-            assert empty.commit() is None
-        empty.rebase(None)
+        with empty.committed() as content:
+            assert content is None
         empty.write(0, b"1")
         assert empty.read(0, 9) == b"1"
 
@@ -179,8 +178,7 @@ class TestCommitting:
         opened = reopened(store, value_of(300))
         opened.write(100, b"new")
         expected = opened.read(0, 300)
-        with suppress(ZeroDivisionError), store.transaction:
-            opened.commit()
+        with suppress(ZeroDivisionError), opened.committed():
             raise ZeroDivisionError
         assert read(store, store.tree.file("a")) == value_of(300)
         assert opened.read(0, 1000) == expected

@@ -8,8 +8,22 @@ from collections.abc import Callable
 import pytest
 
 from kvassfs.store import Node, Store, Written
-from kvassfs.store.entries import KEPT_REVISIONS, KEPT_TIME, TRANSIENT_TIME, Row
-from tests.support.stores import DAY, SECOND, Clock, audit_clean, clean_up, count, read, revision_values, rows, save
+from kvassfs.store.revisions import KEPT_REVISIONS, KEPT_TIME
+from kvassfs.store.rows import Row
+from kvassfs.store.settling import TRANSIENT_TIME
+from tests.support.stores import (
+    DAY,
+    SECOND,
+    Clock,
+    audit_clean,
+    clean_up,
+    count,
+    read,
+    revision_values,
+    rows,
+    save,
+    write,
+)
 
 OpenStore = Callable[[], Store]
 
@@ -17,7 +31,7 @@ OpenStore = Callable[[], Store]
 def put(store: Store, key: str, value: bytes = b"v", *, amends: int | None = None) -> Row:
     with store.transaction:
         content = store._contents.add_inline(value) if value else None
-        return store._entries.put(key, Written(len(value), content), amends=amends)
+        return write(store, key, Written(len(value), content), amends=amends)
 
 
 def row_of(store: Store, key: str) -> Row:
@@ -60,7 +74,7 @@ class TestVersions:
 
     def test_a_given_token_is_kept(self, store: Store) -> None:
         with store.transaction:
-            row = store._entries.put("a", Written(1, store._contents.add_inline(b"v"), url_token="given"))
+            row = write(store, "a", Written(1, store._contents.add_inline(b"v"), url_token="given"))
         assert row.url_token == "given"
 
     def test_a_set_keeps_the_mode(self, store: Store) -> None:
@@ -84,7 +98,7 @@ class TestVersions:
         now = clock.now // 1000
         with store.transaction:
             written = Written(1, store._contents.add_inline(b"v"), mtime=now * 1000)
-            row = store._entries.put("a", written, now=now)
+            row = write(store, "a", written, now=now)
         assert row.timestamp == now
         assert row.mtime is None
 
@@ -154,7 +168,7 @@ class TestClock:
     def test_a_save_may_say_when_it_was_made(self, store: Store, clock: Clock) -> None:
         made = clock.now // 1000 - 5_000_000
         with store.transaction:
-            row = store._entries.put("a", Written(1, store._contents.add_inline(b"v")), now=made)
+            row = write(store, "a", Written(1, store._contents.add_inline(b"v")), now=made)
         assert row.timestamp == row.born == made
 
 
@@ -201,10 +215,10 @@ class TestRevisions:
                 put(store, f"key{number}", b"x")
         clock.advance(31 * DAY)
         with store.transaction:
-            assert store._entries.expire(20)
+            assert store._revisions.expire(20)
         assert count(store, "revisions") == 10
         with store.transaction:
-            assert not store._entries.expire(20)
+            assert not store._revisions.expire(20)
         assert count(store, "revisions") == 0
 
     def test_old_ones_go_without_a_mount_too(self, store: Store, clock: Clock) -> None:
@@ -382,7 +396,7 @@ class TestWhatStoodIsNeverTransient:
         assert b"value of d/a" in self.everything(old)
 
     def test_by_an_exchange(self, old: Store) -> None:
-        old.tree.exchange(_file(old, "a"), _file(old, "b"), is_scratch=lambda _: False)
+        old.tree.swap(_file(old, "a"), _file(old, "b"), is_scratch=lambda _: False)
         old.tree.unlink(_file(old, "a"))
         old.tree.unlink(_file(old, "b"))
         assert {b"value of a", b"value of b"} <= self.everything(old)

@@ -21,7 +21,7 @@ LIMIT = Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
 
 def hand_over(source: Store, target: Store) -> None:
     """Let ``target`` have what ``source`` has, as a hub gets it."""
-    page = source.outbox.dirty(LIMIT)
+    page = source.outbox.read_dirty(LIMIT)
     target.inbox.merge_pushed([out.delivery for out in source.outbox.mark_as_sent(page)])
 
 
@@ -228,7 +228,7 @@ def test_a_link_that_was_used_up_is_not_brought_back_by_a_device_that_has_not_he
     store.peers.forget_hub()
     hand_over(store, hub)
     assert hub.links.find(link.token) is None
-    page = hub.outbox.since(0, 0, LIMIT)
+    page = hub.outbox.read_since(0, 0, LIMIT)
     store.inbox.merge_pulled([out.delivery for out in page.outgoing], cursor=page.cursor, epoch=store.peers.hub().epoch)
     assert store.links.all() == []
     hub.close()
@@ -237,7 +237,7 @@ def test_a_link_that_was_used_up_is_not_brought_back_by_a_device_that_has_not_he
 def test_a_link_passes_through_messages_of_the_original_as_a_deleted_key(store: Store) -> None:
     store.set("key", b"value")
     link = store.links.make("key")
-    (message,) = [out.delivery for out in store.outbox.dirty(LIMIT) if out.delivery.entry.key == link.record]
+    (message,) = [out.delivery for out in store.outbox.read_dirty(LIMIT) if out.delivery.entry.key == link.record]
     assert messages.pushed(messages.push([message])) == [message._replace(sequence=message.entry.counter)]
     assert (message.entry.deleted, message.value, message.entry.url_token) == (True, b"", link.token)
     assert not stat.S_ISREG(message.entry.mode or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvassfs.store import DIRECTORY_MODE, DirectoryRecord, Store
+from kvassfs.store.feed import Journal
 from kvassfs.store.local import Directories, Scratch, ScratchRow, directory_of, parent
 from tests.support.stores import REGULAR, count, rows
 
@@ -28,7 +29,7 @@ def test_the_directory_above_a_directory(prefix: str, above: str) -> None:
 class TestDirectories:
     @pytest.fixture
     def directories(self, store: Store) -> Directories:
-        return Directories(store._database, store._journal)
+        return Directories(store._database, Journal(store._database, 1))
 
     def prefixes(self, store: Store) -> list[str]:
         return rows(store, "SELECT prefix FROM directories ORDER BY prefix")
@@ -82,7 +83,7 @@ class TestDirectories:
 class TestScratch:
     @pytest.fixture
     def scratch(self, store: Store) -> Scratch:
-        return Scratch(store._database, store._contents, store._journal)
+        return Scratch(store._database, store._contents, Journal(store._database, 1))
 
     def row(self, store: Store, key: str, value: bytes = b"v") -> ScratchRow:
         content = store._contents.add_inline(value) if value else None

@@ -12,8 +12,8 @@ import pytest
 from kvassfs.block import hashes
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import StoreError
-from kvassfs.store import Limit, Outgoing, Store, entries
-from kvassfs.store.outbox import GATHERING_TIME
+from kvassfs.store import Limit, Outgoing, Store, revisions
+from kvassfs.store.settling import GATHERING_TIME
 from kvassfs.sync import messages
 from tests.support.stores import (
     REGULAR,
@@ -79,7 +79,7 @@ def sequence(store: Store, key: str) -> int:
 
 def acknowledge_all(store: Store) -> None:
     epoch = store.peers.hub().epoch
-    store.outbox.acknowledge([out.delivery.entry for out in store.outbox.dirty(LIMIT)], epoch=epoch)
+    store.outbox.acknowledge([out.delivery.entry for out in store.outbox.read_dirty(LIMIT)], epoch=epoch)
 
 
 class TestWaiting:
@@ -90,36 +90,36 @@ class TestWaiting:
         store.set("gone", b"x")
         store.delete("gone")
         save(store, "d/b", b"12345")
-        assert store.outbox.waiting() == (3, 8)
-        assert store.outbox.anything_waits()
+        assert store.outbox.count_dirty() == (3, 8)
+        assert store.outbox.has_ready()
 
     def test_nothing_does_at_first_nor_once_it_is_acknowledged(self, store: Store) -> None:
-        assert store.outbox.waiting() == (0, 0)
-        assert not store.outbox.anything_waits()
+        assert store.outbox.count_dirty() == (0, 0)
+        assert not store.outbox.has_ready()
         store.set("a", b"x")
         acknowledge_all(store)
-        assert store.outbox.waiting() == (0, 0)
-        assert not store.outbox.anything_waits()
+        assert store.outbox.count_dirty() == (0, 0)
+        assert not store.outbox.has_ready()
 
     def test_what_was_replaced_before_it_is_acknowledged_still_does(self, store: Store) -> None:
         old = store.set("a", b"x")
         store.set("a", b"x")
         store.outbox.acknowledge([old], epoch=1)
-        assert store.outbox.waiting()[0] == 1
+        assert store.outbox.count_dirty()[0] == 1
 
     def test_a_change_of_mode_before_it_is_acknowledged_still_does(self, store: Store, clock: Clock) -> None:
         node = save(store, "a", b"x")
         clock.advance(SECOND)
-        (out,) = store.outbox.dirty(LIMIT)
+        (out,) = store.outbox.read_dirty(LIMIT)
         store.tree.set_mode(node, 0o100755)
         store.outbox.acknowledge([out.delivery.entry], epoch=1)
-        assert store.outbox.waiting()[0] == 1
+        assert store.outbox.count_dirty()[0] == 1
 
     def test_what_an_earlier_hub_acknowledged_still_does(self, store: Store) -> None:
         entry = store.set("a", b"x")
         store.settings.set_remote("other")
         store.outbox.acknowledge([entry], epoch=1)
-        assert store.outbox.waiting()[0] == 1
+        assert store.outbox.count_dirty()[0] == 1
 
     def test_what_was_never_here_is_acknowledged_for_nothing(self, store: Store) -> None:
         store.outbox.acknowledge([made("a").entry], epoch=1)
@@ -128,16 +128,16 @@ class TestWaiting:
     def test_pages_of_it_go_in_order_of_writing_and_leave_out_what_they_are_told_to(self, store: Store) -> None:
         for key in "cab":
             store.set(key, bytes(300))
-        assert keys(store.outbox.dirty(LIMIT)) == ["c", "a", "b"]
-        assert keys(store.outbox.dirty(LIMIT, without=["a"])) == ["c", "b"]
-        assert keys(store.outbox.dirty(LIMIT._replace(page=1300))) == ["c", "a"]
-        assert keys(store.outbox.dirty(LIMIT._replace(page=1))) == ["c"]
+        assert keys(store.outbox.read_dirty(LIMIT)) == ["c", "a", "b"]
+        assert keys(store.outbox.read_dirty(LIMIT, without=["a"])) == ["c", "b"]
+        assert keys(store.outbox.read_dirty(LIMIT._replace(page=1300))) == ["c", "a"]
+        assert keys(store.outbox.read_dirty(LIMIT._replace(page=1))) == ["c"]
 
     @pytest.mark.usefixtures("small")
     @pytest.mark.parametrize(("size", "whole"), [(5, True), (16, True), (17, True), (100, True), (101, False)])
     def test_a_value_goes_whole_up_to_a_limit(self, store: Store, size: int, whole: bool) -> None:
         store.set("a", bytes(range(size)))
-        (out,) = store.outbox.dirty(SMALL)
+        (out,) = store.outbox.read_dirty(SMALL)
         assert out.delivery.value == (bytes(range(size)) if whole else None)
         assert len(hashes(out.delivery.blocks)) == (0 if whole else 2)
         assert b"".join(store.outbox.pieces(out)) == bytes(range(size))
@@ -149,10 +149,10 @@ class TestHandingOut:
     def test_a_page_is_all_up_to_its_cursor(self, store: Store) -> None:
         for number in range(5):
             store.set(f"k{number}", bytes(300))
-        page = store.outbox.since(2, 0, LIMIT._replace(page=1300))
+        page = store.outbox.read_since(2, 0, LIMIT._replace(page=1300))
         assert keys(page.outgoing) == ["k1", "k2"]
         assert (page.cursor, page.more, page.clock) == (3, True, 5)
-        page = store.outbox.since(4, 0, LIMIT)
+        page = store.outbox.read_since(4, 0, LIMIT)
         assert keys(page.outgoing) == ["k3", "k4"]
         assert (page.cursor, page.more) == (5, False)
 
@@ -160,7 +160,7 @@ class TestHandingOut:
         """Also where the last entries are the asker's own, so that it does not ask for them again and again."""
         store.set("a", b"x")
         mine = store.settings.config().process_id
-        page = store.outbox.since(0, mine, LIMIT)
+        page = store.outbox.read_since(0, mine, LIMIT)
         assert (page.outgoing, page.cursor, page.more) == ([], 1, False)
 
     def test_a_page_is_of_one_moment(self, store: Store, open_store: OpenStore) -> None:
@@ -173,7 +173,7 @@ class TestHandingOut:
             other.set(f"k{next(sizes)}", b"later")
             return 1
 
-        page = store.outbox.since(0, 0, Limit(1000, 1000, size_of))
+        page = store.outbox.read_since(0, 0, Limit(1000, 1000, size_of))
         assert [out.delivery.value for out in page.outgoing] == [b"x"] * 3
         assert page.clock == 3
 
@@ -184,7 +184,7 @@ class TestHandingOut:
             raise sqlite_error(sqlite3.SQLITE_IOERR)
 
         with pytest.raises(sqlite3.OperationalError):
-            store.outbox.since(0, 0, Limit(1000, 1000, size_of))
+            store.outbox.read_since(0, 0, Limit(1000, 1000, size_of))
         assert not store._database.connection.in_transaction
         store.set("b", b"x")
 
@@ -192,7 +192,7 @@ class TestHandingOut:
         for key in ("known", "unknown"):
             save(store, key, b"x")
         clock.advance(GATHERING_TIME)
-        store.outbox.mark_as_sent([out for out in store.outbox.dirty(LIMIT) if out.delivery.entry.key == "known"])
+        store.outbox.mark_as_sent([out for out in store.outbox.read_dirty(LIMIT) if out.delivery.entry.key == "known"])
         for key in ("known", "unknown"):
             node = store.tree.file(key)
             assert node is not None
@@ -202,7 +202,7 @@ class TestHandingOut:
     @pytest.mark.usefixtures("small")
     def test_the_version_that_was_read_is_what_comes_in_pieces(self, store: Store) -> None:
         store.set("a", bytes(range(200)))
-        (out,) = store.outbox.dirty(SMALL)
+        (out,) = store.outbox.read_dirty(SMALL)
         pieces = store.outbox.pieces(out)
         first = next(pieces)
         store.set("a", b"other")
@@ -231,9 +231,9 @@ class TestMergingAtTheHub:
 
     def test_losers_are_kept_as_far_as_revisions_are(self, store: Store) -> None:
         store.inbox.merge_pushed([made("a", b"winner")])
-        for number in range(entries.KEPT_REVISIONS + 5):
+        for number in range(revisions.KEPT_REVISIONS + 5):
             store.inbox.merge_pushed([made("a", b"%d" % number, time=number, counter=number + 1, writer=2)])
-        assert len(revision_values(store, "a")) == entries.KEPT_REVISIONS
+        assert len(revision_values(store, "a")) == revisions.KEPT_REVISIONS
 
     def test_an_empty_loser_leaves_nothing(self, store: Store) -> None:
         store.inbox.merge_pushed([made("a", b"winner")])
@@ -250,7 +250,7 @@ class TestMergingAtTheHub:
     def test_it_waits_only_where_this_store_has_a_hub_itself(self, store: Store, remote: str, waiting: int) -> None:
         store.settings.set_remote(remote)
         store.inbox.merge_pushed([made("a")])
-        assert store.outbox.waiting()[0] == waiting
+        assert store.outbox.count_dirty()[0] == waiting
 
 
 class TestMergingFromTheHub:
@@ -261,7 +261,7 @@ class TestMergingFromTheHub:
 
     def test_they_are_acknowledged_already(self, store: Store) -> None:
         assert self.merge(store, made("a"), cursor=9) == 1
-        assert store.outbox.waiting()[0] == 0
+        assert store.outbox.count_dirty()[0] == 0
         assert store.peers.hub().cursor == 9
 
     def test_the_cursor_never_goes_back(self, store: Store) -> None:
@@ -273,14 +273,14 @@ class TestMergingFromTheHub:
     def test_those_of_an_earlier_hub_are_merged_and_wait_for_the_new_one(self, store: Store) -> None:
         store.settings.set_remote("other")
         assert self.merge(store, made("a"), cursor=9, epoch=1) == 1
-        assert store.outbox.waiting()[0] == 1
+        assert store.outbox.count_dirty()[0] == 1
         assert store.peers.hub().cursor == 0
 
     def test_what_wins_here_still_waits(self, store: Store) -> None:
         store.set("a", b"mine")
         self.merge(store, made("a", time=-LATER), cursor=9)
         assert store.get("a").read() == b"mine"
-        assert store.outbox.waiting()[0] == 1
+        assert store.outbox.count_dirty()[0] == 1
 
     def test_of_our_own_that_come_back_only_that_others_know_them_is_new(self, store: Store) -> None:
         entry = store.set("a", b"x")
@@ -433,10 +433,10 @@ def test_a_merge_that_fails_in_the_middle_changes_nothing(store: Store, monkeypa
     store.set("a", b"x")
     before = state(store)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise StoreError(store.path, "injected")
 
-    monkeypatch.setattr(store.tree, "note_name", fail)
+    monkeypatch.setattr(store._entries._directories, "touch", fail)
     with suppress(StoreError):
         store.inbox.merge_pushed([made("a", b"new"), made("d/b", counter=2)])
     assert state(store) == before

@@ -59,11 +59,11 @@ class TestHub:
         store.peers.note_exchange(500, epoch=1)
         store.inbox.merge_pulled([], cursor=70, epoch=1)
         store.outbox.acknowledge([tombstone.entry, store.entry("b"), entry], epoch=1)
-        assert store.outbox.waiting()[0] == 0
+        assert store.outbox.count_dirty()[0] == 0
         assert store.peers.hub().cursor == 70
         change(store)
         assert store.peers.hub() == HubState(0, 0, 0, None, 0, 2, 0, 0)
-        assert store.outbox.waiting() == (2, 1)
+        assert store.outbox.count_dirty() == (2, 1)
 
     def test_what_is_noted_of_an_earlier_one_is_void(self, store: Store) -> None:
         store.settings.set_remote("other")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvassfs.store import Limit, Store
-from kvassfs.store.outbox import GATHERING_TIME, SETTLING_TIME, TEMPORARY_TIME
+from kvassfs.store.settling import GATHERING_TIME, SETTLING_TIME, TEMPORARY_TIME
 from kvassfs.sync import messages
 from tests.support.stores import SECOND, YEAR_2024, Clock, rows, save
 
@@ -31,12 +31,12 @@ ORDINARY = ["key", "dir/file.txt", "tmp/file", "clock", "part", "lock/key", "a.l
 
 
 def pushable(store: Store) -> list[str]:
-    return [out.delivery.entry.key for out in store.outbox.dirty(LIMIT)]
+    return [out.delivery.entry.key for out in store.outbox.read_dirty(LIMIT)]
 
 
 def handed_out(store: Store) -> list[str]:
     """Return what a hub with this store would hand out to a device that has nothing yet."""
-    return [out.delivery.entry.key for out in store.outbox.since(0, 0, LIMIT).outgoing]
+    return [out.delivery.entry.key for out in store.outbox.read_since(0, 0, LIMIT).outgoing]
 
 
 def delete(store: Store, key: str) -> None:
@@ -48,7 +48,7 @@ def delete(store: Store, key: str) -> None:
 
 def hand_out(store: Store) -> None:
     """Have the hub take what waits."""
-    page = store.outbox.mark_as_sent(store.outbox.dirty(LIMIT))
+    page = store.outbox.mark_as_sent(store.outbox.read_dirty(LIMIT))
     store.outbox.acknowledge([out.delivery.entry for out in page], epoch=store.peers.hub().epoch)
 
 
@@ -130,7 +130,7 @@ def test_a_file_that_comes_back_where_it_was_known_to_be_gone_is_kept_back_again
     assert pushable(store) == []
     delete(store, "index.lock")
     clock.advance(2 * TEMPORARY_TIME)
-    assert [out.delivery.value for out in store.outbox.dirty(LIMIT)] == [b""]
+    assert [out.delivery.value for out in store.outbox.read_dirty(LIMIT)] == [b""]
 
 
 def test_a_file_that_was_moved_aside_is_handed_out_at_once_when_it_is_there_again(store: Store, clock: Clock) -> None:
@@ -146,29 +146,29 @@ def test_a_clock_that_is_set_back_keeps_nothing_back(store: Store, clock: Clock)
     save(store, "key", b"value")
     clock.now = YEAR_2024 - SECOND
     assert pushable(store) == ["key"]
-    assert store.outbox.settled_in() is None
+    assert store.outbox.next_release() is None
 
 
 def test_how_long_something_is_kept_back(store: Store, clock: Clock) -> None:
-    assert store.outbox.settled_in() is None
+    assert store.outbox.next_release() is None
     save(store, "index.lock", b"value")
-    assert store.outbox.settled_in() == pytest.approx(TEMPORARY_TIME / 1e9, rel=0.01)
+    assert store.outbox.next_release() == pytest.approx(TEMPORARY_TIME / 1e9, rel=0.01)
     save(store, "key", b"value")
-    assert store.outbox.settled_in() == pytest.approx(GATHERING_TIME / 1e9, rel=0.01)
+    assert store.outbox.next_release() == pytest.approx(GATHERING_TIME / 1e9, rel=0.01)
     store.set("set", b"value")
     clock.advance(GATHERING_TIME)
-    assert store.outbox.settled_in() == pytest.approx((TEMPORARY_TIME - GATHERING_TIME) / 1e9, rel=0.01)
+    assert store.outbox.next_release() == pytest.approx((TEMPORARY_TIME - GATHERING_TIME) / 1e9, rel=0.01)
     clock.advance(TEMPORARY_TIME)
-    assert store.outbox.settled_in() is None
+    assert store.outbox.next_release() is None
 
 
 def test_nothing_later_is_handed_out_before_what_is_kept_back(store: Store, clock: Clock) -> None:
     store.set("before", b"value")
     save(store, "index.lock", b"value")
     store.set("after", b"value")
-    page = store.outbox.since(0, 0, LIMIT)
+    page = store.outbox.read_since(0, 0, LIMIT)
     assert [out.delivery.entry.key for out in page.outgoing] == ["before"]
-    assert page.settling
+    assert page.held
     assert page.cursor == page.outgoing[0].delivery.sequence
     clock.advance(TEMPORARY_TIME)
     assert handed_out(store) == ["before", "index.lock", "after"]
@@ -178,7 +178,7 @@ def test_what_has_gone_since_a_page_was_read_is_not_sent(store: Store, clock: Cl
     for key in ("goes", "stays"):
         save(store, key, b"value")
     clock.advance(SECOND)
-    page = store.outbox.dirty(LIMIT)
+    page = store.outbox.read_dirty(LIMIT)
     assert [out.delivery.entry.key for out in page] == ["goes", "stays"]
     delete(store, "goes")
     assert [out.delivery.entry.key for out in store.outbox.mark_as_sent(page)] == ["stays"]
@@ -188,6 +188,6 @@ def test_what_has_gone_since_a_page_was_read_is_not_sent(store: Store, clock: Cl
 def test_what_is_removed_once_it_was_handed_out_leaves_a_tombstone(store: Store, clock: Clock) -> None:
     save(store, "key", b"value")
     clock.advance(SECOND)
-    assert len(store.outbox.mark_as_sent(store.outbox.dirty(LIMIT))) == 1
+    assert len(store.outbox.mark_as_sent(store.outbox.read_dirty(LIMIT))) == 1
     delete(store, "key")
     assert rows(store, "SELECT key, live FROM entries") == [("key", 0)]

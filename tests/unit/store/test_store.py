@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.errors import DiskFull, InvalidConfiguration, InvalidKey, KeyMissing
 from kvassfs.store import MOUNT, Draft, Store
-from kvassfs.store.entries import KEPT_REVISIONS, KEPT_TIME
+from kvassfs.store.revisions import KEPT_REVISIONS, KEPT_TIME
 from tests.support.stores import (
     REGULAR,
     Clock,
@@ -315,9 +315,9 @@ class TestCleaning:
         actions: list[Callable[[], object]] = [lambda: store.set("b", b"1"), lambda: store.delete("b")]
         for action in actions:
             store.tree.unlink(save(store, "a~", value_of(1000), scratch=True))
-            assert store._contents.anything_dropped()
+            assert store._contents.has_dropped()
             action()
-            assert not store._contents.anything_dropped()
+            assert not store._contents.has_dropped()
             assert count(store, "blocks") == 0
 
     def test_that_fails_fails_no_set(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +329,7 @@ class TestCleaning:
         monkeypatch.setattr(store.upkeep, "clean", fail)
         store.set("b", b"1")
         assert store.get("b").read() == b"1"
-        assert store._contents.anything_dropped()
+        assert store._contents.has_dropped()
 
 
 class TestConfiguration:

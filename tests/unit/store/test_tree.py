@@ -358,7 +358,7 @@ class TestOthersInBetween:
     def test_an_exchange_exchanges_the_versions_that_are_there(self, store: Store, open_store: OpenStore) -> None:
         one, other = save(store, "a", b"one"), save(store, "b", b"other")
         open_store().set("a", b"a longer value")
-        store.tree.exchange(one, other, is_scratch=is_scratch)
+        store.tree.swap(one, other, is_scratch=is_scratch)
         assert store.get("b").read() == b"a longer value"
         assert store.entry("b").size == len(b"a longer value")
 
@@ -401,7 +401,7 @@ class TestExchanging:
         save(store, "a", b"one", mode=stat.S_IFREG | 0o755)
         save(store, "b", b"other")
         tokens = store.entry("a").url_token, store.entry("b").url_token
-        store.tree.exchange(node_of(store, "a"), node_of(store, "b"), is_scratch=is_scratch)
+        store.tree.swap(node_of(store, "a"), node_of(store, "b"), is_scratch=is_scratch)
         assert (store.get("a").read(), store.get("b").read()) == (b"other", b"one")
         assert (store.entry("b").url_token, store.entry("a").url_token) == tokens
         assert node_of(store, "b").mode == stat.S_IFREG | 0o755
@@ -412,7 +412,7 @@ class TestExchanging:
         save(store, "a", b"one")
         save(store, "a~", b"other", scratch=True)
         clock.advance(DAY)
-        store.tree.exchange(node_of(store, "a"), node_of(store, "a~"), is_scratch=is_scratch)
+        store.tree.swap(node_of(store, "a"), node_of(store, "a~"), is_scratch=is_scratch)
         assert store.get("a").read() == b"other"
         assert value_of(store, "a~") == b"one"
         store.tree.unlink(node_of(store, "a~"))
@@ -421,7 +421,7 @@ class TestExchanging:
     def test_an_empty_file_and_a_long_one(self, store: Store) -> None:
         save(store, "a", b"")
         save(store, "b", b"x" * 300_000)
-        store.tree.exchange(node_of(store, "a"), node_of(store, "b"), is_scratch=is_scratch)
+        store.tree.swap(node_of(store, "a"), node_of(store, "b"), is_scratch=is_scratch)
         assert node_of(store, "b").size == 0
         assert value_of(store, "a") == b"x" * 300_000
 

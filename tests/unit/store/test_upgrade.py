@@ -55,7 +55,7 @@ def test_what_it_holds_is_kept(earlier: Path) -> None:
 
 def test_what_waits_for_the_hub_still_does_and_the_rest_does_not(earlier: Path) -> None:
     with Store.open(earlier) as store:
-        assert store.outbox.waiting() == (1, 5)
+        assert store.outbox.count_dirty() == (1, 5)
         assert store.peers.hub().cursor == 7
 
 

@@ -14,7 +14,7 @@ from kvassfs.block import BLOCK_SIZE
 from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, SyncError, WrongKey
 from kvassfs.replica import MAX_PROCESS_ID
 from kvassfs.store import Limit, Node, Store
-from kvassfs.store.outbox import SETTLING_TIME
+from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import Moved, Synchroniser, messages
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub
@@ -698,7 +698,7 @@ def test_the_winner_is_pushed_again_though_the_older_one_came_before_it_was_ackn
     there.clock.advance(-DAY)
     here.store.set("a", b"newer")
     there.store.set("a", b"older")
-    older = SEAL.seal(messages.push([out.delivery for out in there.store.outbox.dirty(limit())]))
+    older = SEAL.seal(messages.push([out.delivery for out in there.store.outbox.read_dirty(limit())]))
 
     def overtake(call: str, answer: bytes) -> bytes:
         if call == "push":

@@ -249,7 +249,7 @@ def test_what_is_written_goes_out(rig: Rig) -> None:
         until(lambda: rig.hub.value("later") == b"value")
         rig.store.delete("later")
         until(lambda: rig.hub.value("later") is None)
-        until(lambda: rig.store.outbox.waiting() == (0, 0))
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
 
 
 def test_what_is_written_in_one_go_goes_out_in_its_last_state(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ def test_what_is_written_in_one_go_goes_out_in_its_last_state(rig: Rig, monkeypa
     with rig.in_touch():
         for number in range(10):
             rig.store.set("key", b"%d" % number)
-        until(lambda: rig.store.outbox.waiting() == (0, 0))
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
     assert rig.hub.value("key") == b"9"
     assert rig.hub.pushes() == 1
 
@@ -275,9 +275,9 @@ def test_what_a_mount_makes_and_removes_at_once_never_goes_out(rig: Rig) -> None
 def test_what_a_mount_removes_goes_out_after_a_moment(rig: Rig) -> None:
     with rig.in_touch():
         node = save(rig.store, "key", b"value")
-        until(lambda: rig.store.outbox.waiting() == (0, 0))
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
         rig.store.tree.unlink(node)
-        until(lambda: rig.store.outbox.waiting() == (0, 0))
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
     assert rig.hub.value("key") is None
 
 
@@ -287,10 +287,10 @@ def test_what_the_hub_does_not_take_waits_and_goes_out_later(rig: Rig) -> None:
     with rig.running():
         rig.store.set("key", b"value")
         until(lambda: rig.hub.pushes() > 3)
-        assert rig.store.outbox.waiting()[0] == 1
+        assert rig.store.outbox.count_dirty()[0] == 1
         rig.hub.be_up()
         until(lambda: rig.hub.value("key") == b"value")
-        until(lambda: rig.store.outbox.waiting() == (0, 0))
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
 
 
 # Trouble
@@ -348,7 +348,7 @@ def test_it_says_once_that_the_hub_is_out_of_reach_and_once_that_it_is_back(rig:
             tries = len(rig.hub.calls)
             until(lambda: len(rig.hub.calls) > tries + 20)  # noqa: B023
             rig.hub.be_up()
-            until(lambda: rig.store.outbox.waiting() == (0, 0))
+            until(lambda: rig.store.outbox.count_dirty() == (0, 0))
         until(lambda: len(rig.said) == 5)
     assert rig.said[::2] == [f"in touch with the hub {rig.hub.address}"] * 3
     assert all(
@@ -421,7 +421,7 @@ def test_another_hub_is_gone_over_to_at_once(rig: Rig) -> None:
     rig.store.set("here", b"value")
     with rig.in_touch():
         until(lambda: len(rig.hub.pulls()) >= 2)
-        until(lambda: rig.store.outbox.waiting() == (0, 0))
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
         rig.store.settings.set_remote(other.address)
         until(lambda: "there" in rig.store.keys())
         until(lambda: other.value("here") == b"value")
@@ -500,16 +500,16 @@ def test_what_was_written_last_is_pushed_at_the_end(rig: Rig) -> None:
     with rig.in_touch():
         rig.store.set("key", b"value")
     assert rig.hub.value("key") == b"value"
-    assert rig.store.outbox.waiting() == (0, 0)
+    assert rig.store.outbox.count_dirty() == (0, 0)
 
 
 def test_what_was_removed_last_is_pushed_at_the_end(rig: Rig) -> None:
     with rig.in_touch():
         node = save(rig.store, "key", b"value")
-        until(lambda: rig.store.outbox.waiting() == (0, 0))
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
         rig.store.tree.unlink(node)
     assert rig.hub.value("key") is None
-    assert rig.store.outbox.waiting() == (0, 0)
+    assert rig.store.outbox.count_dirty() == (0, 0)
 
 
 def test_a_hub_that_was_out_of_reach_is_not_tried_at_the_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -520,7 +520,7 @@ def test_a_hub_that_was_out_of_reach_is_not_tried_at_the_end(rig: Rig, monkeypat
         until(lambda: len(rig.follower._troubles) == 2)
         rig.hub.be_up()
     assert rig.hub.value("key") is None
-    assert rig.store.outbox.waiting()[0] == 1
+    assert rig.store.outbox.count_dirty()[0] == 1
 
 
 def test_a_last_push_that_takes_long_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -535,7 +535,7 @@ def test_a_last_push_that_takes_long_is_given_up(rig: Rig, monkeypatch: pytest.M
         rig.hub.during["push"] = hang
         rig.store.set("key", b"value")
         until(lambda: rig.hub.pushes() == 1)
-    assert rig.store.outbox.waiting()[0] == 1
+    assert rig.store.outbox.count_dirty()[0] == 1
 
 
 @pytest.mark.parametrize("call", ["pull", "push"])

@@ -17,7 +17,7 @@ from kvassfs.block import BLOCK_SIZE, HASH_BYTES
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import InvalidMessage, KvassError, MessageError, Undecipherable
 from kvassfs.store import Store
-from kvassfs.store.outbox import SETTLING_TIME
+from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import messages
 from kvassfs.sync.hub import MAX_WAIT, Hub
 from kvassfs.sync.seal import Seal

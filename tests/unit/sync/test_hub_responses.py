@@ -12,7 +12,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE, hashes
 from kvassfs.entry import Delivery, Entry
-from kvassfs.store import Store, outbox
+from kvassfs.store import Store, settling
 from kvassfs.sync import messages
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
@@ -172,7 +172,7 @@ class TestVersion2:
 
     def test_what_it_hands_out_is_known_to_others_from_then_on(self, desk: Desk) -> None:
         node = save(desk.store, "a", b"x")
-        desk.clock.advance(outbox.GATHERING_TIME)
+        desk.clock.advance(settling.GATHERING_TIME)
         desk.pull()
         desk.store.tree.unlink(node)
         assert rows(desk.store, "SELECT key FROM entries") == ["a"]
@@ -339,7 +339,7 @@ class TestLargeValues:
 
     def test_a_large_value_of_a_mount_is_handed_out_in_blocks(self, desk: Desk) -> None:
         save(desk.store, "large", b"x" * 300, mode=REGULAR)
-        desk.clock.advance(outbox.GATHERING_TIME)
+        desk.clock.advance(settling.GATHERING_TIME)
         (delivery,) = desk.pull().deliveries
         assert delivery.value is None
         found = [block for name in hashes(delivery.blocks) for block in desk.blocks(get=[name])]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, SyncError
-from kvassfs.store import Store, outbox
+from kvassfs.store import Limit, Store, settling
 from kvassfs.sync import messages, synchroniser
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import KEY, versions
@@ -101,7 +101,7 @@ class TestOrder:
         rig.a.store.tree.unlink(node)
         rig.exchange(rig.a)
         assert list(rig.home.store.keys()) == ["k"]
-        rig.a.clock.advance(outbox.SETTLING_TIME)
+        rig.a.clock.advance(settling.SETTLING_TIME)
         rig.exchange(rig.a)
         assert list(rig.home.store.keys()) == []
 
@@ -298,7 +298,7 @@ class TestTwoProcesses:
 
     def test_it_is_done_when_the_other_one_has_pushed_it_all(self, rig: Rig, other: Store) -> None:
         def push() -> None:
-            found = other.outbox.dirty(outbox.Limit(1000, 1000, messages.size_of))
+            found = other.outbox.read_dirty(Limit(1000, 1000, messages.size_of))
             other.outbox.acknowledge([out.delivery.entry for out in found], epoch=other.peers.hub().epoch)
 
         rig.during_sleep = push

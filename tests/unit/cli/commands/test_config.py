@@ -122,7 +122,7 @@ def test_a_new_hub_keeps_the_entries_and_has_them_pushed(kvass: Kvass, store: St
     store.set("k", b"value")
     store.outbox.acknowledge([store.entry("k")], epoch=store.peers.hub().epoch)
     assert kvass("config", "remote", "example.org:8000") == (0, b"", "")
-    assert store.outbox.waiting() == (1, 5)
+    assert store.outbox.count_dirty() == (1, 5)
     assert store.get("k").read() == b"value"
 
 

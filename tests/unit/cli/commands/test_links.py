@@ -24,7 +24,7 @@ def keys(store: Store) -> None:
 
 def push(store: Store, hub: NearHub, kvass: Kvass) -> None:
     assert kvass("sync").status == 0
-    assert store.outbox.waiting() == (0, 0)
+    assert store.outbox.count_dirty() == (0, 0)
 
 
 # links

@@ -59,7 +59,7 @@ def test_an_error_is_an_error_here(kvass: Kvass, store: Store, hub: NearHub) -> 
     assert (status, out) == (1, b"")
     assert err == f"kvass: {hub.failure}\n"
     assert hub.closed == 1
-    assert store.outbox.waiting() == (1, 5)
+    assert store.outbox.count_dirty() == (1, 5)
 
 
 def test_sync_contacts_the_hub_whatever_kvass_offline_says(

@@ -1,0 +1,120 @@
+"""Renaming files and directories of the tree. Each rename is one transaction, or joins the one it is called in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..errors import KeyMissing
+from .contents import Contents
+from .database import Database
+from .entries import Entries, Fate
+from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Scratch, ScratchRow, parent
+from .nodes import Node, node_of_row, node_of_scratch
+from .rows import Written
+
+
+class TakenFile(NamedTuple):
+    """A file on its way from one key to another, with what its entry carried."""
+
+    node: Node
+    mode: int | None
+    url_token: str | None
+    born: int | None
+
+
+class Mover:
+    """Moves files and directories.
+
+    ``find`` returns the file of a key, ``listed_in`` the prefix of the directory that lists a key, ``clock`` ns since
+    the epoch.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        entries: Entries,
+        directories: Directories,
+        scratch: Scratch,
+        *,
+        find: Callable[[str], Node | None],
+        listed_in: Callable[[str], str],
+        clock: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._contents = contents
+        self._entries = entries
+        self._directories = directories
+        self._scratch = scratch
+        self._find = find
+        self._listed_in = listed_in
+        self._clock = clock
+
+    def rename(self, node: Node, new: str, *, scratch: bool) -> Node:
+        """Move a file to the key ``new``, replacing what is there; return it.
+
+        ``scratch``: the new name is that of a scratch file. The value stays behind as a revision of
+        the old key, unless that came into being a moment ago.
+        """
+        now = self._clock()
+        with self._database.transaction:
+            for key in (node.key, new):
+                self._directories.touch(self._listed_in(key), now)
+            return self._put_file(self._take_file(node, keep=True), new, scratch=scratch)
+
+    def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
+        """Give each of two files the name of the other."""
+        with self._database.transaction:
+            taken = self._take_file(one, keep=is_scratch(other.key))
+            other_taken = self._take_file(other, keep=is_scratch(one.key))
+            self._put_file(taken, other.key, scratch=is_scratch(other.key))
+            self._put_file(other_taken, one.key, scratch=is_scratch(one.key))
+
+    def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool]) -> None:
+        """Move a directory and everything below it, the value of its own key included."""
+        now = self._clock()
+        with self._database.transaction:
+            own = self._find(old[:-1]) if old != "/" else None
+            nodes = [node_of_row(row) for row in self._entries.below(old)]
+            for node in [own, *nodes] if own is not None else nodes:
+                key = new[:-1] if node is own else new + node.key[len(old) :]
+                scratch = is_scratch(key)
+                self._put_file(self._take_file(node, keep=scratch), key, scratch=scratch)
+            for row in self._scratch.below(old):
+                key = new + row.key[len(old) :]
+                self._put_file(self._take_file(node_of_scratch(row)), key, scratch=is_scratch(key))
+            record = self._directories.get(old) or DirectoryRecord(DIRECTORY_MODE, now, now, None)
+            self._directories.move(old, new)
+            self._directories.put(new, record._replace(changed=now))
+            self._directories.touch(parent(old), now)
+            self._directories.touch(parent(new), now)
+
+    def _take_file(self, node: Node, *, keep: bool = False) -> TakenFile:
+        """Remove a file from its key, but not its content; ``keep`` leaves that as a revision."""
+        # It may have another version by now, or be gone.
+        row = self._entries.current(node.key)
+        if row is None or not row.live:
+            scratch = self._scratch.get(node.key)
+            if scratch is None:
+                raise KeyMissing(node.key)
+            self._scratch.remove(scratch, moved=True)
+            return TakenFile(node_of_scratch(scratch), scratch.mode, None, None)
+        keep = keep and row.content is not None and not self._entries.is_transient(row)
+        content = self._contents.copy(row.content) if keep and row.content is not None else row.content
+        self._entries.remove(row, listing=None, transient=True, fate=Fate.KEEP if keep else Fate.MOVE)
+        return TakenFile(node_of_row(row)._replace(content=content), row.mode, row.url_token, row.born)
+
+    def _put_file(self, taken: TakenFile, key: str, *, scratch: bool) -> Node:
+        """Put what was taken under ``key``, replacing what is there."""
+        target = self._find(key)
+        node = taken.node
+        atime = None if node.atime == node.mtime else node.atime
+        if scratch and (target is None or target.is_scratch):
+            row = ScratchRow(key, node.size, node.mode, node.content, self._clock(), node.mtime, atime)
+            self._scratch.put(row)
+            return node_of_scratch(row)
+        # An entry without a mode stays so, unless it would take on that of the entry it replaces.
+        mode = taken.mode if target is None else node.mode
+        written = Written(node.size, node.content, mode, taken.url_token, node.mtime, atime, self._clock(), taken.born)
+        return node_of_row(self._entries.write(key, written, old=self._entries.current(key), listing=None))

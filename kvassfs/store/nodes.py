@@ -1,0 +1,104 @@
+"""Files of the tree as rows of the database, and the searches that find them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..entry import DEFAULT_MODE
+from .local import DIRECTORY_MODE, DirectoryRecord, ScratchRow
+from .rows import Row
+
+
+class Node(NamedTuple):
+    """One file of the tree: an entry, or a scratch file. Sizes in bytes, times in ns."""
+
+    key: str
+    size: int
+    mode: int
+    content: int | None
+    mtime: int
+    atime: int
+    changed: int
+    sequence: int
+    """0 for a scratch file, which has none."""
+
+    @property
+    def is_scratch(self) -> bool:
+        """Whether the file belongs to this machine alone."""
+        return self.sequence == 0
+
+
+class Found(NamedTuple):
+    """What is under a name: a file, a directory, or both (the value of a directory's key)."""
+
+    node: Node | None
+    directory: DirectoryRecord | None
+
+
+class Child(NamedTuple):
+    """One component below a directory, and what is there."""
+
+    component: str
+    node: Node | None
+    directory: DirectoryRecord | None
+
+
+NODE = "key, size, mode, content, timestamp, mtime, atime, changed, sequence"
+SCRATCH_NODE = "key, size, mode, content, mtime / 1000, mtime, atime, changed, 0"
+
+FIND = f"""
+    SELECT {NODE} FROM entries WHERE key = ? AND live
+    UNION ALL SELECT {SCRATCH_NODE} FROM scratch WHERE key = ? LIMIT 1
+"""
+DATA = "(SELECT data FROM contents WHERE id = content)"
+OPEN = f"""
+    SELECT {NODE}, {DATA} FROM entries WHERE key = ? AND live
+    UNION ALL SELECT {SCRATCH_NODE}, {DATA} FROM scratch WHERE key = ? LIMIT 1
+"""
+DIRECTORY = """
+    SELECT mode, changed, mtime, atime, NULL FROM directories WHERE prefix = ?
+    UNION ALL SELECT * FROM (
+        SELECT NULL, NULL, NULL, NULL, timestamp FROM entries INDEXED BY entries_live
+        WHERE live AND key >= ? AND key < ? LIMIT 1
+    ) LIMIT 1
+"""
+LIST = {
+    "entries": f"SELECT {NODE} FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
+    "scratch": f"SELECT {SCRATCH_NODE} FROM scratch WHERE key >= ? ORDER BY key",
+    "directories": "SELECT prefix, mode, changed, mtime, atime FROM directories WHERE prefix >= ? ORDER BY prefix",
+}
+
+
+def node_of(row: tuple[Any, ...]) -> Node:
+    """Return the file of a result row with the columns ``NODE``."""
+    key, size, mode, content, timestamp, mtime, atime, changed, sequence = row
+    if mtime is None:
+        mtime = timestamp * 1000
+    return Node(
+        key,
+        size,
+        DEFAULT_MODE if mode is None else mode,
+        content,
+        mtime,
+        mtime if atime is None else atime,
+        changed,
+        sequence,
+    )
+
+
+def implied_directory(timestamp: int) -> DirectoryRecord:
+    """Return the attributes of a directory that exists only because of a key below it."""
+    time = timestamp * 1000
+    return DirectoryRecord(DIRECTORY_MODE, time, time, None)
+
+
+def node_of_row(row: Row) -> Node:
+    """Return the file of an entry."""
+    return node_of(
+        (row.key, row.size, row.mode, row.content, row.timestamp, row.mtime, row.atime, row.changed, row.sequence)
+    )
+
+
+def node_of_scratch(row: ScratchRow) -> Node:
+    """Return the file of a scratch row."""
+    return node_of((row.key, row.size, row.mode, row.content, 0, row.mtime, row.atime, row.changed, 0))

@@ -1,0 +1,100 @@
+"""Revisions: values that were overwritten, deleted or lost a merge.
+
+Every method that writes belongs inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..entry import Entry
+from .contents import Contents
+from .database import Database
+from .rows import Row
+
+KEPT_REVISIONS = 10
+"""Revisions that are kept of each key."""
+
+KEPT_TIME = 30 * 24 * 3600 * 1_000_000
+"""Microseconds for which a revision is kept."""
+
+
+class Revision(NamedTuple):
+    """An earlier version of a key, and when this replica replaced it (µs since the epoch)."""
+
+    id: int
+    entry: Entry
+    content: int
+    replaced: int
+
+
+class Revisions:
+    """Keeps and forgets revisions. ``clock`` returns ns since the epoch."""
+
+    def __init__(self, database: Database, contents: Contents, clock: Callable[[], int]) -> None:
+        self._database = database
+        self._contents = contents
+        self._clock = clock
+
+    def of(self, key: str) -> list[Revision]:
+        """Return the revisions of a key, newest first."""
+        return [
+            Revision(row[0], Entry(*row[1:8]), row[8], row[9])
+            for row in self._database.rows(
+                "SELECT id, key, timestamp, counter, process_id, url_token, size, mode, content, replaced "
+                "FROM revisions WHERE key = ? ORDER BY id DESC",
+                (key,),
+            )
+        ]
+
+    def retire(self, row: Row, now: int) -> None:
+        """Make a replaced version a revision; an empty one holds nothing to keep."""
+        if row.content is not None:
+            self.add(row.entry, row.content, now)
+
+    def add(self, entry: Entry, content: int, now: int) -> None:
+        """Keep a version that is not the current one, and let go of the oldest beyond ``KEPT_REVISIONS``."""
+        self._database.execute(
+            "INSERT INTO revisions (key, timestamp, counter, process_id, url_token, size, mode, content, replaced)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*entry, content, now),
+        )
+        for number, old in self._database.rows(
+            "SELECT id, content FROM revisions WHERE key = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
+            (entry.key, KEPT_REVISIONS),
+        ):
+            self._forget(number, old)
+
+    def has(self, entry: Entry) -> bool:
+        """Return True if the value of ``entry`` is kept as a revision of its key."""
+        return bool(
+            self._database.row(
+                "SELECT EXISTS (SELECT 1 FROM revisions WHERE key = ? AND url_token = ? AND size = ?)",
+                (entry.key, entry.url_token, entry.size),
+            )[0]
+        )
+
+    def forget_since(self, key: str, replaced: int) -> None:
+        """Forget the revisions of a key that were replaced at ``replaced`` (µs) or later."""
+        for number, content in self._database.rows(
+            "SELECT id, content FROM revisions WHERE key = ? AND replaced >= ?", (key, replaced)
+        ):
+            self._forget(number, content)
+
+    def _forget(self, revision: int, content: int) -> None:
+        self._database.execute("DELETE FROM revisions WHERE id = ?", (revision,))
+        self._contents.drop(content)
+
+    def has_expired(self) -> bool:
+        """Return True if ``expire`` has something to forget."""
+        before = self._clock() // 1000 - KEPT_TIME
+        return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM revisions WHERE replaced < ?)", (before,))[0])
+
+    def expire(self, limit: int) -> bool:
+        """Forget at most ``limit`` revisions that are too old; return whether more may be left."""
+        before = self._clock() // 1000 - KEPT_TIME
+        rows = self._database.rows("SELECT id, content FROM revisions WHERE replaced < ? LIMIT ?", (before, limit))
+        for number, content in rows:
+            self._forget(number, content)
+        return len(rows) == limit

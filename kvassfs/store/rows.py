@@ -1,0 +1,73 @@
+"""Rows of ``entries``: the current version of a key, with what is local to this replica."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ..entry import Entry
+
+CLEAN: Final = 0
+DIRTY: Final = 1
+HELD: Final = 2
+"""States of ``dirty``: the hub has acknowledged the version; it has not; it has not, and the version is held back for
+a moment, since a mount made or removed the key, which may go or come back (see ``settling``)."""
+
+_COLUMNS = (
+    "key, timestamp, counter, process_id, url_token, size, mode, "
+    "content, sequence, dirty, handed, born, changed, mtime, atime, writer"
+)
+
+
+class Row(NamedTuple):
+    """One row of ``entries``; the schema explains the columns."""
+
+    key: str
+    timestamp: int
+    counter: int
+    process_id: int
+    url_token: str
+    size: int
+    mode: int | None
+    content: int | None
+    sequence: int
+    dirty: int
+    handed: int
+    born: int
+    changed: int
+    mtime: int | None
+    atime: int | None
+    writer: int
+
+    @property
+    def live(self) -> bool:
+        """Whether the key exists for a mount: it is no tombstone."""
+        return self.size > 0 or self.mode is not None
+
+    @property
+    def entry(self) -> Entry:
+        """The entry without what is local to this replica."""
+        return Entry(*self[:7])
+
+
+class Written(NamedTuple):
+    """The value and attributes that a write gives to a key.
+
+    ``content`` is a value of ``size`` bytes that belongs to nothing else yet. ``mode`` ``None``
+    keeps the mode that the key has. ``url_token`` ``None`` makes a new one. Times are ns since the
+    epoch, ``None`` where the entry's timestamp is meant.
+    """
+
+    size: int = 0
+    content: int | None = None
+    mode: int | None = None
+    url_token: str | None = None
+    mtime: int | None = None
+    atime: int | None = None
+    changed: int | None = None
+    born: int | None = None
+    """When the value came into being (µs), if it comes from another key."""
+
+
+INSERT = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+SELECT = f"SELECT {_COLUMNS} FROM entries WHERE key = ?"
+SELECT_BELOW = f"SELECT {_COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
