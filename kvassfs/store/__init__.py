@@ -1,7 +1,6 @@
 """The store: one SQLite file, and the only SQL of the program."""
 
 from ..block import BLOCK_SIZE
-from .contents import INLINE_LIMIT
 from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .draft import Draft
 from .feed import Changes, Position
@@ -15,6 +14,7 @@ from .processes import Follower
 from .revisions import Revision
 from .rows import Row, Written
 from .settings import Config
+from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
 from .tree import Tree
 from .values import Reader, Snapshot, StoredValue
@@ -48,6 +48,7 @@ __all__ = [
     "Revision",
     "Row",
     "Shared",
+    "Sizes",
     "Snapshot",
     "Store",
     "StoredValue",

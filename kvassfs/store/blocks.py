@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from ..block import BLOCK_SIZE, block_length, hashes
+from ..block import hashes
 from ..errors import DiskFull, InvalidMessage
 from .contents import Change, Contents
 from .database import Database
@@ -57,7 +57,7 @@ class Blocks:
             DiskFull: it has not.
         """
         disk = os.statvfs(os.path.dirname(os.path.realpath(self._database.path)))
-        if blocks and disk.f_bavail * disk.f_frsize < blocks * BLOCK_SIZE + SPARE:
+        if blocks and disk.f_bavail * disk.f_frsize < blocks * self._contents.sizes.block + SPARE:
             raise DiskFull(self._database.path)
 
     def put(self, blocks: Iterable[bytes]) -> None:
@@ -89,11 +89,13 @@ class Blocks:
             InvalidMessage: a block has another length than the value's size makes it have.
         """
         wanted = hashes(blocks)
+        if len(wanted) != self._contents.sizes.count(size):
+            raise InvalidMessage("the size of a value does not fit the number of its blocks")
         old = [] if base is None else self._blocks_of(base)
         changes = []
         for position, hash_ in enumerate(wanted):
             block, length = self._database.only_row("SELECT id, length(data) FROM blocks WHERE hash = ?", (hash_,))
-            if length != block_length(size, position):
+            if length != self._contents.sizes.length(size, position):
                 raise InvalidMessage("a block of a value is shorter or longer than it must be")
             if position >= len(old) or old[position][1] != hash_:
                 changes.append(Change(position, block))

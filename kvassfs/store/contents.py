@@ -6,19 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..block import BLOCK_SIZE, block_count
 from ..errors import DamagedStore
 from .database import Database
 from .prefetch import BLOCK_QUERY, Ahead, digest
+from .sizes import SIZES, Sizes
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-INLINE_LIMIT = 64 * 1024
-"""Greatest size of a value that is kept as one column of one row."""
-
-SEGMENT_BLOCKS = 256
-"""Blocks in a segment; only the last segment of a value has fewer."""
 
 
 class Change(NamedTuple):
@@ -31,8 +25,9 @@ class Change(NamedTuple):
 class Contents:
     """Makes, reads and drops values. Every method that writes belongs inside a transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sizes: Sizes = SIZES) -> None:
         self._database = database
+        self.sizes = sizes
         self.ahead = Ahead(os.path.abspath(database.path))
 
     # Reading
@@ -47,7 +42,7 @@ class Contents:
 
     def read_block(self, content: int, position: int) -> bytes:
         """Return block ``position`` of a value that is a list of blocks."""
-        segment_position, block_position = divmod(position, SEGMENT_BLOCKS)
+        segment_position, block_position = divmod(position, self.sizes.segment)
         row = self._database.row(BLOCK_QUERY, (block_position, content, segment_position))
         if row is None:
             raise DamagedStore(self._database.path, f"block {position} of value {content} is missing")
@@ -56,7 +51,7 @@ class Contents:
 
     def read_ahead(self, content: int, position: int) -> Future[bytes | None]:
         """Begin to read a block of a value that is pinned; ``None`` leaves it to ``read_block``."""
-        return self.ahead.read(content, *divmod(position, SEGMENT_BLOCKS))
+        return self.ahead.read(content, *divmod(position, self.sizes.segment))
 
     def read_stored_block(self, block: int) -> bytes:
         """Return the block with the id ``block``."""
@@ -67,7 +62,7 @@ class Contents:
         return data
 
     def read_all(self, content: int | None, size: int) -> Iterator[bytes]:
-        """Yield the bytes of a value in order, at most ``BLOCK_SIZE`` at a time."""
+        """Yield the bytes of a value in order, at most ``sizes.block`` at a time."""
         if content is None:
             return
         data = self.read_inline(content)
@@ -77,10 +72,10 @@ class Contents:
         yield from self.read_range(content, 0, size)
 
     def read_range(self, content: int, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the bytes from ``start`` to ``stop`` of a value that is a list of blocks, at most ``BLOCK_SIZE`` at a time."""
-        for position in range(start // BLOCK_SIZE, block_count(stop)):
+        """Yield the bytes from ``start`` to ``stop`` of a value that is a list of blocks, at most ``sizes.block`` at a time."""
+        for position in range(start // self.sizes.block, self.sizes.count(stop)):
             block = self.read_block(content, position)
-            begin = position * BLOCK_SIZE
+            begin = position * self.sizes.block
             if begin < start or begin + len(block) > stop:
                 block = block[max(start - begin, 0) : stop - begin]
             yield block
@@ -88,7 +83,7 @@ class Contents:
     # Making
 
     def add_inline(self, data: bytes | bytearray | memoryview) -> int:
-        """Store a value of at most ``INLINE_LIMIT`` bytes and return its id."""
+        """Store a value of at most ``sizes.inline`` bytes and return its id."""
         cursor = self._database.execute("INSERT INTO contents (size, data) VALUES (?, ?)", (len(data), data))
         return int(cursor.lastrowid or 0)
 
@@ -111,20 +106,24 @@ class Contents:
         content = int(cursor.lastrowid or 0)
         changed: dict[int, list[Change]] = {}
         for change in changes:
-            changed.setdefault(change.position // SEGMENT_BLOCKS, []).append(change)
-        kept = min(base_blocks, block_count(size))
-        for position in range(-(-block_count(size) // SEGMENT_BLOCKS)):
-            from_base = min(kept - position * SEGMENT_BLOCKS, SEGMENT_BLOCKS)
+            changed.setdefault(change.position // self.sizes.segment, []).append(change)
+        kept = min(base_blocks, self.sizes.count(size))
+        for position in range(-(-self.sizes.count(size) // self.sizes.segment)):
+            from_base = min(kept - position * self.sizes.segment, self.sizes.segment)
             segment = self._segment(base, position, from_base, changed.get(position, []))
             self._database.execute("INSERT INTO content_segments VALUES (?, ?, ?)", (content, position, segment))
         return content
+
+    def add(self, data: bytes) -> int:
+        """Store a value that is in memory and return its id."""
+        return self.add_inline(data) if len(data) <= self.sizes.inline else self.add_large(data)
 
     def add_large(self, data: bytes) -> int:
         """Store a value that is in memory as a list of blocks and return its id."""
         view = memoryview(data)
         blocks = (
-            self.add_block(view[position * BLOCK_SIZE : (position + 1) * BLOCK_SIZE])
-            for position in range(block_count(len(data)))
+            self.add_block(view[position * self.sizes.block : (position + 1) * self.sizes.block])
+            for position in range(self.sizes.count(len(data)))
         )
         return self.add_blocks(len(data), None, 0, [Change(position, block) for position, block in enumerate(blocks)])
 
@@ -146,7 +145,7 @@ class Contents:
             )
         self._database.execute_many(
             "INSERT OR REPLACE INTO segment_blocks VALUES (?, ?, ?)",
-            ((segment, change.position % SEGMENT_BLOCKS, change.block) for change in changes),
+            ((segment, change.position % self.sizes.segment, change.block) for change in changes),
         )
         return int(segment)
 

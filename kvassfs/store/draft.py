@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..block import BLOCK_SIZE, block_count
-from .contents import INLINE_LIMIT, Change, Contents
+from .contents import Change, Contents
 from .database import Database
 from .holds import Holds
 from .values import StoredValue
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-MEMORY_BLOCKS = 32
-"""Changed blocks that a draft keeps in memory before it stores the complete ones (8 MiB)."""
-
-_ZEROS = bytes(BLOCK_SIZE)
 
 
 class _Stored(NamedTuple):
@@ -31,7 +26,7 @@ class _Stored(NamedTuple):
 class Draft:
     """The bytes of one value while they are read and changed.
 
-    Changed blocks gather in memory; beyond ``MEMORY_BLOCKS`` the complete ones go into the store,
+    Changed blocks gather in memory; beyond ``Sizes.memory`` the complete ones go into the store,
     where nothing sees them until ``committed``. So memory is bounded whatever the size of the value.
     A long base is pinned until ``close``: then the draft is made inside the transaction that found it.
     """
@@ -40,6 +35,9 @@ class Draft:
         self._database = database
         self._contents = contents
         self._holds = holds
+        self._sizes = contents.sizes
+        self._block_size = contents.sizes.block
+        self._zeros = _zeros(self._block_size)
         self.size = 0
         self._base: int | None = None
         self._base_size = 0
@@ -64,15 +62,15 @@ class Draft:
     def read(self, offset: int, size: int) -> bytes:
         """Return at most ``size`` bytes from ``offset``; fewer only at the end of the value."""
         end = min(offset + size, self.size)
-        position, start = divmod(offset, BLOCK_SIZE)
+        position, start = divmod(offset, self._block_size)
         if offset >= end:
             return b""
-        if end <= (position + 1) * BLOCK_SIZE:
-            return self._piece(position, start, end - position * BLOCK_SIZE)
+        if end <= (position + 1) * self._block_size:
+            return self._piece(position, start, end - position * self._block_size)
         pieces = []
         while offset < end:
-            position, start = divmod(offset, BLOCK_SIZE)
-            stop = min(BLOCK_SIZE, end - position * BLOCK_SIZE)
+            position, start = divmod(offset, self._block_size)
+            stop = min(self._block_size, end - position * self._block_size)
             pieces.append(self._piece(position, start, stop))
             offset += stop - start
         return b"".join(pieces)
@@ -84,7 +82,7 @@ class Draft:
             return block
         piece = bytes(block[start:stop])
         missing = stop - start - len(piece)
-        return piece + _ZEROS[:missing] if missing else piece
+        return piece + self._zeros[:missing] if missing else piece
 
     def _block(self, position: int) -> bytes | bytearray:
         """Return what there is of a block; it may be shorter than the value requires."""
@@ -101,7 +99,7 @@ class Draft:
         stored = self._stored.get(position)
         if stored is not None:
             return self._contents.read_stored_block(stored.block)
-        visible = self._base_size - position * BLOCK_SIZE
+        visible = self._base_size - position * self._block_size
         if self._base is None or visible <= 0:
             return b""
         data = self._read_base(self._base, position)
@@ -114,7 +112,7 @@ class Draft:
         if before is not None and before[0] == position:
             data = before[1].result()
         in_order = before is not None and before[0] == position
-        if (in_order or position == 0) and (position + 1) * BLOCK_SIZE < self._base_size:
+        if (in_order or position == 0) and (position + 1) * self._block_size < self._base_size:
             self._next = (position + 1, self._contents.read_ahead(base, position + 1))
         else:
             self._next = None
@@ -129,23 +127,23 @@ class Draft:
             return
         done = 0
         while done < len(view):
-            if len(self._memory) > MEMORY_BLOCKS:
+            if len(self._memory) > self._sizes.memory:
                 self._spill()
-            position, start = divmod(offset + done, BLOCK_SIZE)
-            length = min(BLOCK_SIZE - start, len(view) - done)
+            position, start = divmod(offset + done, self._block_size)
+            length = min(self._block_size - start, len(view) - done)
             self._change(position, start, view[done : done + length])
             done += length
             self.size = max(self.size, offset + done)
 
     def _change(self, position: int, start: int, piece: memoryview) -> None:
-        if len(piece) == BLOCK_SIZE:
+        if len(piece) == self._block_size:
             self._complete(position, bytes(piece))
             return
         block = self._editable(position)
         if len(block) < start:
-            block.extend(_ZEROS[: start - len(block)])
+            block.extend(self._zeros[: start - len(block)])
         block[start : start + len(piece)] = piece
-        if start + len(piece) == BLOCK_SIZE:
+        if start + len(piece) == self._block_size:
             self._complete(position, bytes(block))
 
     def _complete(self, position: int, data: bytes) -> None:
@@ -166,9 +164,9 @@ class Draft:
     def truncate(self, size: int) -> None:
         """Cut or extend the value to ``size`` bytes; what is added reads as zeros."""
         if size < self.size:
-            position, rest = divmod(size, BLOCK_SIZE)
+            position, rest = divmod(size, self._block_size)
             cut = self._editable(position) if rest else bytearray()
-            end = block_count(size)
+            end = self._sizes.count(size)
             # What can fail comes first.
             self._unstage([at for at in self._stored if at >= end])
             del cut[rest:]
@@ -205,7 +203,7 @@ class Draft:
 
     def _length(self, position: int) -> int:
         """Return the length that the value's size gives to a block."""
-        return min(BLOCK_SIZE, self.size - position * BLOCK_SIZE)
+        return min(self._block_size, self.size - position * self._block_size)
 
     def _whole(self, position: int) -> bytes | bytearray:
         return self._piece(position, 0, self._length(position))
@@ -228,7 +226,7 @@ class Draft:
         with self._database.transaction:
             content = self._add()
             self._let_go()
-            if self.size > INLINE_LIMIT and content is not None:
+            if self.size > self._sizes.inline and content is not None:
                 self._holds.pin(content)
             yield content
         self._rebase(content)
@@ -236,28 +234,28 @@ class Draft:
     def _add(self) -> int | None:
         if self.size == 0:
             return None
-        if self.size <= INLINE_LIMIT:
+        if self.size <= self._sizes.inline:
             self._short = self.read(0, self.size)
             return self._contents.add_inline(self._short)
-        base_blocks = min(block_count(self._base_size), block_count(self.size))
+        base_blocks = min(self._sizes.count(self._base_size), self._sizes.count(self.size))
         return self._contents.add_blocks(self.size, self._base, base_blocks, self._changes())
 
     def _changes(self) -> list[Change]:
         """Store the blocks that differ from the base's and return all that do, in order."""
         changes = []
         zeros: int | None = None
-        for position in range(block_count(self.size)):
+        for position in range(self._sizes.count(self.size)):
             length = self._length(position)
             stored = self._stored.get(position)
             if position not in self._memory:
                 if stored is not None and stored.length == length:
                     changes.append(Change(position, stored.block))
                     continue
-                visible = self._base_size - position * BLOCK_SIZE
-                if stored is None and min(visible, BLOCK_SIZE) == length:
+                visible = self._base_size - position * self._block_size
+                if stored is None and min(visible, self._block_size) == length:
                     continue
-                if stored is None and visible <= 0 and length == BLOCK_SIZE:
-                    zeros = zeros or self._contents.add_block(_ZEROS)
+                if stored is None and visible <= 0 and length == self._block_size:
+                    zeros = zeros or self._contents.add_block(self._zeros)
                     changes.append(Change(position, zeros))
                     continue
             changes.append(Change(position, self._add_block(position)))
@@ -269,7 +267,7 @@ class Draft:
         self._memory.clear()
         self._digests.clear()
         self._cached = self._next = None
-        if self.size > INLINE_LIMIT:
+        if self.size > self._sizes.inline:
             self._base = content
             self._base_size = self.size
         else:
@@ -292,3 +290,8 @@ class Draft:
             self._holds.unstage(stored.block)
         if self._base is not None:
             self._holds.unpin(self._base)
+
+
+@cache
+def _zeros(size: int) -> bytes:
+    return bytes(size)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..block import hashes
 from ..entry import Delivery, Verdict, have_same_value, judge
 from .blocks import Blocks
-from .contents import INLINE_LIMIT, Contents
+from .contents import Contents
 from .database import Database
 from .entries import Entries, Fate, Listing
 from .local import directory_of
@@ -105,13 +105,11 @@ class Merging:
     def _add(self, delivery: Delivery, base: int | None) -> int | None:
         """Store a value, sharing what it can with the value ``base``; return its id."""
         size, value = delivery.entry.size, delivery.value
-        if value is None and size > INLINE_LIMIT:
+        if value is None and size > self._contents.sizes.inline:
             return self._blocks.add_value(size, delivery.blocks, base)
         if value is None:
             value = self._blocks.value(size, delivery.blocks)
-        if not value:
-            return None
-        return self._contents.add_inline(value) if size <= INLINE_LIMIT else self._contents.add_large(value)
+        return self._contents.add(value) if value else None
 
     def _reject(self, delivery: Delivery, old: Row) -> None:
         """Keep a value that loses as a revision, as far as it is here, once."""

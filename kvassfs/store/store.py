@@ -13,7 +13,7 @@ from ..entry import DEFAULT_MODE, Entry, check_key, is_text
 from ..errors import KeyMissing, KvassError
 from . import takeover
 from .blocks import Blocks
-from .contents import INLINE_LIMIT, Contents
+from .contents import Contents
 from .creation import initialise, upgrade
 from .database import BULK, COMMAND, Database, Profile
 from .draft import Draft
@@ -31,12 +31,10 @@ from .processes import Processes
 from .revisions import Revision, Revisions
 from .rows import Row, Written
 from .settings import Settings
+from .sizes import SIZES, Sizes
 from .tree import Tree
 from .upkeep import Upkeep
 from .values import Snapshot, Values
-
-READ_SIZE = 1024 * 1024
-"""Bytes read at a time from a stream."""
 
 
 class Readable(Protocol):
@@ -52,12 +50,15 @@ class Store:
     Made by ``Store.open``. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], int], random: Callable[[int], bytes], sizes: Sizes = SIZES
+    ) -> None:
+        self._sizes = sizes
         self.path = database.path
         self._random = random
         self._database = database
         writer = int.from_bytes(random(6), "big")  # tells this open store from others
-        self._contents = Contents(database)
+        self._contents = Contents(database, sizes)
         self._holds = Holds(database, writer)
         self._revisions = Revisions(database, self._contents, clock)
         journal = Journal(database, writer)
@@ -98,6 +99,7 @@ class Store:
         notice: Callable[[str], None] = lambda _: None,
         profile: Profile = COMMAND,
         alone_if_full: bool = False,
+        sizes: Sizes = SIZES,
     ) -> Self:
         """Open the database at ``path``, made with mode 0600 if it is missing.
 
@@ -111,12 +113,12 @@ class Store:
         database = connect(
             os.fspath(path),
             initialise=lambda empty: initialise(empty, clock, random),
-            take_over=lambda original: takeover.take_over(original, clock, random, notice),
+            take_over=lambda original: takeover.take_over(original, clock, random, notice, sizes),
             upgrade=upgrade,
             profile=profile,
             alone_if_full=alone_if_full,
         )
-        return cls(database, clock, random)
+        return cls(database, clock, random, sizes)
 
     def close(self) -> None:
         """Let go of what this process holds, and close the file."""
@@ -211,14 +213,14 @@ class Store:
         """Like ``set``, with a value of any size read from ``stream`` to its end."""
         check_key(key)
         head = b""
-        while len(head) <= INLINE_LIMIT:
-            piece = stream.read(READ_SIZE)
+        while len(head) <= self._sizes.inline:
+            piece = stream.read(self._sizes.read)
             if not piece:
                 return self.set(key, head)
             head += piece
         draft = self._draft_of(head)
         try:
-            while piece := stream.read(READ_SIZE):
+            while piece := stream.read(self._sizes.read):
                 draft.write(draft.size, piece)
             return self._put(key, draft)
         finally:

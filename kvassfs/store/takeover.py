@@ -17,13 +17,14 @@ from typing import NamedTuple
 from ..entry import Entry, Verdict, judge, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
 from ..replica import MAX_PROCESS_ID, NOBODY
-from .contents import INLINE_LIMIT, Contents
+from .contents import Contents
 from .creation import create_tables
 from .database import Database
 from .identity import new_process_id
 from .rows import INSERT, Row
 from .schema import APPLICATION_ID
 from .settings import KEY_BYTES
+from .sizes import SIZES, Sizes
 
 BACKUP_SUFFIX = ".kvass-go.bak"
 
@@ -54,6 +55,7 @@ def take_over(
     clock: Callable[[], int],
     random: Callable[[int], bytes],
     notice: Callable[[str], None],
+    sizes: Sizes = SIZES,
 ) -> None:
     """Convert the original's database in one transaction, after making a backup beside it.
 
@@ -69,7 +71,7 @@ def take_over(
         try:
             entries = _read_entries(database, random)
             backup = _back_up(database.path)
-            _convert(database, state, entries, clock())
+            _convert(database, state, entries, clock(), sizes)
         except (TypeError, OverflowError) as error:
             raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
     with suppress(OSError):  # the file of somebody else, who lets us write it
@@ -162,11 +164,11 @@ def _same(one: str, other: str) -> bool:
     return os.path.isfile(one) and filecmp.cmp(one, other, shallow=False)
 
 
-def _convert(database: Database, state: _State, entries: list[_Old], now: int) -> None:
+def _convert(database: Database, state: _State, entries: list[_Old], now: int, sizes: Sizes) -> None:
     for table in ("entries", "state"):
         database.execute(f"ALTER TABLE {table} RENAME TO original_{table}")
     create_tables(database, now)
-    contents = Contents(database)
+    contents = Contents(database, sizes)
     sequence = last = 0
     for old in entries:
         entry = old.entry
@@ -206,4 +208,4 @@ def _convert_value(database: Database, contents: Contents, old: _Old) -> int | N
     if old.entry.size == 0:
         return None
     (value,) = database.row("SELECT CAST(value AS BLOB) FROM original_entries WHERE rowid = ?", (old.rowid,))
-    return contents.add_inline(value) if len(value) <= INLINE_LIMIT else contents.add_large(value)
+    return contents.add(value)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..entry import DEFAULT_MODE
 from ..errors import KeyMissing
-from .contents import INLINE_LIMIT, Contents
+from .contents import Contents
 from .database import Database
 from .draft import Draft
 from .entries import Entries, Listing
@@ -150,7 +150,7 @@ class Tree:
             KeyMissing
         """
         row = self._database.row(OPEN, (key, key))
-        if row is not None and row[1] > INLINE_LIMIT:
+        if row is not None and row[1] > self._contents.sizes.inline:
             # What was found may go before it is pinned, so it is found again.
             return self._database.retry_when_full(lambda: self._opened(key, self._database.row(OPEN, (key, key))))
         return self._opened(key, row)

@@ -8,9 +8,6 @@ from .database import Database
 from .holds import Holds
 from .revisions import Revisions
 
-CLEAN_LIMIT = 64
-"""Blocks and revisions that one step of the clean-up removes (16 MiB)."""
-
 
 class Upkeep:
     """Does the clean-up in bounded steps, each a transaction, so that no save has to wait long."""
@@ -27,9 +24,9 @@ class Upkeep:
     def clean(self) -> bool:
         """Do one bounded step of the clean-up; return whether more may be left."""
         with self._database.transaction:
-            more = self._revisions.expire(CLEAN_LIMIT)
-            more = self._blocks.expire(CLEAN_LIMIT) or more
-            return self._contents.clean(CLEAN_LIMIT) or more
+            more = self._revisions.expire(self._contents.sizes.clean)
+            more = self._blocks.expire(self._contents.sizes.clean) or more
+            return self._contents.clean(self._contents.sizes.clean) or more
 
     def release_dead_holders(self) -> None:
         """Let go of what processes held that are no more."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from ..block import HASH_BYTES, block_count, hashes
+from ..block import HASH_BYTES, hashes
 from ..entry import DEFAULT_MODE, Delivery, Entry, check_key
 from ..errors import InvalidKey, InvalidMessage
 from ..replica import MAX_PROCESS_ID, NOBODY, Incarnation
@@ -204,8 +204,10 @@ def _delivery(fields: dict[str, Any]) -> Delivery:
 
 def _block_list(text: str, size: int) -> bytes:
     blocks = a2b_base64(text, strict_mode=True)
-    if type(size) is not int or not 0 < size < _LARGEST or len(blocks) != HASH_BYTES * block_count(size):
-        raise ValueError("the size does not fit the number of blocks")
+    if type(size) is not int or not 0 < size < _LARGEST:
+        raise ValueError("the size is none")
+    if not blocks or len(blocks) % HASH_BYTES:
+        raise ValueError("the list of blocks is none")
     return blocks
 
 

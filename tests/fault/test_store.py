@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from kvassfs.sync.seal import Seal
 from tests.support.stores import (
     DAY,
     REGULAR,
+    SMALL,
     Clock,
     Fault,
     audit,
@@ -38,7 +39,6 @@ from tests.support.stores import (
     is_scratch,
     read,
     save,
-    small_blocks,
     start,
     state,
 )
@@ -49,18 +49,12 @@ Action = Callable[[Store], object]
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Blocks of 64 bytes, 4 to a segment; up to 16 bytes inline; drafts that hold 3 blocks.
-
-    Nothing waits for the disk: what dies here is the process, and not the system.
-    """
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nothing wait for the disk: what dies here is the process, and not the system."""
     monkeypatch.setattr(Database, "_wait_for_disk", lambda self, _: self.execute("PRAGMA synchronous=OFF"))
-    with small_blocks(clean=16):
-        yield
 
 
-def usual_blocks() -> AbstractContextManager[None]:
-    return small_blocks(block=256 * 1024, inline=64 * 1024, segment=256, memory=32, clean=64)
+FEW = SMALL._replace(clean=16)
 
 
 def value_of(size: int, seed: int = 0) -> bytes:
@@ -194,7 +188,7 @@ DEADLY = (
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with values of all kinds, one version of many, and blocks to be cleaned."""
     path = tmp_path_factory.mktemp("prepared") / "db"
-    with small_blocks(), Store.open(path, clock=Clock(), random=steady_random()) as store:
+    with Store.open(path, clock=Clock(), random=steady_random(), sizes=SMALL) as store:
         for key, size in (("short", 10), ("long", 400), ("d/a", 12), ("d/e/long", 300), ("d", 8)):
             save(store, key, value_of(size))
         for number in range(11):
@@ -212,7 +206,7 @@ def steady_random() -> Callable[[int], bytes]:
 
 def opened(path: Path) -> Store:
     # A day later, so that nothing is transient.
-    return Store.open(path, clock=Clock().advance(DAY), random=steady_random())
+    return Store.open(path, clock=Clock().advance(DAY), random=steady_random(), sizes=FEW)
 
 
 def failure_of(action: Callable[[T], object], target: T) -> KvassError | None:
@@ -457,7 +451,7 @@ class TestRealDisk:
 
     @pytest.fixture
     def store(self, disk: Path) -> Iterator[Store]:
-        with usual_blocks(), Store.open(disk / "db") as store:
+        with Store.open(disk / "db") as store:
             store.set("a", value_of(300_000))
             yield store
             audit(store)
@@ -492,9 +486,9 @@ class TestRealDisk:
         Store.open(disk / "db").close()
 
     def test_what_is_on_a_full_disk_can_be_read_by_one_process(self, disk: Path) -> None:
-        with usual_blocks(), Store.open(disk / "db") as store:
+        with Store.open(disk / "db") as store:
             store.set("a", value_of(300_000))
-        with usual_blocks(), filled(disk):
+        with filled(disk):
             with pytest.raises(DiskFull, match="no space left"):
                 Store.open(disk / "db")
             with Store.open(disk / "db", alone_if_full=True) as store:
@@ -592,9 +586,8 @@ class TestKill:
     """Processes that are killed in the middle of whatever they do; those have blocks of the usual size."""
 
     @pytest.fixture
-    def path(self, tmp_path: Path) -> Iterator[Path]:
-        with usual_blocks():
-            yield tmp_path / "db"
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "db"
 
     @pytest.mark.parametrize("size", [1, 60_000])
     def test_what_was_acknowledged_is_there(self, path: Path, size: int) -> None:

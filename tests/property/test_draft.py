@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from kvassfs.store import Draft, Store, Written
 from kvassfs.store.database import Database
-from tests.support.stores import REGULAR, Clock, audit, audit_clean, read, save, small_blocks
+from tests.support.stores import REGULAR, SMALL, Clock, audit, audit_clean, read, save
 
 # Blocks have 64 bytes, and segments four of them.
 OFFSETS = st.one_of(st.integers(0, 400), st.sampled_from([0, 15, 16, 17, 63, 64, 65, 70, 128, 130, 192, 256, 512]))
@@ -30,8 +30,7 @@ class Drafts(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.stack = ExitStack()
-        self.stack.enter_context(small_blocks())
-        self.store = self.stack.enter_context(Store.open(self.directory / "db", clock=Clock()))
+        self.store = self.stack.enter_context(Store.open(self.directory / "db", clock=Clock(), sizes=SMALL))
         self.database: Database = self.store._database
         self.database.execute("PRAGMA synchronous=OFF")
         self.saved: bytes | None = None

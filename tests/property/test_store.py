@@ -18,7 +18,7 @@ from kvassfs.store import Node, Store, revisions
 from kvassfs.store.local import directory_of, parent
 from kvassfs.store.revisions import KEPT_TIME
 from kvassfs.store.settling import TRANSIENT_TIME
-from tests.support.stores import Clock, audit, audit_clean, is_scratch, read, save, small_blocks
+from tests.support.stores import SMALL, Clock, audit, audit_clean, is_scratch, read, save
 
 KEPT = 3
 """Revisions that are kept of a key here: few, so that the limit is met."""
@@ -61,7 +61,6 @@ class Stores(RuleBasedStateMachine):
     def make(self) -> None:
         self.directory = Path(tempfile.mkdtemp())
         self.stack = ExitStack()
-        self.stack.enter_context(small_blocks())
         patch = self.stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(revisions, "KEPT_REVISIONS", KEPT)
         self.clock = Clock()
@@ -82,7 +81,7 @@ class Stores(RuleBasedStateMachine):
         return sorted(self.files)[pick % len(self.files)]
 
     def connection(self) -> Store:
-        store = self.stack.enter_context(Store.open(self.directory / "db", clock=self.clock))
+        store = self.stack.enter_context(Store.open(self.directory / "db", clock=self.clock, sizes=SMALL))
         store._database.execute("PRAGMA synchronous=OFF")
         return store
 

@@ -22,7 +22,7 @@ from kvassfs.store.processes import started
 from kvassfs.sync import Remote, Synchroniser, messages, synchroniser
 from kvassfs.sync.hub import Hub
 from tests.support.original import OriginalHub
-from tests.support.stores import Clock, small_blocks
+from tests.support.stores import SMALL, Clock
 
 KEY = bytes(range(32))
 
@@ -114,7 +114,7 @@ class Replica:
 
     def open(self) -> None:
         """Open the store as a new process does: the one before is no more."""
-        self.store = Store.open(self.path, clock=self.clock, random=self.random)
+        self.store = Store.open(self.path, clock=self.clock, random=self.random, sizes=SMALL)
         for table in ("pusher", "holders", "incarnations"):
             self.store._database.execute(f"UPDATE {table} SET started = ''")
 
@@ -190,9 +190,8 @@ def acknowledged(store: Store) -> dict[str, tuple[int, int, int]]:
 
 @contextmanager
 def small_messages() -> Iterator[None]:
-    """Make blocks, pages and large values small, keep every revision, and never wait for the disk."""
+    """Make pages small, keep every revision, and never wait for the disk."""
     with ExitStack() as stack:
-        stack.enter_context(small_blocks())
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(messages, "WHOLE_LIMIT", 100)
         patch.setattr(messages, "PAGE_BYTES", 700)

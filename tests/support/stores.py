@@ -17,10 +17,8 @@ from typing import Any
 
 import pytest
 
-from kvassfs import block as block_module
 from kvassfs.errors import KvassError
-from kvassfs.store import Node, Row, Store, Written, contents, draft, merging, takeover, upkeep
-from kvassfs.store import store as store_module
+from kvassfs.store import Node, Row, Sizes, Store, Written
 from kvassfs.store.database import Database, translated
 
 REGULAR = stat.S_IFREG | 0o600
@@ -103,30 +101,8 @@ def is_scratch(key: str) -> bool:
 # Small blocks
 
 
-@contextmanager
-def small_blocks(
-    *,
-    block: int = 64,
-    inline: int = 16,
-    segment: int = 4,
-    memory: int = 3,
-    clean: int = 3,
-) -> Iterator[None]:
-    """Make the sizes small enough for every branch to be reached by a short value."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (block_module, contents, draft, takeover, merging, store_module, upkeep):
-            for name, value in (
-                ("BLOCK_SIZE", block),
-                ("INLINE_LIMIT", inline),
-                ("SEGMENT_BLOCKS", segment),
-                ("MEMORY_BLOCKS", memory),
-                ("CLEAN_LIMIT", clean),
-                ("READ_SIZE", block + block // 2),
-                ("_ZEROS", bytes(block)),
-            ):
-                if hasattr(module, name):
-                    patch.setattr(module, name, value)
-        yield
+SMALL = Sizes(block=64, inline=16, segment=4, memory=3, clean=3, read=96)
+"""Small enough for every branch to be reached by a short value."""
 
 
 # Faults
@@ -224,12 +200,12 @@ def _audit_values(store: Store) -> None:
     """Check that every value is complete, whether anything owns it still or not."""
     for content, size, data in store._database.rows("SELECT id, size, data FROM contents"):
         if data is not None:
-            assert len(data) == size <= contents.INLINE_LIMIT
+            assert len(data) == size <= store._sizes.inline
             continue
-        assert size > contents.INLINE_LIMIT
+        assert size > store._sizes.inline
         lengths = [len(piece) for piece in store._contents.read_all(content, size)]
-        full, rest = divmod(size, block_module.BLOCK_SIZE)
-        assert lengths == [block_module.BLOCK_SIZE] * full + [rest] * bool(rest)
+        full, rest = divmod(size, store._sizes.block)
+        assert lengths == [store._sizes.block] * full + [rest] * bool(rest)
 
 
 def _audit_blocks(store: Store) -> None:

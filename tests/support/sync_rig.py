@@ -14,6 +14,7 @@ from kvassfs.sync import Moved, Synchroniser, messages
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalClient, OriginalHub
 from tests.support.replicas import ADDRESS, KEY, KvassHub, Pool, Replica, posted
+from tests.support.stores import SMALL
 
 HTML = b"<!DOCTYPE html><html><title>Welcome</title></html>"
 
@@ -109,7 +110,7 @@ class ThreadedHub(KvassHub):
         self._home = home
 
     def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
-        with Store.open(self._home.path, clock=self._home.clock) as store:
+        with Store.open(self._home.path, clock=self._home.clock, sizes=SMALL) as store:
             return KvassHub(lambda: store).answer(call, body, patient=patient)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.store import Store
-from tests.support.stores import Clock, audit, small_blocks
+from kvassfs.store import Sizes, Store
+from tests.support.stores import SMALL, Clock, audit
 
 OpenStore = Callable[[], Store]
 
@@ -27,12 +27,18 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_store(path: Path, clock: Clock) -> Iterator[OpenStore]:
+def sizes(request: pytest.FixtureRequest) -> Sizes:
+    """Those of every day, or small ones for a test that asks for ``small``."""
+    return SMALL if "small" in request.fixturenames else Sizes()
+
+
+@pytest.fixture
+def open_store(path: Path, clock: Clock, sizes: Sizes) -> Iterator[OpenStore]:
     """Open the same store once more, as another process would."""
     opened = []
 
     def open_one() -> Store:
-        store = Store.open(path, clock=clock)
+        store = Store.open(path, clock=clock, sizes=sizes)
         opened.append(store)
         return store
 
@@ -42,15 +48,13 @@ def open_store(path: Path, clock: Clock) -> Iterator[OpenStore]:
 
 
 @pytest.fixture
-def store(path: Path, clock: Clock) -> Iterator[Store]:
-    with Store.open(path, clock=clock) as opened:
+def store(path: Path, clock: Clock, sizes: Sizes) -> Iterator[Store]:
+    with Store.open(path, clock=clock, sizes=sizes) as opened:
         opened._database.execute("PRAGMA synchronous=OFF")
         yield opened
         audit(opened)
 
 
 @pytest.fixture
-def small() -> Iterator[None]:
-    """Blocks of 64 bytes, 4 to a segment; up to 16 bytes inline; drafts that hold 3 blocks."""
-    with small_blocks():
-        yield
+def small() -> None:
+    """Ask for a store with the sizes ``SMALL``."""

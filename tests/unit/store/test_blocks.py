@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from kvassfs.block import hashes
+from kvassfs.errors import InvalidMessage
 from kvassfs.store import Store
 from kvassfs.store.blocks import KEPT_TIME
 from tests.support.stores import SECOND, Clock, audit_clean, count, rows, save
@@ -145,6 +146,15 @@ class TestValues:
         old, new = segments(store, base), segments(store, content)
         assert (new[0], new[2]) == (old[0], old[2])
         assert new[1] != old[1]
+
+    @pytest.mark.parametrize(("size", "blocks"), [(64 * 3 + 1, 3), (64 * 3, 4), (64 * 3 - 64, 3), (17, 2)])
+    def test_a_size_that_does_not_fit_the_number_of_blocks_is_refused(
+        self, store: Store, size: int, blocks: int
+    ) -> None:
+        listed = list(map(block, range(blocks)))
+        store.blocks.put(listed)
+        with pytest.raises(InvalidMessage, match="number of its blocks"), store.transaction:
+            store.blocks.add_value(size, b"".join(map(name, listed)), None)
 
     @pytest.mark.parametrize("size", [1, 3, 4, 5, 8, 11])
     def test_one_that_was_cut_is_right(self, store: Store, size: int) -> None:

@@ -14,9 +14,20 @@ import pytest
 
 from kvassfs.block import block_count
 from kvassfs.errors import DamagedStore
-from kvassfs.store import BLOCK_SIZE, INLINE_LIMIT, Store, Written
-from kvassfs.store.contents import SEGMENT_BLOCKS
-from tests.support.stores import audit, audit_clean, clean_up, count, read, revision_values, rows, run, save, start
+from kvassfs.store import BLOCK_SIZE, INLINE_LIMIT, Sizes, Store, Written
+from tests.support.stores import (
+    SMALL,
+    audit,
+    audit_clean,
+    clean_up,
+    count,
+    read,
+    revision_values,
+    rows,
+    run,
+    save,
+    start,
+)
 
 OpenStore = Callable[[], Store]
 
@@ -31,7 +42,7 @@ def value_of(size: int, seed: int = 0) -> bytes:
 def test_sizes_are_those_of_the_design() -> None:
     assert INLINE_LIMIT == 64 * 1024
     assert BLOCK_SIZE == 256 * 1024
-    assert SEGMENT_BLOCKS * BLOCK_SIZE == 64 * 1024 * 1024
+    assert Sizes().segment * BLOCK_SIZE == 64 * 1024 * 1024
 
 
 def test_a_value_has_as_many_blocks_as_it_needs() -> None:
@@ -151,7 +162,7 @@ class TestCleaning:
         node = save(store, "b~", value_of(600)[:400] + b"other" * 40, scratch=True)
         store.tree.unlink(node)
         audit_clean(store)
-        assert count(store, "blocks") == block_count(600)
+        assert count(store, "blocks") == SMALL.count(600)
         assert store.get("a").read() == value_of(600)
 
     def test_goes_in_bounded_steps(self, small: None, store: Store) -> None:
@@ -190,7 +201,7 @@ class TestCleaning:
             else:
                 store.set_stream("a", io.BytesIO(value_of(1000, number)))
         # The current one, ten revisions, and what one more may leave to be cleaned.
-        assert count(store, "blocks") <= 12 * block_count(1000)
+        assert count(store, "blocks") <= 12 * SMALL.count(1000)
 
     def test_frees_what_a_crashed_process_had_written(self, store: Store, path: Path) -> None:
         run(
@@ -337,4 +348,4 @@ def test_a_copy_is_a_second_value_with_the_same_blocks(small: None, store: Store
             store._database.execute("INSERT INTO scratch VALUES (?, ?, 0, ?, 0, 0, NULL)", (key + "~", size, content))
         assert read(store, store.tree.file(key + "~")) == value_of(size)
     audit(store)
-    assert count(store, "blocks") == block_count(1000)
+    assert count(store, "blocks") == SMALL.count(1000)

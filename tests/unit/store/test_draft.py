@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 
 from kvassfs.errors import KvassError
-from kvassfs.store import Draft, Store, Written, draft
-from tests.support.stores import REGULAR, audit_clean, count, read, rows, save
+from kvassfs.store import Draft, Store, Written
+from tests.support.stores import REGULAR, SMALL, audit_clean, count, read, rows, save
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -111,7 +111,7 @@ class TestWriting:
         random.Random(1).shuffle(positions)
         for position in positions:
             empty.write(position * 64 + 5, b"%2d" % position)
-            assert len(empty._memory) <= draft.MEMORY_BLOCKS + 2
+            assert len(empty._memory) <= SMALL.memory + 2
         assert all(empty.read(position * 64 + 5, 2) == b"%2d" % position for position in positions)
         put(store, "a", empty)
         empty.close()

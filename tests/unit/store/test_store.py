@@ -16,6 +16,7 @@ from kvassfs.store import MOUNT, Draft, Store
 from kvassfs.store.revisions import KEPT_REVISIONS, KEPT_TIME
 from tests.support.stores import (
     REGULAR,
+    SMALL,
     Clock,
     Fault,
     audit,
@@ -456,14 +457,14 @@ class TestClosing:
         with pytest.raises(sqlite3.ProgrammingError):
             store._database.connection.execute("SELECT 1")
 
-    def test_lets_go_of_what_drafts_held(self, small: None, path: Path) -> None:
-        with Store.open(path) as store:
+    def test_lets_go_of_what_drafts_held(self, path: Path) -> None:
+        with Store.open(path, sizes=SMALL) as store:
             save(store, "a", value_of(1000))
             draft = store.tree.open("a")[1]
             draft.write(0, value_of(900))
             assert count(store, "pins") > 0
             assert count(store, "staged") > 0
-        with Store.open(path) as store:
+        with Store.open(path, sizes=SMALL) as store:
             assert count(store, "pins") == count(store, "staged") == count(store, "holders") == 0
             audit_clean(store)
 

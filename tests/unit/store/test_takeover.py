@@ -22,6 +22,7 @@ from kvassfs.store import Store, opening
 from kvassfs.store.database import COMMAND, Database, translated
 from tests.support.stores import (
     ROOT,
+    SMALL,
     Clock,
     audit,
     contents_of,
@@ -97,7 +98,7 @@ def states(**changed: Any) -> bytes:
 def failure_of(path: Path, notice: Callable[[str], None]) -> KvassError | None:
     """Open and close; return the expected error that it raised."""
     try:
-        Store.open(path, notice=notice).close()
+        Store.open(path, notice=notice, sizes=SMALL).close()
     except KvassError as error:
         return error
     return None
@@ -414,9 +415,9 @@ class TestValues:
             audit(store)
 
     @pytest.mark.parametrize("size", [1, 16, 17, 64, 65, 256, 257, 1000])
-    def test_of_any_size_are_as_they_were(self, path: Path, small: None, size: int) -> None:
+    def test_of_any_size_are_as_they_were(self, path: Path, size: int) -> None:
         value = random.Random(size).randbytes(size)
-        with Store.open(original(path, [("a", value, 1, 1001, 1, "t", 0)])) as store:
+        with Store.open(original(path, [("a", value, 1, 1001, 1, "t", 0)]), sizes=SMALL) as store:
             assert store.get("a").read() == value
             audit(store)
 
@@ -626,7 +627,7 @@ class TestFaults:
     """One step fails, or the process ends at it; the next opening takes over, and nothing is missing."""
 
     @pytest.fixture
-    def source(self, path: Path, small: None, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    def source(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
         # Nothing waits for the disk: what ends here is the process, and not the system.
         monkeypatch.setattr(Database, "_wait_for_disk", lambda self, _: self.execute("PRAGMA synchronous=OFF"))
         connection = sqlite3.connect(golden(path), isolation_level=None)
@@ -642,7 +643,7 @@ class TestFaults:
     def check(self, path: Path, source: bytes) -> None:
         """Look at what the next opening finds."""
         said: list[str] = []
-        with Store.open(path, notice=said.append) as store:
+        with Store.open(path, notice=said.append, sizes=SMALL) as store:
             assert store.get("hello").read() == HELLO
             assert store.get(CAT).read() == CAT_VALUE
             assert store.get("large").read() == bytes(range(200))
@@ -683,7 +684,7 @@ class TestFaults:
                 Failing.at(patch, number, strike)
                 struck = True
                 try:
-                    Store.open(path).close()
+                    Store.open(path, sizes=SMALL).close()
                     struck = False
                 except KeyboardInterrupt:
                     pass
@@ -699,7 +700,7 @@ class TestFaults:
             if child == 0:
                 try:
                     Failing.at(monkeypatch, number, lambda: os._exit(9))
-                    Store.open(path).close()
+                    Store.open(path, sizes=SMALL).close()
                     os._exit(0)
                 finally:
                     os._exit(1)
@@ -735,7 +736,7 @@ class TestFaults:
         with monkeypatch.context() as patch:
             patch.setattr(os, name, fail)
             with pytest.raises(kind) as refused:
-                Store.open(path)
+                Store.open(path, sizes=SMALL)
         error_line(refused.value)
         assert contents_of(path.parent) == {path.name: source}
         self.check(path, source)
@@ -753,6 +754,6 @@ class TestFaults:
         said: list[str] = []
         with monkeypatch.context() as patch:
             patch.setattr(os, "chmod", refuse)
-            with Store.open(path, notice=said.append) as store:
+            with Store.open(path, notice=said.append, sizes=SMALL) as store:
                 assert store.get("hello").read() == HELLO
         assert len(said) == 1

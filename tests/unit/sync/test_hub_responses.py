@@ -12,7 +12,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE, hashes
 from kvassfs.entry import Delivery, Entry
-from kvassfs.store import Store, settling
+from kvassfs.store import Sizes, Store, settling
 from kvassfs.sync import messages
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
@@ -22,6 +22,7 @@ from tests.support.stores import (
     DAY,
     REGULAR,
     SECOND,
+    SMALL,
     YEAR_2024,
     Clock,
     audit,
@@ -121,8 +122,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, clock: Clock) -> Iterator[Desk]:
-    with Store.open(tmp_path / "hub", clock=clock) as store:
+def sizes(request: pytest.FixtureRequest) -> Sizes:
+    return SMALL if "small" in request.fixturenames else Sizes()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, clock: Clock, sizes: Sizes) -> Iterator[Desk]:
+    with Store.open(tmp_path / "hub", clock=clock, sizes=sizes) as store:
         store._database.execute("PRAGMA synchronous=OFF")
         store.settings.set_process_id(HUB_ID)
         store.settings.set_encryption_key(KEY)
