@@ -1,0 +1,137 @@
+"""What the documents say: the examples of the protocol, its limits, and the files that are named."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvassfs import block
+from kvassfs.errors import InvalidMessage
+from kvassfs.remote import http
+from kvassfs.server import application
+from kvassfs.store import peers, schema
+from kvassfs.sync import hub, hub_client, messages, synchroniser
+from tests.support import golden_data
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "contrib/doc"
+PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def array_of(text: bytes) -> bytes:
+    """Decode an array as a client of the original does, which ignores ``Type``, and encode it as a hub does."""
+    entries = messages.pushed(text)
+    return b"".join(messages.array([(each, [each.value or b""]) for each in entries], pushed=False))
+
+
+def with_blocks(header: bytes) -> bytes:
+    """Return a message about blocks whose header is the example."""
+    fields = json.loads(header)
+    return header + b"\n" + bytes(sum(size for size in fields.get("Put", fields.get("Sizes")) if size > 0))
+
+
+def header_of(message: bytes) -> bytes:
+    return message.partition(b"\n")[0]
+
+
+KINDS: dict[str, Callable[[bytes], Any]] = {
+    "push": lambda text: messages.push(messages.pushed(text)),
+    "push-response": lambda text: messages.push_answer(messages.push_answered(text)),
+    "pull": lambda text: messages.pull(messages.pull_asked(text)),
+    "pull-response": lambda text: messages.pull_answer(messages.pull_answered(text)),
+    "pull-response-1": array_of,
+    "blocks": lambda text: header_of(messages.blocks(messages.blocks_asked(with_blocks(text)))),
+    "blocks-response": lambda text: header_of(messages.blocks_answer(*messages.blocks_answered(with_blocks(text)))),
+}
+"""What decodes and encodes an example of this program, by the word behind ``json``."""
+
+GOLDEN: dict[str, Callable[[bytes], object]] = {
+    "push.request": messages.pushed,
+    "pull.request": messages.pull_asked,
+    "pull.response": messages.pull_answered,
+}
+
+LIMITS = {
+    "blocks in a message": messages.PAGE_BLOCKS,
+    "bytes of a block": block.BLOCK_SIZE,
+    "bytes of a value that travels in its entry": messages.WHOLE_LIMIT,
+    "bytes of a page that a hub hands out": messages.PAGE_BYTES,
+    "bytes of a page that a device sends and asks for": synchroniser.PAGE_BYTES,
+    "bytes of a request that a hub takes": application.MAX_BODY,
+    "bytes of a response that a device takes": http.MAX_ANSWER,
+    "seconds that a pull waits": int(hub.MAX_WAIT),
+    "incarnations that are remembered": peers.KEPT_INCARNATIONS,
+    "tries of the same before an exchange fails": hub_client.TRIES,
+}
+
+
+def examples(language: str, word: str | None = None) -> list[tuple[str, str]]:
+    """Return name and text of the examples; behind ``json`` or ``text`` stands a name, or a ``word`` and then a name."""
+    heading = rf"{language} {word + ' ' if word else ''}(\S+)"
+    return re.findall(rf"^```{heading}\n(.*?)^```$", PROTOCOL, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(("kind", "text"), examples("json"))
+def test_an_example_is_what_this_program_sends(kind: str, text: str) -> None:
+    # With a line break of its own, the header of a message about blocks would end too soon.
+    compact = json.dumps(json.loads(text)).encode()
+    assert json.loads(KINDS[kind](compact)) == json.loads(text)
+
+
+def test_every_kind_of_message_has_an_example() -> None:
+    assert {kind for kind, _ in examples("json")} == set(KINDS)
+
+
+@pytest.mark.parametrize(("name", "text"), examples("json", "golden"))
+def test_an_example_of_the_original_is_what_was_recorded(name: str, text: str) -> None:
+    assert json.loads(text) == json.loads(golden_data.plaintext(name))
+    assert GOLDEN[name.partition("-")[2]](golden_data.plaintext(name))
+
+
+@pytest.mark.parametrize(("name", "text"), examples("text", "sealed"))
+def test_the_sealed_example_is_what_was_recorded(name: str, text: str) -> None:
+    assert bytes.fromhex(text) == golden_data.body(name)
+
+
+def test_the_key_is_that_of_the_recordings() -> None:
+    assert [bytes.fromhex(text) for _, text in examples("text")] == [golden_data.KEY]
+
+
+def test_an_array_of_this_program_is_no_response_to_it() -> None:
+    (text,) = [text for kind, text in examples("json") if kind == "pull-response-1"]
+    with pytest.raises(InvalidMessage):
+        messages.pull_answered(text.encode())
+
+
+def test_every_field_of_an_example_is_explained() -> None:
+    fields = set(re.findall(r'"([A-Z]\w+)":', "".join(text for _, text in examples("json"))))
+    assert [field for field in sorted(fields) if f"`{field}`" not in PROTOCOL] == []
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    table = PROTOCOL.partition("## Limits")[2].partition("\n## ")[0]
+    assert {what: int(limit) for what, limit in re.findall(r"^\| (.+?) \| (\d+) \|$", table, re.MULTILINE)} == LIMITS
+
+
+def test_every_version_of_the_schema_is_in_the_table() -> None:
+    text = (DOCS / "schema.md").read_text(encoding="utf-8")
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == [
+        *range(1, schema.VERSION + 1)
+    ]
+    assert sorted(schema.MIGRATIONS) == [*range(1, schema.VERSION)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    named = re.findall(r"`\.?/?((?:kvassfs|cli|tests|contrib)/[\w./-]+)", text)
+    linked = [target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) if "://" not in target]
+    missing = [name for name in named if not (ROOT / name).exists() and not re.search("NAME|ROOM|MODULE", name)]
+    missing += [name for name in linked if not (document.parent / name).exists()]
+    assert missing == []
