@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from ..errors import KvassError
 from ..store import Store
-from ..store.commits import Changes
+from ..store.commits import CommitListener
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Watch:
         self._path = path
         self._changed = changed
         self._idle = idle
-        self._changes: Changes | None = None
+        self._changes: CommitListener | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="kvassfs-changes", daemon=True)
 
@@ -76,7 +76,7 @@ class Watch:
 
     def _run(self) -> None:
         try:
-            self._changes = Changes(self._path)
+            self._changes = CommitListener(self._path)
             try:
                 self._look(self._changes)
             finally:
@@ -87,7 +87,7 @@ class Watch:
         except Exception:
             log.exception("other processes' changes are noticed late")
 
-    def _look(self, changes: Changes) -> None:
+    def _look(self, changes: CommitListener) -> None:
         while not self._stopping.is_set():
             changed = changes.wait(self._idle)
             if self._stopping.is_set():

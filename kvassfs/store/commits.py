@@ -1,4 +1,4 @@
-"""Notice when others commit: the kernel tells of writes to SQLite's log, SQLite whether they are commits.
+"""Notice commits of other connections: the kernel tells of writes to SQLite's log, SQLite whether they are commits.
 
 A commit writes to the write-ahead log, then waits for the disk if it is to be durable, and only then can be
 seen, which nothing tells. So an event begins a series of looks, with pauses that grow while it stays quiet:
@@ -8,6 +8,7 @@ nobody knows how long the disk takes, or whether a large transaction, which writ
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import select
 import sqlite3
@@ -18,7 +19,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Protocol
 
+from ..errors import KvassError
 from .database import BUSY_TIMEOUT, Database, translated
+
+log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
 """Seconds between two looks without any event."""
@@ -28,6 +32,18 @@ POLLING_INTERVAL = 0.1
 
 SHORTEST_PAUSE = 0.002
 """Seconds between two looks while events keep coming."""
+
+PAUSE = 0.02
+"""Seconds between two calls of a commit watch: one that commits without pause is heard of this often."""
+
+IDLE = 60.0
+"""Seconds without a commit after which a commit watch says that nobody commits."""
+
+RETRY_PAUSE = 1.0
+"""Seconds after which a commit watch that failed goes on, and calls, as it may have missed a commit."""
+
+END_TIME = 1.0
+"""Seconds that the thread of a commit watch is given to end in."""
 
 IN_MODIFY = 0x2  # sys/inotify.h
 
@@ -44,7 +60,7 @@ class FileEvents(Protocol):
     def news(self) -> bool:
         """Whether the file was written, or appeared, since the last call."""
 
-    def watching(self) -> bool:
+    def attached(self) -> bool:
         """Whether the file was there at the last call of ``news``, so that writes are told."""
 
     def close(self) -> None:
@@ -59,7 +75,7 @@ class Inotify:
 
     def __init__(self, path: str) -> None:
         self._path = os.fsencode(path)
-        self._watch = -1
+        self._number = -1
         self.descriptor: int = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self.descriptor < 0:
             code = ctypes.get_errno()
@@ -67,10 +83,10 @@ class Inotify:
 
     def news(self) -> bool:
         """Whether the file was written, or appeared, since the last call."""
-        before = self._watch
-        # For a file that is watched already this changes nothing; another one may have taken its place.
-        self._watch = _libc.inotify_add_watch(self.descriptor, self._path, IN_MODIFY)
-        return self._told() or self._watch not in {before, -1}
+        before = self._number
+        # For a file that was added already this changes nothing; another one may have taken its place.
+        self._number = _libc.inotify_add_watch(self.descriptor, self._path, IN_MODIFY)
+        return self._told() or self._number not in {before, -1}
 
     def _told(self) -> bool:
         # The kernel merges equal events, so that a single read takes them all.
@@ -79,49 +95,51 @@ class Inotify:
         except BlockingIOError:
             return False
 
-    def watching(self) -> bool:
+    def attached(self) -> bool:
         """Whether the file was there at the last call of ``news``, so that writes are told."""
-        return self._watch >= 0
+        return self._number >= 0
 
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self.descriptor)
 
 
-class Changes:
+class CommitListener:
     """Tells when another connection, of whatever process, commits to the database at ``path``.
 
     For one thread, except ``wake``. A commit is mostly noticed within milliseconds, and within ``interval``
-    seconds should the kernel not tell. Where it tells nothing at all (``watch`` raises OSError), the looks are
+    seconds should the kernel not tell. Where it tells nothing at all (``open_events`` raises OSError), the looks are
     ``POLLING_INTERVAL`` apart.
 
     Raises:
         StoreUnavailable, NotAStore, DamagedStore: there must be a database already.
     """
 
-    def __init__(self, path: str, *, interval: float = INTERVAL, watch: Callable[[str], FileEvents] = Inotify) -> None:
+    def __init__(
+        self, path: str, *, interval: float = INTERVAL, open_events: Callable[[str], FileEvents] = Inotify
+    ) -> None:
         self._interval = interval
         self._last_news = float("-inf")
         # A signal handler may interrupt the thread that holds it, and call `wake`.
         self._lock = threading.RLock()
         self._closed = False
         with ExitStack() as opened:
-            # Its read lock keeps the log in existence, the same file that is watched.
+            # Its read lock keeps the log in existence, the same file whose events come.
             self._database = opened.enter_context(closing(_connect(path)))
             self._seen = self._database.data_version()
             self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             opened.callback(os.close, self._woken)
-            self._events = self._watch_log(path, watch)
+            self._events = self._open_events(path, open_events)
             if self._events is not None:
                 opened.callback(self._events.close)
             self._opened = opened.pop_all()
 
-    def _watch_log(self, path: str, watch: Callable[[str], FileEvents]) -> FileEvents | None:
+    def _open_events(self, path: str, open_events: Callable[[str], FileEvents]) -> FileEvents | None:
         self._wakes, self._news = select.poll(), select.poll()
         for poll in (self._wakes, self._news):
             poll.register(self._woken, select.POLLIN)
         try:
-            events = watch(os.path.realpath(path) + "-wal")
+            events = open_events(os.path.realpath(path) + "-wal")
         except OSError:
             return None
         self._news.register(events.descriptor, select.POLLIN)
@@ -158,7 +176,7 @@ class Changes:
     def _sleep(self, longest: float) -> None:
         """Sleep until there is news or a wake, half as long at most as it has been quiet."""
         quiet = time.monotonic() - self._last_news
-        told = self._events is not None and self._events.watching()
+        told = self._events is not None and self._events.attached()
         interval = self._interval if told else min(self._interval, POLLING_INTERVAL)
         pause = min(max(quiet / 2, SHORTEST_PAUSE), interval, longest)
         # Somebody who writes without pause would otherwise have this thread run without pause too.
@@ -176,6 +194,74 @@ class Changes:
         with self._lock:
             self._closed = True
         self._opened.close()
+
+
+class CommitWatch:
+    """A thread that calls ``on_commit``, each function in turn, after other connections committed to a database.
+
+    Other connections are all but its own, also those of this process. ``path`` is a database that exists. The
+    functions are called when the thread begins as well, so that what they find then, and what comes later, is
+    everything; and at most every ``pause`` seconds, although commits may come more often. ``on_idle`` is called
+    each time that nobody has committed for ``idle`` seconds. All of them should return soon.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *on_commit: Callable[[], object],
+        pause: float = PAUSE,
+        on_idle: Callable[[], object] = lambda: None,
+        idle: float = IDLE,
+    ) -> None:
+        self._path = path
+        self._on_commit = on_commit
+        self._pause = pause
+        self._on_idle = on_idle
+        self._idle = idle
+        self._listener: CommitListener | None = None
+        self._failure = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kvassfs-commits", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for that; but not for a database that does not answer."""
+        self._stopping.set()
+        if self._listener is not None:
+            self._listener.wake()
+        if self._thread.is_alive():
+            self._thread.join(END_TIME)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with closing(CommitListener(self._path)) as self._listener:
+                    self._listen(self._listener)
+            except KvassError as error:
+                self._report(error, logging.WARNING)
+            except Exception as error:  # noqa: BLE001  logged with its traceback
+                self._report(error, logging.ERROR, traceback=True)
+            self._stopping.wait(RETRY_PAUSE)
+
+    def _report(self, error: Exception, level: int, *, traceback: bool = False) -> None:
+        """Log a failure, but not each time that it comes again."""
+        if repr(error) != self._failure:
+            self._failure = repr(error)
+            log.log(level, "commits of others are noticed late: %s", error, exc_info=error if traceback else None)
+
+    def _listen(self, listener: CommitListener) -> None:
+        committed = True  # before anybody listened, perhaps
+        while not self._stopping.is_set():
+            if not committed:
+                self._on_idle()
+            else:
+                for call in self._on_commit:
+                    call()
+                self._stopping.wait(self._pause)
+            committed = listener.wait(self._idle)
 
 
 def _connect(path: str) -> Database:

@@ -16,7 +16,7 @@ from ..errors import HubUnreachable, KvassError
 from ..remote.address import shown
 from ..remote.http import HttpRemote, Limits
 from ..store import FOLLOWER, Store
-from ..store.commits import Changes
+from ..store.commits import CommitListener
 from . import Remote, Synchroniser
 
 GATHERING_TIME = 0.03
@@ -124,7 +124,7 @@ class Follower:
         self._stopping = threading.Event()
         self._hurry = threading.Timer(FAREWELL_TIME, self._hang_up, ["push"])
         self._hurry.daemon = True
-        self._changes: Changes | None = None
+        self._changes: CommitListener | None = None
         self._sessions: dict[str, _Session] = {}
         self._address = ""
         self._troubles: dict[str, str] = {}
@@ -141,7 +141,7 @@ class Follower:
             StoreError: it cannot be opened.
         """
         puller = threading.Thread(target=self._guarded_pull, name="kvassfs-pull", daemon=True)
-        with self._open() as store, closing(Changes(self._path)) as self._changes:
+        with self._open() as store, closing(CommitListener(self._path)) as self._changes:
             store.processes.follow(self._place)
             puller.start()
             try:

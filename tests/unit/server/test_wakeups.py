@@ -113,7 +113,7 @@ def test_a_bug_of_the_watch_is_logged(
     def broken(_: str) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(wakeups, "Changes", broken)
+    monkeypatch.setattr(wakeups, "CommitListener", broken)
     watch = Watch(str(tmp_path / "db.sqlite"), lambda: None)
     watch.start()
     watch.stop()

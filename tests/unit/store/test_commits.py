@@ -20,7 +20,7 @@ import pytest
 
 from kvassfs.errors import NotAStore, StoreError, StoreUnavailable
 from kvassfs.store import Store
-from kvassfs.store.commits import POLLING_INTERVAL, SHORTEST_PAUSE, Changes, Inotify
+from kvassfs.store.commits import POLLING_INTERVAL, SHORTEST_PAUSE, CommitListener, Inotify
 from kvassfs.store.database import COMMAND, MOUNT, RESERVE
 from tests.support.stores import contents_of, error_line, finish, rows, start
 
@@ -36,8 +36,8 @@ def writer(path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def changes(path: Path, writer: Store) -> Iterator[Changes]:
-    with closing(Changes(str(path), interval=SLOW)) as opened:
+def listener(path: Path, writer: Store) -> Iterator[CommitListener]:
+    with closing(CommitListener(str(path), interval=SLOW)) as opened:
         yield opened
 
 
@@ -56,7 +56,7 @@ class Told:
         self.looks += 1
         return self._always or self.looks in self._numbers
 
-    def watching(self) -> bool:
+    def attached(self) -> bool:
         return True
 
     def close(self) -> None:
@@ -77,20 +77,20 @@ def refuse(path: str) -> Inotify:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-def wait_told(changes: Changes) -> None:
+def wait_told(listener: CommitListener) -> None:
     """Wait for a change, and fail if only the slow look noticed it."""
     started = time.monotonic()
-    assert changes.wait(SLOW)
+    assert listener.wait(SLOW)
     assert time.monotonic() - started < SLOW / 2
 
 
-def settle(changes: Changes) -> None:
+def settle(listener: CommitListener) -> None:
     """Forget what was, as if nothing had happened for ages, so that only a new event makes for a look."""
-    while changes.wait(0.1):
+    while listener.wait(0.1):
         pass
-    assert changes._events is not None
-    assert changes._events.watching()
-    changes._last_news = float("-inf")
+    assert listener._events is not None
+    assert listener._events.attached()
+    listener._last_news = float("-inf")
 
 
 @contextmanager
@@ -108,16 +108,16 @@ def later(path: Path, *, durable: bool = False) -> Iterator[None]:
     thread.join()
 
 
-def count_looks(changes: Changes, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def count_looks(listener: CommitListener, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows with every look."""
     looks: list[int] = []
-    real = changes._database.data_version
+    real = listener._database.data_version
 
     def data_version() -> int:
         looks.append(1)
         return real()
 
-    monkeypatch.setattr(changes._database, "data_version", data_version)
+    monkeypatch.setattr(listener._database, "data_version", data_version)
     return looks
 
 
@@ -127,13 +127,13 @@ def descriptors() -> int:
 
 class TestCommit:
     @MODES
-    def test_of_this_process_is_noticed(self, changes: Changes, path: Path, durable: bool) -> None:
-        settle(changes)
+    def test_of_this_process_is_noticed(self, listener: CommitListener, path: Path, durable: bool) -> None:
+        settle(listener)
         with later(path, durable=durable):
-            wait_told(changes)
+            wait_told(listener)
 
     @MODES
-    def test_of_another_process_is_noticed(self, changes: Changes, path: Path, durable: bool) -> None:
+    def test_of_another_process_is_noticed(self, listener: CommitListener, path: Path, durable: bool) -> None:
         process = start(
             """
             from kvassfs.store.database import COMMAND, MOUNT
@@ -147,48 +147,48 @@ class TestCommit:
         )
         assert process.stdout is not None
         process.stdout.readline()
-        settle(changes)
+        settle(listener)
         assert process.stdin is not None
         timer = threading.Timer(0.2, lambda: process.stdin and (process.stdin.write("set\n"), process.stdin.flush()))
         timer.start()
-        wait_told(changes)
+        wait_told(listener)
         timer.join()
         finish(process)
 
-    def test_before_the_wait_is_noticed(self, changes: Changes, writer: Store) -> None:
+    def test_before_the_wait_is_noticed(self, listener: CommitListener, writer: Store) -> None:
         commit(writer)
-        assert changes.wait(0)
+        assert listener.wait(0)
 
-    def test_is_noticed_once(self, changes: Changes, writer: Store) -> None:
+    def test_is_noticed_once(self, listener: CommitListener, writer: Store) -> None:
         for _ in range(50):
             commit(writer)
-        assert changes.wait(0)
-        assert not changes.wait(0.2)
+        assert listener.wait(0)
+        assert not listener.wait(0.2)
 
     def test_none_before_this_was_made_counts(self, path: Path, writer: Store) -> None:
         commit(writer)
-        with closing(Changes(str(path), interval=SLOW)) as changes:
-            assert not changes.wait(0.2)
+        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+            assert not listener.wait(0.2)
 
     def test_may_become_visible_long_after_its_event(self, path: Path, writer: Store) -> None:
-        with closing(Changes(str(path), interval=SLOW, watch=lambda _: Told(1))) as changes, later(path):
-            wait_told(changes)
+        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener, later(path):
+            wait_told(listener)
 
     def test_without_any_event_is_noticed_at_the_next_look(self, path: Path, writer: Store) -> None:
-        with closing(Changes(str(path), interval=0.1, watch=lambda _: Told())) as changes, later(path):
-            wait_told(changes)
+        with closing(CommitListener(str(path), interval=0.1, open_events=lambda _: Told())) as listener, later(path):
+            wait_told(listener)
 
     def test_may_have_had_its_event_before_another_one_was_noticed(self, path: Path, writer: Store) -> None:
-        with closing(Changes(str(path), interval=SLOW, watch=lambda _: Told(1))) as changes:
+        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener:
             commit(writer)
-            assert changes.wait(0)
+            assert listener.wait(0)
             with later(path):
-                wait_told(changes)
+                wait_told(listener)
 
     @MODES
     @pytest.mark.parametrize("seed", range(2))
     def test_is_never_missed_among_many(
-        self, changes: Changes, path: Path, writer: Store, durable: bool, seed: int
+        self, listener: CommitListener, path: Path, writer: Store, durable: bool, seed: int
     ) -> None:
         process = start(
             """
@@ -207,7 +207,7 @@ class TestCommit:
         )
         chance = random.Random(seed)
         while commits(writer) < 100:
-            wait_told(changes)
+            wait_told(listener)
             time.sleep(chance.choice([0, 0.001, 0.02]) * chance.random())
         finish(process)
 
@@ -223,22 +223,22 @@ class TestLargeTransaction:
             store._database.execute(sys.stdin.readline())
         """
 
-    def test_is_noticed_when_it_ends_and_not_before(self, changes: Changes, path: Path) -> None:
+    def test_is_noticed_when_it_ends_and_not_before(self, listener: CommitListener, path: Path) -> None:
         process = start(self.SPILL, path)
         assert process.stdout is not None
         assert int(process.stdout.readline()) > 100_000
-        assert not changes.wait(0.5)
+        assert not listener.wait(0.5)
         assert process.stdin is not None
         process.stdin.write("COMMIT\n")
         process.stdin.flush()
-        wait_told(changes)
+        wait_told(listener)
         finish(process)
 
-    def test_is_not_noticed_if_it_is_rolled_back(self, changes: Changes, path: Path) -> None:
+    def test_is_not_noticed_if_it_is_rolled_back(self, listener: CommitListener, path: Path) -> None:
         process = start(self.SPILL, path)
         process.communicate("ROLLBACK\n")
         assert process.returncode == 0
-        assert not changes.wait(0.5)
+        assert not listener.wait(0.5)
 
 
 class TestLog:
@@ -246,146 +246,146 @@ class TestLog:
         Store.open(path).close()
         log = Path(f"{path}-wal")
         assert not log.exists()
-        with closing(Changes(str(path), interval=SLOW)) as changes:
+        with closing(CommitListener(str(path), interval=SLOW)) as listener:
             assert log.exists()
-            settle(changes)
+            settle(listener)
             with later(path):
-                wait_told(changes)
+                wait_told(listener)
 
     def test_outlives_the_last_other_connection(self, path: Path) -> None:
         Store.open(path).close()
-        with closing(Changes(str(path), interval=SLOW)) as changes:
+        with closing(CommitListener(str(path), interval=SLOW)) as listener:
             for _ in range(3):
                 with Store.open(path) as store:
                     commit(store)
-                settle(changes)
+                settle(listener)
                 with later(path):
-                    wait_told(changes)
+                    wait_told(listener)
 
-    def test_is_watched_after_it_was_truncated(self, changes: Changes, path: Path, writer: Store) -> None:
+    def test_is_watched_after_it_was_truncated(self, listener: CommitListener, path: Path, writer: Store) -> None:
         commit(writer)
         writer.upkeep.checkpoint()
         assert writer.upkeep.log_size() == RESERVE
-        settle(changes)
+        settle(listener)
         with later(path):
-            wait_told(changes)
+            wait_told(listener)
 
     def test_is_watched_as_soon_as_an_empty_file_becomes_a_database(self, path: Path) -> None:
         path.touch()
-        with closing(Changes(str(path), interval=SLOW)) as changes:
-            assert not changes.wait(0.2)
+        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+            assert not listener.wait(0.2)
             with Store.open(path):
-                assert changes.wait(SLOW)
-                settle(changes)
+                assert listener.wait(SLOW)
+                settle(listener)
                 with later(path):
-                    wait_told(changes)
+                    wait_told(listener)
 
     def test_is_found_from_a_relative_path(
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.chdir(path.parent)
-        with closing(Changes(path.name, interval=SLOW)) as changes:
+        with closing(CommitListener(path.name, interval=SLOW)) as listener:
             monkeypatch.chdir(tmp_path)
-            settle(changes)
+            settle(listener)
             with later(path):
-                wait_told(changes)
+                wait_told(listener)
 
     def test_is_found_behind_a_symbolic_link(self, path: Path, writer: Store, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to(path)
-        with closing(Changes(str(link), interval=SLOW)) as changes:
-            settle(changes)
+        with closing(CommitListener(str(link), interval=SLOW)) as listener:
+            settle(listener)
             with later(path):
-                wait_told(changes)
+                wait_told(listener)
 
     @pytest.mark.parametrize("name", ["a b", "50%41", "what?mode=ro", "#1", "é", os.fsdecode(b"\xff")])
     def test_is_found_beside_a_file_of_any_name(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / name
         Store.open(path).close()
-        with closing(Changes(str(path), interval=SLOW)) as changes:
-            settle(changes)
+        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+            settle(listener)
             with later(path):
-                wait_told(changes)
+                wait_told(listener)
 
 
 class TestNoChange:
-    def test_ends_with_the_timeout(self, changes: Changes) -> None:
+    def test_ends_with_the_timeout(self, listener: CommitListener) -> None:
         started = time.monotonic()
-        assert not changes.wait(0.3)
+        assert not listener.wait(0.3)
         assert time.monotonic() - started >= 0.3
 
     @pytest.mark.parametrize("timeout", [0, -1])
-    def test_without_a_timeout_it_only_looks(self, changes: Changes, timeout: float) -> None:
-        assert not changes.wait(timeout)
+    def test_without_a_timeout_it_only_looks(self, listener: CommitListener, timeout: float) -> None:
+        assert not listener.wait(timeout)
 
     def test_writes_nothing(self, path: Path) -> None:
         Store.open(path).close()
         before = contents_of(path.parent)
-        with closing(Changes(str(path))) as changes:
-            changes.wait(0.1)
+        with closing(CommitListener(str(path))) as listener:
+            listener.wait(0.1)
         assert contents_of(path.parent) == before
 
 
 class TestWake:
-    def test_ends_the_wait(self, changes: Changes) -> None:
-        timer = threading.Timer(0.2, changes.wake)
+    def test_ends_the_wait(self, listener: CommitListener) -> None:
+        timer = threading.Timer(0.2, listener.wake)
         timer.start()
-        wait_told(changes)
+        wait_told(listener)
         timer.join()
 
-    def test_ends_the_wait_from_a_signal_handler(self, changes: Changes) -> None:
-        before = signal.signal(signal.SIGALRM, lambda *_: changes.wake())
+    def test_ends_the_wait_from_a_signal_handler(self, listener: CommitListener) -> None:
+        before = signal.signal(signal.SIGALRM, lambda *_: listener.wake())
         try:
             signal.setitimer(signal.ITIMER_REAL, 0.2)
-            wait_told(changes)
+            wait_told(listener)
         finally:
             signal.signal(signal.SIGALRM, before)
 
-    def test_before_the_wait_ends_the_next_one_alone(self, changes: Changes) -> None:
-        changes.wake()
-        changes.wake()
-        assert changes.wait(0)
-        assert not changes.wait(0.1)
+    def test_before_the_wait_ends_the_next_one_alone(self, listener: CommitListener) -> None:
+        listener.wake()
+        listener.wake()
+        assert listener.wait(0)
+        assert not listener.wait(0.1)
 
-    def test_hides_no_change_and_repeats_none(self, changes: Changes, writer: Store) -> None:
-        changes.wake()
+    def test_hides_no_change_and_repeats_none(self, listener: CommitListener, writer: Store) -> None:
+        listener.wake()
         commit(writer)
-        assert changes.wait(0)
-        assert not changes.wait(0.1)
+        assert listener.wait(0)
+        assert not listener.wait(0.1)
         commit(writer)
-        assert changes.wait(0)
+        assert listener.wait(0)
 
-    def test_may_interrupt_another_one_or_the_close(self, changes: Changes) -> None:
-        with changes._lock:
-            changes.wake()
-        assert changes.wait(0)
+    def test_may_interrupt_another_one_or_the_close(self, listener: CommitListener) -> None:
+        with listener._lock:
+            listener.wake()
+        assert listener.wait(0)
 
     def test_ends_the_wait_without_events_too(self, path: Path, writer: Store) -> None:
-        with closing(Changes(str(path), watch=refuse)) as changes:
-            timer = threading.Timer(0.2, changes.wake)
+        with closing(CommitListener(str(path), open_events=refuse)) as listener:
+            timer = threading.Timer(0.2, listener.wake)
             timer.start()
-            wait_told(changes)
+            wait_told(listener)
             timer.join()
 
 
 class TestWithoutEvents:
     def test_a_commit_is_noticed(self, path: Path, writer: Store) -> None:
-        with closing(Changes(str(path), interval=SLOW, watch=refuse)) as changes, later(path):
-            wait_told(changes)
+        with closing(CommitListener(str(path), interval=SLOW, open_events=refuse)) as listener, later(path):
+            wait_told(listener)
 
     def test_the_looks_are_the_polling_interval_apart(
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with closing(Changes(str(path), interval=SLOW, watch=refuse)) as changes:
-            looks = count_looks(changes, monkeypatch)
-            assert not changes.wait(1)
+        with closing(CommitListener(str(path), interval=SLOW, open_events=refuse)) as listener:
+            looks = count_looks(listener, monkeypatch)
+            assert not listener.wait(1)
         assert len(looks) <= 1 / POLLING_INTERVAL + 2
 
     def test_a_shorter_interval_is_kept(self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        with closing(Changes(str(path), interval=0.02, watch=refuse)) as changes:
-            looks = count_looks(changes, monkeypatch)
+        with closing(CommitListener(str(path), interval=0.02, open_events=refuse)) as listener:
+            looks = count_looks(listener, monkeypatch)
             while len(looks) <= 1 / POLLING_INTERVAL + 2:
-                assert not changes.wait(0.1)
+                assert not listener.wait(0.1)
 
 
 class TestInotify:
@@ -400,10 +400,10 @@ class TestInotify:
 
     def test_tells_once_that_the_file_is_there(self, events: Inotify, file: Path) -> None:
         assert not events.news()
-        assert not events.watching()
+        assert not events.attached()
         file.touch()
         assert events.news()
-        assert events.watching()
+        assert events.attached()
         assert not events.news()
 
     def test_tells_once_of_writes(self, events: Inotify, file: Path) -> None:
@@ -420,7 +420,7 @@ class TestInotify:
             events.news()
             file.unlink()
             assert not events.news()
-            assert not events.watching()
+            assert not events.attached()
             file.touch()
             assert events.news()
             file.write_bytes(b"content")
@@ -440,36 +440,36 @@ class TestInotify:
 class TestCost:
     def test_an_idle_wait_looks_at_its_beginning_and_its_end(self, path: Path, writer: Store) -> None:
         events = Told()
-        with closing(Changes(str(path), interval=SLOW, watch=lambda _: events)) as changes:
-            assert not changes.wait(0.5)
+        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
+            assert not listener.wait(0.5)
         assert events.looks == 2
 
     def test_an_idle_wait_looks_once_in_an_interval(self, path: Path, writer: Store) -> None:
         events = Told()
-        with closing(Changes(str(path), interval=0.1, watch=lambda _: events)) as changes:
-            assert not changes.wait(0.5)
+        with closing(CommitListener(str(path), interval=0.1, open_events=lambda _: events)) as listener:
+            assert not listener.wait(0.5)
         assert events.looks <= 7
 
     def test_the_looks_after_an_event_become_rare(
-        self, changes: Changes, writer: Store, monkeypatch: pytest.MonkeyPatch
+        self, listener: CommitListener, writer: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         commit(writer)
-        assert changes.wait(0)
-        looks = count_looks(changes, monkeypatch)
-        assert not changes.wait(1)
+        assert listener.wait(0)
+        looks = count_looks(listener, monkeypatch)
+        assert not listener.wait(1)
         assert len(looks) < 30
 
     def test_events_without_pause_are_looked_at_with_pauses(self, path: Path, writer: Store) -> None:
         events = Told(always=True)
-        with closing(Changes(str(path), interval=SLOW, watch=lambda _: events)) as changes:
-            assert not changes.wait(0.5)
+        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
+            assert not listener.wait(0.5)
         assert events.looks <= 0.5 / SHORTEST_PAUSE + 2
 
 
 class TestFile:
     def test_that_is_missing_is_refused_and_not_made(self, path: Path) -> None:
         with pytest.raises(StoreUnavailable) as caught:
-            Changes(str(path))
+            CommitListener(str(path))
         assert str(path) in error_line(caught.value)
         assert not path.exists()
 
@@ -477,7 +477,7 @@ class TestFile:
         path.write_bytes(b"something else\n" * 100)
         before = descriptors()
         with pytest.raises(NotAStore):
-            Changes(str(path))
+            CommitListener(str(path))
         assert descriptors() == before
 
 
@@ -485,26 +485,26 @@ class TestClose:
     def test_leaves_no_descriptor_behind(self, path: Path) -> None:
         Store.open(path).close()  # beside an open one, SQLite keeps a descriptor for the next connection
         before = descriptors()
-        for watch in (Inotify, refuse) * 5:
-            with closing(Changes(str(path), watch=watch)) as changes:
-                changes.wait(0)
+        for events in (Inotify, refuse) * 5:
+            with closing(CommitListener(str(path), open_events=events)) as listener:
+                listener.wait(0)
         assert descriptors() == before
 
     def test_may_come_twice(self, path: Path, writer: Store) -> None:
-        changes = Changes(str(path))
-        changes.close()
+        listener = CommitListener(str(path))
+        listener.close()
         others = os.pipe()  # the numbers that were free again
-        changes.close()
+        listener.close()
         for descriptor in others:
             os.close(descriptor)
 
     def test_makes_a_later_wake_do_nothing(self, path: Path, writer: Store) -> None:
-        changes = Changes(str(path))
-        changes.close()
-        changes.wake()
+        listener = CommitListener(str(path))
+        listener.close()
+        listener.wake()
 
     def test_makes_a_later_wait_an_error(self, path: Path, writer: Store) -> None:
-        changes = Changes(str(path), watch=refuse)
-        changes.close()
+        listener = CommitListener(str(path), open_events=refuse)
+        listener.close()
         with pytest.raises(StoreError):
-            changes.wait(0)
+            listener.wait(0)

@@ -1,0 +1,186 @@
+"""The commit watch: it calls after each commit of others and misses none, seldom while many come, and never for long."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from kvassfs.errors import StoreUnavailable
+from kvassfs.store import Store, commits
+from kvassfs.store.commits import CommitWatch
+
+SECONDS = 20.0
+
+
+class Calls:
+    """A function that a watch calls, and the times when it did."""
+
+    def __init__(self) -> None:
+        self._times: SimpleQueue[float] = SimpleQueue()
+
+    def __call__(self) -> None:
+        self._times.put(time.monotonic())
+
+    def __len__(self) -> int:
+        return self._times.qsize()
+
+    def wait(self) -> None:
+        self._times.get(timeout=SECONDS)
+
+
+@pytest.fixture
+def writer(path: Path) -> Iterator[Store]:
+    with Store.open(path) as store:
+        yield store
+
+
+@contextmanager
+def started(watch: CommitWatch) -> Iterator[CommitWatch]:
+    watch.start()
+    try:
+        yield watch
+    finally:
+        watch.stop()
+        assert not watch._thread.is_alive()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+class TestCommit:
+    def test_by_others_is_called_for(self, path: Path, writer: Store) -> None:
+        calls = Calls()
+        with started(CommitWatch(str(path), calls, pause=0)):
+            calls.wait()  # it listens
+            for number in range(5):
+                time.sleep(0.05)
+                assert len(calls) == 0
+                writer.set("key", b"%d" % number)
+                calls.wait()
+
+    def test_is_called_for_in_order(self, path: Path, writer: Store) -> None:
+        called: list[str] = []
+        last = Calls()
+        with started(CommitWatch(str(path), lambda: called.append("one"), lambda: called.append("other"), last)):
+            last.wait()
+            writer.set("key", b"value")
+            last.wait()
+        assert called == ["one", "other"] * 2
+
+    def test_before_the_watch_listens_is_not_missed(self, path: Path, writer: Store) -> None:
+        calls = Calls()
+        with started(CommitWatch(str(path), calls)):
+            calls.wait()
+
+    def test_without_pause_is_called_for_now_and_then(self, path: Path, writer: Store) -> None:
+        calls = Calls()
+        with started(CommitWatch(str(path), calls, pause=SECONDS)):
+            calls.wait()
+            for _ in range(20):
+                writer.set("key", b"value")
+            time.sleep(0.1)
+            assert len(calls) == 0
+
+
+class TestIdle:
+    def test_is_called_for_when_nobody_commits_any_more(self, path: Path, writer: Store) -> None:
+        idle = Calls()
+        with started(CommitWatch(str(path), on_idle=idle, idle=0.05)):
+            idle.wait()
+            idle.wait()
+
+    def test_is_not_called_for_while_somebody_commits(self, path: Path, writer: Store) -> None:
+        commit, idle = Calls(), Calls()
+        with started(CommitWatch(str(path), commit, on_idle=idle, idle=SECONDS)):
+            commit.wait()
+            writer.set("key", b"value")
+            commit.wait()
+            assert len(idle) == 0
+
+
+class TestStop:
+    def test_ends_a_watch_that_waits(self, path: Path, writer: Store) -> None:
+        calls = Calls()
+        begun = time.monotonic()
+        with started(CommitWatch(str(path), calls)):
+            calls.wait()
+        assert time.monotonic() - begun < SECONDS
+
+    def test_ends_a_watch_that_was_never_started(self, path: Path) -> None:
+        CommitWatch(str(path)).stop()
+
+    def test_does_not_wait_for_a_call_without_end(
+        self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(commits, "END_TIME", 0.1)
+        called, end = Calls(), threading.Event()
+        watch = CommitWatch(str(path), called, end.wait)
+        watch.start()
+        called.wait()
+        watch.stop()
+        assert watch._thread.is_alive()
+        end.set()
+        until(lambda: not watch._thread.is_alive())
+
+
+class TestFailure:
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(commits, "RETRY_PAUSE", 0.01)
+
+    def test_to_open_the_database_is_one_warning(self, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with started(CommitWatch(str(path))):
+            time.sleep(0.1)
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+        assert "commits of others are noticed late" in caplog.text
+
+    def test_to_open_the_database_passes(self, path: Path) -> None:
+        calls = Calls()
+        with started(CommitWatch(str(path), calls)):
+            time.sleep(0.05)
+            with Store.open(path):
+                calls.wait()
+
+    def test_to_read_the_database_passes_and_misses_nothing(
+        self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        calls = Calls()
+        with started(CommitWatch(str(path), calls)) as watch:
+            calls.wait()
+
+            def fail(_: float) -> bool:
+                raise StoreUnavailable(str(path), "disk I/O error")
+
+            assert watch._listener is not None
+            monkeypatch.setattr(watch._listener, "wait", fail)
+            writer.set("key", b"value")
+            until(lambda: "disk I/O error" in caplog.text)
+            calls.wait()  # for this commit, or because it listens again
+            writer.set("key", b"other")
+            calls.wait()
+
+    def test_of_a_function_is_logged_and_the_watch_goes_on(
+        self, path: Path, writer: Store, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        calls = Calls()
+
+        def broken() -> None:
+            calls()
+            raise ValueError("a bug")
+
+        with started(CommitWatch(str(path), broken)):
+            for _ in range(3):
+                calls.wait()
+        assert [record.levelno for record in caplog.records] == [logging.ERROR]
+        assert "ValueError: a bug" in caplog.text
