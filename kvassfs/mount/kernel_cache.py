@@ -6,10 +6,12 @@ frees before it says that the mount ended; with libfuse 2, they also want an ino
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
-from contextlib import suppress
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 ROOT_INODE: Final = 1  # FUSE_ROOT_ID
@@ -21,12 +23,19 @@ INVAL_ENTRY: Final = 3
 INODE_BODY: Final = struct.Struct("=Qqq")  # inode, and offset and length of the contents: 0 is all
 ENTRY_BODY: Final = struct.Struct("=QII")  # inode of the directory, length of the name, flags; then the name
 
+ENDING: Final = frozenset({errno.ENOTCONN, errno.ENODEV, errno.EPERM, errno.EBADF})
+"""What calls of the mount, and notifications, fail with while the mount ends."""
+
+UNKNOWN: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+"""What a notification fails with of an inode or a name that the kernel does not keep."""
+
 
 class KernelCache:
     """The names, attributes and contents that the kernel keeps of the mount at ``directory``.
 
     For threads other than the one that serves, which must hold nothing that a callback may wait for: the mount
-    itself is asked for inodes, and the kernel waits for other callers of the file system.
+    itself is asked for inodes, and the kernel waits for other callers of the file system. Where the kernel may not
+    have forgotten something, OSError is raised.
     """
 
     def __init__(self, directory: str) -> None:
@@ -52,17 +61,12 @@ class KernelCache:
         if path == "/":
             self._invalidate_inode(ROOT_INODE)
             return
-        try:
-            known = os.lstat(self._directory + path)
-        except (FileNotFoundError, NotADirectoryError):
-            self.invalidate_entry(*_split(path))
-        except OSError:  # the mount is ending
-            return
-        else:
-            if mode is None or stat.S_IFMT(mode) == stat.S_IFMT(known.st_mode):
-                self._invalidate_inode(known.st_ino)
-            else:
+        with _suppressed(ENDING):
+            known = self._known(path)
+            if known is None or (mode is not None and stat.S_IFMT(mode) != stat.S_IFMT(known.st_mode)):
                 self.invalidate_entry(*_split(path))
+            else:
+                self._invalidate_inode(known.st_ino)
 
     def _invalidate_inode(self, inode: int) -> None:
         self._notify(INVAL_INODE, INODE_BODY.pack(inode, 0, 0))
@@ -72,25 +76,40 @@ class KernelCache:
 
         Where it believes that ``parent`` does not exist, or is no directory, it forgets that instead.
         """
-        inode = ROOT_INODE if parent == "/" else self._directory_inode(parent)
-        if inode is None:
-            self.invalidate_entry(*_split(parent))
-            return
-        encoded = name.encode()
-        self._notify(INVAL_ENTRY, ENTRY_BODY.pack(inode, len(encoded), 0) + encoded + b"\0")
+        with _suppressed(ENDING):
+            inode = ROOT_INODE if parent == "/" else self._directory_inode(parent)
+            if inode is None:
+                self.invalidate_entry(*_split(parent))
+                return
+            encoded = name.encode()
+            self._notify(INVAL_ENTRY, ENTRY_BODY.pack(inode, len(encoded), 0) + encoded + b"\0")
 
     def _directory_inode(self, path: str) -> int | None:
+        known = self._known(path)
+        return known.st_ino if known is not None and stat.S_ISDIR(known.st_mode) else None
+
+    def _known(self, path: str) -> os.stat_result | None:
+        """Return what the kernel knows of ``path``: nothing, perhaps."""
         try:
-            known = os.lstat(self._directory + path)
-        except OSError:
+            return os.lstat(self._directory + path)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        return known.st_ino if stat.S_ISDIR(known.st_mode) else None
 
     def _notify(self, code: int, body: bytes) -> None:
         """Send a notification, unless libfuse has closed the descriptor, which may be another file's by now."""
-        with suppress(OSError):  # the kernel knows no such inode or name, or the mount is ending
+        with _suppressed(ENDING | UNKNOWN):
             if os.fstat(self._device).st_rdev == self._kind:
                 os.write(self._device, HEADER.pack(HEADER.size + len(body), code, 0) + body)
+
+
+@contextmanager
+def _suppressed(numbers: Container[int | None]) -> Iterator[None]:
+    """``with`` what may fail with these errnos, which then ends it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in numbers:
+            raise
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -12,16 +12,21 @@ from functools import partial
 
 from ..errors import KvassError, MountError, MountFailed
 from ..store import MOUNT, Store
+from ..store.commits import CommitWatch
 from . import daemon, mountpoint, requirements
 from .binding import Binding, Presentation, choose
 from .filesystem import Filesystem
-from .invalidation import Watcher
+from .housekeeping import Housekeeping
+from .invalidation import Invalidation
 from .kernel_cache import KernelCache
 from .operations import callbacks
 from .scratch import ScratchNames
-from .sync_process import Companion
+from .sync_process import SyncProcess
 
 log = logging.getLogger(__name__)
+
+COMMIT_PAUSE = 0.1
+"""Seconds between two looks at what was committed: the mount's own commits, which are many, are noticed as well."""
 
 LOG_FORMAT = "%(asctime)s kvass[%(process)d] %(levelname)s: %(message)s"
 
@@ -99,7 +104,34 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
     """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
     _log_to(options)
     with Store.open(options.database, profile=MOUNT) as store:
-        filesystem = Filesystem(
+        service = _Service(store, options)
+        standard_error = daemon.Captured()
+
+        def started(device: int) -> None:
+            standard_error.release()
+            service.start(device)
+            ready()
+
+        try:
+            binding.serve(
+                callbacks(service.filesystem, binding.layout),
+                options.directory,
+                _presentation(options),
+                started=started,
+                ended=service.end,
+            )
+        except MountFailed as error:
+            said = mountpoint.last_line(standard_error.release())
+            raise MountFailed(options.directory, said or error.reason) from error
+        finally:
+            standard_error.release()
+
+
+class _Service:
+    """The file system that is mounted, and what runs beside it: threads, and the process that synchronises."""
+
+    def __init__(self, store: Store, options: MountOptions) -> None:
+        self.filesystem = Filesystem(
             store,
             scratch=ScratchNames(store.settings.scratch_patterns()),
             clock=time.time_ns,
@@ -107,40 +139,28 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
             gid=os.getegid(),
             read_only=options.read_only,
         )
-        cache = KernelCache(options.directory)
+        self._cache = KernelCache(options.directory)
+        self._sync_process = SyncProcess(store.path, options.directory)
+        invalidation = Invalidation(store, self._cache, options.directory, is_open=self.filesystem.is_open)
+        housekeeping = Housekeeping(
+            store, use_scratch=self.filesystem.use_scratch, supervise=self._sync_process.supervise
+        )
+        commit_watch = CommitWatch(store.path, invalidation.wake, housekeeping.wake, pause=COMMIT_PAUSE)
+        self._threads = (invalidation, housekeeping, commit_watch)
 
-        def look() -> None:
-            watcher.wake()
+    def start(self, device: int) -> None:
+        """Begin, with the descriptor by which libfuse serves."""
+        self._cache.attach(device)
+        for thread in self._threads:
+            thread.start()
 
-        companion = Companion(options.database, options.directory, look)
-        watcher = Watcher(store, filesystem, cache, options.directory, attend=companion.attend)
-        standard_error = daemon.Captured()
-
-        def started(device: int) -> None:
-            standard_error.release()
-            cache.attach(device)
-            watcher.start()
-            ready()
-
-        def ended() -> None:
-            cache.detach()
-            watcher.stop()
-            filesystem.close()
-            companion.end()
-
-        try:
-            binding.serve(
-                callbacks(filesystem, binding.layout),
-                options.directory,
-                _presentation(options),
-                started=started,
-                ended=ended,
-            )
-        except MountFailed as error:
-            said = mountpoint.last_line(standard_error.release())
-            raise MountFailed(options.directory, said or error.reason) from error
-        finally:
-            standard_error.release()
+    def end(self) -> None:
+        """Save what is open, and end."""
+        self._cache.detach()
+        for thread in reversed(self._threads):
+            thread.stop()
+        self.filesystem.close()
+        self._sync_process.end()
 
 
 def _presentation(options: MountOptions) -> Presentation:

@@ -1,8 +1,8 @@
 """The process beside a mount that keeps the store in step with its hub, and how the mount talks with it.
 
 It is a process of its own so that no call of the file system has to share an interpreter with it. It runs until
-its standard input ends, which is also when the mount dies. On its standard output it writes lines: an empty one
-when keys have changed, else a message for the mount's log.
+its standard input ends, which is also when the mount dies. On its standard output it writes lines for the mount's
+log. What it changes in the store, the mount notices as it does other processes' changes.
 """
 
 from __future__ import annotations
@@ -31,27 +31,16 @@ RESTART_PAUSE = 10.0
 """Seconds before one that ended by itself is started again."""
 
 
-class Companion:
-    """Starts and ends the process for the store at ``path``, which is mounted at ``place``.
+class SyncProcess:
+    """Starts and ends the process for the store at ``path``, which is mounted at ``place``."""
 
-    ``changed`` is called, in a thread of its own, whenever keys have changed.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        place: str,
-        changed: Callable[[], None],
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, path: str, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._command = [sys.executable, "-m", __name__, path, place]
-        self._changed = changed
         self._clock = clock
         self._process: subprocess.Popen[str] | None = None
         self._started = float("-inf")
 
-    def attend(self, wanted: bool) -> None:
+    def supervise(self, wanted: bool) -> None:
         """Start the process if it is wanted and does not run, end it if it is not wanted."""
         if not wanted:
             self.end()
@@ -77,16 +66,7 @@ class Companion:
         except OSError as error:
             log.error("cannot start the process that synchronises: %s", error.strerror)  # noqa: TRY400
             return
-        threading.Thread(target=self._listen, args=(self._process,), name="kvassfs-companion", daemon=True).start()
-
-    def _listen(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        with process.stdout:
-            for line in process.stdout:
-                if line.strip():
-                    log.info("%s", line.strip())
-                else:
-                    self._changed()
+        threading.Thread(target=_log_lines, args=(self._process,), name="kvassfs-sync-log", daemon=True).start()
 
     def end(self) -> None:
         """End the process, which pushes what was written last if it can, and wait until it has ended."""
@@ -103,6 +83,14 @@ class Companion:
             process.wait()
 
 
+def _log_lines(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if line.strip():
+                log.info("%s", line.strip())
+
+
 def main(path: str, place: str) -> None:
     """Be that process, until standard input ends."""
     # Not for the mount, which has no use for what sends requests.
@@ -112,7 +100,7 @@ def main(path: str, place: str) -> None:
         with suppress(OSError):  # nobody listens any more; standard input will end as well
             os.write(sys.stdout.fileno(), line.encode() + b"\n")
 
-    follower = Follower(path, place=place, notify=lambda: write(""), say=write)
+    follower = Follower(path, place=place, say=write)
     threading.Thread(target=_stop_at_end, args=(follower,), daemon=True).start()
     try:
         follower.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -134,7 +135,19 @@ def test_a_mount_that_does_not_answer_any_more_is_no_error(kernel: Kernel, monke
 
 def test_what_the_kernel_does_not_know_is_no_error(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_descriptor: int, _data: bytes) -> int:
-        raise FileNotFoundError
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     monkeypatch.setattr("os.write", refuse)
     kernel.cache.invalidate("/")
+
+
+@pytest.mark.parametrize("call", ["lstat", "write"])
+def test_what_the_kernel_may_not_have_forgotten_is_an_error(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(f"os.{call}", refuse)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        kernel.cache.invalidate("/file")

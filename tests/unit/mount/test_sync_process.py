@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.mount import sync_process
-from kvassfs.mount.sync_process import RESTART_PAUSE, Companion
+from kvassfs.mount.sync_process import RESTART_PAUSE, SyncProcess
 from kvassfs.store import Store
 from tests.support.stores import ROOT
 
@@ -35,23 +35,19 @@ class Time:
 
 
 class Rig:
-    """A companion whose process runs a script, and what it logs."""
+    """A supervised process that runs a script, and what it logs."""
 
     def __init__(self, log: pytest.LogCaptureFixture) -> None:
         self.clock = Time()
-        self.changes = 0
-        self.companion = Companion("db", "/place", self.changed, clock=self.clock)
+        self.sync_process = SyncProcess("db", "/place", clock=self.clock)
         self._log = log
 
-    def changed(self) -> None:
-        self.changes += 1
-
     def run(self, script: str) -> None:
-        self.companion._command = [sys.executable, "-c", script]
+        self.sync_process._command = [sys.executable, "-c", script]
 
     def pid(self) -> int:
-        assert self.companion._process is not None
-        return self.companion._process.pid
+        assert self.sync_process._process is not None
+        return self.sync_process._process.pid
 
     def log(self) -> list[tuple[str, str]]:
         return [(record.levelname, record.getMessage()) for record in self._log.records]
@@ -66,7 +62,7 @@ def rig(caplog: pytest.LogCaptureFixture) -> Iterator[Rig]:
     made = Rig(caplog)
     made.run(OBEDIENT)
     yield made
-    made.companion.end()
+    made.sync_process.end()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -81,110 +77,110 @@ def is_there(pid: int) -> bool:
 
 
 def test_it_starts_when_it_is_wanted_and_once(rig: Rig) -> None:
-    rig.companion.attend(wanted=False)
-    assert rig.companion._process is None
+    rig.sync_process.supervise(wanted=False)
+    assert rig.sync_process._process is None
     for _ in range(3):
-        rig.companion.attend(wanted=True)
+        rig.sync_process.supervise(wanted=True)
     rig.wait_for("begun")
     assert rig.log() == [("INFO", "begun")]
 
 
 def test_it_ends_in_good_order_when_it_is_not_wanted_any_more(rig: Rig) -> None:
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     rig.wait_for("begun")
     pid = rig.pid()
-    rig.companion.attend(wanted=False)
+    rig.sync_process.supervise(wanted=False)
     assert not is_there(pid)
     rig.wait_for("ended")
     assert [level for level, _ in rig.log()] == ["INFO", "INFO"]
 
 
 def test_it_is_there_again_when_it_is_wanted_again(rig: Rig) -> None:
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     first = rig.pid()
-    rig.companion.attend(wanted=False)
+    rig.sync_process.supervise(wanted=False)
     rig.clock.now += RESTART_PAUSE
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     assert rig.pid() != first
 
 
 def test_ending_what_does_not_run_is_nothing(rig: Rig) -> None:
-    rig.companion.end()
-    rig.companion.attend(wanted=True)
-    rig.companion.end()
-    rig.companion.end()
+    rig.sync_process.end()
+    rig.sync_process.supervise(wanted=True)
+    rig.sync_process.end()
+    rig.sync_process.end()
 
 
 def test_one_that_does_not_end_is_killed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_process, "END_TIME", 0.2)
     rig.run("import time; print('begun', flush=True); time.sleep(600)")
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     rig.wait_for("begun")
     pid = rig.pid()
-    rig.companion.end()
+    rig.sync_process.end()
     assert not is_there(pid)
 
 
 def test_one_that_was_killed_is_started_again_after_a_pause(rig: Rig) -> None:
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     rig.wait_for("begun")
     first = rig.pid()
     os.kill(first, signal.SIGKILL)
     rig.clock.now += RESTART_PAUSE - 1
-    until(lambda: attended(rig))
+    until(lambda: end_noticed(rig))
     assert rig.log()[-1] == ("ERROR", "the process that synchronises ended with status -9")
-    rig.companion.attend(wanted=True)
-    assert rig.companion._process is None
+    rig.sync_process.supervise(wanted=True)
+    assert rig.sync_process._process is None
     rig.clock.now += 1
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     assert rig.pid() != first
 
 
-def attended(rig: Rig) -> bool:
-    """Attend, and tell whether the end of the process was noticed."""
-    rig.companion.attend(wanted=True)
-    return rig.companion._process is None
+def end_noticed(rig: Rig) -> bool:
+    """Supervise, and tell whether the end of the process was noticed."""
+    rig.sync_process.supervise(wanted=True)
+    return rig.sync_process._process is None
 
 
 def test_one_that_ended_long_after_it_began_is_started_again_at_once(rig: Rig) -> None:
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     first = rig.pid()
     rig.clock.now += RESTART_PAUSE
     os.kill(first, signal.SIGKILL)
 
-    def attended() -> bool:
-        rig.companion.attend(wanted=True)
+    def started_again() -> bool:
+        rig.sync_process.supervise(wanted=True)
         return rig.pid() != first
 
-    until(attended)
+    until(started_again)
 
 
-def test_what_it_says_is_logged_and_what_changed_is_told(rig: Rig) -> None:
+def test_what_it_says_is_logged_line_by_line(rig: Rig) -> None:
     rig.run(r"print('one\n\n  two\n\n', end='', flush=True); import sys; sys.stdin.read()")
-    rig.companion.attend(wanted=True)
-    until(lambda: rig.changes == 2)
+    rig.sync_process.supervise(wanted=True)
+    rig.wait_for("two")
     assert rig.log() == [("INFO", "one"), ("INFO", "two")]
 
 
 def test_a_failure_that_nobody_expected_is_logged(rig: Rig) -> None:
     rig.run("raise RuntimeError('a bug')")
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     rig.wait_for("RuntimeError: a bug")
 
 
 def test_one_that_cannot_be_started_is_tried_again_after_a_pause(rig: Rig) -> None:
-    rig.companion._command = ["/nowhere/python"]
-    rig.companion.attend(wanted=True)
-    rig.companion.attend(wanted=True)
+    rig.sync_process._command = ["/nowhere/python"]
+    rig.sync_process.supervise(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     assert rig.log() == [("ERROR", "cannot start the process that synchronises: No such file or directory")]
     rig.run(OBEDIENT)
     rig.clock.now += RESTART_PAUSE
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     rig.wait_for("begun")
 
 
 def test_an_interrupt_at_the_terminal_does_not_reach_it(rig: Rig) -> None:
-    rig.companion.attend(wanted=True)
+    rig.sync_process.supervise(wanted=True)
     assert os.getpgid(rig.pid()) == rig.pid()
 
 
@@ -234,10 +230,10 @@ def test_the_process_says_what_is_wrong_with_the_database(tmp_path: Path) -> Non
 def test_the_process_ends_with_who_started_it(tmp_path: Path) -> None:
     script = """
         import sys
-        from kvassfs.mount.sync_process import Companion
-        companion = Companion(sys.argv[1], "/place", lambda: None)
-        sync_process.attend(True)
-        print(companion._process.pid, flush=True)
+        from kvassfs.mount.sync_process import SyncProcess
+        supervised = SyncProcess(sys.argv[1], "/place")
+        supervised.supervise(True)
+        print(supervised._process.pid, flush=True)
         sys.stdin.read()
     """
     Store.open(tmp_path / "db").close()
@@ -254,6 +250,6 @@ def test_the_process_ends_with_who_started_it(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_its_threads(rig: Rig) -> None:
-    rig.companion.attend(wanted=True)
-    rig.companion.end()
-    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "kvassfs-companion"])
+    rig.sync_process.supervise(wanted=True)
+    rig.sync_process.end()
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "kvassfs-sync-log"])

@@ -1,0 +1,235 @@
+"""What the kernel is told of others' changes: all of it, once, and again where it could not be told."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kvassfs.errors import StoreBusy
+from kvassfs.mount.invalidation import Invalidation
+from kvassfs.mount.renaming import SUPERSEDED
+from kvassfs.mount.store_thread import RETRY_PAUSE
+from kvassfs.store import Position, Store
+from tests.support.stores import save
+
+SECONDS = 20.0
+
+
+class Kernel:
+    """A cache that notes what it is to forget, or fails as often as the test wants."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+        self.failures: dict[str, list[Exception]] = {}
+
+    def invalidate(self, path: str, mode: int) -> None:
+        self._fail(path)
+        self.forgotten.append(f"{path} {'directory' if stat.S_ISDIR(mode) else 'file'}")
+
+    def invalidate_entry(self, parent: str, name: str) -> None:
+        path = f"{parent.rstrip('/')}/{name}"
+        self._fail(path)
+        self.forgotten.append(f"{path} name")
+
+    def _fail(self, path: str) -> None:
+        if failures := self.failures.get(path):
+            raise failures.pop()
+
+    def taken(self) -> list[str]:
+        forgotten, self.forgotten = sorted(set(self.forgotten)), []
+        return forgotten
+
+
+class Rig:
+    """The store of a mount at ``directory``, another connection to it, and what runs between them and the kernel."""
+
+    def __init__(self, own: Store, other: Store, directory: Path) -> None:
+        self.own = own
+        self.other = other
+        self.directory = directory
+        self.open: set[str] = set()
+        self.pause: float | None = None
+        self.kernel = Kernel()
+        self.invalidation = Invalidation(own, self.kernel, str(directory), is_open=self.open.__contains__)
+
+    def look(self) -> list[str]:
+        """Look, and return what the kernel is told."""
+        self.pause = self.invalidation.look(self.other)
+        return self.kernel.taken()
+
+    def change(self, *keys: str) -> None:
+        for key in keys:
+            self.other.set(key, os.urandom(4))
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    (tmp_path / "mount").mkdir()
+    with Store.open(tmp_path / "db") as own, Store.open(tmp_path / "db") as other:
+        yield Rig(own, other, tmp_path / "mount")
+
+
+def refused(number: int = errno.EIO) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+class TestChange:
+    def test_by_others_is_told_once(self, rig: Rig) -> None:
+        rig.change("a/b")
+        assert rig.look() == ["/ directory", "/a directory", "/a/b file"]
+        assert rig.pause is None
+        assert rig.look() == []
+
+    def test_by_the_mount_itself_is_not_told(self, rig: Rig) -> None:
+        save(rig.own, "mine", b"value")
+        rig.change("other")
+        assert rig.look() == ["/ directory", "/other file"]
+
+    def test_that_removes_a_key_is_told_of_its_name(self, rig: Rig) -> None:
+        rig.change("a")
+        rig.look()
+        rig.other.delete("a")
+        assert rig.look() == ["/ directory", "/a name"]
+
+    def test_of_the_key_of_a_directory_is_told_of_both(self, rig: Rig) -> None:
+        rig.change("a", "a/b")
+        assert rig.look() == ["/ directory", "/a directory", "/a/%@ file", "/a/b file"]
+
+    def test_of_a_directory_is_told_of_it(self, rig: Rig) -> None:
+        rig.other.tree.make_directory("d/", stat.S_IFDIR | 0o700)
+        assert rig.look() == ["/ directory", "/d directory", "/d/%@ name"]
+
+
+class TestFailure:
+    def test_is_tried_again(self, rig: Rig) -> None:
+        rig.kernel.failures = {"/a/b": [refused()]}
+        rig.change("a/b")
+        assert rig.look() == ["/ directory", "/a directory"]
+        assert rig.pause == RETRY_PAUSE
+        assert rig.look() == ["/a/b file"]
+        assert rig.look() == []
+
+    def test_of_a_directory_is_tried_again(self, rig: Rig) -> None:
+        rig.kernel.failures = {"/a": [refused()]}
+        rig.change("a/b")
+        assert rig.look() == ["/ directory", "/a/b file"]
+        assert rig.look() == ["/a directory"]
+
+    def test_without_end_holds_nothing_else_up(self, rig: Rig) -> None:
+        rig.kernel.failures = {"/bad": [refused()] * 100}
+        rig.change("bad", "good")
+        assert rig.look() == ["/ directory", "/good file"]
+        rig.change("better")
+        assert rig.look() == ["/ directory", "/better file"]
+        rig.kernel.failures.clear()
+        assert rig.look() == ["/bad file"]
+
+    def test_is_tried_again_with_what_is_there_by_then(self, rig: Rig) -> None:
+        rig.kernel.failures = {"/a": [refused()]}
+        rig.change("a")
+        rig.look()
+        rig.other.delete("a")
+        assert rig.look() == ["/ directory", "/a name"]
+
+    def test_is_logged_in_a_line_and_once(self, rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+        rig.kernel.failures = {"/a": [refused()] * 3}
+        rig.change("a")
+        for _ in range(4):
+            rig.look()
+        (record,) = caplog.records
+        assert (record.levelno, bool(record.exc_info)) == (logging.WARNING, False)
+        assert record.getMessage() == "cannot invalidate 'a' yet: [Errno 5] Input/output error"
+
+    def test_that_nobody_expected_is_logged_with_its_traceback(
+        self, rig: Rig, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rig.kernel.failures = {"/a": [ValueError("a bug")]}
+        rig.change("a")
+        rig.look()
+        assert "ValueError: a bug" in caplog.text
+        assert rig.look() == ["/a file"]
+
+    def test_to_read_the_store_loses_nothing(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: Position, *, but_by: int) -> None:
+            raise StoreBusy("/db")
+
+        rig.change("a")
+        with monkeypatch.context() as patch:
+            patch.setattr(rig.other.feed, "since", fail)
+            with pytest.raises(StoreBusy):
+                rig.look()
+        assert rig.look() == ["/ directory", "/a file"]
+
+    def test_to_look_a_key_up_loses_nothing(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: str) -> None:
+            raise StoreBusy("/db")
+
+        rig.change("a")
+        with monkeypatch.context() as patch:
+            patch.setattr(rig.other.tree, "lookup", fail)
+            assert rig.look() == ["/ directory"]
+        assert rig.look() == ["/a file"]
+
+    def test_is_tried_again_by_the_thread_although_nobody_commits(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("kvassfs.mount.invalidation.RETRY_PAUSE", 0.01)
+        rig.kernel.failures = {"/a": [refused()] * 3}
+        rig.change("a")
+        rig.invalidation.start()
+        deadline = time.monotonic() + SECONDS
+        while "/a file" not in rig.kernel.forgotten:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        rig.invalidation.stop()
+
+
+class TestOpenFile:
+    """An open file that others changed is renamed in the mount, for which a plain directory stands here."""
+
+    def test_gets_a_name_of_its_own(self, rig: Rig) -> None:
+        (rig.directory / "file").touch()
+        rig.open.add("file")
+        rig.change("file")
+        assert rig.look() == ["/ directory", "/file file"]
+        assert os.listdir(rig.directory) == [f"{SUPERSEDED}1"]
+
+    @pytest.mark.parametrize("number", [errno.EBUSY, errno.ENOENT, errno.EROFS])
+    def test_that_the_mount_keeps_is_no_failure(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, number: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(_old: str, _new: str) -> None:
+            raise refused(number)
+
+        monkeypatch.setattr("os.rename", refuse)
+        rig.open.add("file")
+        rig.change("file")
+        assert rig.look() == ["/ directory", "/file file"]
+        assert caplog.records == []
+
+    def test_that_cannot_be_renamed_is_tried_again(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(_old: str, _new: str) -> None:
+            raise refused()
+
+        (rig.directory / "file").touch()
+        rig.open.add("file")
+        rig.change("file")
+        with monkeypatch.context() as patch:
+            patch.setattr("os.rename", refuse)
+            assert rig.look() == ["/ directory"]
+        assert rig.look() == ["/file file"]
+        assert os.listdir(rig.directory) == [f"{SUPERSEDED}2"]
+
+
+def test_the_thread_does_not_fail_when_it_is_stopped_at_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.change(*(f"key {number}" for number in range(100)))
+    rig.invalidation.start()
+    rig.invalidation.stop()
+    assert caplog.records == []
