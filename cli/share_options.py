@@ -11,7 +11,7 @@ import click
 
 from kvassfs.errors import InvalidConfiguration
 from kvassfs.share_link import ShareLink
-from kvassfs.sharing.address import share_url, sharing_base
+from kvassfs.sharing.address import choose_base_url, format_share_url
 from kvassfs.store import Store
 
 from . import hub
@@ -68,7 +68,7 @@ def address(database: DatabaseFile, key: str, *, expires: int | None, once: bool
         hub.pull_first(store, offline=offline)
         token = store.entry(key).url_token if terms == Terms() else made(store, key, terms).token
         hub.push_after(store, offline=offline, otherwise=LATER)
-        return share_url(base, token)
+        return format_share_url(base, token)
 
 
 def made(store: Store, key: str, terms: Terms, *, clock: Callable[[], int] = time.time_ns) -> ShareLink:
@@ -93,7 +93,7 @@ def hub_time(store: Store, clock: Callable[[], int] = time.time_ns) -> int:
 
 def known_base(store: Store) -> str:
     """Return what all addresses begin with, ``""`` if that is not known."""
-    return sharing_base(store.settings.public_url(), store.settings.config().remote)
+    return choose_base_url(store.settings.public_url(), store.settings.config().remote)
 
 
 def base_of(store: Store) -> str:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 LINKS = "\x01link/"
 """What the keys of links begin with; nobody types that by accident."""
 
-# Texts, which are compiled when they are needed: few commands do.
+# A string, compiled only when it is needed: few commands need it.
 _RECORD = LINKS + r"([^/]*)/([0-9]{1,18}|-)/(once|often)/(.+)"
 
 
@@ -38,8 +38,8 @@ class ShareLink(NamedTuple):
         return 0 < self.expires <= now
 
 
-def link_of(record: str) -> ShareLink | None:
-    """Return the link that travels under the key ``record``, ``None`` if that is another key."""
+def parse_record(record: str) -> ShareLink | None:
+    """Return the link that the key ``record`` holds, ``None`` if it is the key of something else."""
     found = re.fullmatch(_RECORD, record, re.DOTALL)
     if found is None:
         return None
@@ -47,6 +47,6 @@ def link_of(record: str) -> ShareLink | None:
     return ShareLink(token, key, 0 if expires == "-" else int(expires), uses == "once")
 
 
-def records_of(token: str) -> str:
-    """Return what the key of the link with ``token`` begins with."""
+def record_prefix(token: str) -> str:
+    """Return the prefix of the key that holds the link with ``token``."""
     return f"{LINKS}{token}/"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from kvassfs.share_link import ShareLink
-from kvassfs.sharing.address import share_url
+from kvassfs.sharing.address import format_share_url
 from kvassfs.store import Store
 
 from .. import hub, share_options, streams
@@ -40,7 +40,7 @@ def shown(store: Store, prefix: str) -> Iterator[str]:
     for link in sorted(unexpired(store), key=lambda link: (link.key, link.expires, link.token)):
         if link.key.startswith(prefix):
             end = local_time(link.expires) if link.expires else "-"
-            address = share_url(base, link.token) if base else link.token
+            address = format_share_url(base, link.token) if base else link.token
             away = "" if store.links.follow(link) else " (removed)"
             yield f"{end:<19} {'once' if link.once else '-':<4} {address} {link.key}{away}"
 

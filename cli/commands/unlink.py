@@ -8,7 +8,7 @@ import click
 
 from kvassfs.errors import KvassError
 from kvassfs.share_link import ShareLink
-from kvassfs.sharing.address import token_in
+from kvassfs.sharing.address import find_token
 from kvassfs.store import Store
 
 from .. import hub
@@ -58,7 +58,7 @@ def end(store: Store, name: str) -> LinkMissing | None:
     links = [link for link in unexpired(store) if link.key == name]
     for link in links:
         store.links.end(link)
-    token = token_in(name)
+    token = find_token(name)
     if links or (token is not None and _end_address(store, token)):
         return None
     return LinkMissing(name)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import KvassError
-from ..sharing.address import sharing_base
+from ..sharing.address import choose_base_url
 from ..store import DIRECTORY_MODE, DirectoryRecord, Node, Store, Written
 from . import paths
 from . import xattrs as extended
@@ -182,7 +182,7 @@ class Filesystem:
         if row is None:
             return {}
         return extended.values(
-            row, sharing_base(self._store.settings.public_url(), self._store.settings.config().remote)
+            row, choose_base_url(self._store.settings.public_url(), self._store.settings.config().remote)
         )
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:

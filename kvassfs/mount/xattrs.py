@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..sharing.address import share_url
+from ..sharing.address import format_share_url
 from ..store import Row
 
 PREFIX = "user.kvass."
@@ -21,5 +21,5 @@ def values(row: Row, base: str) -> dict[str, bytes]:
         "synced": int(not row.dirty),
     }
     if base:
-        fields["url"] = share_url(base, row.url_token)
+        fields["url"] = format_share_url(base, row.url_token)
     return {PREFIX + name: str(value).encode() for name, value in fields.items()}

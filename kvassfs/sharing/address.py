@@ -1,4 +1,4 @@
-"""Addresses of shared entries: what they begin with, and the token that ends them."""
+"""Addresses of shared entries: a base URL and the token of an entry or a share link."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import re
 
 from ..remote.address import base_url, shown
 
-# A text, which is compiled when it is needed: few commands do.
+# A string, compiled only when it is needed: few commands need it.
 _ADDRESS = r"(?:.*[?&]q=([A-Za-z0-9_-]+)(?:[&#].*)?|([A-Za-z0-9_-]{22}))"
 
 
-def sharing_base(public_url: str, remote: str) -> str:
-    """Return what the addresses of shared entries begin with: the public URL, else the hub's, without a password.
+def choose_base_url(public_url: str, remote: str) -> str:
+    """Return the base URL of shared addresses: the public URL, else the hub's without its password.
 
-    ``""``: neither is set.
+    Return ``""`` if neither is set.
     """
     address = public_url or shown(remote)
     return base_url(address) if address else ""
 
 
 def is_token(text: str) -> bool:
-    """Whether a token can be ``text``; what holds anything else is none, and is not searched for."""
+    """Return True if ``text`` has only characters of tokens; anything else is not searched for."""
     return text.isascii() and text.replace("-", "0").replace("_", "0").isalnum()
 
 
-def share_url(base: str, token: str) -> str:
-    """Return the address of a token at a hub, whose other addresses begin with ``base``."""
+def format_share_url(base: str, token: str) -> str:
+    """Return the address of ``token`` at the hub with the base URL ``base``."""
     return f"{base}/get?q={token}"
 
 
-def token_in(text: str) -> str | None:
-    """Return the token of an address, or of one that is given alone; ``None`` if ``text`` is neither."""
+def find_token(text: str) -> str | None:
+    """Return the token in an address, or ``text`` itself if it is a token; ``None`` if it is neither."""
     found = re.fullmatch(_ADDRESS, text, re.DOTALL)
     return None if found is None else found[1] or found[2]

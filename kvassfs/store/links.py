@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..entry import Entry, check_key, new_token
 from ..errors import KeyMissing
-from ..share_link import LINKS, ShareLink, link_of, records_of
+from ..share_link import LINKS, ShareLink, parse_record, record_prefix
 from .database import Database
 from .entries import Entries
 from .rows import Written
@@ -40,7 +40,7 @@ class Links:
             entry = Entry(*row[:7])
             if not entry.deleted:
                 return Shared(entry, StoredValue.of_row(entry.size, *row[7:]))
-            if (link := link_of(entry.key)) is not None and link.token == token:
+            if (link := parse_record(entry.key)) is not None and link.token == token:
                 return link
         return None
 
@@ -54,7 +54,7 @@ class Links:
 
     def has_ended(self, token: str) -> bool:
         """Whether a token once led to something, as far as that is remembered here."""
-        beginning = records_of(token)
+        beginning = record_prefix(token)
         return bool(
             self._database.row(
                 "SELECT EXISTS (SELECT 1 FROM revisions WHERE url_token = ?)"
@@ -69,7 +69,7 @@ class Links:
         rows = self._database.rows(
             "SELECT key, url_token FROM entries WHERE key >= ? AND key < ?", (LINKS, LINKS[:-1] + "0")
         )
-        found = [(link_of(record), token) for record, token in rows]
+        found = [(parse_record(record), token) for record, token in rows]
         return [link for link, token in found if link is not None and link.token == token]
 
     def to(self, key: str) -> list[ShareLink]:

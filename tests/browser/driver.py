@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Download, Error, Response, Route, sync_playwright
 
-from kvassfs.sharing.address import share_url
+from kvassfs.sharing.address import format_share_url
 from kvassfs.store import Store
 from kvassfs.store.store import Readable
 from tests.unit.server.processes import Server
@@ -74,13 +74,13 @@ class Shared:
         """Give a key a value, and return the address of that version."""
         with Store.open(self._server.database) as store:
             entry = store.set(key, value) if isinstance(value, bytes) else store.set_stream(key, value)
-            return share_url(self.url, entry.url_token)
+            return format_share_url(self.url, entry.url_token)
 
     def link(self, key: str, value: bytes, *, expires: int = 0, once: bool = False) -> str:
         """Give a key a value, and return the address of a new link to the key."""
         with Store.open(self._server.database) as store:
             store.set(key, value)
-            return share_url(self.url, store.links.make(key, expires=expires, once=once).token)
+            return format_share_url(self.url, store.links.make(key, expires=expires, once=once).token)
 
     def requests(self) -> list[str]:
         """Return method, path and status of the requests, but for those that the browser makes by itself."""

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvassfs.entry import check_key
-from kvassfs.share_link import LINKS, ShareLink, link_of, records_of
-from kvassfs.sharing.address import share_url, token_in
+from kvassfs.share_link import LINKS, ShareLink, parse_record, record_prefix
+from kvassfs.sharing.address import find_token, format_share_url
 
 TOKEN = "zAy8GlYV84tOofdBiuuK6g"
 
@@ -18,12 +18,12 @@ keys = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 @given(key=keys, expires=st.integers(0, 10**17), once=st.booleans())
 def test_a_link_is_read_back_from_the_key_that_it_travels_under(key: str, expires: int, once: bool) -> None:
     link = ShareLink(TOKEN, key, expires, once)
-    assert link_of(check_key(link.record)) == link
+    assert parse_record(check_key(link.record)) == link
 
 
 def test_the_records_of_a_token_begin_alike() -> None:
-    assert ShareLink(TOKEN, "key", 1, True).record == records_of(TOKEN) + "1/once/key"
-    assert records_of(TOKEN).startswith(LINKS)
+    assert ShareLink(TOKEN, "key", 1, True).record == record_prefix(TOKEN) + "1/once/key"
+    assert record_prefix(TOKEN).startswith(LINKS)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_records_of_a_token_begin_alike() -> None:
     ["key", "link/x/-/once/key", f"{LINKS}x", f"{LINKS}x/y/once/key", f"{LINKS}x/1/twice/key", f"{LINKS}x/-/often/"],
 )
 def test_other_keys_are_no_links(key: str) -> None:
-    assert link_of(key) is None
+    assert parse_record(key) is None
 
 
 @pytest.mark.parametrize(("expires", "now", "expired"), [(0, 10**18, False), (5, 4, False), (5, 5, True), (5, 6, True)])
@@ -40,7 +40,7 @@ def test_a_link_expires_at_its_time(expires: int, now: int, expired: bool) -> No
 
 
 def test_the_address_is_that_of_the_original() -> None:
-    assert share_url("http://hub.example:8000", TOKEN) == f"http://hub.example:8000/get?q={TOKEN}"
+    assert format_share_url("http://hub.example:8000", TOKEN) == f"http://hub.example:8000/get?q={TOKEN}"
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_the_address_is_that_of_the_original() -> None:
     ],
 )
 def test_the_token_is_found_in_an_address_or_alone(text: str) -> None:
-    assert token_in(text) == TOKEN
+    assert find_token(text) == TOKEN
 
 
 @pytest.mark.parametrize(
     "text", ["", "key", "a/b", "http://hub.example/get", "http://hub.example/get?q=", TOKEN + "x", "?p=1"]
 )
 def test_other_texts_hold_no_token(text: str) -> None:
-    assert token_in(text) is None
+    assert find_token(text) is None

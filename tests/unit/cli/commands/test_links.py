@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kvassfs.sharing.address import share_url
+from kvassfs.sharing.address import format_share_url
 from kvassfs.store import Store
 from kvassfs_cli.commands.links import unexpired
 from tests.unit.cli.conftest import Kvass, NearHub
@@ -130,7 +130,7 @@ def test_unlink_ends_the_address_of_a_value(kvass: Kvass, store: Store, hub: Nea
     link = store.links.make("a/k")
     push(store, hub, kvass)
     before = store.entry("a/k").url_token
-    assert kvass("unlink", share_url(BASE, before)) == (0, b"", "")
+    assert kvass("unlink", format_share_url(BASE, before)) == (0, b"", "")
     assert hub.store.links.find(before) is None
     assert hub.store.entry("a/k").url_token == store.entry("a/k").url_token != before
     assert hub.store.get("a/k").read() == b"value"

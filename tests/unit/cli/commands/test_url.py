@@ -9,7 +9,7 @@ import pytest
 
 from kvassfs.errors import InvalidConfiguration
 from kvassfs.share_link import ShareLink
-from kvassfs.sharing.address import token_in
+from kvassfs.sharing.address import find_token
 from kvassfs.store import Shared, Store
 from kvassfs_cli.share_options import Terms, duration, made
 from tests.unit.cli.conftest import Kvass, NearHub
@@ -31,7 +31,7 @@ def address(outcome: tuple[int, bytes, str]) -> str:
 
 
 def link_at(store: Store, url: str) -> ShareLink:
-    found = store.links.find(token_in(url) or "")
+    found = store.links.find(find_token(url) or "")
     assert isinstance(found, ShareLink)
     return found
 
@@ -46,7 +46,7 @@ def test_url_looks_at_the_hub_first(kvass: Kvass, hub: NearHub) -> None:
 
 
 def test_the_hub_is_told_what_it_needs_for_the_address_to_work(kvass: Kvass, store: Store, hub: NearHub) -> None:
-    found = hub.store.links.find(token_in(address(kvass("url", "k"))) or "")
+    found = hub.store.links.find(find_token(address(kvass("url", "k"))) or "")
     assert isinstance(found, Shared)
     assert found.value.data == b"value"
     hub.calls.clear()
@@ -118,7 +118,7 @@ def test_each_link_is_a_new_one_and_the_plain_address_stays(kvass: Kvass, hub: N
 
 def test_a_link_made_without_the_hub_waits_for_it(kvass: Kvass, store: Store, hub: NearHub) -> None:
     hub.be_down()
-    token = token_in(kvass("url", "k", "--once").out.decode().strip()) or ""
+    token = find_token(kvass("url", "k", "--once").out.decode().strip()) or ""
     hub.failure = None
     kvass("sync")
     assert hub.store.links.find(token) == store.links.find(token) != None  # noqa: E711
