@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from devices import key_of  # which makes tests.support.proxy known
 
-from kvassfs.sync import messages
+from kvassfs.sync import block_messages, messages
 from kvassfs.sync.seal import Seal
 from tests.support.proxy import Direction
 
@@ -62,7 +62,7 @@ class Listener:
             if direction is Direction.TO_HUB:
                 self._note_request(connection, head, body)
             elif self._asked[connection].pop(0) == "blocks" and b" 200 " in head[:16]:
-                found = messages.blocks_answered(self._seal.unseal(body))[1]
+                found = block_messages.decode_blocks_response(self._seal.unseal(body))[1]
                 self.fetched.update(hashlib.sha256(block).digest() for block in found if block is not None)
 
     def _note_request(self, connection: int, head: bytes, body: bytes) -> None:
@@ -71,10 +71,10 @@ class Listener:
         self._asked[connection].append(call)
         self.requests[call] += 1
         if call == "push":
-            entries = (delivery.entry for delivery in messages.pushed(self._seal.unseal(body)))
+            entries = (delivery.entry for delivery in messages.decode_push(self._seal.unseal(body)))
             self.pushed.update((entry.key, entry.timestamp, entry.counter) for entry in entries)
         elif call == "blocks":
-            blocks = messages.blocks_asked(self._seal.unseal(body)).put
+            blocks = block_messages.decode_blocks_request(self._seal.unseal(body)).put
             self.sent.update(hashlib.sha256(block).digest() for block in blocks)
 
 

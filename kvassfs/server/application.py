@@ -101,7 +101,7 @@ class Service:
 
     async def blocks(self, request: Request) -> Response:
         """Take or hand out blocks of large values."""
-        return await self._change(request, lambda hub, body: hub.blocks(body))
+        return await self._change(request, lambda hub, body: hub.serve_blocks(body))
 
     async def _change(self, request: Request, call: Callable[[Hub, bytes], bytes]) -> Response:
         body = await read(request, self.max_body, self.body_patience)
@@ -232,7 +232,7 @@ async def ask(worker: Worker[Hub], pull: Pull, *, patient: bool) -> Response | N
     """Return the answer to a pull, ``None`` if there is nothing yet for a ``patient`` one."""
 
     def begin(_: Hub) -> tuple[Iterator[bytes], bytes, bytes] | None:
-        pieces = pull.answer(patient=patient)
+        pieces = pull.respond(patient=patient)
         return None if pieces is None else (pieces, gathered(pieces), gathered(pieces))
 
     begun = await worker.run(begin)

@@ -1,4 +1,4 @@
-"""What a hub answers to the sealed requests of devices, whatever carries them."""
+"""What a hub responds to the sealed requests of devices, whatever carries them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from contextlib import suppress
 from ..entry import Delivery
 from ..errors import KvassError
 from ..store import Limit, Page, Store
-from . import messages
+from . import block_messages, messages
+from .entry_messages import estimate_size
+from .limits import HUB_LIMITS, MessageLimits
 from .seal import Seal
 
 MAX_WAIT = 60.0
@@ -18,23 +20,29 @@ MAX_WAIT = 60.0
 
 
 class Hub:
-    """Answers requests from ``store``, for the one thread that has it.
+    """Responds to requests from ``store``, for the one thread that has it.
 
     ``clock`` returns ns since the epoch, ``random(n)`` n random bytes. The key is read at every request: it may
     be changed meanwhile. Every method raises a MessageError for a request that cannot be used, and a StoreError.
     """
 
     def __init__(
-        self, store: Store, *, clock: Callable[[], int] = time.time_ns, random: Callable[[int], bytes] = os.urandom
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        random: Callable[[int], bytes] = os.urandom,
+        limits: MessageLimits = HUB_LIMITS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._random = random
+        self._limits = limits
 
     def push(self, body: bytes) -> bytes:
-        """Merge the entries of a push and return the answer. Then they have reached the disk."""
+        """Merge the entries of a push and return the response. Then they have reached the disk."""
         seal = self._seal()
-        deliveries = messages.pushed(seal.unseal(body))
+        deliveries = messages.decode_push(seal.unseal(body))
         with self._store.transaction:
             merged = self._store.inbox.merge_pushed(deliveries)
             self._store.peers.note_counters(_counters(deliveries))
@@ -42,34 +50,34 @@ class Hub:
             incarnations = self._store.peers.announce_clock(config.clock)
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy()
-        answer = messages.PushAnswer(
-            messages.digest_of(body),
+        response = messages.PushResponse(
+            messages.compute_digest(body),
             config.clock,
             config.process_id,
             self._now(),
             b"".join(merged.missing),
             incarnations,
         )
-        return seal.seal(messages.push_answer(answer))
+        return seal.seal(messages.encode_push_response(response))
 
     def pull(self, body: bytes) -> Pull:
         """Return the pull that a request asks for."""
         seal = self._seal()
-        request = messages.pull_asked(seal.unseal(body))
+        request = messages.decode_pull_request(seal.unseal(body), self._limits.page_bytes)
         self._store.peers.note_device(request.device or request.process_id)
-        return Pull(self._store, request, seal, messages.digest_of(body), self._now)
+        return Pull(self._store, request, seal, messages.compute_digest(body), self._now, self._limits)
 
-    def blocks(self, body: bytes) -> bytes:
-        """Take in the blocks of a request, and answer with those that it asks for."""
+    def serve_blocks(self, body: bytes) -> bytes:
+        """Store the blocks of a request, and return those that it asks for."""
         seal = self._seal()
-        request = messages.blocks_asked(seal.unseal(body))
+        request = block_messages.decode_blocks_request(seal.unseal(body))
         if request.put:
             # The push that names them waits for the disk, with all that was written before.
             with self._store.bulk():
                 self._store.blocks.put(request.put)
         # A request that names more than fit into a page gets the first of them.
-        found = self._store.blocks.get(request.get[: messages.PAGE_BLOCKS])
-        return seal.seal(messages.blocks_answer(messages.digest_of(body), found))
+        found = self._store.blocks.get(request.get[: self._limits.page_blocks])
+        return seal.seal(block_messages.encode_blocks_response(messages.compute_digest(body), found))
 
     def _seal(self) -> Seal:
         return Seal(self._store.settings.config().encryption_key, self._random)
@@ -87,36 +95,43 @@ def _counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
 
 
 class Pull:
-    """One pull: ``answer`` may be asked for again until there is one.
+    """One pull: ``respond`` may be called again until there is a response.
 
     ``wait`` is how many seconds it may take, ``held`` whether there will be more in a moment by itself, since an entry is held back.
     """
 
     def __init__(
-        self, store: Store, request: messages.PullRequest, seal: Seal, digest: str, now: Callable[[], int]
+        self,
+        store: Store,
+        request: messages.PullRequest,
+        seal: Seal,
+        digest: str,
+        now: Callable[[], int],
+        limits: MessageLimits,
     ) -> None:
         self._store = store
         self._request = request
         self._seal = seal
         self._digest = digest
         self._now = now
+        self._limits = limits
         self.held = False
         self.wait = min(request.wait, MAX_WAIT) if request.version >= messages.VERSION else 0.0
 
-    def answer(self, *, patient: bool) -> Iterator[bytes] | None:
-        """Return the sealed answer in pieces.
+    def respond(self, *, patient: bool) -> Iterator[bytes] | None:
+        """Return the sealed response in pieces.
 
         ``None``: there is nothing to hand out yet, and ``patient`` says that the device waits. The pieces are
         read from the store as they are asked for.
         """
         if self._request.version < messages.VERSION:
-            return self._seal.stream(messages.array(self._everything(), pushed=False))
-        page = self._page(self._request.first, messages.WHOLE_LIMIT)
+            return self._seal.stream(messages.encode_array(self._everything(), pushed=False))
+        page = self._page(self._request.first, self._limits.whole_bytes)
         was_set_back = page.clock < self._request.first - 1  # to a backup: the device must know at once
         if patient and not page.outgoing and not was_set_back:
             return None
         config = self._store.settings.config()
-        answer = messages.PullAnswer(
+        response = messages.PullResponse(
             [out.delivery for out in page.outgoing],
             max(page.cursor, self._request.first - 1),
             self._digest,
@@ -127,10 +142,10 @@ class Pull:
             self._store.peers.announce_clock(page.clock),
             self._store.peers.counter_of(self._request.device),
         )
-        return iter([self._seal.seal(messages.pull_answer(answer))])
+        return iter([self._seal.seal(messages.encode_pull_response(response))])
 
     def _page(self, first: int, whole: int) -> Page:
-        limit = Limit(self._request.max_bytes, whole, messages.size_of)
+        limit = Limit(self._request.max_bytes, whole, estimate_size)
         page = self._store.outbox.read_since(first, self._request.process_id, limit)
         self.held = page.held
         return page._replace(outgoing=self._store.outbox.mark_as_sent(page.outgoing))

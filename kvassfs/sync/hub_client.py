@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable, WrongKey
 from ..replica import NOBODY
 from ..store import HubState, Store
-from . import messages
+from . import block_messages, messages
 from .seal import Seal
 
 TRIES = 3
@@ -49,7 +49,7 @@ class Moved(NamedTuple):
 class PullReply(NamedTuple):
     """The answer to a pull, and the hub's clock minus ours (µs) where that can be told."""
 
-    answer: messages.PullAnswer
+    answer: messages.PullResponse
     difference: int | None
 
 
@@ -84,13 +84,13 @@ class Link:
 
     # Calls
 
-    def push(self, message: bytes) -> messages.PushAnswer | None:
+    def push(self, message: bytes) -> messages.PushResponse | None:
         """Push to the hub; return the answer of one of version 2, ``None`` from one of version 1."""
         body = self._seal.seal(message)
         answer = self._post("push", body)
         if not answer:
             return None
-        opened = self._open(answer, messages.push_answered)
+        opened = self._open(answer, messages.decode_push_response)
         self._check_digest(body, opened.digest)
         return opened
 
@@ -101,19 +101,19 @@ class Link:
 
     def pull(self, request: messages.PullRequest) -> PullReply:
         """Ask the hub for entries and return its reply."""
-        body = self._seal.seal(messages.pull(request))
+        body = self._seal.seal(messages.encode_pull_request(request))
         sent = self._clock()
-        answer = self._open(self._post("pull", body, request.wait), messages.pull_answered)
+        answer = self._open(self._post("pull", body, request.wait), messages.decode_pull_response)
         received = self._clock()
         if answer.digest is None:
             return PullReply(answer, None)
         self._check_digest(body, answer.digest)
         return PullReply(answer, None if request.wait else answer.time - (sent + received) // 2000)
 
-    def blocks(self, request: messages.BlocksRequest) -> list[bytes | None]:
+    def blocks(self, request: block_messages.BlocksRequest) -> list[bytes | None]:
         """Send blocks to the hub, or ask for some and return them."""
-        body = self._seal.seal(messages.blocks(request))
-        digest, blocks = self._open(self._post("blocks", body), messages.blocks_answered)
+        body = self._seal.seal(block_messages.encode_blocks_request(request))
+        digest, blocks = self._open(self._post("blocks", body), block_messages.decode_blocks_response)
         self._check_digest(body, digest)
         return blocks
 
@@ -139,7 +139,7 @@ class Link:
 
     def _check_digest(self, body: bytes, digest: str) -> None:
         """Refuse an answer to another request: one that somebody in between has kept, say."""
-        if digest != messages.digest_of(body):
+        if digest != messages.compute_digest(body):
             raise NotAHub(self._remote.address, "it answers another request than the one that was made")
 
     def note(self, *, pulled: int = 0, pushed: int = 0, sent: int = 0, received: int = 0) -> None:
@@ -157,7 +157,7 @@ class Link:
 
     # Who answers
 
-    def recognise(self, hub: HubState, answer: messages.PullAnswer | messages.PushAnswer | None) -> bool:
+    def recognise(self, hub: HubState, answer: messages.PullResponse | messages.PushResponse | None) -> bool:
         """Note who answers.
 
         ``hub`` is what was known of it when it was asked. ``False``: it is another store than the one before, or an
@@ -170,7 +170,7 @@ class Link:
             if hub.version == 0:
                 self._note_hub(1, NOBODY)
             return True
-        if isinstance(answer, messages.PullAnswer) and answer.written > self._store.settings.config().clock:
+        if isinstance(answer, messages.PullResponse) and answer.written > self._store.settings.config().clock:
             self._renew(answer)
             return False
         if _is_later(hub, answer):
@@ -191,7 +191,7 @@ class Link:
         self._note_hub(messages.VERSION, answer.process_id)
         return False
 
-    def _renew(self, answer: messages.PullAnswer) -> None:
+    def _renew(self, answer: messages.PullResponse) -> None:
         """Become another replica: this one was set back to a backup, or has a copy that writes with its id."""
         self._begin_anew(lambda: self._store.identity.renew(answer.written))
         self.process_id = self._store.settings.config().process_id
@@ -213,7 +213,7 @@ class Link:
         return HubFailed(self._remote.address, 200, reason)
 
 
-def _is_later(hub: HubState, answer: messages.PullAnswer | messages.PushAnswer) -> bool:
+def _is_later(hub: HubState, answer: messages.PullResponse | messages.PushResponse) -> bool:
     """Whether the hub that answers is the one that is known, and has nothing forgotten that it told.
 
     Where it was set back to a backup, its clock may be ahead again by now. But the incarnation that told the clock

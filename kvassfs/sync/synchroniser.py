@@ -16,12 +16,10 @@ from ..entry import Delivery, Entry
 from ..errors import InvalidMessage, StoreError
 from ..replica import NOBODY
 from ..store import HubState, Limit, Merged, Outgoing, Store
-from . import messages
+from . import block_messages, messages
+from .entry_messages import estimate_size
 from .hub_client import TRIES, Link, Moved, PullReply, Remote
-
-PAGE_BYTES = 1024 * 1024
-"""Size of the pages that are sent and asked for: their number costs little, and merging one, during which others
-cannot write to the store, is soon done."""
+from .limits import DEVICE_LIMITS, MessageLimits
 
 LEASE_INTERVAL = 0.02
 """Seconds between two looks whether another process has finished pushing."""
@@ -91,8 +89,10 @@ class Synchroniser:
         sleep: Callable[[float], None] = time.sleep,
         watch: Callable[[Moved], None] = lambda _: None,
         ahead: bool = False,
+        limits: MessageLimits = DEVICE_LIMITS,
     ) -> None:
         self._store = store
+        self._limits = limits
         self._link = Link(store, remote, clock=clock, random=random, watch=watch)
         self._sleep = sleep
         self._ahead = ahead
@@ -154,7 +154,9 @@ class Synchroniser:
         # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
         # A hub of version 1 may hold an older version than what was written here, brought by another device.
         writer = self._link.process_id if hub.reached and hub.version == messages.VERSION else NOBODY
-        return messages.PullRequest(first, writer, messages.VERSION, wait, PAGE_BYTES, self._link.process_id)
+        return messages.PullRequest(
+            first, writer, messages.VERSION, wait, self._limits.page_bytes, self._link.process_id
+        )
 
     def _merge_small(self, deliveries: list[Delivery]) -> int:
         """Merge what need not wait for the blocks of large values; they may take long, or find no room."""
@@ -165,12 +167,14 @@ class Synchroniser:
         """Fetch the blocks that are missing here; return whether none is any more."""
         self._store.blocks.check_room(len(wanted))
         self._link.moved = self._link.moved._replace(left=len(wanted) * BLOCK_SIZE)
-        for start in range(0, len(wanted), messages.PAGE_BLOCKS):
-            blocks = self._link.blocks(messages.BlocksRequest(wanted[start : start + messages.PAGE_BLOCKS], []))
+        for start in range(0, len(wanted), self._limits.page_blocks):
+            blocks = self._link.blocks(
+                block_messages.BlocksRequest(wanted[start : start + self._limits.page_blocks], [])
+            )
             self._store.blocks.put([block for block in blocks if block is not None])
         return not wanted or not self._store.inbox.find_missing(deliveries)
 
-    def _merge(self, hub: HubState, answer: messages.PullAnswer, *, complete: bool) -> Merged:
+    def _merge(self, hub: HubState, answer: messages.PullResponse, *, complete: bool) -> Merged:
         """Merge a page; where it is not complete, what is left out is asked for again."""
         cursor = max(hub.cursor, answer.cursor) if complete else hub.cursor
         if not answer.deliveries and cursor == hub.cursor:
@@ -229,7 +233,7 @@ class Synchroniser:
 
     def _push_pages(self) -> None:
         """Push to a hub of version 2; between the blocks of large values, what was written meanwhile goes first."""
-        limit = Limit(PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
+        limit = Limit(self._limits.page_bytes, self._limits.whole_bytes, estimate_size)
         uploads: dict[str, list[bytes]] = {}
         tries: Counter[Entry] = Counter()
         while self._link.is_current:
@@ -251,7 +255,7 @@ class Synchroniser:
         page = self._prepare(page)
         if not page:
             return {}
-        answer = self._link.push(messages.push(out.delivery for out in page))
+        answer = self._link.push(messages.encode_push(out.delivery for out in page))
         if not self._link.recognise(hub, answer) or answer is None:
             return {}
         lacking = frozenset(hashes(answer.missing))
@@ -266,10 +270,10 @@ class Synchroniser:
     def _upload(self, uploads: dict[str, list[bytes]]) -> None:
         """Send one message of blocks; where none of an entry is left, the entry is pushed once more."""
         key, missing = next(iter(uploads.items()))
-        blocks = self._store.blocks.get(missing[: messages.PAGE_BLOCKS])
+        blocks = self._store.blocks.get(missing[: self._limits.page_blocks])
         if None not in blocks:  # or the value has been replaced and cleaned up
-            self._link.blocks(messages.BlocksRequest([], [block for block in blocks if block is not None]))
-            del missing[: messages.PAGE_BLOCKS]
+            self._link.blocks(block_messages.BlocksRequest([], [block for block in blocks if block is not None]))
+            del missing[: self._limits.page_blocks]
         if not missing or None in blocks:
             del uploads[key]
 
@@ -278,7 +282,7 @@ class Synchroniser:
 
         An empty answer can come from anybody; only a pull after it shows that it was the hub.
         """
-        limit = Limit(PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
+        limit = Limit(self._limits.page_bytes, self._limits.whole_bytes, estimate_size)
         futile = 0
         self._pull()
         while self._link.is_current and self._store.peers.hub().version == 1:
@@ -288,13 +292,13 @@ class Synchroniser:
             page = self._prepare(page)
             pushed = self._link.moved.pushed
             small = [out.delivery for out in page if out.delivery.value is not None]
-            if small and self._link.push(messages.push(small)) is not None:
+            if small and self._link.push(messages.encode_push(small)) is not None:
                 self._pull()  # it has been upgraded just now
                 break
             for out in page:
                 if out.delivery.value is None:
                     pieces = self._store.outbox.pieces(out)
-                    self._link.push_stream(messages.array([(out.delivery, pieces)], pushed=True))
+                    self._link.push_stream(messages.encode_array([(out.delivery, pieces)], pushed=True))
             self._pull(arrived=page)
             futile = 0 if self._link.moved.pushed > pushed else futile + 1
             if futile == TRIES:

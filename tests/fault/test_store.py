@@ -23,6 +23,7 @@ from kvassfs.errors import DiskFull, KvassError
 from kvassfs.store import MOUNT, Draft, Limit, Node, Store, Written
 from kvassfs.store.database import Database
 from kvassfs.sync import messages
+from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
 from tests.support.stores import (
@@ -117,18 +118,18 @@ def merge_a_pull(store: Store) -> None:
 def answer_a_push(store: Store) -> None:
     """Answer as the hub, which also tells the device how far it has come."""
     store.blocks.put(blocks_of(value_of(400) + b"and more"))
-    body = Seal(store.settings.config().encryption_key, bytes).seal(messages.push(deliveries()))
+    body = Seal(store.settings.config().encryption_key, bytes).seal(messages.encode_push(deliveries()))
     Hub(store, clock=Clock(), random=bytes).push(body)
 
 
 def acknowledge(store: Store) -> None:
-    page = store.outbox.read_dirty(Limit(10**6, 100, messages.size_of))
+    page = store.outbox.read_dirty(Limit(10**6, 100, estimate_size))
     assert len(page) > 5
     store.outbox.acknowledge([out.delivery.entry for out in page], epoch=1)
 
 
 def hand_out(store: Store) -> None:
-    page = store.outbox.read_since(0, 0, Limit(10**6, 100, messages.size_of))
+    page = store.outbox.read_since(0, 0, Limit(10**6, 100, estimate_size))
     for out in store.outbox.mark_as_sent(page.outgoing):
         assert b"".join(store.outbox.pieces(out))
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.support.histories import FATES, Peers
-from tests.support.replicas import Pool, small_messages
+from tests.support.replicas import Pool, small_replicas
 from tests.support.stores import DAY, REGULAR, SECOND
 
 HISTORIES = int(os.environ.get("KVASS_HISTORIES", "0"))
@@ -157,7 +157,7 @@ def batches(usual: int) -> list[int]:
 
 def run_batch(machine: type[Devices], number: int) -> None:
     batch = seed(number)(type(machine.__name__, (machine,), {}))
-    with small_messages():
+    with small_replicas():
         run_state_machine_as_test(
             batch,
             settings=settings(

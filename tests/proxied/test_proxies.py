@@ -167,14 +167,14 @@ def test_who_waits_for_news_has_them_at_once(site: Site, device: Device) -> None
     assert heard - told < AT_ONCE
 
 
-def wait_for_news(site: Site) -> tuple[messages.PullAnswer, float]:
+def wait_for_news(site: Site) -> tuple[messages.PullResponse, float]:
     """Ask the hub, as a device does, for what comes next; return the answer, and when it came."""
     with site.hub.store() as store:
         request = messages.PullRequest(store.settings.config().clock + 1, 7, messages.VERSION, wait=MAX_WAIT)
     seal = Seal(site.hub.key)
     with closing(HttpRemote(site.url)) as remote:
-        body = remote.post("pull", seal.seal(messages.pull(request)), wait=MAX_WAIT)
-    return messages.pull_answered(seal.unseal(body)), time.monotonic()
+        body = remote.post("pull", seal.seal(messages.encode_pull_request(request)), wait=MAX_WAIT)
+    return messages.decode_pull_response(seal.unseal(body)), time.monotonic()
 
 
 def test_the_latest_answer_that_a_device_waits_for_arrives(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class Recorder:
 
     def _take(self, call: str, body: bytes) -> None:
         try:
-            entries = messages.pushed(self._seal.unseal(body)) if call == "push" else []
+            entries = messages.decode_push(self._seal.unseal(body)) if call == "push" else []
         except Undecipherable:
             entries = []
         with self._lock:

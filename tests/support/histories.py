@@ -19,6 +19,7 @@ from tests.support.original import OriginalClient, OriginalHub, entries_of
 from tests.support.replicas import (
     ADDRESS,
     KEY,
+    SMALL_LIMITS,
     WRONG_KEY,
     KvassHub,
     Replica,
@@ -109,7 +110,7 @@ class Peers:
         self.latest = made[0].clock.now
 
     def hub_of(self, replica: Replica) -> KvassHub:
-        return KvassHub(lambda: replica.store, self.random)
+        return KvassHub(lambda: replica.store, self.random, SMALL_LIMITS)
 
     def original(self, number: int) -> OriginalClient:
         clock = self.original_clocks[number]
@@ -247,7 +248,7 @@ class Peers:
         """Exchange with the hub as a new process, unless that would wait for one that is at it."""
         if who in self.pushing and what != "pull":
             return
-        self._run(who, self.replicas[who].synchroniser(self.way(who)), what)
+        self._run(who, self.replicas[who].synchroniser(self.way(who), SMALL_LIMITS), what)
 
     def _run(self, who: int, synchroniser: Synchroniser, what: str) -> None:
         before = self.replaced
@@ -370,7 +371,7 @@ class Peers:
         self.plan, self.excused = list(plan), False
         try:
             if synchroniser is None or anew:
-                synchroniser = self.replicas[who].synchroniser(self.way(who))
+                synchroniser = self.replicas[who].synchroniser(self.way(who), SMALL_LIMITS)
             self._run(who, synchroniser, what)
             self.synchronisers[who] = synchroniser
         except Crash:
@@ -535,7 +536,7 @@ class Peers:
         self._check_agreement()
         self._check_that_nothing_is_lost()
         for who, replica in enumerate(self.replicas):
-            moved = replica.synchroniser(self.way(who)).exchange()
+            moved = replica.synchroniser(self.way(who), SMALL_LIMITS).exchange()
             assert (moved.pulled, moved.pushed) == (0, 0)
         for replica in self.writers:
             self._check_store(replica)

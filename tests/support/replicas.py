@@ -19,8 +19,9 @@ from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undec
 from kvassfs.store import Store, creation, holds, identity, processes, revisions
 from kvassfs.store.database import Database
 from kvassfs.store.processes import started
-from kvassfs.sync import Remote, Synchroniser, messages, synchroniser
+from kvassfs.sync import Remote, Synchroniser
 from kvassfs.sync.hub import Hub
+from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
 from tests.support.original import OriginalHub
 from tests.support.stores import SMALL, Clock
 
@@ -30,6 +31,9 @@ WRONG_KEY = bytes(32)
 
 ADDRESS = "hub.example:8000"
 
+SMALL_LIMITS = MessageLimits(page_bytes=700, whole_bytes=100, page_blocks=2)
+"""What goes into a message beside ``small_replicas``."""
+
 
 # The hub's end
 
@@ -37,18 +41,24 @@ ADDRESS = "hub.example:8000"
 class KvassHub:
     """A hub of this program, reached without a network. ``store`` returns its store as it is now."""
 
-    def __init__(self, store: Callable[[], Store], random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        random: Callable[[int], bytes] = os.urandom,
+        limits: MessageLimits = HUB_LIMITS,
+    ) -> None:
         self._store = store
         self._random = random
+        self._limits = limits
 
     def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
         """Return the body of the answer; ``None`` if it has none yet and may be ``patient``."""
         store = self._store()
-        hub = Hub(store, clock=store._entries._clock, random=self._random)
+        hub = Hub(store, clock=store._entries._clock, random=self._random, limits=self._limits)
         if call == "pull":
-            pieces = hub.pull(body).answer(patient=patient)
+            pieces = hub.pull(body).respond(patient=patient)
             return None if pieces is None else b"".join(pieces)
-        return hub.push(body) if call == "push" else hub.blocks(body)
+        return hub.push(body) if call == "push" else hub.serve_blocks(body)
 
 
 def posted(hub: KvassHub | OriginalHub, call: str, body: bytes) -> bytes:
@@ -127,9 +137,11 @@ class Replica:
         self.store._database.close()
         self.open()
 
-    def synchroniser(self, remote: Remote) -> Synchroniser:
+    def synchroniser(self, remote: Remote, limits: MessageLimits = DEVICE_LIMITS) -> Synchroniser:
         """Return what exchanges with a hub, as a process makes it."""
-        return Synchroniser(self.store, remote, clock=self.clock, random=self.random, sleep=lambda _: None)
+        return Synchroniser(
+            self.store, remote, clock=self.clock, random=self.random, sleep=lambda _: None, limits=limits
+        )
 
     def close(self) -> None:
         self.store.close()
@@ -189,14 +201,10 @@ def acknowledged(store: Store) -> dict[str, tuple[int, int, int]]:
 
 
 @contextmanager
-def small_messages() -> Iterator[None]:
-    """Make pages small, keep every revision, and never wait for the disk."""
+def small_replicas() -> Iterator[None]:
+    """Keep every revision, and never wait for the disk."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(messages, "WHOLE_LIMIT", 100)
-        patch.setattr(messages, "PAGE_BYTES", 700)
-        patch.setattr(messages, "PAGE_BLOCKS", 2)
-        patch.setattr(synchroniser, "PAGE_BYTES", 700)
         patch.setattr(revisions, "KEPT_REVISIONS", 10_000)
         patch.setattr(revisions, "KEPT_TIME", 10**18)
         # All are of one process, which the system need not be asked about each time, and none is copied elsewhere.

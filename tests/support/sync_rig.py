@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from kvassfs.errors import HubUnreachable
 from kvassfs.store import Store
-from kvassfs.sync import Moved, Synchroniser, messages
+from kvassfs.sync import Moved, Synchroniser, block_messages, messages
+from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalClient, OriginalHub
 from tests.support.replicas import ADDRESS, KEY, KvassHub, Pool, Replica, posted
@@ -61,7 +62,7 @@ class Line:
     def pushed_keys(self) -> list[list[str]]:
         """Return the keys in each push so far."""
         return [
-            [delivery.entry.key for delivery in messages.pushed(Seal(KEY).unseal(message.body))]
+            [delivery.entry.key for delivery in messages.decode_push(Seal(KEY).unseal(message.body))]
             for message in self.messages
             if message.call == "push"
         ]
@@ -72,7 +73,7 @@ class Line:
             block
             for message in self.messages
             if message.call == "blocks"
-            for block in getattr(messages.blocks_asked(Seal(KEY).unseal(message.body)), direction)
+            for block in getattr(block_messages.decode_blocks_request(Seal(KEY).unseal(message.body)), direction)
         )
 
 
@@ -105,13 +106,13 @@ def while_under_way(action: Callable[[], object]) -> Action:
 class ThreadedHub(KvassHub):
     """A hub that opens its store for every request: a store belongs to one thread."""
 
-    def __init__(self, home: Replica) -> None:
-        super().__init__(lambda: home.store)
+    def __init__(self, home: Replica, limits: MessageLimits) -> None:
+        super().__init__(lambda: home.store, limits=limits)
         self._home = home
 
     def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
         with Store.open(self._home.path, clock=self._home.clock, sizes=SMALL) as store:
-            return KvassHub(lambda: store).answer(call, body, patient=patient)
+            return KvassHub(lambda: store, limits=self._limits).answer(call, body, patient=patient)
 
 
 @cache
@@ -120,16 +121,20 @@ def pool() -> Pool:
 
 
 class Rig:
-    """A hub, devices and the line between them. Times of different replicas are never equal."""
+    """A hub, devices and the line between them. Times of different replicas are never equal.
 
-    def __init__(self) -> None:
+    ``limits`` are of hub and devices, where they are not the usual ones.
+    """
+
+    def __init__(self, limits: MessageLimits | None = None) -> None:
+        self.limits = limits or DEVICE_LIMITS
         self.random = Random(0)
         self.replicas = pool().replicas(5, self.random)
         for number, replica in enumerate(self.replicas):
             replica.clock.step = 1_000_000
             replica.clock.advance(number * 100_000)
         self.home, self.a, self.b, self.c, self.other_home = self.replicas
-        self.line = Line(KvassHub(lambda: self.home.store, self.random.randbytes))
+        self.line = Line(KvassHub(lambda: self.home.store, self.random.randbytes, limits or HUB_LIMITS))
         self.moved: list[Moved] = []
         self.slept = 0.0
         self.during_sleep: Callable[[], object] = lambda: None
@@ -143,6 +148,7 @@ class Rig:
             random=replica.random,
             sleep=self.sleep,
             watch=self.moved.append,
+            limits=self.limits,
             **options,
         )
 

@@ -15,7 +15,8 @@ from kvassfs.errors import InvalidMessage
 from kvassfs.remote import http
 from kvassfs.server import application
 from kvassfs.store import peers, schema
-from kvassfs.sync import hub, hub_client, messages, synchroniser
+from kvassfs.sync import block_messages, hub, hub_client, messages
+from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS
 from tests.support import golden_data
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +27,8 @@ DOCUMENTS = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted(DOCS.glob("*.
 
 def array_of(text: bytes) -> bytes:
     """Decode an array as a client of the original does, which ignores ``Type``, and encode it as a hub does."""
-    entries = messages.pushed(text)
-    return b"".join(messages.array([(each, [each.value or b""]) for each in entries], pushed=False))
+    entries = messages.decode_push(text)
+    return b"".join(messages.encode_array([(each, [each.value or b""]) for each in entries], pushed=False))
 
 
 def with_blocks(header: bytes) -> bytes:
@@ -41,28 +42,32 @@ def header_of(message: bytes) -> bytes:
 
 
 KINDS: dict[str, Callable[[bytes], Any]] = {
-    "push": lambda text: messages.push(messages.pushed(text)),
-    "push-response": lambda text: messages.push_answer(messages.push_answered(text)),
-    "pull": lambda text: messages.pull(messages.pull_asked(text)),
-    "pull-response": lambda text: messages.pull_answer(messages.pull_answered(text)),
+    "push": lambda text: messages.encode_push(messages.decode_push(text)),
+    "push-response": lambda text: messages.encode_push_response(messages.decode_push_response(text)),
+    "pull": lambda text: messages.encode_pull_request(messages.decode_pull_request(text)),
+    "pull-response": lambda text: messages.encode_pull_response(messages.decode_pull_response(text)),
     "pull-response-1": array_of,
-    "blocks": lambda text: header_of(messages.blocks(messages.blocks_asked(with_blocks(text)))),
-    "blocks-response": lambda text: header_of(messages.blocks_answer(*messages.blocks_answered(with_blocks(text)))),
+    "blocks": lambda text: header_of(
+        block_messages.encode_blocks_request(block_messages.decode_blocks_request(with_blocks(text)))
+    ),
+    "blocks-response": lambda text: header_of(
+        block_messages.encode_blocks_response(*block_messages.decode_blocks_response(with_blocks(text)))
+    ),
 }
 """What decodes and encodes an example of this program, by the word behind ``json``."""
 
 GOLDEN: dict[str, Callable[[bytes], object]] = {
-    "push.request": messages.pushed,
-    "pull.request": messages.pull_asked,
-    "pull.response": messages.pull_answered,
+    "push.request": messages.decode_push,
+    "pull.request": messages.decode_pull_request,
+    "pull.response": messages.decode_pull_response,
 }
 
 LIMITS = {
-    "blocks in a message": messages.PAGE_BLOCKS,
+    "blocks in a message": HUB_LIMITS.page_blocks,
     "bytes of a block": block.BLOCK_SIZE,
-    "bytes of a value that travels in its entry": messages.WHOLE_LIMIT,
-    "bytes of a page that a hub hands out": messages.PAGE_BYTES,
-    "bytes of a page that a device sends and asks for": synchroniser.PAGE_BYTES,
+    "bytes of a value that travels in its entry": HUB_LIMITS.whole_bytes,
+    "bytes of a page that a hub hands out": HUB_LIMITS.page_bytes,
+    "bytes of a page that a device sends and asks for": DEVICE_LIMITS.page_bytes,
     "bytes of a request that a hub takes": application.MAX_BODY,
     "bytes of a response that a device takes": http.MAX_ANSWER,
     "seconds that a pull waits": int(hub.MAX_WAIT),
@@ -106,7 +111,7 @@ def test_the_key_is_that_of_the_recordings() -> None:
 def test_an_array_of_this_program_is_no_response_to_it() -> None:
     (text,) = [text for kind, text in examples("json") if kind == "pull-response-1"]
     with pytest.raises(InvalidMessage):
-        messages.pull_answered(text.encode())
+        messages.decode_pull_response(text.encode())
 
 
 def test_every_field_of_an_example_is_explained() -> None:

@@ -92,10 +92,10 @@ class NearHub:
         request = body if isinstance(body, bytes) else b"".join(body)
         hub = Hub(self.store)
         if call == "pull":
-            answer = hub.pull(request).answer(patient=False)
+            answer = hub.pull(request).respond(patient=False)
             assert answer is not None
             return b"".join(answer)
-        return hub.push(request) if call == "push" else hub.blocks(request)
+        return hub.push(request) if call == "push" else hub.serve_blocks(request)
 
     def close(self) -> None:
         self.closed += 1

@@ -100,7 +100,7 @@ class TestCleanUp:
     def drop_a_value(self, rig: Rig) -> None:
         save(rig.own, "file", bytes(range(256)) * 4096)
         save(rig.own, ".#scratch", bytes(MIB), scratch=True)
-        rig.own.tree.drop_scratch(".#scratch")
+        rig.own.tree._scratch.drop(".#scratch")
 
     def test_is_done_once_in_an_interval(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         steps: list[float] = []

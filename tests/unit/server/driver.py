@@ -109,9 +109,9 @@ class StubPull(Pull):
     def __init__(self, hub: StubHub) -> None:
         self._hub = hub
         self.wait = hub.wait
-        self.settling = hub.script.settling
+        self.held = hub.script.held
 
-    def answer(self, *, patient: bool) -> Iterator[bytes] | None:
+    def respond(self, *, patient: bool) -> Iterator[bytes] | None:
         script = self._hub.script
         script.asked.append((current_thread().name, patient))
         if script.pieces is None and patient:
@@ -134,7 +134,7 @@ class Script:
     """What the stub hubs of a service do."""
 
     wait: float = 0.0
-    settling: bool = False
+    held: bool = False
     pieces: list[bytes | Exception] | None = None
     failure: Exception | None = None
     asked: list[tuple[str, bool]] = field(default_factory=list)
@@ -153,7 +153,7 @@ class StubHub(Hub):
             raise self.script.failure
         return b"pushed %d" % len(body)
 
-    def blocks(self, body: bytes) -> bytes:
+    def serve_blocks(self, body: bytes) -> bytes:
         return b"blocks %d" % len(body)
 
     def pull(self, body: bytes) -> Pull:

@@ -56,12 +56,12 @@ class Device:
         finally:
             connection.close()
 
-    def pull(self, first: int = 1, wait: float = 0.0) -> messages.PullAnswer:
+    def pull(self, first: int = 1, wait: float = 0.0) -> messages.PullResponse:
         """Pull as a device of version 2."""
         request = messages.PullRequest(first, 7, messages.VERSION, wait)
-        status, body = self.post("/pull", Seal(self.key).seal(messages.pull(request)))
+        status, body = self.post("/pull", Seal(self.key).seal(messages.encode_pull_request(request)))
         assert status == 200, body
-        return messages.pull_answered(Seal(self.key).unseal(body))
+        return messages.decode_pull_response(Seal(self.key).unseal(body))
 
     def old_pull(self) -> bytes:
         """Return the sealed request of a pull as the original program makes it."""

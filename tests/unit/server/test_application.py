@@ -16,6 +16,8 @@ from kvassfs.server.application import Service
 from kvassfs.server.streaming import PIECE
 from kvassfs.store import Limit, Store
 from kvassfs.sync import messages
+from kvassfs.sync.entry_messages import estimate_size
+from kvassfs.sync.limits import HUB_LIMITS
 from kvassfs.sync.seal import Seal
 from tests.unit.server.driver import Answer, Script, ask, begin, served, stub_service
 
@@ -229,7 +231,7 @@ def test_a_pull_that_waits_looks_for_itself_too(database: Path) -> None:
 
 
 def test_what_is_kept_back_for_a_moment_is_looked_for_soon(database: Path) -> None:
-    script = Script(wait=60.0, settling=True)
+    script = Script(wait=60.0, held=True)
 
     async def talk() -> bytes:
         async with served(stub_service(database, script, look=60.0)) as app:
@@ -443,18 +445,22 @@ def test_two_devices_exchange_an_entry_through_a_real_hub(database: Path, tmp_pa
         seal = Seal(hub.settings.config().encryption_key)
     with Store.open(tmp_path / "device.sqlite") as device:
         device.set("key", b"value")
-        (outgoing,) = device.outbox.read_dirty(Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of))
-        pushed = seal.seal(messages.push([outgoing.delivery]))
+        (outgoing,) = device.outbox.read_dirty(Limit(HUB_LIMITS.page_bytes, HUB_LIMITS.whole_bytes, estimate_size))
+        pushed = seal.seal(messages.encode_push([outgoing.delivery]))
 
     async def talk() -> tuple[Answer, Answer]:
         async with served(Service(str(database))) as app:
-            poll = begin(app, "/pull", seal.seal(messages.pull(messages.PullRequest(1, 7, messages.VERSION, 60.0))))
+            poll = begin(
+                app,
+                "/pull",
+                seal.seal(messages.encode_pull_request(messages.PullRequest(1, 7, messages.VERSION, 60.0))),
+            )
             await asyncio.sleep(0.1)
             return await ask(app, "/push", pushed), await poll.answer()
 
     push, pull = run(talk())
-    assert messages.push_answered(seal.unseal(push.body)).digest == messages.digest_of(pushed)
-    (delivery,) = messages.pull_answered(seal.unseal(pull.body)).deliveries
+    assert messages.decode_push_response(seal.unseal(push.body)).digest == messages.compute_digest(pushed)
+    (delivery,) = messages.decode_pull_response(seal.unseal(pull.body)).deliveries
     assert (delivery.entry.key, delivery.value) == ("key", b"value")
 
 

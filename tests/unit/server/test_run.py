@@ -16,6 +16,7 @@ import pytest
 from kvassfs.store import Store
 from kvassfs.sync import messages
 from kvassfs.sync.seal import Seal
+from tests.support.original import entries_of
 from tests.unit.server.certificates import make
 from tests.unit.server.processes import SECONDS, Device, Server, serving
 
@@ -121,15 +122,15 @@ def test_a_change_by_another_process_wakes_twenty_long_polls(server: Server) -> 
 
 def test_a_push_wakes_a_long_poll(server: Server, tmp_path: Path) -> None:
     device = server.device()
-    entry = messages.pull_answered(
+    entry = messages.decode_pull_response(
         b'[{"Key":"k","Value":"dg==","UrlToken":"t","TimestampUnixMicro":5,"ProcessID":9,"Counter":3}]'
     )
     with ThreadPoolExecutor(1) as threads:
         poll = threads.submit(device.pull, 1, 60.0)
         time.sleep(0.2)
-        status, body = device.post("/push", Seal(device.key).seal(messages.push(entry.deliveries)))
+        status, body = device.post("/push", Seal(device.key).seal(messages.encode_push(entry.deliveries)))
         assert status == 200
-        assert messages.push_answered(Seal(device.key).unseal(body)).missing == b""
+        assert messages.decode_push_response(Seal(device.key).unseal(body)).missing == b""
         assert [delivery.value for delivery in poll.result(SECONDS).deliveries] == [b"v"]
 
 
@@ -158,8 +159,8 @@ def test_a_slow_reader_of_a_long_answer_holds_up_nobody(server: Server) -> None:
     sealed = answers[0].read()
     for connection in slow:
         connection.close()
-    (delivery,) = messages.pull_answered(Seal(device.key).unseal(sealed)).deliveries
-    assert delivery.value == value
+    (entry,) = entries_of(Seal(device.key).unseal(sealed))
+    assert entry.value == value
     assert device.post("/push", b"not sealed")[0] == 403
 
 

@@ -12,11 +12,13 @@ from kvassfs.errors import InvalidKey, KeyMissing
 from kvassfs.share_link import ShareLink
 from kvassfs.store import Limit, Shared, Store
 from kvassfs.sync import messages
+from kvassfs.sync.entry_messages import estimate_size
+from kvassfs.sync.limits import HUB_LIMITS
 from tests.support.stores import SECOND, Clock, count, revision_values, rows, save
 
 OpenStore = Callable[[], Store]
 
-LIMIT = Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
+LIMIT = Limit(HUB_LIMITS.page_bytes, HUB_LIMITS.whole_bytes, estimate_size)
 
 
 def hand_over(source: Store, target: Store) -> None:
@@ -238,6 +240,6 @@ def test_a_link_passes_through_messages_of_the_original_as_a_deleted_key(store: 
     store.set("key", b"value")
     link = store.links.make("key")
     (message,) = [out.delivery for out in store.outbox.read_dirty(LIMIT) if out.delivery.entry.key == link.record]
-    assert messages.pushed(messages.push([message])) == [message._replace(sequence=message.entry.counter)]
+    assert messages.decode_push(messages.encode_push([message])) == [message._replace(sequence=message.entry.counter)]
     assert (message.entry.deleted, message.value, message.entry.url_token) == (True, b"", link.token)
     assert not stat.S_ISREG(message.entry.mode or 0)

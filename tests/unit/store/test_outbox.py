@@ -14,7 +14,8 @@ from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import StoreError
 from kvassfs.store import Limit, Outgoing, Store, revisions
 from kvassfs.store.settling import GATHERING_TIME
-from kvassfs.sync import messages
+from kvassfs.sync.entry_messages import estimate_size
+from kvassfs.sync.limits import HUB_LIMITS
 from tests.support.stores import (
     REGULAR,
     SECOND,
@@ -31,9 +32,9 @@ from tests.support.stores import (
 
 OpenStore = Callable[[], Store]
 
-LIMIT = Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
+LIMIT = Limit(HUB_LIMITS.page_bytes, HUB_LIMITS.whole_bytes, estimate_size)
 
-SMALL = Limit(messages.PAGE_BYTES, 100, messages.size_of)
+SMALL = Limit(HUB_LIMITS.page_bytes, 100, estimate_size)
 """For blocks of 64 bytes: what is longer than this goes in blocks."""
 
 NOW = YEAR_2024 // 1000

@@ -6,10 +6,11 @@ import pytest
 
 from kvassfs.store import Limit, Store
 from kvassfs.store.settling import GATHERING_TIME, SETTLING_TIME, TEMPORARY_TIME
-from kvassfs.sync import messages
+from kvassfs.sync.entry_messages import estimate_size
+from kvassfs.sync.limits import HUB_LIMITS
 from tests.support.stores import SECOND, YEAR_2024, Clock, rows, save
 
-LIMIT = Limit(messages.PAGE_BYTES, messages.WHOLE_LIMIT, messages.size_of)
+LIMIT = Limit(HUB_LIMITS.page_bytes, HUB_LIMITS.whole_bytes, estimate_size)
 
 BORDER = 100_000
 """Nanoseconds that may pass by themselves on the clock of these tests."""

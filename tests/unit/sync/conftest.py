@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.replicas import small_messages
+from tests.support.replicas import SMALL_LIMITS, small_replicas
 from tests.support.stores import audit
 from tests.support.sync_rig import Rig, pool
 
 
 @pytest.fixture
-def rig() -> Iterator[Rig]:
-    made = Rig()
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    made = Rig(SMALL_LIMITS if "small" in request.fixturenames else None)
     yield made
     for replica in made.replicas:
         audit(replica.store)
@@ -23,5 +23,5 @@ def rig() -> Iterator[Rig]:
 @pytest.fixture
 def small() -> Iterator[None]:
     """Blocks of 64 bytes, two to a message; values above 100 bytes travel in blocks; pages of 700 bytes."""
-    with small_messages():
+    with small_replicas():
         yield

@@ -15,7 +15,8 @@ from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, Sy
 from kvassfs.replica import MAX_PROCESS_ID
 from kvassfs.store import Limit, Node, Store
 from kvassfs.store.settling import SETTLING_TIME
-from kvassfs.sync import Moved, Synchroniser, messages
+from kvassfs.sync import Moved, Synchroniser, block_messages, messages
+from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub
 from tests.support.replicas import ADDRESS, KEY, KvassHub, Way, posted, versions
@@ -334,12 +335,16 @@ def test_no_block_that_has_arrived_is_sent_or_asked_for_again(network: Network, 
     here.store.set("large", Random(1).randbytes(17 * BLOCK_SIZE + 100))
     cut_every_other(network, "blocks", answered=True)
     persist(here)
-    sent = [messages.blocks_asked(SEAL.unseal(body)).put for call, body in network.calls if call == "blocks"]
+    sent = [
+        block_messages.decode_blocks_request(SEAL.unseal(body)).put for call, body in network.calls if call == "blocks"
+    ]
     assert sum(map(len, sent)) == 18
     network.calls.clear()
     cut_every_other(network, "blocks", answered=False)
     persist(there)
-    asked = [messages.blocks_asked(SEAL.unseal(body)).get for call, body in network.calls if call == "blocks"]
+    asked = [
+        block_messages.decode_blocks_request(SEAL.unseal(body)).get for call, body in network.calls if call == "blocks"
+    ]
     assert sum(map(len, asked[1::2])) == 18
     assert here.waits() == []
 
@@ -698,7 +703,7 @@ def test_the_winner_is_pushed_again_though_the_older_one_came_before_it_was_ackn
     there.clock.advance(-DAY)
     here.store.set("a", b"newer")
     there.store.set("a", b"older")
-    older = SEAL.seal(messages.push([out.delivery for out in there.store.outbox.read_dirty(limit())]))
+    older = SEAL.seal(messages.encode_push([out.delivery for out in there.store.outbox.read_dirty(limit())]))
 
     def overtake(call: str, answer: bytes) -> bytes:
         if call == "push":
@@ -713,7 +718,7 @@ def test_the_winner_is_pushed_again_though_the_older_one_came_before_it_was_ackn
 
 
 def limit() -> Limit:
-    return Limit(MIB, MIB, messages.size_of)
+    return Limit(MIB, MIB, estimate_size)
 
 
 def test_an_empty_answer_of_somebody_else_clears_no_dirty_mark_though_the_hub_answers_the_pull(

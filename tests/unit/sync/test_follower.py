@@ -92,9 +92,9 @@ class FakeRemote:
         with self.hub.store() as store:
             hub = Hub(store)
             if call != "pull":
-                return hub.push(body) if call == "push" else hub.blocks(body)
+                return hub.push(body) if call == "push" else hub.serve_blocks(body)
             pull = hub.pull(body)
-            while (answer := pull.answer(patient=patient)) is None:
+            while (answer := pull.respond(patient=patient)) is None:
                 if self.closed.wait(0.01):
                     raise HubUnreachable(self.address, "the exchange was ended")
             return b"".join(answer)

@@ -18,8 +18,9 @@ from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import InvalidMessage, KvassError, MessageError, Undecipherable
 from kvassfs.store import Store
 from kvassfs.store.settling import SETTLING_TIME
-from kvassfs.sync import messages
+from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import MAX_WAIT, Hub
+from kvassfs.sync.limits import HUB_LIMITS
 from kvassfs.sync.seal import Seal
 from tests.support import golden_data
 from tests.support.golden_data import CAT, KEY, SEAL
@@ -63,32 +64,32 @@ def hub(store: Store, clock: Clock) -> Hub:
 
 def answer(hub: Hub, request: bytes, *, patient: bool = False) -> bytes:
     """Return the sealed answer to a sealed pull."""
-    pieces = hub.pull(request).answer(patient=patient)
+    pieces = hub.pull(request).respond(patient=patient)
     assert pieces is not None
     return b"".join(pieces)
 
 
-def pull(hub: Hub, first: int = 0, process_id: int = 1, **more: Any) -> messages.PullAnswer:
+def pull(hub: Hub, first: int = 0, process_id: int = 1, **more: Any) -> messages.PullResponse:
     """Pull as a replica of version 2 does."""
-    body = SEAL.seal(messages.pull(messages.PullRequest(first, process_id, messages.VERSION, **more)))
-    answered = messages.pull_answered(SEAL.unseal(answer(hub, body)))
-    assert answered.digest == messages.digest_of(body)
+    body = SEAL.seal(messages.encode_pull_request(messages.PullRequest(first, process_id, messages.VERSION, **more)))
+    answered = messages.decode_pull_response(SEAL.unseal(answer(hub, body)))
+    assert answered.digest == messages.compute_digest(body)
     return answered
 
 
-def push(hub: Hub, *deliveries: Delivery) -> messages.PushAnswer:
+def push(hub: Hub, *deliveries: Delivery) -> messages.PushResponse:
     """Push as a replica of version 2 does."""
-    body = SEAL.seal(messages.push(deliveries))
-    answered = messages.push_answered(SEAL.unseal(hub.push(body)))
-    assert answered.digest == messages.digest_of(body)
+    body = SEAL.seal(messages.encode_push(deliveries))
+    answered = messages.decode_push_response(SEAL.unseal(hub.push(body)))
+    assert answered.digest == messages.compute_digest(body)
     return answered
 
 
 def blocks(hub: Hub, get: list[bytes] | None = None, put: list[bytes] | None = None) -> list[bytes | None]:
     """Send blocks and ask for some."""
-    body = SEAL.seal(messages.blocks(messages.BlocksRequest(get or [], put or [])))
-    digest, found = messages.blocks_answered(SEAL.unseal(hub.blocks(body)))
-    assert digest == messages.digest_of(body)
+    body = SEAL.seal(block_messages.encode_blocks_request(block_messages.BlocksRequest(get or [], put or [])))
+    digest, found = block_messages.decode_blocks_response(SEAL.unseal(hub.serve_blocks(body)))
+    assert digest == messages.compute_digest(body)
     return found
 
 
@@ -97,7 +98,7 @@ def delivery(key: str, value: bytes, timestamp: int, *, counter: int = 1, proces
     return Delivery(entry, counter, value)
 
 
-def keys(answered: messages.PullAnswer) -> list[str]:
+def keys(answered: messages.PullResponse) -> list[str]:
     return [found.entry.key for found in answered.deliveries]
 
 
@@ -149,9 +150,9 @@ def test_the_answer_to_an_original_client_holds_large_values_whole(hub: Hub, sto
 
 
 def test_the_answer_to_an_original_client_holds_everything_though_it_takes_many_pages(
-    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, clock: Clock
 ) -> None:
-    monkeypatch.setattr(messages, "PAGE_BYTES", 1000)
+    hub = Hub(store, clock=clock, limits=HUB_LIMITS._replace(page_bytes=1000))
     for number in range(20):
         store.set(str(number), bytes(100))
     assert len(entries_of(SEAL.unseal(replay(hub, "03-pull")))) == 20
@@ -264,23 +265,26 @@ def test_a_removal_in_the_mount_of_the_hub_is_kept_back_a_moment_and_all_that_co
 def test_a_patient_pull_waits_for_news(hub: Hub, store: Store) -> None:
     store.set("a", b"1")
     request = messages.PullRequest(pull(hub).cursor + 1, 1, messages.VERSION, wait=30)
-    waiting = hub.pull(SEAL.seal(messages.pull(request)))
+    waiting = hub.pull(SEAL.seal(messages.encode_pull_request(request)))
     assert waiting.wait == 30
-    assert waiting.answer(patient=True) is None
+    assert waiting.respond(patient=True) is None
     store.set("b", b"2")
-    pieces = waiting.answer(patient=True)
+    pieces = waiting.respond(patient=True)
     assert pieces is not None
-    assert keys(messages.pull_answered(SEAL.unseal(b"".join(pieces)))) == ["b"]
+    assert keys(messages.decode_pull_response(SEAL.unseal(b"".join(pieces)))) == ["b"]
 
 
 def test_a_pull_waits_for_a_minute_at_most_and_one_of_the_original_not_at_all(hub: Hub) -> None:
-    assert hub.pull(SEAL.seal(messages.pull(messages.PullRequest(0, 1, messages.VERSION, wait=1e9)))).wait == MAX_WAIT
+    assert (
+        hub.pull(SEAL.seal(messages.encode_pull_request(messages.PullRequest(0, 1, messages.VERSION, wait=1e9)))).wait
+        == MAX_WAIT
+    )
     assert hub.pull(SEAL.seal(b'{"Counter":0,"ProcessID":1,"Wait":5}')).wait == 0
 
 
 def test_a_device_that_knows_more_than_the_hub_is_not_kept_waiting(hub: Hub) -> None:
     request = messages.PullRequest(100, 1, messages.VERSION, wait=30)
-    assert hub.pull(SEAL.seal(messages.pull(request))).answer(patient=True) is not None
+    assert hub.pull(SEAL.seal(messages.encode_pull_request(request))).respond(patient=True) is not None
 
 
 def test_devices_that_ask_are_noted(hub: Hub, store: Store) -> None:
@@ -328,7 +332,7 @@ def large(seed: int = 5) -> tuple[bytes, list[bytes], list[bytes]]:
 
 
 def digest(part: bytes) -> bytes:
-    return bytes.fromhex(messages.digest_of(part))
+    return bytes.fromhex(messages.compute_digest(part))
 
 
 def named(key: str, hashes: list[bytes], timestamp: int, process_id: int = 1001) -> Delivery:
@@ -361,7 +365,7 @@ def test_a_large_value_is_handed_out_by_the_hashes_of_its_blocks(hub: Hub, store
 def test_a_request_for_many_blocks_gets_the_first_ones(hub: Hub, store: Store) -> None:
     value, parts, hashes = large()
     store.set("a", value)
-    assert blocks(hub, get=hashes) == parts[: messages.PAGE_BLOCKS]
+    assert blocks(hub, get=hashes) == parts[: HUB_LIMITS.page_blocks]
 
 
 def test_blocks_whose_entry_never_comes_are_given_up_after_a_day(hub: Hub, store: Store, clock: Clock) -> None:
@@ -400,8 +404,8 @@ def test_blocks_of_another_length_than_they_must_have_are_refused(hub: Hub, stor
 
 
 def test_a_request_under_another_key_is_not_deciphered(hub: Hub) -> None:
-    body = Seal(bytes(32)).seal(messages.pull(messages.PullRequest(0, 1)))
-    for call in (hub.push, hub.pull, hub.blocks):
+    body = Seal(bytes(32)).seal(messages.encode_pull_request(messages.PullRequest(0, 1)))
+    for call in (hub.push, hub.pull, hub.serve_blocks):
         with pytest.raises(Undecipherable):
             call(body)
 
@@ -413,7 +417,7 @@ def test_the_key_is_read_at_every_request(hub: Hub, store: Store) -> None:
         pull(hub)
 
 
-@given(st.sampled_from(["push", "pull", "blocks"]), st.binary(max_size=60))
+@given(st.sampled_from(["push", "pull", "serve_blocks"]), st.binary(max_size=60))
 @example("push", b"")
 @example("push", b"<!DOCTYPE html>")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -422,7 +426,7 @@ def test_a_body_that_was_not_sealed_is_not_deciphered(hub: Hub, call: str, body:
         getattr(hub, call)(body)
 
 
-ENTRY = json.loads(messages.push([delivery("a", b"1", 10)]))[0]
+ENTRY = json.loads(messages.encode_push([delivery("a", b"1", 10)]))[0]
 
 VALUES = (
     st.none()
@@ -465,7 +469,7 @@ def test_a_push_that_is_invalid_in_part_is_refused_as_a_whole(hub: Hub, store: S
 
 
 def test_a_push_that_cannot_be_stored_is_not_acknowledged_and_leaves_nothing(hub: Hub, store: Store) -> None:
-    body = SEAL.seal(messages.push([delivery("a", b"1", 10), delivery("b", b"1", 11)]))
+    body = SEAL.seal(messages.encode_push([delivery("a", b"1", 10), delivery("b", b"1", 11)]))
 
     def fail(sql: str) -> None:
         if sql.startswith("INSERT OR REPLACE INTO entries") and rows(store, "SELECT 1 FROM entries"):

@@ -13,11 +13,12 @@ import pytest
 from kvassfs.block import BLOCK_SIZE, hashes
 from kvassfs.entry import Delivery, Entry
 from kvassfs.store import Sizes, Store, settling
-from kvassfs.sync import messages
+from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import Hub
+from kvassfs.sync.limits import HUB_LIMITS, MessageLimits
 from kvassfs.sync.seal import Seal
 from tests.support.original import entries_of
-from tests.support.replicas import KEY, small_messages
+from tests.support.replicas import KEY, SMALL_LIMITS, small_replicas
 from tests.support.stores import (
     DAY,
     REGULAR,
@@ -57,39 +58,39 @@ def made(
 class Desk:
     """A hub, and what devices say to it."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, limits: MessageLimits) -> None:
         self.store = store
         self.clock = clock
-        self.hub = Hub(store, clock=clock)
+        self.hub = Hub(store, clock=clock, limits=limits)
 
     @cached_property
     def seal(self) -> Seal:
         return Seal(self.store.settings.config().encryption_key)
 
-    def push(self, *deliveries: Delivery) -> messages.PushAnswer:
-        body = self.seal.seal(messages.push(deliveries))
-        answer = messages.push_answered(self.seal.unseal(self.hub.push(body)))
-        assert answer.digest == messages.digest_of(body)
+    def push(self, *deliveries: Delivery) -> messages.PushResponse:
+        body = self.seal.seal(messages.encode_push(deliveries))
+        answer = messages.decode_push_response(self.seal.unseal(self.hub.push(body)))
+        assert answer.digest == messages.compute_digest(body)
         return answer
 
     def ask(
         self, first: int = 0, by: int = 100, **more: Any
-    ) -> tuple[Callable[..., messages.PullAnswer | None], float]:
+    ) -> tuple[Callable[..., messages.PullResponse | None], float]:
         """Make a request; return what asks for its answer, and for how long it may wait."""
-        body = self.seal.seal(messages.pull(messages.PullRequest(first, by, messages.VERSION, **more)))
+        body = self.seal.seal(messages.encode_pull_request(messages.PullRequest(first, by, messages.VERSION, **more)))
         pull = self.hub.pull(body)
 
-        def answer(*, patient: bool = False) -> messages.PullAnswer | None:
-            pieces = pull.answer(patient=patient)
+        def answer(*, patient: bool = False) -> messages.PullResponse | None:
+            pieces = pull.respond(patient=patient)
             if pieces is None:
                 return None
-            opened = messages.pull_answered(self.seal.unseal(b"".join(pieces)))
-            assert opened.digest == messages.digest_of(body)
+            opened = messages.decode_pull_response(self.seal.unseal(b"".join(pieces)))
+            assert opened.digest == messages.compute_digest(body)
             return opened
 
         return answer, pull.wait
 
-    def pull(self, first: int = 0, by: int = 100, **more: Any) -> messages.PullAnswer:
+    def pull(self, first: int = 0, by: int = 100, **more: Any) -> messages.PullResponse:
         answer = self.ask(first, by, **more)[0]()
         assert answer is not None
         return answer
@@ -97,22 +98,22 @@ class Desk:
     def pull_original(self, first: int = 0, by: int = 100) -> Iterator[bytes]:
         """Ask as the original program does; return the pieces of the sealed answer."""
         body = self.seal.seal(json.dumps({"Counter": first, "ProcessID": by}).encode())
-        pieces = self.hub.pull(body).answer(patient=True)
+        pieces = self.hub.pull(body).respond(patient=True)
         assert pieces is not None
         return pieces
 
     def blocks(self, *, get: Iterable[bytes] = (), put: Iterable[bytes] = ()) -> list[bytes | None]:
-        body = self.seal.seal(messages.blocks(messages.BlocksRequest(list(get), list(put))))
-        digest, found = messages.blocks_answered(self.seal.unseal(self.hub.blocks(body)))
-        assert digest == messages.digest_of(body)
+        body = self.seal.seal(block_messages.encode_blocks_request(block_messages.BlocksRequest(list(get), list(put))))
+        digest, found = block_messages.decode_blocks_response(self.seal.unseal(self.hub.serve_blocks(body)))
+        assert digest == messages.compute_digest(body)
         return found
 
 
-def keys(answer: messages.PullAnswer) -> list[str]:
+def keys(answer: messages.PullResponse) -> list[str]:
     return [delivery.entry.key for delivery in answer.deliveries]
 
 
-def sequences(answer: messages.PullAnswer) -> list[int]:
+def sequences(answer: messages.PullResponse) -> list[int]:
     return [delivery.sequence for delivery in answer.deliveries]
 
 
@@ -122,17 +123,22 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def limits() -> MessageLimits:
+    return HUB_LIMITS
+
+
+@pytest.fixture
 def sizes(request: pytest.FixtureRequest) -> Sizes:
     return SMALL if "small" in request.fixturenames else Sizes()
 
 
 @pytest.fixture
-def desk(tmp_path: Path, clock: Clock, sizes: Sizes) -> Iterator[Desk]:
+def desk(tmp_path: Path, clock: Clock, limits: MessageLimits, sizes: Sizes) -> Iterator[Desk]:
     with Store.open(tmp_path / "hub", clock=clock, sizes=sizes) as store:
         store._database.execute("PRAGMA synchronous=OFF")
         store.settings.set_process_id(HUB_ID)
         store.settings.set_encryption_key(KEY)
-        yield Desk(store, clock)
+        yield Desk(store, clock, limits)
         audit(store)
 
 
@@ -269,15 +275,19 @@ class TestLargeValues:
 
     @pytest.fixture(autouse=True)
     def small(self) -> Iterator[None]:
-        with small_messages():
+        with small_replicas():
             yield
+
+    @pytest.fixture
+    def limits(self) -> MessageLimits:
+        return SMALL_LIMITS
 
     @staticmethod
     def large(size: int, *, key: str = "large", time: int = 1, counter: int = 1) -> tuple[Delivery, list[bytes]]:
         """Return an entry with a value in blocks, and the blocks: of 64 bytes, each another one."""
         value = b"".join(b"%8d" % number for number in range(size // 8))
         blocks = [value[at : at + 64] for at in range(0, len(value), 64)]
-        named = b"".join(bytes.fromhex(messages.digest_of(block)) for block in blocks)
+        named = b"".join(bytes.fromhex(messages.compute_digest(block)) for block in blocks)
         entry = Entry(key, NOW + time, counter, 1, f"{key}-{counter}", len(value))
         return Delivery(entry, counter, None, named), blocks
 
@@ -353,9 +363,9 @@ class TestLargeValues:
 
 
 def test_values_up_to_the_limit_travel_whole_and_larger_ones_in_blocks(desk: Desk) -> None:
-    desk.store.set("whole", bytes(messages.WHOLE_LIMIT))
-    desk.store.set("blocks", bytes(messages.WHOLE_LIMIT + 1))
+    desk.store.set("whole", bytes(HUB_LIMITS.whole_bytes))
+    desk.store.set("blocks", bytes(HUB_LIMITS.whole_bytes + 1))
     whole, blocks = desk.pull().deliveries
-    assert whole.value == bytes(messages.WHOLE_LIMIT)
+    assert whole.value == bytes(HUB_LIMITS.whole_bytes)
     assert blocks.value is None
-    assert len(hashes(blocks.blocks)) == messages.WHOLE_LIMIT // BLOCK_SIZE + 1
+    assert len(hashes(blocks.blocks)) == HUB_LIMITS.whole_bytes // BLOCK_SIZE + 1

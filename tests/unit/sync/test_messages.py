@@ -16,7 +16,8 @@ from kvassfs.block import BLOCK_SIZE, HASH_BYTES
 from kvassfs.entry import DEFAULT_MODE, Delivery, Entry
 from kvassfs.errors import InvalidMessage
 from kvassfs.replica import Incarnation
-from kvassfs.sync import messages
+from kvassfs.sync import block_messages, messages
+from kvassfs.sync.limits import HUB_LIMITS
 from tests.support import golden_data
 from tests.support.golden_data import CAT, plaintext
 from tests.support.original import OriginalEntry, OriginalHub, entries_of, text_of
@@ -44,7 +45,7 @@ def entry_of(delivery: Delivery) -> tuple[str, int, int, int | None]:
 def test_a_push_of_the_original_is_what_was_typed(
     name: str, key: str, value: bytes, process_id: int, counter: int
 ) -> None:
-    (delivery,) = messages.pushed(plaintext(name))
+    (delivery,) = messages.decode_push(plaintext(name))
     assert entry_of(delivery) == (key, process_id, counter, None)
     assert delivery.value == value
     assert delivery.sequence == counter
@@ -54,7 +55,7 @@ def test_a_push_of_the_original_is_what_was_typed(
 
 
 def test_a_value_of_the_original_keeps_all_its_bytes() -> None:
-    (delivery,) = messages.pushed(plaintext("01-push.request"))
+    (delivery,) = messages.decode_push(plaintext("01-push.request"))
     assert entry_of(delivery) == ("binary", 1001, 2, None)
     assert delivery.entry.timestamp == 1795396752348229
     assert delivery.value is not None
@@ -64,18 +65,18 @@ def test_a_value_of_the_original_keeps_all_its_bytes() -> None:
 
 @pytest.mark.parametrize(("name", "writer"), [("03-pull.request", 2002), ("06-pull.request", 1001)])
 def test_a_pull_of_the_original_names_no_version(name: str, writer: int) -> None:
-    assert messages.pull_asked(plaintext(name)) == messages.PullRequest(0, writer, version=1)
+    assert messages.decode_pull_request(plaintext(name)) == messages.PullRequest(0, writer, version=1)
 
 
 def test_an_answer_of_the_original_numbers_entries_as_its_hub_merged_them() -> None:
-    answer = messages.pull_answered(plaintext("03-pull.response"))
+    answer = messages.decode_pull_response(plaintext("03-pull.response"))
     assert [(delivery.entry.key, delivery.sequence) for delivery in answer.deliveries] == [
         ("hello", 2),
         ("binary", 3),
         (CAT, 4),
     ]
     assert (answer.digest, answer.cursor, answer.more) == (None, 4, False)
-    later = messages.pull_answered(plaintext("06-pull.response"))
+    later = messages.decode_pull_response(plaintext("06-pull.response"))
     assert [(delivery.entry.key, delivery.value, delivery.sequence) for delivery in later.deliveries] == [
         ("hello", b"from b\n", 7),
         ("binary", b"", 8),
@@ -85,7 +86,7 @@ def test_an_answer_of_the_original_numbers_entries_as_its_hub_merged_them() -> N
 
 @pytest.mark.parametrize("text", [b"null", b"[]"])
 def test_an_answer_of_the_original_may_be_empty(text: bytes) -> None:
-    assert messages.pull_answered(text) == messages.PullAnswer([], 0)
+    assert messages.decode_pull_response(text) == messages.PullResponse([], 0)
 
 
 @pytest.mark.parametrize("name", ["03-pull.response", "06-pull.response"])
@@ -131,7 +132,7 @@ def deliveries(draw: st.DrawFn, *, large: bool = True) -> Delivery:
 @given(st.lists(deliveries(), max_size=4))
 def test_a_push_arrives_as_it_was_sent(sent: list[Delivery]) -> None:
     # On the way to the hub the number of an entry is its writer's counter.
-    assert messages.pushed(messages.push(sent)) == [
+    assert messages.decode_push(messages.encode_push(sent)) == [
         delivery._replace(sequence=delivery.entry.counter) for delivery in sent
     ]
 
@@ -141,44 +142,53 @@ def test_an_answer_to_a_pull_arrives_as_it_was_sent(
     sent: list[Delivery], more: bool, clock: int, pairs: list[tuple[int, int]]
 ) -> None:
     incarnations = [Incarnation(*pair) for pair in pairs]
-    answer = messages.PullAnswer(sent, 7, "digest", more, clock, 9, -5, incarnations)
-    assert messages.pull_answered(messages.pull_answer(answer)) == answer
+    answer = messages.PullResponse(sent, 7, "digest", more, clock, 9, -5, incarnations)
+    assert messages.decode_pull_response(messages.encode_pull_response(answer)) == answer
 
 
 @given(COUNTERS, st.binary(max_size=64), st.lists(st.tuples(COUNTERS, COUNTERS)))
 def test_an_answer_to_a_push_arrives_as_it_was_sent(clock: int, missing: bytes, pairs: list[tuple[int, int]]) -> None:
-    answer = messages.PushAnswer("digest", clock, 9, -5, missing, [Incarnation(*pair) for pair in pairs])
-    assert messages.push_answered(messages.push_answer(answer)) == answer
+    answer = messages.PushResponse("digest", clock, 9, -5, missing, [Incarnation(*pair) for pair in pairs])
+    assert messages.decode_push_response(messages.encode_push_response(answer)) == answer
 
 
 @given(st.lists(HASHES), st.lists(st.binary(min_size=1, max_size=9)))
 def test_blocks_arrive_as_they_were_sent(get: list[bytes], put: list[bytes]) -> None:
-    request = messages.BlocksRequest(get, put)
-    assert messages.blocks_asked(messages.blocks(request)) == request
+    request = block_messages.BlocksRequest(get, put)
+    assert block_messages.decode_blocks_request(block_messages.encode_blocks_request(request)) == request
 
 
 @given(st.lists(st.none() | st.binary(min_size=1, max_size=9)))
 def test_an_answer_about_blocks_arrives_as_it_was_sent(found: list[bytes | None]) -> None:
-    assert messages.blocks_answered(messages.blocks_answer("digest", found)) == ("digest", found)
+    assert block_messages.decode_blocks_response(block_messages.encode_blocks_response("digest", found)) == (
+        "digest",
+        found,
+    )
 
 
-@given(st.integers(0, 2**61), st.integers(0, 2**32 - 1), st.floats(0, 100), st.integers(1, messages.PAGE_BYTES))
+@given(st.integers(0, 2**61), st.integers(0, 2**32 - 1), st.floats(0, 100), st.integers(1, HUB_LIMITS.page_bytes))
 def test_a_pull_arrives_as_it_was_sent(first: int, process_id: int, wait: float, size: int) -> None:
     request = messages.PullRequest(first, process_id, messages.VERSION, wait, size)
-    assert messages.pull_asked(messages.pull(request)) == request
+    assert messages.decode_pull_request(messages.encode_pull_request(request)) == request
 
 
 def test_a_page_that_is_asked_for_is_bounded() -> None:
     assert (
-        messages.pull_asked(messages.pull(messages.PullRequest(0, 1, max_bytes=2**40))).max_bytes == messages.PAGE_BYTES
+        messages.decode_pull_request(
+            messages.encode_pull_request(messages.PullRequest(0, 1, max_bytes=2**40))
+        ).max_bytes
+        == HUB_LIMITS.page_bytes
     )
-    assert messages.pull_asked(messages.pull(messages.PullRequest(0, 1, max_bytes=-1))).max_bytes == 1
+    assert (
+        messages.decode_pull_request(messages.encode_pull_request(messages.PullRequest(0, 1, max_bytes=-1))).max_bytes
+        == 1
+    )
 
 
 @given(deliveries(large=False))
 def test_the_original_reads_a_push_and_ignores_what_it_does_not_know(sent: Delivery) -> None:
     entry = sent.entry
-    (read,) = entries_of(messages.push([sent]))
+    (read,) = entries_of(messages.encode_push([sent]))
     assert read == OriginalEntry(
         entry.key, sent.value or b"", entry.url_token, entry.timestamp, entry.process_id, entry.counter, needs_push=True
     )
@@ -186,7 +196,7 @@ def test_the_original_reads_a_push_and_ignores_what_it_does_not_know(sent: Deliv
 
 @given(st.lists(st.tuples(deliveries(large=False), st.lists(st.binary(max_size=5))), max_size=3), st.booleans())
 def test_an_array_in_pieces_holds_whole_values(sent: list[tuple[Delivery, list[bytes]]], pushed: bool) -> None:
-    pieces = messages.array(((delivery, iter(value)) for delivery, value in sent), pushed=pushed)
+    pieces = messages.encode_array(((delivery, iter(value)) for delivery, value in sent), pushed=pushed)
     assert [(entry.key, entry.value, entry.counter, entry.needs_push) for entry in entries_of(b"".join(pieces))] == [
         (delivery.entry.key, b"".join(value), delivery.entry.counter if pushed else delivery.sequence, True)
         for delivery, value in sent
@@ -196,17 +206,17 @@ def test_an_array_in_pieces_holds_whole_values(sent: list[tuple[Delivery, list[b
 @pytest.mark.parametrize("pushed", [False, True])
 def test_an_array_from_this_program_answers_no_pull_of_it(pushed: bool) -> None:
     delivery = Delivery(Entry("a", 1, 3, 7, "token", 1), 42, b"x")
-    array = b"".join(messages.array([(delivery, [b"x"])], pushed=pushed))
-    for message in (array, messages.push([delivery])):
+    array = b"".join(messages.encode_array([(delivery, [b"x"])], pushed=pushed))
+    for message in (array, messages.encode_push([delivery])):
         with pytest.raises(InvalidMessage, match="no answer to this program"):
-            messages.pull_answered(message)
+            messages.decode_pull_response(message)
 
 
 def test_the_writers_counter_travels_where_another_one_takes_its_place() -> None:
     delivery = Delivery(Entry("a", 1, 3, 7, "token", 1), 42, b"x")
-    (fields,) = json.loads(messages.pull_answer(messages.PullAnswer([delivery], 42, "")))["Entries"]
+    (fields,) = json.loads(messages.encode_pull_response(messages.PullResponse([delivery], 42, "")))["Entries"]
     assert (fields["Counter"], fields["WriterCounter"]) == (42, 3)
-    (fields,) = json.loads(messages.push([delivery]))
+    (fields,) = json.loads(messages.encode_push([delivery]))
     assert fields["Counter"] == 3
     assert "WriterCounter" not in fields
 
@@ -214,12 +224,12 @@ def test_the_writers_counter_travels_where_another_one_takes_its_place() -> None
 # What is refused
 
 PARSERS: list[Callable[[bytes], Any]] = [
-    messages.pushed,
-    messages.push_answered,
-    messages.pull_asked,
-    messages.pull_answered,
-    messages.blocks_asked,
-    messages.blocks_answered,
+    messages.decode_push,
+    messages.decode_push_response,
+    messages.decode_pull_request,
+    messages.decode_pull_response,
+    block_messages.decode_blocks_request,
+    block_messages.decode_blocks_response,
 ]
 
 JSON = st.recursive(
@@ -281,19 +291,21 @@ def refuses_or_reads(parse: Callable[[bytes], Any], message: bytes) -> None:
     st.sampled_from(PARSERS),
     st.binary(max_size=50) | st.tuples(st.binary(max_size=9), JSON).map(lambda p: p[0] + text(p[1])),
 )
-@example(messages.pushed, b"[" * 100_000)
-@example(messages.pushed, b'"\xff"')
-@example(messages.pushed, b"1" + b"0" * 5000)
-@example(messages.blocks_asked, b'{"Put":[1]}\n')
-@example(messages.blocks_asked, b'{"Put":[5,-1]}\nabcde')
-@example(messages.pull_asked, b'{"Counter":0,"ProcessID":1,"Wait":NaN}')
-@example(messages.pull_asked, b'{"Counter":0,"ProcessID":1,"Wait":Infinity}')
+@example(messages.decode_push, b"[" * 100_000)
+@example(messages.decode_push, b'"\xff"')
+@example(messages.decode_push, b"1" + b"0" * 5000)
+@example(block_messages.decode_blocks_request, b'{"Put":[1]}\n')
+@example(block_messages.decode_blocks_request, b'{"Put":[5,-1]}\nabcde')
+@example(messages.decode_pull_request, b'{"Counter":0,"ProcessID":1,"Wait":NaN}')
+@example(messages.decode_pull_request, b'{"Counter":0,"ProcessID":1,"Wait":Infinity}')
 def test_no_message_fails_otherwise_than_as_an_invalid_one(parse: Callable[[bytes], Any], message: bytes) -> None:
     refuses_or_reads(parse, message)
 
 
-ENTRY = json.loads(messages.push([Delivery(Entry("a", 1, 2, 3, "token", 1, EXECUTABLE), 2, b"x")]))[0]
-LARGE = json.loads(messages.push([Delivery(Entry("a", 1, 2, 3, "token", 300_000), 2, None, bytes(2 * HASH_BYTES))]))[0]
+ENTRY = json.loads(messages.encode_push([Delivery(Entry("a", 1, 2, 3, "token", 1, EXECUTABLE), 2, b"x")]))[0]
+LARGE = json.loads(
+    messages.encode_push([Delivery(Entry("a", 1, 2, 3, "token", 300_000), 2, None, bytes(2 * HASH_BYTES))])
+)[0]
 
 
 @given(st.sampled_from([ENTRY, LARGE]), FIELDS, JSON, st.booleans())
@@ -305,20 +317,20 @@ def test_an_entry_with_any_field_spoilt_is_refused_read_or_left_out(
     fields: dict[str, Any], name: str, value: object, absent: bool
 ) -> None:
     spoilt = {other: old for other, old in fields.items() if other != name} if absent else {**fields, name: value}
-    refuses_or_reads(messages.pushed, text([spoilt]))
-    refuses_or_reads(messages.pull_answered, text({"Counter": 1, "Request": "", "Entries": [spoilt]}))
+    refuses_or_reads(messages.decode_push, text([spoilt]))
+    refuses_or_reads(messages.decode_pull_response, text({"Counter": 1, "Request": "", "Entries": [spoilt]}))
 
 
 @given(st.sampled_from(PARSERS), FIELDS, JSON)
-@example(messages.pull_asked, "Wait", 10**400)
-@example(messages.push_answered, "Incarnations", [[1]])
-@example(messages.push_answered, "Incarnations", [[1, "2"]])
-@example(messages.push_answered, "Incarnations", 5)
+@example(messages.decode_pull_request, "Wait", 10**400)
+@example(messages.decode_push_response, "Incarnations", [[1]])
+@example(messages.decode_push_response, "Incarnations", [[1, "2"]])
+@example(messages.decode_push_response, "Incarnations", 5)
 def test_any_other_message_with_any_field_spoilt_is_refused_or_read(
     parse: Callable[[bytes], Any], name: str, value: object
 ) -> None:
     message = {"Counter": 1, "ProcessID": 2, "Request": "", "Get": "", "Put": [], "Sizes": [], name: value}
-    header = b"\n" if parse in {messages.blocks_asked, messages.blocks_answered} else b""
+    header = b"\n" if parse in {block_messages.decode_blocks_request, block_messages.decode_blocks_response} else b""
     refuses_or_reads(parse, text(message) + header)
 
 
@@ -350,58 +362,58 @@ def test_any_other_message_with_any_field_spoilt_is_refused_or_read(
 )
 def test_an_entry_that_makes_no_sense_is_refused(spoilt: dict[str, Any]) -> None:
     with pytest.raises(InvalidMessage):
-        messages.pushed(text([{**ENTRY, **spoilt}]))
+        messages.decode_push(text([{**ENTRY, **spoilt}]))
 
 
 @pytest.mark.parametrize("name", ["Key", "Value", "UrlToken", "TimestampUnixMicro", "ProcessID", "Counter"])
 def test_an_entry_that_lacks_a_field_is_refused(name: str) -> None:
     with pytest.raises(InvalidMessage):
-        messages.pushed(text([{other: value for other, value in ENTRY.items() if other != name}]))
+        messages.decode_push(text([{other: value for other, value in ENTRY.items() if other != name}]))
 
 
 @pytest.mark.parametrize("key", ["", "a\0b", "\ud800"])
 def test_an_entry_with_a_key_that_no_replica_can_hold_is_left_out(key: str) -> None:
-    assert [delivery.entry.key for delivery in messages.pushed(text([{**ENTRY, "Key": key}, ENTRY]))] == ["a"]
+    assert [delivery.entry.key for delivery in messages.decode_push(text([{**ENTRY, "Key": key}, ENTRY]))] == ["a"]
 
 
 @pytest.mark.parametrize(("mode", "kept"), [(0o100755, 0o100755), (0o120777, 0o120777), (0o040755, DEFAULT_MODE)])
 def test_an_entry_is_a_file_or_a_symbolic_link(mode: int, kept: int) -> None:
-    (delivery,) = messages.pushed(text([{**ENTRY, "Mode": mode}]))
+    (delivery,) = messages.decode_push(text([{**ENTRY, "Mode": mode}]))
     assert delivery.entry.mode == kept
 
 
 @pytest.mark.parametrize(
     ("parse", "message"),
     [
-        (messages.pushed, b""),
-        (messages.pushed, b"{}"),
-        (messages.pushed, b"[5]"),
-        (messages.pushed, b"[[]]"),
-        (messages.push_answered, b"[]"),
-        (messages.push_answered, b"{}"),
-        (messages.push_answered, b'{"Counter":1,"Missing":5}'),
-        (messages.push_answered, b'{"Counter":1,"Missing":"x"}'),
-        (messages.push_answered, b'{"Counter":1,"Incarnations":{"a":1}}'),
-        (messages.push_answered, b'{"Counter":1,"Incarnations":[[1,-2]]}'),
-        (messages.pull_asked, b"[]"),
-        (messages.pull_asked, b'{"Counter":1}'),
-        (messages.pull_asked, b'{"Counter":1,"ProcessID":true}'),
-        (messages.pull_asked, b'{"Counter":1,"ProcessID":2,"Wait":-1}'),
-        (messages.pull_asked, b'{"Counter":1,"ProcessID":2,"Wait":"1"}'),
-        (messages.pull_asked, b'{"Counter":1,"ProcessID":2,"Wait":NaN}'),
-        (messages.pull_asked, b'{"Counter":1,"ProcessID":2,"Wait":1e400}'),
-        (messages.pull_answered, b"5"),
-        (messages.pull_answered, b'{"Entries":[]}'),
-        (messages.pull_answered, b'{"Counter":1,"Entries":5}'),
-        (messages.blocks_asked, b"{}"),
-        (messages.blocks_asked, b"[]\n"),
-        (messages.blocks_asked, b'{"Get":"AAAA"}\n'),
-        (messages.blocks_asked, b'{"Get":5}\n'),
-        (messages.blocks_asked, b'{"Put":5}\n'),
-        (messages.blocks_asked, b'{"Put":[2]}\na'),
-        (messages.blocks_asked, b'{"Put":[-2]}\n'),
-        (messages.blocks_asked, b'{"Put":[true]}\na'),
-        (messages.blocks_answered, b'{"Sizes":[1]}\nab'),
+        (messages.decode_push, b""),
+        (messages.decode_push, b"{}"),
+        (messages.decode_push, b"[5]"),
+        (messages.decode_push, b"[[]]"),
+        (messages.decode_push_response, b"[]"),
+        (messages.decode_push_response, b"{}"),
+        (messages.decode_push_response, b'{"Counter":1,"Missing":5}'),
+        (messages.decode_push_response, b'{"Counter":1,"Missing":"x"}'),
+        (messages.decode_push_response, b'{"Counter":1,"Incarnations":{"a":1}}'),
+        (messages.decode_push_response, b'{"Counter":1,"Incarnations":[[1,-2]]}'),
+        (messages.decode_pull_request, b"[]"),
+        (messages.decode_pull_request, b'{"Counter":1}'),
+        (messages.decode_pull_request, b'{"Counter":1,"ProcessID":true}'),
+        (messages.decode_pull_request, b'{"Counter":1,"ProcessID":2,"Wait":-1}'),
+        (messages.decode_pull_request, b'{"Counter":1,"ProcessID":2,"Wait":"1"}'),
+        (messages.decode_pull_request, b'{"Counter":1,"ProcessID":2,"Wait":NaN}'),
+        (messages.decode_pull_request, b'{"Counter":1,"ProcessID":2,"Wait":1e400}'),
+        (messages.decode_pull_response, b"5"),
+        (messages.decode_pull_response, b'{"Entries":[]}'),
+        (messages.decode_pull_response, b'{"Counter":1,"Entries":5}'),
+        (block_messages.decode_blocks_request, b"{}"),
+        (block_messages.decode_blocks_request, b"[]\n"),
+        (block_messages.decode_blocks_request, b'{"Get":"AAAA"}\n'),
+        (block_messages.decode_blocks_request, b'{"Get":5}\n'),
+        (block_messages.decode_blocks_request, b'{"Put":5}\n'),
+        (block_messages.decode_blocks_request, b'{"Put":[2]}\na'),
+        (block_messages.decode_blocks_request, b'{"Put":[-2]}\n'),
+        (block_messages.decode_blocks_request, b'{"Put":[true]}\na'),
+        (block_messages.decode_blocks_response, b'{"Sizes":[1]}\nab'),
     ],
 )
 def test_a_message_of_another_form_is_refused(parse: Callable[[bytes], Any], message: bytes) -> None:

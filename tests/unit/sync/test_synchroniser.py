@@ -9,9 +9,10 @@ import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, SyncError
 from kvassfs.store import Limit, Store, settling
-from kvassfs.sync import messages, synchroniser
+from kvassfs.sync import block_messages, messages, synchroniser
+from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.seal import Seal
-from tests.support.replicas import KEY, versions
+from tests.support.replicas import KEY, SMALL_LIMITS, versions
 from tests.support.stores import DAY, SECOND, count, revision_values, save
 from tests.support.sync_rig import (
     BLOCKS,
@@ -130,7 +131,7 @@ class TestBlocks:
             with pytest.raises(HubUnreachable):
                 rig.exchange(rig.a)
             if fate is is_lost:
-                lost.update(messages.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).put)
+                lost.update(block_messages.decode_blocks_request(Seal(KEY).unseal(rig.line.messages[-1].body)).put)
         rig.exchange(rig.a)
         sent = rig.line.blocks("put") - lost
         assert len(sent) == BLOCKS
@@ -143,7 +144,7 @@ class TestBlocks:
             rig.line.on("blocks", arrives, fate)
             with pytest.raises(HubUnreachable):
                 rig.exchange(rig.a)
-            lost.update(messages.blocks_asked(Seal(KEY).unseal(rig.line.messages[-1].body)).get)
+            lost.update(block_messages.decode_blocks_request(Seal(KEY).unseal(rig.line.messages[-1].body)).get)
             assert list(rig.a.store.keys()) == []
         rig.exchange(rig.a)
         assert value(rig.a, "large") == large()
@@ -182,8 +183,8 @@ class TestBlocks:
         rig.exchange(rig.a, rig.b)
         for message in rig.line.messages:
             if message.call == "blocks":
-                request = messages.blocks_asked(Seal(KEY).unseal(message.body))
-                assert 1 <= len(request.get) + len(request.put) <= messages.PAGE_BLOCKS
+                request = block_messages.decode_blocks_request(Seal(KEY).unseal(message.body))
+                assert 1 <= len(request.get) + len(request.put) <= SMALL_LIMITS.page_blocks
 
     def test_what_is_written_during_an_upload_goes_first(self, rig: Rig) -> None:
         rig.a.store.set("large", large())
@@ -201,7 +202,7 @@ class TestBlocks:
 
     def test_a_hub_that_forgets_what_is_sent_to_it_is_an_error(self, rig: Rig) -> None:
         def is_forgotten(message: Message) -> bytes:
-            return Seal(KEY).seal(messages.blocks_answer(messages.digest_of(message.body), []))
+            return Seal(KEY).seal(block_messages.encode_blocks_response(messages.compute_digest(message.body), []))
 
         rig.a.store.set("large", large(192))
         rig.line.on("blocks", *[is_forgotten] * 100)
@@ -211,8 +212,10 @@ class TestBlocks:
 
     def test_a_hub_that_lacks_blocks_of_its_own_is_an_error(self, rig: Rig) -> None:
         def is_missing(message: Message) -> bytes:
-            wanted = messages.blocks_asked(Seal(KEY).unseal(message.body)).get
-            return Seal(KEY).seal(messages.blocks_answer(messages.digest_of(message.body), [None] * len(wanted)))
+            wanted = block_messages.decode_blocks_request(Seal(KEY).unseal(message.body)).get
+            return Seal(KEY).seal(
+                block_messages.encode_blocks_response(messages.compute_digest(message.body), [None] * len(wanted))
+            )
 
         rig.home.store.set("large", large(192))
         rig.line.on("blocks", *[is_missing] * 100)
@@ -225,8 +228,10 @@ class TestBlocks:
 
     def test_an_answer_with_other_blocks_than_asked_for_stores_none_under_a_wrong_hash(self, rig: Rig) -> None:
         def is_damaged(message: Message) -> bytes:
-            wanted = messages.blocks_asked(Seal(KEY).unseal(message.body)).get
-            return Seal(KEY).seal(messages.blocks_answer(messages.digest_of(message.body), [b"?" * 64] * len(wanted)))
+            wanted = block_messages.decode_blocks_request(Seal(KEY).unseal(message.body)).get
+            return Seal(KEY).seal(
+                block_messages.encode_blocks_response(messages.compute_digest(message.body), [b"?" * 64] * len(wanted))
+            )
 
         rig.home.store.set("large", large(192))
         rig.line.on("blocks", is_damaged, is_damaged)
@@ -235,7 +240,7 @@ class TestBlocks:
 
     def test_an_answer_about_blocks_to_another_request_is_refused(self, rig: Rig) -> None:
         rig.a.store.set("large", large())
-        rig.line.on("blocks", is_answered(Seal(KEY).seal(messages.blocks_answer("another", []))))
+        rig.line.on("blocks", is_answered(Seal(KEY).seal(block_messages.encode_blocks_response("another", []))))
         with pytest.raises(NotAHub):
             rig.exchange(rig.a)
 
@@ -255,7 +260,7 @@ class TestBlocks:
                 rig.home.store.set(f"large {number}", large() + bytes([number]))
         rig.on(rig.b).pull()
         before = len(rig.line.calls())
-        rig.line.hub = ThreadedHub(rig.home)
+        rig.line.hub = ThreadedHub(rig.home, rig.limits)
         rig.on(rig.a, ahead=True).pull()
         assert len(rig.line.calls()) == before
         assert versions(rig.a.store) == versions(rig.b.store) == versions(rig.home.store)
@@ -298,7 +303,7 @@ class TestTwoProcesses:
 
     def test_it_is_done_when_the_other_one_has_pushed_it_all(self, rig: Rig, other: Store) -> None:
         def push() -> None:
-            found = other.outbox.read_dirty(Limit(1000, 1000, messages.size_of))
+            found = other.outbox.read_dirty(Limit(1000, 1000, estimate_size))
             other.outbox.acknowledge([out.delivery.entry for out in found], epoch=other.peers.hub().epoch)
 
         rig.during_sleep = push

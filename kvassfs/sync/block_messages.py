@@ -1,0 +1,77 @@
+"""The messages about blocks of large values: a line of JSON, and then the bytes of the blocks one after another.
+
+The original program has none of these.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+from ..block import HASH_BYTES, hashes
+from ..errors import InvalidMessage
+from .message_fields import decode_json, encode_bytes, encode_json, require_object
+from .messages import VERSION
+
+
+class BlocksRequest(NamedTuple):
+    """Blocks that are sent (``put``) or asked for by their hashes (``get``)."""
+
+    get: list[bytes]
+    put: list[bytes]
+
+
+def encode_blocks_request(request: BlocksRequest) -> bytes:
+    """Return the message that sends blocks, or asks for some."""
+    header = {
+        "Version": VERSION,
+        "Get": encode_bytes(b"".join(request.get)),
+        "Put": [len(block) for block in request.put],
+    }
+    return b"".join([encode_json(header), b"\n", *request.put])
+
+
+def decode_blocks_request(plaintext: bytes) -> BlocksRequest:
+    """Return the request about blocks."""
+    header, data = _split_header(plaintext)
+    try:
+        wanted = a2b_base64(header.get("Get", ""), strict_mode=True)
+    except (TypeError, ValueError) as error:
+        raise InvalidMessage("its list of blocks cannot be read") from error
+    if len(wanted) % HASH_BYTES:
+        raise InvalidMessage("its list of blocks cannot be read")
+    blocks = _split_blocks(header.get("Put", []), data)
+    return BlocksRequest(hashes(wanted), [block for block in blocks if block is not None])
+
+
+def encode_blocks_response(digest: str, found: Sequence[bytes | None]) -> bytes:
+    """Return the message that hands out the blocks that were asked for; ``None`` is one that is not there."""
+    header = {"Request": digest, "Sizes": [-1 if block is None else len(block) for block in found]}
+    return b"".join([encode_json(header), b"\n", *(block for block in found if block is not None)])
+
+
+def decode_blocks_response(plaintext: bytes) -> tuple[str, list[bytes | None]]:
+    """Return digest and blocks of a response."""
+    header, data = _split_header(plaintext)
+    return str(header.get("Request")), _split_blocks(header.get("Sizes", []), data)
+
+
+def _split_header(plaintext: bytes) -> tuple[dict[str, Any], memoryview]:
+    end = plaintext.find(b"\n")
+    if end < 0:
+        raise InvalidMessage("it has no header")
+    return require_object(decode_json(plaintext[:end])), memoryview(plaintext)[end + 1 :]
+
+
+def _split_blocks(sizes: object, data: memoryview) -> list[bytes | None]:
+    """Return the blocks that are joined in ``data``; a size of -1 is one that is not there."""
+    if not isinstance(sizes, list) or not all(type(size) is int and size >= -1 for size in sizes):
+        raise InvalidMessage("its sizes of blocks cannot be read")
+    ends = list(accumulate((max(size, 0) for size in sizes), initial=0))
+    if ends[-1] != len(data):
+        raise InvalidMessage("its blocks are not as long as it says")
+    return [
+        None if size < 0 else bytes(data[start:end]) for size, (start, end) in zip(sizes, pairwise(ends), strict=True)
+    ]

@@ -1,0 +1,119 @@
+"""Entries as they stand in messages, and back."""
+
+from __future__ import annotations
+
+import stat
+from binascii import a2b_base64
+from typing import Any
+
+from ..block import HASH_BYTES
+from ..entry import DEFAULT_MODE, Delivery, Entry, check_key
+from ..errors import InvalidKey, InvalidMessage
+from ..replica import MAX_PROCESS_ID
+from .message_fields import LARGEST, encode_bytes
+
+_ENTRY_BYTES = 200
+"""Bytes of an entry's message beside its key and value, about."""
+
+_FILE_TYPES = (stat.S_IFREG, stat.S_IFLNK)
+
+
+def estimate_size(delivery: Delivery) -> int:
+    """Return about how many bytes an entry takes in a message."""
+    value = delivery.blocks if delivery.value is None else delivery.value
+    return _ENTRY_BYTES + len(delivery.entry.key) + len(value) * 4 // 3
+
+
+def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:
+    """Return the fields of an entry. ``counter`` is its sequence, or in a push its writer's counter."""
+    entry = delivery.entry
+    fields: dict[str, Any] = {
+        "Key": entry.key,
+        "Value": encode_bytes(delivery.value or b""),
+        "UrlToken": entry.url_token,
+        "TimestampUnixMicro": entry.timestamp,
+        "ProcessID": entry.process_id,
+        "Counter": counter,
+        "NeedsToBePushed": True,  # the original's hub hands out no others
+    }
+    if counter != entry.counter:
+        fields["WriterCounter"] = entry.counter
+    if entry.mode is not None:
+        fields["Mode"] = entry.mode
+    if delivery.value is None:
+        fields["Size"] = entry.size
+        fields["Blocks"] = encode_bytes(delivery.blocks)
+    return fields
+
+
+def decode_entries(entries: object) -> list[Delivery]:
+    """Return the entries of a message, without those whose keys no replica can hold.
+
+    Raises:
+        InvalidMessage: one of the others cannot be read.
+    """
+    if entries is None:  # how the original writes an empty array
+        return []
+    if not isinstance(entries, list):
+        raise InvalidMessage("its entries are no array")
+    found = []
+    for fields in entries:
+        try:
+            found.append(_decode_entry(fields))
+        except InvalidKey:
+            continue
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InvalidMessage(f"an entry cannot be read: {error!r}") from error
+    return found
+
+
+def _decode_entry(fields: dict[str, Any]) -> Delivery:
+    key, token, timestamp, process_id, counter = (
+        fields["Key"],
+        fields["UrlToken"],
+        fields["TimestampUnixMicro"],
+        fields["ProcessID"],
+        fields["Counter"],
+    )
+    writer_counter = fields.get("WriterCounter", counter)
+    if not (type(key) is type(token) is str):
+        raise TypeError("a key or token is no text")
+    _check_numbers(timestamp, process_id, counter, writer_counter)
+    check_key(key)
+    token.encode()  # what is no text cannot be stored
+    value = a2b_base64(fields["Value"] or "", strict_mode=True)
+    blocks = fields.get("Blocks")
+    mode = fields.get("Mode")
+    if mode is not None:
+        mode = _decode_mode(mode)
+    if blocks is None:
+        entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode)
+        return Delivery(entry, counter, value)
+    entry = Entry(key, timestamp, writer_counter, process_id, token, fields["Size"], mode)
+    return Delivery(entry, counter, None, _decode_hashes(blocks, entry.size))
+
+
+def _check_numbers(timestamp: Any, process_id: Any, counter: Any, writer_counter: Any) -> None:
+    if not (type(timestamp) is type(process_id) is type(counter) is type(writer_counter) is int):
+        raise TypeError("a number is none")
+    if not (
+        0 <= process_id <= MAX_PROCESS_ID
+        and 0 <= counter < LARGEST
+        and 0 <= writer_counter < LARGEST
+        and -LARGEST < timestamp < LARGEST
+    ):
+        raise ValueError("a number is out of range")
+
+
+def _decode_hashes(text: str, size: int) -> bytes:
+    blocks = a2b_base64(text, strict_mode=True)
+    if type(size) is not int or not 0 < size < LARGEST:
+        raise ValueError("the size is none")
+    if not blocks or len(blocks) % HASH_BYTES:
+        raise ValueError("the list of blocks is none")
+    return blocks
+
+
+def _decode_mode(mode: int) -> int:
+    """Return the mode of a file or symlink; there are no others."""
+    return mode & (stat.S_IFMT(mode) | 0o7777) if stat.S_IFMT(mode) in _FILE_TYPES else DEFAULT_MODE

@@ -1,0 +1,26 @@
+"""How much goes into one message."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class MessageLimits(NamedTuple):
+    """How much goes into one message.
+
+    A page holds up to ``page_bytes``, except that an entry larger than that is a page of its own. A value up to
+    ``whole_bytes`` travels in its entry; a larger one travels in blocks between replicas of version 2,
+    ``page_blocks`` to a message: what a cut connection may lose is at most these.
+    """
+
+    page_bytes: int
+    whole_bytes: int = 1024 * 1024
+    page_blocks: int = 4
+
+
+HUB_LIMITS = MessageLimits(page_bytes=8 * 1024 * 1024)
+"""The pages that a hub hands out at most, whatever it is asked for."""
+
+DEVICE_LIMITS = MessageLimits(page_bytes=1024 * 1024)
+"""The pages that a device sends and asks for: their number costs little, and merging one, during which others cannot
+write to the store, is soon done."""

@@ -1,0 +1,57 @@
+"""The JSON that messages are made of, and the fields in it: read with care, since anybody may have written them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from ..errors import InvalidMessage
+
+LARGEST = 2**62
+"""Greatest counter and timestamp: well below what SQLite holds, which the clocks go on from."""
+
+
+def encode_json(message: object) -> bytes:
+    """Return the JSON of a message, as short as it can be."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode_json(plaintext: bytes) -> Any:
+    """Return what JSON says.
+
+    Raises:
+        InvalidMessage: it is no JSON.
+    """
+    try:
+        return json.loads(plaintext)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage("it is no JSON") from error
+
+
+def require_object(message: object) -> dict[str, Any]:
+    """Return ``message`` if it is a JSON object.
+
+    Raises:
+        InvalidMessage: it is something else.
+    """
+    if not isinstance(message, dict):
+        raise InvalidMessage("it is no JSON object")
+    return message
+
+
+def read_number(message: dict[str, Any], name: str, default: int | None = None) -> int:
+    """Return an integer field; without a ``default`` it must be there.
+
+    Raises:
+        InvalidMessage: it is no integer, or out of range.
+    """
+    number = message.get(name, default)
+    if type(number) is not int or not -LARGEST < number < LARGEST:
+        raise InvalidMessage(f"its {name} is no number that it can have")
+    return number
+
+
+def encode_bytes(data: bytes) -> str:
+    """Return the base64 form of bytes."""
+    return base64.b64encode(data).decode("ascii")
