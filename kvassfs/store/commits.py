@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import KvassError
-from .database import BUSY_TIMEOUT, Database, translated
+from .database import BUSY_TIMEOUT, Database, translate_error
 
 log = logging.getLogger(__name__)
 
@@ -270,4 +270,4 @@ def _connect(path: str) -> Database:
     try:
         return Database(path, sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None))
     except sqlite3.Error as error:
-        raise translated(error, path) from error
+        raise translate_error(error, path) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import DamagedStore
 from .database import Database
-from .prefetch import BLOCK_QUERY, Ahead, digest
+from .prefetch import BLOCK_QUERY, Prefetcher, digest
 from .sizes import SIZES, Sizes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Contents:
     def __init__(self, database: Database, sizes: Sizes = SIZES) -> None:
         self._database = database
         self.sizes = sizes
-        self.ahead = Ahead(os.path.abspath(database.path))
+        self.prefetcher = Prefetcher(os.path.abspath(database.path))
 
     # Reading
 
@@ -49,9 +49,9 @@ class Contents:
         data: bytes = row[0]
         return data
 
-    def read_ahead(self, content: int, position: int) -> Future[bytes | None]:
+    def prefetch_block(self, content: int, position: int) -> Future[bytes | None]:
         """Begin to read a block of a value that is pinned; ``None`` leaves it to ``read_block``."""
-        return self.ahead.read(content, *divmod(position, self.sizes.segment))
+        return self.prefetcher.read(content, *divmod(position, self.sizes.segment))
 
     def read_stored_block(self, block: int) -> bytes:
         """Return the block with the id ``block``."""

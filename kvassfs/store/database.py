@@ -92,7 +92,7 @@ _UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def translated(error: sqlite3.Error | UnicodeDecodeError, path: str) -> KvassError:
+def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> KvassError:
     """Return the error to show for one of SQLite's.
 
     Result codes: https://sqlite.org/rescode.html; the low byte is the primary code.
@@ -174,14 +174,14 @@ class Database:
         try:
             return self._run(sql, parameters)
         except _ERRORS as error:
-            raise translated(error, self.path) from error
+            raise translate_error(error, self.path) from error
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the first row, or ``None``."""
         try:
             return self._run(sql, parameters).fetchone()
         except _ERRORS as error:
-            raise translated(error, self.path) from error
+            raise translate_error(error, self.path) from error
 
     def only_row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the row that a sound store has.
@@ -199,7 +199,7 @@ class Database:
         try:
             return self._run(sql, parameters).fetchall()
         except _ERRORS as error:
-            raise translated(error, self.path) from error
+            raise translate_error(error, self.path) from error
 
     def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
         """Yield the rows one by one."""
@@ -207,14 +207,14 @@ class Database:
             for row in self._run(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
                 yield row
         except _ERRORS as error:
-            raise translated(error, self.path) from error
+            raise translate_error(error, self.path) from error
 
     def execute_many(self, sql: str, parameters: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each tuple of parameters."""
         try:
             self.connection.executemany(sql, parameters)
         except _ERRORS as error:
-            raise translated(error, self.path) from error
+            raise translate_error(error, self.path) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

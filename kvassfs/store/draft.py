@@ -113,7 +113,7 @@ class Draft:
             data = before[1].result()
         in_order = before is not None and before[0] == position
         if (in_order or position == 0) and (position + 1) * self._block_size < self._base_size:
-            self._next = (position + 1, self._contents.read_ahead(base, position + 1))
+            self._next = (position + 1, self._contents.prefetch_block(base, position + 1))
         else:
             self._next = None
         return self._contents.read_block(base, position) if data is None else data
@@ -150,7 +150,7 @@ class Draft:
         """Take a block that was written to its end: it is likely to stay so, and hashed meanwhile."""
         self._cached = None
         self._memory[position] = data
-        self._digests[position] = self._contents.ahead.digest(data)
+        self._digests[position] = self._contents.prefetcher.digest(data)
 
     def _editable(self, position: int) -> bytearray:
         self._digests.pop(position, None)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from ..errors import DiskFull, NewerStore, NotAStore, StoreBusy, StoreUnavailable
-from .database import BUSY_TIMEOUT, COMMAND, JOURNAL_SIZE_LIMIT, Database, Profile, translated
+from .database import BUSY_TIMEOUT, COMMAND, JOURNAL_SIZE_LIMIT, Database, Profile, translate_error
 from .schema import APPLICATION_ID, VERSION
 
 
@@ -57,7 +57,7 @@ def _connected(path: str, prepare: Callable[[Database], None], profile: Profile)
             os.path.abspath(path), timeout=_patience(profile), isolation_level=None, cached_statements=256
         )
     except sqlite3.Error as error:
-        raise translated(error, path) from error
+        raise translate_error(error, path) from error
     database = Database(path, connection)
     try:
         prepare(database)

@@ -22,7 +22,7 @@ def digest(data: bytes | bytearray | memoryview) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-class Ahead:
+class Prefetcher:
     """Hashes and reads blocks of the database at ``path`` in a thread that starts at first use.
 
     Both let go of the interpreter's lock, so the work is done on another processor. The connection is only
@@ -39,7 +39,7 @@ class Ahead:
             # Only large values need it, and it would double what starting takes.
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-            self._executor = ThreadPoolExecutor(1, "kvassfs-ahead")
+            self._executor = ThreadPoolExecutor(1, "kvassfs-prefetch")
         return self._executor
 
     def digest(self, data: bytes) -> Future[bytes]:

@@ -127,7 +127,7 @@ class Store:
                 with self._database.transaction:
                     self._holds.release()
         finally:
-            self._contents.ahead.close()
+            self._contents.prefetcher.close()
             self._database.close()
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ import pytest
 
 from kvassfs.errors import KvassError
 from kvassfs.store import Node, Row, Sizes, Store, Written
-from kvassfs.store.database import Database, translated
+from kvassfs.store.database import Database, translate_error
 
 REGULAR = stat.S_IFREG | 0o600
 
@@ -146,7 +146,7 @@ def failing(database: Database, fault: Callable[[str], None]) -> Iterator[None]:
             try:
                 fault(sql)
             except sqlite3.Error as error:
-                raise translated(error, database.path) from error
+                raise translate_error(error, database.path) from error
             return method(sql, *arguments)
 
         return run

@@ -34,7 +34,7 @@ from kvassfs.store.database import (
     SHARING,
     Database,
     Profile,
-    translated,
+    translate_error,
 )
 from kvassfs.store.schema import APPLICATION_ID, VERSION
 from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error, write
@@ -469,12 +469,12 @@ class TestTranslation:
         ],
     )
     def test_of_a_result_code(self, code: int, kind: type[StoreError]) -> None:
-        error = translated(sqlite_error(code), "/db")
+        error = translate_error(sqlite_error(code), "/db")
         assert type(error) is kind
         assert "/db" in error_line(error)
 
     def test_of_an_error_without_a_code(self) -> None:
-        assert type(translated(sqlite3.ProgrammingError("closed"), "/db")) is StoreError
+        assert type(translate_error(sqlite3.ProgrammingError("closed"), "/db")) is StoreError
 
     @pytest.mark.parametrize("method", ["execute", "row", "rows"])
     def test_every_way_to_run_a_statement_has_it(self, store: Store, method: str) -> None:

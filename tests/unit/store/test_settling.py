@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kvassfs.store import Limit, Store
-from kvassfs.store.settling import GATHERING_TIME, SETTLING_TIME, TEMPORARY_TIME
+from kvassfs.store.rows import CLEAN, DIRTY, HELD, Row
+from kvassfs.store.settling import GATHERING_TIME, SETTLING_TIME, TEMPORARY_TIME, held_for, state_after_write
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
 from tests.support.stores import SECOND, YEAR_2024, Clock, rows, save
@@ -192,3 +193,46 @@ def test_what_is_removed_once_it_was_handed_out_leaves_a_tombstone(store: Store,
     assert len(store.outbox.mark_as_sent(store.outbox.read_dirty(LIMIT))) == 1
     delete(store, "key")
     assert rows(store, "SELECT key, live FROM entries") == [("key", 0)]
+
+
+# The pure rules
+
+
+def row(key: str = "key", *, dirty: int = HELD, size: int = 1, handed: int = 0, born: int = 0, changed: int = 0) -> Row:
+    return Row(key, born, 1, 1, "token", size, None, None, 1, dirty, handed, born, changed, None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("version", "now", "left"),
+    [
+        (row(dirty=CLEAN), 0, 0),
+        (row(dirty=DIRTY), 0, 0),
+        (row(), 0, GATHERING_TIME),
+        (row(born=5), 5_000 + GATHERING_TIME - 1, 1),
+        (row(born=5), 5_000 + GATHERING_TIME, 0),
+        (row(".git/index.lock"), 1, TEMPORARY_TIME - 1),
+        (row(size=0), 1, SETTLING_TIME - 1),
+        (row(size=0, changed=7), 7 + SETTLING_TIME, 0),
+        (row(born=5), 0, 0),  # the clock was set back
+    ],
+)
+def test_how_long_a_version_is_held_back(version: Row, now: int, left: int) -> None:
+    assert held_for(version, now) == left
+
+
+@pytest.mark.parametrize(
+    ("old", "transient", "state"),
+    [
+        (None, True, HELD),
+        (None, False, DIRTY),
+        (row(size=0), True, HELD),
+        (row(handed=1, size=0), True, HELD),
+        (row(), True, HELD),
+        (row(handed=1), True, DIRTY),
+        (row(handed=1), False, DIRTY),
+    ],
+)
+def test_a_key_that_is_new_to_other_devices_is_held_back_if_a_mount_writes_it(
+    old: Row | None, transient: bool, state: int
+) -> None:
+    assert state_after_write(old, transient=transient) == state

@@ -19,7 +19,7 @@ import pytest
 
 from kvassfs.errors import DamagedStore, DiskFull, KeyMissing, KvassError, StoreBusy, StoreUnavailable
 from kvassfs.store import Store, opening
-from kvassfs.store.database import COMMAND, Database, translated
+from kvassfs.store.database import COMMAND, Database, translate_error
 from tests.support.stores import (
     ROOT,
     SMALL,
@@ -136,7 +136,7 @@ class Failing(Database):
             try:
                 Failing.strike()
             except sqlite3.Error as error:
-                raise translated(error, self.path) from error
+                raise translate_error(error, self.path) from error
 
     def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         if sql != "ROLLBACK":
