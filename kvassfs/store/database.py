@@ -250,19 +250,26 @@ class Database:
         """``with`` another profile, which ends with the block; not inside a transaction."""
         before = self._profile
         self.apply(profile)
-        try:
+        with self._undoing(lambda: self.apply(before)):
             yield
-        finally:
-            self.apply(before)
 
     @contextmanager
     def durably(self) -> Iterator[None]:
         """``with`` commits that wait for the disk, whatever the profile says; not inside a transaction."""
         self._wait_for_disk(True)
+        with self._undoing(lambda: self._wait_for_disk(self._profile.durable)):
+            yield
+
+    @contextmanager
+    def _undoing(self, undo: Callable[[], None]) -> Iterator[None]:
+        """``with`` something that ``undo`` ends; where the block fails, its error is not hidden by one of ``undo``."""
         try:
             yield
-        finally:
-            self._wait_for_disk(self._profile.durable)
+        except BaseException:
+            with suppress(KvassError):
+                undo()
+            raise
+        undo()
 
     def _wait_for_disk(self, durable: bool) -> None:
         self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -509,6 +509,14 @@ class TestDurability:
             assert rows(store, "PRAGMA cache_size") == [-profile.cache]
             assert rows(store, "PRAGMA wal_autocheckpoint") == [profile.log_pages]
             assert rows(store, "PRAGMA busy_timeout") == [int(profile.patience * 1000)]
+
+    @pytest.mark.parametrize("temporary", [Store.bulk, Store.durably])
+    def test_the_end_of_what_is_temporary_hides_no_error(
+        self, path: Path, temporary: Callable[[Store], AbstractContextManager[None]]
+    ) -> None:
+        store = Store.open(path)
+        with pytest.raises(ZeroDivisionError), temporary(store), closing(store._database):
+            1 / 0  # noqa: B018
 
     @pytest.mark.parametrize("profile", [COMMAND, MOUNT, FOLLOWER, HUB, SEARCHES])
     def test_what_is_temporary_ends_with_its_block(self, path: Path, profile: Profile) -> None:
