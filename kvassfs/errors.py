@@ -5,6 +5,7 @@
     KvassError                    exit status 1 unless a class says otherwise
     ├── InvalidKey                a key that no entry can have
     ├── KeyMissing                no entry under this key
+    ├── LinkMissing               no share link that could be ended
     ├── ValueReplaced             another value than the one that was found
     ├── InvalidConfiguration      a setting that is refused, and why
     ├── StoreError                the database file
@@ -73,6 +74,14 @@ class KeyMissing(KvassError):
     def __init__(self, key: str) -> None:
         super().__init__(f"no such key: {key}")
         self.key = key
+
+
+class LinkMissing(KvassError):
+    """What was given names no share link that could be ended."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such link and no key with links: {name}; `kvass links` lists the links")
+        self.name = name
 
 
 class ValueReplaced(KvassError):

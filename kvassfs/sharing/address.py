@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from ..errors import InvalidConfiguration
 from ..remote.address import base_url, shown
+from ..store import Store
 
 # A string, compiled only when it is needed: few commands need it.
 _ADDRESS = r"(?:.*[?&]q=([A-Za-z0-9_-]+)(?:[&#].*)?|([A-Za-z0-9_-]{22}))"
@@ -17,6 +19,25 @@ def choose_base_url(public_url: str, remote: str) -> str:
     """
     address = public_url or shown(remote)
     return base_url(address) if address else ""
+
+
+def find_base_url(store: Store) -> str:
+    """Return the base URL of shared addresses; ``""`` if it is not known."""
+    return choose_base_url(store.settings.public_url(), store.settings.config().remote)
+
+
+def require_base_url(store: Store) -> str:
+    """Return the base URL of shared addresses.
+
+    Raises:
+        InvalidConfiguration: there is neither a hub nor a public address.
+    """
+    if base := find_base_url(store):
+        return base
+    raise InvalidConfiguration(
+        "no address is known under which entries are shared; set the hub with `kvass config remote HOST`, or, on the"
+        " hub itself, its public address with `kvass config url URL`"
+    )
 
 
 def is_token(text: str) -> bool:

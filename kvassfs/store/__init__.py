@@ -1,4 +1,7 @@
-"""The store: one SQLite file, and the only SQL of the program."""
+"""The store: one SQLite file, and the only SQL of the program.
+
+What others may use is listed here, and ``.commits``, which few need and which takes time to load.
+"""
 
 from ..block import BLOCK_SIZE
 from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
@@ -8,6 +11,7 @@ from .links import Shared
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import Merged
 from .nodes import Child, Found, Node
+from .opening import is_store
 from .outbox import Limit, Outgoing, Page
 from .peers import Device, HubState
 from .processes import Follower
@@ -54,4 +58,5 @@ __all__ = [
     "StoredValue",
     "Tree",
     "Written",
+    "is_store",
 ]

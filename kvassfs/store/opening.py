@@ -134,6 +134,20 @@ def _set_wal(database: Database, patience: float) -> None:
         patience -= 0.02
 
 
+def is_store(path: str) -> bool:
+    """Return whether the file is a database of this program, as far as can be seen without opening it as one.
+
+    Its header says so (https://sqlite.org/fileformat.html#application_id), which for a new one may still be in the
+    write-ahead log; the original program has none. Not for a process that has the database open: closing the file
+    drops its locks (https://sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, "big") or os.path.exists(f"{path}-wal")
+    except OSError:
+        return False
+
+
 def identify(database: Database) -> str:
     """Return ``"kvassfs"``, ``"earlier"`` (of this program), ``"original"`` or ``"empty"``.
 

@@ -145,6 +145,11 @@ class Store:
                 return
             yield key
 
+    def count_keys(self) -> int:
+        """Return how many keys have a value."""
+        row = self._database.row("SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND size > 0")
+        return int(row[0])
+
     def level(self, prefix: str) -> Iterator[str]:
         """Yield how keys that begin with ``prefix`` go on, up to and with the next ``/``, each once and in order.
 

@@ -557,6 +557,9 @@ class TestListing:
         wanted = sorted((key for key in self.KEYS if key.startswith(prefix)), key=str.encode)
         assert list(filled.keys(prefix)) == wanted
 
+    def test_they_are_counted(self, filled: Store) -> None:
+        assert filled.count_keys() == len(self.KEYS)
+
     @pytest.mark.parametrize(
         ("prefix", "level"),
         [
