@@ -12,26 +12,26 @@ MAX_TIMEOUT = 3600
 """Seconds to wait for the hub at most."""
 
 
-def encryption_key(text: str) -> bytes:
+def parse_encryption_key(text: str) -> bytes:
     """Return the 32 bytes of a key in hex.
 
     Raises:
         InvalidConfiguration: it is not that; the message does not show it.
     """
     if not re.fullmatch(r"[0-9A-Fa-f]*", text):
-        raise _key_refused("has other characters")
+        raise _key_error("has other characters")
     if len(text) != 64:
-        raise _key_refused(f"has {len(text)}")
+        raise _key_error(f"has {len(text)}")
     return bytes.fromhex(text)
 
 
-def _key_refused(reason: str) -> InvalidConfiguration:
+def _key_error(reason: str) -> InvalidConfiguration:
     return InvalidConfiguration(
         f"an encryption key is 64 hex digits, and this one {reason}; `kvass config show` prints that of another device"
     )
 
 
-def process_id(text: str) -> int:
+def parse_process_id(text: str) -> int:
     """Return a process id in decimal.
 
     Raises:
@@ -42,8 +42,8 @@ def process_id(text: str) -> int:
     return int(text)
 
 
-def remote(text: str) -> str:
-    """Return the address of a hub, which is ``host:port`` or a URL; empty for none.
+def check_remote(text: str) -> str:
+    """Return ``text``, which is the address of a hub, ``host:port`` or a URL, or empty for none.
 
     Raises:
         InvalidConfiguration: no hub can be there.
@@ -55,19 +55,19 @@ def remote(text: str) -> str:
     return text
 
 
-def public_url(text: str) -> str:
-    """Return the address under which others reach the hub; empty for that of the remote.
+def check_public_url(text: str) -> str:
+    """Return ``text``, which is the URL under which others reach the hub, or empty for that of the remote.
 
     Raises:
         InvalidConfiguration: it can be none, or holds a password, which would be told to everybody.
     """
-    remote(text)
+    check_remote(text)
     if shown(text) != text:
         raise InvalidConfiguration("a public address holds no user and password: everybody gets to see it")
     return text
 
 
-def timeouts(
+def parse_timeouts(
     connect: str, progress: str | None, current: tuple[float, float]
 ) -> tuple[float, float] | tuple[None, None]:
     """Return how many seconds to wait for a connection and for progress; none for ``default``.
@@ -79,10 +79,10 @@ def timeouts(
     """
     if connect == "default" and progress is None:
         return None, None
-    return _timeout(connect), current[1] if progress is None else _timeout(progress)
+    return _parse_timeout(connect), current[1] if progress is None else _parse_timeout(progress)
 
 
-def _timeout(text: str) -> float:
+def _parse_timeout(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?|\.[0-9]{1,3}", text) or not 0 < float(text) <= MAX_TIMEOUT:
         raise InvalidConfiguration(f"a time limit is a number of seconds up to {MAX_TIMEOUT}, and {text!r} is not")
     return float(text)

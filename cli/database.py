@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .notices import notice
+from .notices import print_notice
 
 if TYPE_CHECKING:
     from kvassfs.store import Store
@@ -20,23 +20,23 @@ class DatabaseFile:
     """The path of the database: that of the last ``--db``, else ``KVASS_DB``, else the default."""
 
     def __init__(self) -> None:
-        self.path = _absolute(os.environ.get(VARIABLE) or DEFAULT)
+        self.path = _expand(os.environ.get(VARIABLE) or DEFAULT)
 
     def choose(self, path: str) -> None:
         """Use the file at ``path``, where ``~`` is the home directory."""
-        self.path = _absolute(path)
+        self.path = _expand(path)
 
     def open(self) -> Store:
         """Open the store; what it has to say goes to standard error."""
         from kvassfs.store import Store
 
-        return Store.open(self.path, notice=notice, alone_if_full=True)
+        return Store.open(self.path, notice=print_notice, alone_if_full=True)
 
 
 pass_database = click.make_pass_decorator(DatabaseFile, ensure=True)
 
 
-def database_option() -> click.Option:
+def create_database_option() -> click.Option:
     """Return the option ``--db``, which every command has: the one nearest to the end counts."""
     return click.Option(
         ["--db"],
@@ -48,7 +48,7 @@ def database_option() -> click.Option:
     )
 
 
-def named(_context: click.Context, _parameter: click.Parameter, path: str) -> str:
+def require_path(_context: click.Context, _parameter: click.Parameter, path: str) -> str:
     """Return a path that the command line gives, unless it is empty, as an unset variable is."""
     if not path:
         raise click.BadParameter("it is empty.")
@@ -63,5 +63,5 @@ def _choose(context: click.Context, _parameter: click.Parameter, path: str | Non
         database.choose(path)
 
 
-def _absolute(path: str) -> str:
+def _expand(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))

@@ -9,12 +9,12 @@ _SECOND = 1_000_000  # microseconds
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
-def entries(number: int) -> str:
+def format_entry_count(number: int) -> str:
     """Return ``1 entry``, ``2 entries``."""
     return "1 entry" if number == 1 else f"{number} entries"
 
 
-def size(amount: int) -> str:
+def format_size(amount: int) -> str:
     """Return a number of bytes in the decimal units that disks and networks are sold in."""
     if amount < 1000:
         return f"{amount} B"
@@ -26,7 +26,7 @@ def size(amount: int) -> str:
     return f"{value / 1000:.1f} TB"
 
 
-def local_time(moment: int) -> str:
+def format_local_time(moment: int) -> str:
     """Return a point in time, µs since the epoch, to the second where we are; ``?`` beyond the calendar."""
     try:
         return datetime.fromtimestamp(moment // _SECOND, UTC).astimezone().isoformat(" ")[:19]
@@ -34,7 +34,7 @@ def local_time(moment: int) -> str:
         return "?"
 
 
-def universal_time(moment: int) -> str | None:
+def format_utc(moment: int) -> str | None:
     """Return a point in time, µs since the epoch, as ISO 8601 in UTC; none beyond the calendar."""
     try:
         return datetime.fromtimestamp(moment // _SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -42,13 +42,13 @@ def universal_time(moment: int) -> str | None:
         return None
 
 
-def ago(moment: int, now: int) -> str:
+def format_age(moment: int, now: int) -> str:
     """Return how long before ``now`` a point in time was, both µs since the epoch."""
     seconds = (now - moment) // _SECOND
-    return f"{span(seconds)} ago" if seconds >= 1 else "just now"
+    return f"{format_span(seconds)} ago" if seconds >= 1 else "just now"
 
 
-def span(seconds: int) -> str:
+def format_span(seconds: int) -> str:
     """Return a span of time in the largest unit that fits into it: ``1 second``, ``90 days``."""
     for length, noun in _SPANS:
         if number := max(seconds, 0) // length:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from . import streams
-from .database import database_option
+from .database import create_database_option
 
 
 def _write_help(context: click.Context) -> None:
@@ -27,7 +27,7 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.params.append(database_option())
+        self.params.append(create_database_option())
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return click's help option, printing through :mod:`.streams`."""
@@ -73,15 +73,17 @@ class Group(Command, click.Group):
         """Write the cheat sheet, in the form of the original program's."""
         summaries = {name: command.get_short_help_str(100) for name, command in self.commands.items()}
         formatter.write(
-            cheat_sheet(ctx.command_path, self.help or "", self._options(ctx), {**self.modules, **summaries})
+            format_cheat_sheet(
+                ctx.command_path, self.help or "", self._summarise_options(ctx), {**self.modules, **summaries}
+            )
         )
 
-    def _options(self, context: click.Context) -> dict[str, str]:
+    def _summarise_options(self, context: click.Context) -> dict[str, str]:
         options = (parameter for parameter in self.get_params(context) if isinstance(parameter, click.Option))
         return {", ".join(option.opts): option.help or "" for option in options}
 
 
-def cheat_sheet(path: str, description: str, options: Mapping[str, str], commands: Mapping[str, str]) -> str:
+def format_cheat_sheet(path: str, description: str, options: Mapping[str, str], commands: Mapping[str, str]) -> str:
     """Return the overview of the command ``path``; the mappings go from names to summaries."""
     width = max(8, *map(len, commands))
     return "\n".join(
@@ -92,7 +94,7 @@ def cheat_sheet(path: str, description: str, options: Mapping[str, str], command
             f"    {path} - {description}",
             "",
             "Options:",
-            *(f"    {_in_columns(names)} {summary}" for names, summary in options.items()),
+            *(f"    {_format_names(names)} {summary}" for names, summary in options.items()),
             "",
             "Sub-commands:",
             *(f"    {path} {name:<{width}} {summary}" for name, summary in commands.items()),
@@ -100,5 +102,5 @@ def cheat_sheet(path: str, description: str, options: Mapping[str, str], command
     )
 
 
-def _in_columns(names: str) -> str:
+def _format_names(names: str) -> str:
     return f"{names if ',' in names else '    ' + names:<14}"

@@ -1,4 +1,4 @@
-"""What commands do with the hub: they look there first and push afterwards, and do without it if need be."""
+"""The hub in commands: they pull first and push afterwards, and go on without it where it is out of reach."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from kvassfs.errors import KvassError
 
-from .notices import notice
+from .notices import print_notice
 
 if TYPE_CHECKING:
     from kvassfs.store import Store
@@ -22,16 +22,16 @@ offline_option = click.option("--offline", is_flag=True, envvar=VARIABLE, help="
 
 
 def pull_first(store: Store, *, offline: bool) -> None:
-    """Take in what the hub has, unless a process that is in touch with it does so all the time.
+    """Pull from the hub, unless a process that is in touch with it does so all the time.
 
-    What fails costs a warning: the command goes on with what is stored here.
+    A failure costs a warning: the command goes on with what is stored here.
     """
     if _has_hub(store, offline) and not store.processes.is_in_touch():
         _attempt(store, lambda synchroniser: synchroniser.pull(), "showing what is stored here")
 
 
 def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here and pushed later") -> None:
-    """Push what waits for it, if anything does. What fails costs a warning, which says what is the case ``otherwise``."""
+    """Push what waits for the hub, if anything does. A failure costs a warning, which ends with ``otherwise``."""
     if _has_hub(store, offline) and store.outbox.has_ready():
         _attempt(store, lambda synchroniser: _push(store, synchroniser), otherwise)
 
@@ -39,7 +39,7 @@ def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here
 def _push(store: Store, synchroniser: Synchroniser) -> None:
     written = store.settings.config().clock
     if not synchroniser.push() and store.outbox.has_ready(written):
-        notice("warning: another process is still pushing; what was changed is kept here and pushed after that")
+        print_notice("warning: another process is still pushing; what was changed is kept here and pushed after that")
 
 
 def _has_hub(store: Store, offline: bool) -> bool:
@@ -53,4 +53,4 @@ def _attempt(store: Store, work: Callable[[Synchroniser], object], otherwise: st
         with open_synchroniser(store) as synchroniser:
             work(synchroniser)
     except KvassError as error:
-        notice(f"warning: {error}; {otherwise}")
+        print_notice(f"warning: {error}; {otherwise}")

@@ -15,9 +15,8 @@ from kvassfs import __version__
 from kvassfs.errors import KvassError
 
 from . import streams
-from .arguments import COMPLETION
 from .group import Group
-from .notices import notice
+from .notices import print_notice
 
 COMMANDS = {
     "ls": "list keys",
@@ -36,6 +35,9 @@ COMMANDS = {
     "serve": "be the hub of your devices",
 }
 """The sub-commands, each a module, and what the cheat sheet says of it."""
+
+COMPLETION = "_KVASS_COMPLETE"
+"""The variable in which the completion functions of the shells say what they want."""
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -60,7 +62,7 @@ kvass.params.append(
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     instruction = os.environ.get(COMPLETION)
-    _leave(complete(instruction) if instruction else run(sys.argv[1:]))
+    _end(complete(instruction) if instruction else run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -78,30 +80,30 @@ def run(arguments: Sequence[str]) -> int:
             error.show()
         return error.exit_code
     except KvassError as error:
-        return failed(error)
+        return report_failure(error)
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
     return 0
 
 
-def failed(error: KvassError) -> int:
+def report_failure(error: KvassError) -> int:
     """Say what failed, unless nobody is left to hear it; return the exit status."""
     if not isinstance(error, streams.OutputClosed):
-        notice(str(error))
+        print_notice(str(error))
     return error.exit_code
 
 
 def complete(instruction: str) -> int:
-    """Answer the shell, which sets ``COMPLETION`` to ``instruction`` when Tab is pressed."""
-    from click.shell_completion import shell_complete
+    """Respond to the shell, which sets ``COMPLETION`` to ``instruction`` when Tab is pressed."""
+    from . import shells
 
     try:
-        return shell_complete(kvass, {}, "kvass", COMPLETION, instruction)
+        return shells.complete(kvass, "kvass", COMPLETION, instruction)
     except (KeyboardInterrupt, BrokenPipeError):  # the line was given up
         return _INTERRUPTED
 
 
-def _leave(status: int) -> NoReturn:
+def _end(status: int) -> NoReturn:
     """Exit; after an interrupt or a broken pipe by that very signal, as shells and their loops expect."""
     streams.drop_unwritten()
     if status in (streams.OutputClosed.exit_code, _INTERRUPTED):

@@ -10,12 +10,12 @@ import click
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def one_line(text: str) -> str:
+def escape_controls(text: str) -> str:
     """Return ``text`` with its control characters escaped as in Python."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def notice(text: str) -> None:
+def print_notice(text: str) -> None:
     """Say ``text`` on standard error; if nobody can hear it, nothing is lost."""
     with contextlib.suppress(OSError):
-        click.echo(f"kvass: {one_line(text)}", err=True)
+        click.echo(f"kvass: {escape_controls(text)}", err=True)

@@ -1,18 +1,16 @@
-"""Addresses of entries, for the commands that show them."""
+"""Options of the commands that show the address of an entry, and how they get it."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
-from kvassfs.errors import InvalidConfiguration
-from kvassfs.share_link import ShareLink
-from kvassfs.sharing.address import choose_base_url, format_share_url
-from kvassfs.store import Store
+from kvassfs.sharing.address import format_share_url, require_base_url
+from kvassfs.sharing.links import share
+from kvassfs.sharing.terms import Terms
 
 from . import hub
 from .database import DatabaseFile
@@ -25,7 +23,7 @@ _LONGEST = 100 * 365 * 86_400
 """Seconds that nobody means to give a link."""
 
 
-def duration(text: str) -> int:
+def parse_duration(text: str) -> int:
     """Return a span of time such as ``90m``, ``1h30m`` or ``7d`` in seconds: the type of such parameters."""
     if not re.fullmatch(rf"([0-9]{{1,12}}[{''.join(_UNITS)}])+", text):
         raise click.BadParameter(f"{text!r} is no span of time; write 90s, 15m, 1h, 1h30m, 7d or 2w.")
@@ -35,76 +33,31 @@ def duration(text: str) -> int:
     return seconds
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
+def add_share_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of commands that show an address."""
     for add in (
         hub.offline_option,
         click.option("--once", is_flag=True, help="make a link that ends after one download"),
-        click.option("--expires", metavar="TIME", type=duration, help="make a link that ends after TIME: 15m, 1h, 7d"),
+        click.option(
+            "--expires", metavar="TIME", type=parse_duration, help="make a link that ends after TIME: 15m, 1h, 7d"
+        ),
     ):
         command = add(command)
     return command
 
 
-class Terms(NamedTuple):
-    """When a link ends: after so many seconds, or when it was used once; the plain address has neither."""
+def get_address(database: DatabaseFile, key: str, terms: Terms, *, offline: bool) -> str:
+    """Return the address of the current version of a key, or on other ``terms`` that of a new share link.
 
-    expires: int | None = None
-    once: bool = False
-
-
-def address(database: DatabaseFile, key: str, *, expires: int | None, once: bool, offline: bool) -> str:
-    """Return the address of a key: that of its current version, or with ``expires`` or ``once`` a new link's.
-
-    The hub is asked first for what it has, and told what it needs for the address to work.
+    The hub is asked first for what it has, and sent what it needs for the address to work.
 
     Raises:
-        InvalidConfiguration: no address is known, or the hub can't do that.
+        InvalidConfiguration: no address is known, or the hub does not know share links.
         KeyMissing: there is no such key.
     """
-    terms = Terms(expires, once)
     with database.open() as store:
-        base = base_of(store)
+        base = require_base_url(store)
         hub.pull_first(store, offline=offline)
-        token = store.entry(key).url_token if terms == Terms() else made(store, key, terms).token
+        token = share(store, key, terms)
         hub.push_after(store, offline=offline, otherwise=LATER)
-        return format_share_url(base, token)
-
-
-def made(store: Store, key: str, terms: Terms, *, clock: Callable[[], int] = time.time_ns) -> ShareLink:
-    """Make a link to a key; its time is counted by the clock of the hub, which heeds it.
-
-    Raises:
-        InvalidConfiguration: the hub is one that does not know such links.
-        KeyMissing: there is no such key.
-    """
-    if store.peers.hub().version == 1:
-        raise InvalidConfiguration(
-            "the hub is that of the original kvass, which knows no links that end; leave --expires and --once away"
-        )
-    expires = 0 if terms.expires is None else hub_time(store, clock) + terms.expires * 1_000_000
-    return store.links.make(key, expires=expires, once=terms.once)
-
-
-def hub_time(store: Store, clock: Callable[[], int] = time.time_ns) -> int:
-    """Return the time by the clock of the hub, as far as that is known: µs since the epoch."""
-    return clock() // 1000 + (store.peers.hub().difference or 0)
-
-
-def known_base(store: Store) -> str:
-    """Return what all addresses begin with, ``""`` if that is not known."""
-    return choose_base_url(store.settings.public_url(), store.settings.config().remote)
-
-
-def base_of(store: Store) -> str:
-    """Return what all addresses begin with.
-
-    Raises:
-        InvalidConfiguration: there is neither a hub nor a public address.
-    """
-    if base := known_base(store):
-        return base
-    raise InvalidConfiguration(
-        "no address is known under which entries are shared; set the hub with `kvass config remote HOST`, or, on the"
-        " hub itself, its public address with `kvass config url URL`"
-    )
+    return format_share_url(base, token)

@@ -1,4 +1,4 @@
-"""What ``kvass status`` finds out about a store and its hub."""
+"""The status of a store: its size, its hub, what waits to be pushed, and who is in touch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .remote.address import shown
 from .store import Device, Follower, Store
 
 
-class Hub(NamedTuple):
+class HubStatus(NamedTuple):
     """What is known of the hub.
 
     Attributes:
         address: as it is shown, without a password.
-        answers: ``None`` if it was not asked.
-        error: why it does not answer, or ``""``.
+        responds: whether it responds to a request; ``None`` if none was sent.
+        error: why it does not, or ``""``.
         version: of the protocol that it speaks; 0 if unknown.
         difference: µs by which its clock is ahead; ``None`` if unknown.
         exchanged: when the last exchange succeeded, µs since the epoch; 0 for never.
@@ -27,7 +27,7 @@ class Hub(NamedTuple):
     """
 
     address: str
-    answers: bool | None
+    responds: bool | None
     error: str
     version: int
     difference: int | None
@@ -45,7 +45,7 @@ class Status(NamedTuple):
     path: str
     size: int
     entries: int
-    hub: Hub | None
+    hub: HubStatus | None
     in_touch: bool
     followers: Sequence[Follower]
     devices: Sequence[Device]
@@ -53,12 +53,15 @@ class Status(NamedTuple):
 
 
 def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time_ns) -> Status:
-    """Return the status of ``store``; unless ``offline``, ask its hub."""
+    """Return the status of ``store``; unless ``offline``, send its hub a request.
+
+    ``clock`` returns ns since the epoch.
+    """
     return Status(
         path=store.path,
-        hub=_hub(store, offline) if store.settings.config().remote else None,
+        hub=_inspect_hub(store, offline) if store.settings.config().remote else None,
         size=os.stat(store.path).st_size + store.upkeep.log_size(),
-        entries=sum(1 for _ in store.keys()),
+        entries=store.count_keys(),
         in_touch=store.processes.is_in_touch(),
         followers=store.processes.followers(),
         devices=store.peers.devices(),
@@ -66,12 +69,12 @@ def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time
     )
 
 
-def _hub(store: Store, offline: bool) -> Hub:
+def _inspect_hub(store: Store, offline: bool) -> HubStatus:
     known = store.peers.hub()
     waiting, waiting_size = store.outbox.count_dirty()
-    hub = Hub(
+    hub = HubStatus(
         address=shown(store.settings.config().remote),
-        answers=None,
+        responds=None,
         error="",
         version=known.version,
         difference=known.difference,
@@ -79,17 +82,17 @@ def _hub(store: Store, offline: bool) -> Hub:
         waiting=waiting,
         waiting_size=waiting_size,
     )
-    return hub if offline else _asked(store, hub)
+    return hub if offline else _probe_hub(store, hub)
 
 
-def _asked(store: Store, hub: Hub) -> Hub:
-    """Return what is known of the hub once it was asked."""
+def _probe_hub(store: Store, hub: HubStatus) -> HubStatus:
+    """Return what is known of the hub after a request, which moves nothing."""
     from .sync.connection import open_synchroniser  # noqa: PLC0415  without --offline alone
 
     try:
         with open_synchroniser(store) as synchroniser:
             probe = synchroniser.probe()
     except (SyncError, InvalidConfiguration) as error:
-        return hub._replace(answers=False, error=str(error))
+        return hub._replace(responds=False, error=str(error))
     difference = hub.difference if probe.difference is None else probe.difference
-    return hub._replace(answers=True, version=probe.version, difference=difference)
+    return hub._replace(responds=True, version=probe.version, difference=difference)

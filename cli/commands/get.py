@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from .. import hub, streams
-from ..arguments import complete, key
+from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 
 
 @click.command("get", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("key", type=key, shell_complete=complete)
+@click.argument("key", type=parse_key, shell_complete=complete_key)
 @hub.offline_option
 @pass_database
 def command(database: DatabaseFile, key: str, offline: bool) -> None:

@@ -1,26 +1,26 @@
-"""``kvass links``: list the links that have not ended."""
+"""``kvass links``: list the share links that have not ended."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 
 from kvassfs.share_link import ShareLink
-from kvassfs.sharing.address import format_share_url
+from kvassfs.sharing.address import find_base_url, format_share_url
+from kvassfs.sharing.links import list_links
 from kvassfs.store import Store
 
-from .. import hub, share_options, streams
-from ..arguments import complete, text
+from .. import hub, streams
+from ..arguments import complete_key, parse_text
 from ..database import DatabaseFile, pass_database
-from ..formats import local_time
+from ..formats import format_local_time
 from ..group import Command
-from ..notices import one_line
+from ..notices import escape_controls
 
 
 @click.command("links", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("prefix", default="", type=text, shell_complete=complete)
+@click.argument("prefix", default="", type=parse_text, shell_complete=complete_key)
 @hub.offline_option
 @pass_database
 def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
@@ -30,22 +30,22 @@ def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
     """
     with database.open() as store:
         hub.pull_first(store, offline=offline)
-        lines = list(shown(store, prefix))
-    streams.write(f"{one_line(line)}\n".encode() for line in lines)
+        lines = list(format_links(store, prefix))
+    streams.write(f"{escape_controls(line)}\n".encode() for line in lines)
 
 
-def shown(store: Store, prefix: str) -> Iterator[str]:
-    """Yield a line for each link to a key that begins with ``prefix``, in the order of the keys."""
-    base = share_options.known_base(store)
-    for link in sorted(unexpired(store), key=lambda link: (link.key, link.expires, link.token)):
-        if link.key.startswith(prefix):
-            end = local_time(link.expires) if link.expires else "-"
-            address = format_share_url(base, link.token) if base else link.token
-            away = "" if store.links.follow(link) else " (removed)"
-            yield f"{end:<19} {'once' if link.once else '-':<4} {address} {link.key}{away}"
+def format_links(store: Store, prefix: str) -> Iterator[str]:
+    """Yield a line for each share link to a key that begins with ``prefix``, in the order of the keys."""
+    base = find_base_url(store)
+    for link in list_links(store, prefix):
+        yield format_link(link, base) + ("" if store.links.follow(link) else " (removed)")
 
 
-def unexpired(store: Store, *, clock: Callable[[], int] = time.time_ns) -> list[ShareLink]:
-    """Return the links that have not ended, by the clock of the hub; their keys may have been removed in a mount."""
-    now = share_options.hub_time(store, clock)
-    return [link for link in store.links.all() if not link.has_expired(now)]
+def format_link(link: ShareLink, base: str) -> str:
+    """Return when a share link ends, whether it works once, its address, and its key.
+
+    ``base`` is what addresses begin with; where that is ``""``, the token alone is in their place.
+    """
+    end = format_local_time(link.expires) if link.expires else "-"
+    address = format_share_url(base, link.token) if base else link.token
+    return f"{end:<19} {'once' if link.once else '-':<4} {address} {link.key}"

@@ -11,15 +11,15 @@ from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
 
 from .. import hub, streams
-from ..arguments import complete, text
+from ..arguments import complete_key, parse_text
 from ..database import DatabaseFile, pass_database
-from ..formats import local_time
+from ..formats import format_local_time
 from ..group import Command
-from ..notices import one_line
+from ..notices import escape_controls
 
 
 @click.command("ls", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("prefix", default="", type=text, shell_complete=complete)
+@click.argument("prefix", default="", type=parse_text, shell_complete=complete_key)
 @click.option("-l", "--long", is_flag=True, help="show sizes in bytes and times as well")
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")
 @hub.offline_option
@@ -29,26 +29,21 @@ def command(database: DatabaseFile, prefix: str, long: bool, null: bool, offline
     end = "\0" if null else "\n"
     with database.open() as store:
         hub.pull_first(store, offline=offline)
-        lines = long_lines(store, prefix) if long else keys(store, prefix)
+        lines = format_entries(store, prefix) if long else store.keys(prefix)
         if not null and streams.output_is_terminal():
-            lines = map(one_line, lines)
+            lines = map(escape_controls, lines)
         streams.write(f"{line}{end}".encode() for line in lines)
 
 
-def keys(store: Store, prefix: str) -> Iterator[str]:
-    """Yield the keys that begin with ``prefix``, sorted."""
-    return (key for key in store.keys() if key.startswith(prefix))
-
-
-def long_lines(store: Store, prefix: str) -> Iterator[str]:
+def format_entries(store: Store, prefix: str) -> Iterator[str]:
     """Yield size, time and name of the keys that begin with ``prefix``."""
-    for key in keys(store, prefix):
+    for key in store.keys(prefix):
         try:
-            yield long_line(store.entry(key))
+            yield format_entry(store.entry(key))
         except KeyMissing:  # removed in the meantime
             continue
 
 
-def long_line(entry: Entry) -> str:
+def format_entry(entry: Entry) -> str:
     """Return size in bytes, time to the second where we are, and key."""
-    return f"{entry.size:>12} {local_time(entry.timestamp):<19} {entry.key}"
+    return f"{entry.size:>12} {format_local_time(entry.timestamp):<19} {entry.key}"

@@ -6,15 +6,15 @@ import os
 
 import click
 
-from ..database import DatabaseFile, named, pass_database
+from ..database import DatabaseFile, pass_database, require_path
 from ..group import Command
-from ..notices import notice
+from ..notices import print_notice
 
 BINDING = "KVASS_FUSE"
 
 
 @click.command("mount", cls=Command)
-@click.argument("directory", type=click.Path(readable=False), callback=named)
+@click.argument("directory", type=click.Path(readable=False), callback=require_path)
 @click.option("--foreground", is_flag=True, help="serve the mount here, until an interrupt or `kvass umount`")
 @click.option("--read-only", is_flag=True, help="allow no change through the mount")
 @click.option("--allow-other", is_flag=True, help="let other users in, as far as the files' modes allow")
@@ -40,5 +40,5 @@ def command(
             binding=os.environ.get(BINDING) or "auto",
             log=log and os.path.abspath(log),
         ),
-        notice=notice,
+        notice=print_notice,
     )

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from kvassfs.errors import KvassError
+from kvassfs.sharing.terms import Terms
 
-from .. import share_options, streams
-from ..arguments import complete, key
+from .. import streams
+from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
+from ..share_options import add_share_options, get_address
 
 if TYPE_CHECKING:
     from kvassfs.sharing.qr import Code
@@ -43,26 +45,26 @@ class PictureNotWritten(KvassError):
         self.reason = reason
 
 
-def _file(_context: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
+def _require_file_name(_context: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
     if path is not None and not os.path.basename(path):
         raise click.BadParameter("it names no file.")
     return path
 
 
-_picture = partial(click.option, metavar="FILE", type=click.Path(readable=False), callback=_file)
+_picture_option = partial(click.option, metavar="FILE", type=click.Path(readable=False), callback=_require_file_name)
 
 
 @click.command("qr", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("key", type=key, shell_complete=complete)
-@share_options.options
+@click.argument("key", type=parse_key, shell_complete=complete_key)
+@add_share_options
 @click.option(
     "--terminal",
     type=click.Choice(["color", "plain"]),
     help="draw black on white, or without colours for light text on dark (default: color where the terminal has any)",
 )
 @click.option("--invert", is_flag=True, help="swap light and dark: with plain, for dark text on light")
-@_picture("--png", help="write a PNG file; - is standard output")
-@_picture("--svg", help="write an SVG file; - is standard output")
+@_picture_option("--png", help="write a PNG file; - is standard output")
+@_picture_option("--svg", help="write an SVG file; - is standard output")
 @pass_database
 def command(
     database: DatabaseFile,
@@ -80,7 +82,7 @@ def command(
         raise click.UsageError("--png and --svg name the same file.")
     from kvassfs.sharing.qr import Code
 
-    code = Code(share_options.address(database, key, expires=expires, once=once, offline=offline))
+    code = Code(get_address(database, key, Terms(expires, once), offline=offline))
     if png is not None:
         save(png, code.png())
     if svg is not None:

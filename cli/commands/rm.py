@@ -10,14 +10,14 @@ from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
 
 from .. import hub
-from ..arguments import complete, key
+from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..notices import notice
+from ..notices import print_notice
 
 
 @click.command("rm", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True, type=key, shell_complete=complete)
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True, type=parse_key, shell_complete=complete_key)
 @hub.offline_option
 @click.pass_context
 @pass_database
@@ -26,7 +26,7 @@ def command(database: DatabaseFile, context: click.Context, keys: tuple[str, ...
     with database.open() as store:
         missing = remove(store, keys)
         for error in missing:
-            notice(str(error))
+            print_notice(str(error))
         hub.push_after(store, offline=offline)
     if missing:
         context.exit(KeyMissing.exit_code)

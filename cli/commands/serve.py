@@ -11,7 +11,7 @@ import click
 
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..notices import notice
+from ..notices import print_notice
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
@@ -56,9 +56,9 @@ def command(
     log_to_standard_error(quiet=quiet)
     serve(
         ServeOptions(database.path, bind, tls_cert, tls_key, max_body * 1024 * 1024),
-        listening=lambda url: notice(f"serving {database.path} on {url}"),
-        notice=notice,
-        write=(lambda _: None) if quiet else Lines().write,
+        listening=lambda url: print_notice(f"serving {database.path} on {url}"),
+        notice=print_notice,
+        write=(lambda _: None) if quiet else LogLines().write,
     )
 
 
@@ -73,8 +73,8 @@ def log_to_standard_error(*, quiet: bool) -> None:
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-class Lines:
-    """Writes lines about requests to standard error, in the form of the log, which takes four times as long for each."""
+class LogLines:
+    """Writes lines about requests to standard error, in the form of the log but four times as fast."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock

@@ -9,13 +9,13 @@ import click
 from kvassfs.store import Store
 
 from .. import hub, streams
-from ..arguments import complete, key
+from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 
 
 @click.command("set", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("key", type=key, shell_complete=complete)
+@click.argument("key", type=parse_key, shell_complete=complete_key)
 @click.argument("value", required=False)
 @hub.offline_option
 @pass_database

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from kvassfs.status import Hub, Status, inspect
-from kvassfs.store import Follower
+from kvassfs.status import HubStatus, Status, inspect
+from kvassfs.store import Device, Follower
 
-from .. import hub, status_text, streams
+from .. import hub, streams
 from ..database import DatabaseFile, pass_database
-from ..formats import universal_time
+from ..formats import (
+    format_age,
+    format_entry_count,
+    format_local_time,
+    format_size,
+    format_span,
+    format_utc,
+)
 from ..group import Command
+from ..notices import escape_controls
+
+NOTHING = "(None)"
 
 
 @click.command("status", cls=Command)
@@ -24,43 +35,114 @@ def command(database: DatabaseFile, as_json: bool, offline: bool) -> None:
     """Show the store, whether its hub answers, who is in touch with it, and what waits to be pushed."""
     with database.open() as store:
         status = inspect(store, offline=offline)
-    text = json.dumps(as_object(status), indent=2) + "\n" if as_json else status_text.shown(status)
+    text = json.dumps(build_object(status), indent=2) + "\n" if as_json else format_status(status)
     streams.write([text.encode("utf-8", "surrogateescape")])
 
 
-def as_object(status: Status) -> dict[str, Any]:
+# For people
+
+
+def format_status(status: Status) -> str:
+    """Return the status as lines, in columns as those of ``config show``."""
+    return "".join(
+        f"{title + ':' if title else '':<17}\t{escape_controls(text)}\n" for title, text in _list_facts(status)
+    )
+
+
+def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
+    """Yield titles and texts; a line without a title goes on with the one above."""
+    yield "Store", f"{status.path}, {format_size(status.size)}, {format_entry_count(status.entries)}"
+    yield "Hub", status.hub.address if status.hub else NOTHING
+    if status.hub:
+        yield from _list_hub_facts(status.hub, status.now)
+    yield from _list_texts("Followers", [format_follower(follower, status.now) for follower in status.followers])
+    yield from _list_texts("Devices", [format_device(device, status.now) for device in status.devices])
+
+
+def _list_hub_facts(hub: HubStatus, now: int) -> Iterator[tuple[str, str]]:
+    exchanged = f"{format_local_time(hub.exchanged)}, {format_age(hub.exchanged, now)}" if hub.exchanged else "never"
+    yield "Answers", format_response(hub)
+    yield "Clock", format_clock(hub.difference if hub.responds else None)
+    yield "Waiting", f"{format_entry_count(hub.waiting)} ({format_size(hub.waiting_size)})"
+    yield "Last exchange", exchanged
+
+
+def _list_texts(title: str, texts: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the title with the first text, and the others below."""
+    for text in texts or [NOTHING]:
+        yield title, text
+        title = ""
+
+
+def format_response(hub: HubStatus) -> str:
+    """Return whether the hub responds, or why not."""
+    if hub.responds is None:
+        return "not asked"
+    return f"yes, protocol version {hub.version}" if hub.responds else f"no: {hub.error}"
+
+
+def format_clock(difference: int | None) -> str:
+    """Return how the hub's clock differs from ours, by ``difference`` µs."""
+    if difference is None:
+        return "not known"
+    seconds = abs(difference) / 1_000_000
+    if seconds < 0.05:
+        return "that of the hub agrees"
+    amount = format_span(round(seconds)) if seconds >= 60 else f"{seconds:.1f} s"
+    return f"hub is {amount} {'ahead' if difference > 0 else 'behind'}"
+
+
+def format_follower(follower: Follower, now: int) -> str:
+    """Return who follows the hub since when, and when it last heard from it, or why it does not."""
+    who = f"mount {follower.place}" if follower.place else "kvass sync --follow"
+    heard = f"heard from the hub {format_age(follower.reached, now)}" if follower.reached else "not in touch"
+    reason = f": {follower.error}" if follower.error else ""
+    return f"{who} (pid {follower.pid}) since {format_local_time(follower.since)}, {heard}{reason}"
+
+
+def format_device(device: Device, now: int) -> str:
+    """Return which device it is, and when it was seen last."""
+    return f"{device.process_id}, {format_age(device.seen, now)}"
+
+
+# For programs
+
+
+def build_object(status: Status) -> dict[str, Any]:
     """Return the status for programs: times in ISO 8601, sizes in bytes, ``None`` for what is not known."""
     hub = status.hub
     return {
         "store": {"path": status.path, "size": status.size, "entries": status.entries},
-        "hub": hub and _hub_object(hub),
+        "hub": hub and _build_hub(hub),
         "waiting": hub and {"entries": hub.waiting, "size": hub.waiting_size},
-        "last_exchange": hub and _moment(hub.exchanged),
+        "last_exchange": hub and _format_moment(hub.exchanged),
         "in_touch": status.in_touch,
-        "followers": [_follower_object(follower) for follower in status.followers],
-        "devices": [{"process_id": device.process_id, "last_seen": _moment(device.seen)} for device in status.devices],
+        "followers": [_build_follower(follower) for follower in status.followers],
+        "devices": [
+            {"process_id": device.process_id, "last_seen": _format_moment(device.seen)} for device in status.devices
+        ],
     }
 
 
-def _hub_object(hub: Hub) -> dict[str, Any]:
+def _build_hub(hub: HubStatus) -> dict[str, Any]:
     return {
         "address": hub.address,
-        "answers": hub.answers,
+        "answers": hub.responds,
         "error": hub.error or None,
         "protocol_version": hub.version or None,
         "clock_difference": None if hub.difference is None else hub.difference / 1_000_000,
     }
 
 
-def _follower_object(follower: Follower) -> dict[str, Any]:
+def _build_follower(follower: Follower) -> dict[str, Any]:
     return {
         "pid": follower.pid,
         "mount": follower.place or None,
-        "since": _moment(follower.since),
-        "last_heard": _moment(follower.reached),
+        "since": _format_moment(follower.since),
+        "last_heard": _format_moment(follower.reached),
         "error": follower.error or None,
     }
 
 
-def _moment(moment: int) -> str | None:
-    return universal_time(moment) if moment else None
+def _format_moment(moment: int) -> str | None:
+    return format_utc(moment) if moment else None

@@ -15,9 +15,9 @@ import click
 
 from .. import streams
 from ..database import DatabaseFile, pass_database
-from ..formats import entries, size
+from ..formats import format_entry_count, format_size
 from ..group import Command
-from ..notices import notice
+from ..notices import print_notice
 
 if TYPE_CHECKING:
     from kvassfs.sync import Moved
@@ -35,9 +35,9 @@ _CELLS = 20  # of the bar
 def command(database: DatabaseFile, follow: bool) -> None:
     """Exchange with the hub what it and this store have not yet of each other, and say what moved."""
     if follow:
-        keep_in_step(database)
+        follow_hub(database)
     else:
-        streams.write([f"{summary(exchange(database))}\n".encode()])
+        streams.write([f"{format_summary(exchange(database))}\n".encode()])
 
 
 def exchange(database: DatabaseFile) -> Moved:
@@ -49,20 +49,26 @@ def exchange(database: DatabaseFile) -> Moved:
     """
     from kvassfs.sync.connection import open_synchroniser
 
-    with database.open() as store, progress(sys.stderr) as watch, open_synchroniser(store, watch) as synchroniser:
+    with (
+        database.open() as store,
+        show_progress(sys.stderr) as report,
+        open_synchroniser(store, report) as synchroniser,
+    ):
         return synchroniser.exchange()
 
 
-def summary(moved: Moved) -> str:
+def format_summary(moved: Moved) -> str:
     """Return what moved, in words."""
     parts = (("pulled", moved.pulled, moved.received), ("pushed", moved.pushed, moved.sent))
-    return ", ".join(f"{verb} {entries(number)} ({size(amount)})" for verb, number, amount in parts if number) or (
-        "in step: nothing to move"
-    )
+    return ", ".join(
+        f"{verb} {format_entry_count(number)} ({format_size(amount)})" for verb, number, amount in parts if number
+    ) or ("in step: nothing to move")
 
 
 @contextlib.contextmanager
-def progress(terminal: TextIO | None, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Moved], None]]:
+def show_progress(
+    terminal: TextIO | None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Moved], None]]:
     """``with`` a function that shows how far an exchange is, once that takes long; nothing of it stays.
 
     Where ``terminal`` is none, nothing is shown.
@@ -73,14 +79,14 @@ def progress(terminal: TextIO | None, clock: Callable[[], float] = time.monotoni
     begun = clock()
     drawn = False
 
-    def watch(moved: Moved) -> None:
+    def report(moved: Moved) -> None:
         nonlocal drawn
         if clock() - begun >= PATIENCE:
             drawn = True
-            _draw(terminal, bar(moved)[: shutil.get_terminal_size().columns - 1])
+            _draw(terminal, format_bar(moved)[: shutil.get_terminal_size().columns - 1])
 
     try:
-        yield watch
+        yield report
     finally:
         if drawn:
             _draw(terminal, "")
@@ -92,7 +98,7 @@ def _draw(terminal: TextIO, line: str) -> None:
         terminal.flush()
 
 
-def bar(moved: Moved) -> str:
+def format_bar(moved: Moved) -> str:
     """Return a progress bar, the numbers of entries, and the bytes moved so far.
 
     The bar goes by entries, or while values are on their way by bytes: a large one is one entry.
@@ -102,10 +108,10 @@ def bar(moved: Moved) -> str:
     amount = moved.received + moved.sent
     part = amount / (amount + moved.left) if moved.left else done / max(total, 1)
     cells = "#" * int(_CELLS * part)
-    return f"[{cells:-<{_CELLS}}] {done} of {entries(total)}, {size(amount)}"
+    return f"[{cells:-<{_CELLS}}] {done} of {format_entry_count(total)}, {format_size(amount)}"
 
 
-def keep_in_step(database: DatabaseFile) -> None:
+def follow_hub(database: DatabaseFile) -> None:
     """Follow the hub until SIGTERM or SIGINT; standard error tells when it is in touch, and why when it is not.
 
     Raises:
@@ -117,7 +123,7 @@ def keep_in_step(database: DatabaseFile) -> None:
     with database.open() as store:
         hub_address(store)
 
-    follower = Follower(database.path, say=notice)
+    follower = Follower(database.path, say=print_notice)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(follower))
     follower.run()

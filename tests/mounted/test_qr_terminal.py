@@ -143,7 +143,7 @@ KVASS = (sys.executable, "-m", "kvassfs_cli")
 DRAW = """
 import sys
 from kvassfs.sharing.qr import Code
-from kvassfs_cli import qr
+from kvassfs_cli.commands import qr
 qr.draw(Code(sys.argv[1]), colour=qr.shows_colours(), invert=False)
 """
 """What `kvass qr` does with an address."""

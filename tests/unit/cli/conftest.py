@@ -5,18 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
 
-from kvassfs.errors import HubUnreachable, WrongKey
-from kvassfs.remote import http as remote
 from kvassfs.store import Store
-from kvassfs.sync.hub import Hub
 from kvassfs_cli.main import run
+from tests.support.near_hub import NearHub, near_hub
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -69,52 +67,10 @@ def kathmandu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-class NearHub:
-    """A hub in this process, and the remote to it; ``failure`` makes that one fail."""
-
-    address = "hub.example:8000"
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.calls: list[str] = []
-        self.opened: list[tuple[str, remote.Limits]] = []
-        self.closed = 0
-        self.failure: BaseException | None = None
-
-    def connect(self, address: str, limits: remote.Limits) -> NearHub:
-        self.opened.append((address, limits))
-        return self
-
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
-        self.calls.append(call)
-        if self.failure is not None:
-            raise self.failure
-        request = body if isinstance(body, bytes) else b"".join(body)
-        hub = Hub(self.store)
-        if call == "pull":
-            answer = hub.pull(request).respond(patient=False)
-            assert answer is not None
-            return b"".join(answer)
-        return hub.push(request) if call == "push" else hub.serve_blocks(request)
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def be_down(self) -> None:
-        self.failure = HubUnreachable(self.address, "connection refused")
-
-    def refuse_the_key(self) -> None:
-        self.failure = WrongKey(self.address)
-
-
 @pytest.fixture
 def hub(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NearHub]:
     """The hub of ``store``, in this process; command lines that run here reach it."""
-    with Store.open(tmp_path / "hub.sqlite") as of_hub:
-        of_hub.settings.set_encryption_key(store.settings.config().encryption_key)
-        near = NearHub(of_hub)
-        store.settings.set_remote(near.address)
-        monkeypatch.setattr(remote, "HttpRemote", near.connect)
+    with near_hub(store, tmp_path / "hub.sqlite", monkeypatch) as near:
         yield near
 
 

@@ -8,29 +8,28 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click import shell_completion
 
 from kvassfs.errors import InvalidKey
 from kvassfs.store import Store
-from kvassfs_cli import arguments, main
+from kvassfs_cli import arguments, main, shells
 from kvassfs_cli.database import DatabaseFile
 from tests.unit.cli.conftest import GOLDEN, Processes
 
 
 @pytest.mark.parametrize("argument", ["k", "é", "e\u0301", "猫咪 key/with slash", "/", ".", "\n"])
 def test_an_argument_is_a_key(argument: str) -> None:
-    assert arguments.key(argument) == argument
+    assert arguments.parse_key(argument) == argument
 
 
 def test_an_argument_is_utf_8_even_where_the_locale_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsencode", lambda text: text.encode("latin-1", "surrogateescape"))
-    assert arguments.text("caf\xc3\xa9") == "café"
+    assert arguments.parse_text("caf\xc3\xa9") == "café"
 
 
 @pytest.mark.parametrize("argument", ["", "\0", "\udcff"])
 def test_other_arguments_are_refused(argument: str) -> None:
     with pytest.raises(InvalidKey):
-        arguments.key(argument)
+        arguments.parse_key(argument)
 
 
 def complete(processes: Processes, words: str, **variables: str) -> list[str]:
@@ -60,17 +59,46 @@ def test_keys_are_completed(processes: Processes, keyed_store: Store, command: s
 
 
 def test_keys_are_escaped_for_bash_alone(processes: Processes, store: Store) -> None:
-    for key in ("a key", "a$key", "a/é,k"):
+    for key in ("a key", "a$key", "aé,k"):
         store.set(key, b"value")
-    assert complete(processes, "kvass get a") == [r"a\\ key", r"a\\$key", "a/é,k"]
+    assert complete(processes, "kvass get a") == [r"a\\ key", r"a\\$key", "aé,k"]
     assert complete(processes, "kvass get a\\ ") == [r"a\\ key"]
     variables = {"_KVASS_COMPLETE": "fish_complete", "COMP_WORDS": "kvass get a", "COMP_CWORD": "a"}
     done = processes.run(env={**os.environ, **variables})
-    assert done.out.decode().splitlines() == ["plain,a key", "plain,a$key", "plain,a/é,k"]
+    assert done.out.decode().splitlines() == ["plain,a key", "plain,a$key", "plain,aé,k"]
 
 
 def test_keys_that_no_line_can_show_are_left_out(processes: Processes, keyed_store: Store) -> None:
     assert complete(processes, "kvass get ") == ["alpha", "alps", "beta"]
+
+
+@pytest.mark.parametrize(
+    ("word", "completions"),
+    [
+        ("", ["docs/", "dog", "notes/", "notes.txt"]),
+        ("do", ["docs/", "dog"]),
+        ("docs", ["docs/"]),
+        ("docs/", ["docs/drafts/", "docs/plan"]),
+        ("docs/drafts/", ["docs/drafts/a", "docs/drafts/b"]),
+        ("docs/p", ["docs/plan"]),
+        ("docs/plan/", []),
+    ],
+)
+def test_keys_are_completed_level_by_level(
+    processes: Processes, store: Store, word: str, completions: list[str]
+) -> None:
+    for key in ("docs/drafts/a", "docs/drafts/b", "docs/plan", "dog", "notes/x", "notes.txt"):
+        store.set(key, b"value")
+    assert sorted(complete(processes, f"kvass get {word}")) == sorted(completions)
+
+
+def test_a_directory_is_one_completion_however_many_keys_it_holds(store: Store) -> None:
+    with store.transaction:
+        for number in range(2000):
+            store.set(f"many/{number}", b"value")
+        store.set("zeta", b"value")
+    store.upkeep.checkpoint()
+    assert arguments.find_completions(DatabaseFile(), "") == ["many/", "zeta"]
 
 
 @pytest.mark.parametrize("words", ["kvass --db {} get z", "kvass get --db {} z", "kvass --db={} get z"])
@@ -122,12 +150,12 @@ def test_completions_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) 
     for key in "abc":
         store.set(key, b"value")
     store.upkeep.checkpoint()
-    assert arguments.completions(DatabaseFile(), "") == ["a", "b"]
+    assert arguments.find_completions(DatabaseFile(), "") == ["a", "b"]
 
 
 def test_an_interrupt_while_the_shell_waits_for_completions_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shell_completion, "shell_complete", interrupted)
+    monkeypatch.setattr(shells, "shell_complete", interrupted)
     assert main.complete("bash_complete") == 130

@@ -11,7 +11,9 @@ KEY = "cd9994e3a0c5ca40c2652ff21ab401d6d3a1a5c5fd5482ae62c03ce32d340b49"
 
 
 def test_an_encryption_key_is_64_hex_digits() -> None:
-    assert config_values.encryption_key(KEY) == config_values.encryption_key(KEY.upper()) == bytes.fromhex(KEY)
+    assert (
+        config_values.parse_encryption_key(KEY) == config_values.parse_encryption_key(KEY.upper()) == bytes.fromhex(KEY)
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,19 +32,19 @@ def test_an_encryption_key_is_64_hex_digits() -> None:
 )
 def test_anything_else_is_refused_with_the_reason_and_without_the_key(text: str, reason: str) -> None:
     with pytest.raises(InvalidConfiguration, match=reason) as caught:
-        config_values.encryption_key(text)
+        config_values.parse_encryption_key(text)
     assert KEY[:8] not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["1", "1001", "4294967295", "0000000001"])
 def test_a_process_id_is_a_number(text: str) -> None:
-    assert config_values.process_id(text) == int(text)
+    assert config_values.parse_process_id(text) == int(text)
 
 
 @pytest.mark.parametrize("text", ["0", "4294967296", "-1", "", " 1", "1.5", "0x10", "1_000", "٣", "9" * 5000])
 def test_other_process_ids_are_refused_with_the_range(text: str) -> None:
     with pytest.raises(InvalidConfiguration, match="from 1 to 4294967295"):
-        config_values.process_id(text)
+        config_values.parse_process_id(text)
 
 
 @pytest.mark.parametrize(
@@ -56,21 +58,21 @@ def test_other_process_ids_are_refused_with_the_range(text: str) -> None:
     ],
 )
 def test_timeouts_are_seconds(connect: str, progress: str | None, limits: tuple[float, float]) -> None:
-    assert config_values.timeouts(connect, progress, (1.0, 10.0)) == limits
+    assert config_values.parse_timeouts(connect, progress, (1.0, 10.0)) == limits
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.0", "-1", "3601", "nan", "inf", "1e3", " 1", "1s", "1.", "٣", "9" * 500])
 def test_other_timeouts_are_refused_with_the_range(text: str) -> None:
     for arguments in ((text, None), ("1", text)):
         with pytest.raises(InvalidConfiguration, match="a number of seconds up to 3600"):
-            config_values.timeouts(*arguments, (1.0, 10.0))
+            config_values.parse_timeouts(*arguments, (1.0, 10.0))
 
 
 def test_default_stands_for_both_timeouts_and_not_for_one() -> None:
     with pytest.raises(InvalidConfiguration):
-        config_values.timeouts("default", "1", (1.0, 10.0))
+        config_values.parse_timeouts("default", "1", (1.0, 10.0))
     with pytest.raises(InvalidConfiguration):
-        config_values.timeouts("1", "default", (1.0, 10.0))
+        config_values.parse_timeouts("1", "default", (1.0, 10.0))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_default_stands_for_both_timeouts_and_not_for_one() -> None:
     ],
 )
 def test_a_remote_is_a_host_or_a_url(text: str) -> None:
-    assert config_values.remote(text) == text
+    assert config_values.check_remote(text) == text
 
 
 @pytest.mark.parametrize(
@@ -116,4 +118,4 @@ def test_a_remote_is_a_host_or_a_url(text: str) -> None:
 )
 def test_other_remotes_are_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidConfiguration, match=reason):
-        config_values.remote(text)
+        config_values.check_remote(text)

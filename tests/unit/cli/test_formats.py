@@ -12,7 +12,7 @@ SECOND = 1_000_000
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 entries"), (1, "1 entry"), (12, "12 entries")])
 def test_entries_are_counted(number: int, text: str) -> None:
-    assert formats.entries(number) == text
+    assert formats.format_entry_count(number) == text
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,18 @@ def test_entries_are_counted(number: int, text: str) -> None:
     ],
 )
 def test_a_size_has_three_digits_and_a_unit(number: int, text: str) -> None:
-    assert formats.size(number) == text
+    assert formats.format_size(number) == text
 
 
 def test_times_are_local_for_people_and_universal_for_programs(kathmandu: None) -> None:
-    assert formats.local_time(MOMENT) == "2026-11-23 07:04:12"
-    assert formats.universal_time(MOMENT) == "2026-11-23T01:19:12Z"
+    assert formats.format_local_time(MOMENT) == "2026-11-23 07:04:12"
+    assert formats.format_utc(MOMENT) == "2026-11-23T01:19:12Z"
 
 
 @pytest.mark.parametrize("moment", [2**62, 10**18, -(2**62)])
 def test_a_time_beyond_the_calendar_is_not_known(moment: int) -> None:
-    assert formats.local_time(moment) == "?"
-    assert formats.universal_time(moment) is None
+    assert formats.format_local_time(moment) == "?"
+    assert formats.format_utc(moment) is None
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_time_beyond_the_calendar_is_not_known(moment: int) -> None:
     ],
 )
 def test_the_past_is_told_in_the_largest_unit(passed: int, text: str) -> None:
-    assert formats.ago(MOMENT, MOMENT + passed) == text
+    assert formats.format_age(MOMENT, MOMENT + passed) == text
 
 
 def test_no_time_at_all_has_a_unit_too() -> None:
-    assert formats.span(0) == "0 seconds"
+    assert formats.format_span(0) == "0 seconds"

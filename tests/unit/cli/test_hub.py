@@ -12,7 +12,8 @@ from kvassfs.errors import InvalidConfiguration, StoreBusy
 from kvassfs.store import Store
 from kvassfs.store.processes import Processes as StoreProcesses
 from kvassfs.sync.connection import hub_address
-from tests.unit.cli.conftest import Kvass, NearHub, Processes
+from tests.support.near_hub import NearHub
+from tests.unit.cli.conftest import Kvass, Processes
 
 DOWN = "cannot reach the hub hub.example:8000: connection refused"
 

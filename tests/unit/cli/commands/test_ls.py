@@ -62,18 +62,18 @@ def entry(timestamp: int) -> Entry:
 
 
 def test_long_shows_local_time(kathmandu: None) -> None:
-    assert ls.long_line(entry(1_795_396_752_382_991)) == "     1000000 2026-11-23 07:04:12 k"
+    assert ls.format_entry(entry(1_795_396_752_382_991)) == "     1000000 2026-11-23 07:04:12 k"
 
 
 @pytest.mark.parametrize("timestamp", [2**62, 10**18, -(2**62)])
 def test_long_shows_a_time_beyond_the_calendar_as_unknown(timestamp: int) -> None:
-    assert re.fullmatch(r"     1000000 \? {18} k", ls.long_line(entry(timestamp)))
+    assert re.fullmatch(r"     1000000 \? {18} k", ls.format_entry(entry(timestamp)))
 
 
 def test_long_leaves_out_a_key_that_goes_while_it_lists(store: Store) -> None:
     store.set("a", b"value")
     store.set("b", b"value")
-    lines = ls.long_lines(store, "")
+    lines = ls.format_entries(store, "")
     assert next(lines).endswith(" a")
     with Store.open(store.path) as other:
         other.delete("b")

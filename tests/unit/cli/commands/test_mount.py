@@ -1,4 +1,4 @@
-"""kvassfs_cli.commands.mount and kvassfs_cli.commands.umount: options, and a real mount between two command lines."""
+"""kvassfs_cli.commands.mount: options, and a real mount between two command lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import MountBusy
 from kvassfs.mount import mountpoint, run
 from kvassfs.mount.run import MountOptions
 from tests.unit.cli.conftest import Kvass, Processes
@@ -58,7 +57,7 @@ def test_mount_passes_its_options_on(
     ]
 
 
-@pytest.mark.parametrize("line", ["mount", "mount a b", "mount --nope a", "umount", "umount a b", "umount --nope a"])
+@pytest.mark.parametrize("line", ["mount", "mount a b", "mount --nope a"])
 def test_wrong_usage_exits_2(kvass: Kvass, mounted_with: list[MountOptions], line: str) -> None:
     status, out, err = kvass(*line.split())
     assert (status, out) == (2, b"")
@@ -79,30 +78,6 @@ def test_an_unknown_binding_is_refused(kvass: Kvass, tmp_path: Path, monkeypatch
     status, _, err = kvass("mount", str(tmp_path / "mountpoint"))
     assert status == 1
     assert err.startswith("kvass: unknown FUSE binding 'nopy'")
-
-
-@pytest.mark.parametrize("options", [[], ["--lazy"]])
-def test_umount_passes_its_options_on(kvass: Kvass, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
-    calls: list[tuple[str, bool]] = []
-    monkeypatch.setattr(mountpoint, "unmount", lambda directory, *, lazy: calls.append((directory, lazy)))
-    assert kvass("umount", *options, "dir") == (0, b"", "")
-    assert calls == [("dir", bool(options))]
-
-
-def test_a_mount_in_use_is_said_in_one_line(kvass: Kvass, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(directory: str, *, lazy: bool) -> None:
-        raise MountBusy(directory)
-
-    monkeypatch.setattr(mountpoint, "unmount", busy)
-    status, _, err = kvass("umount", "dir")
-    assert status == 1
-    assert err.startswith("kvass: dir is in use")
-    assert err.count("\n") == 1
-
-
-def test_what_is_not_mounted_cannot_be_unmounted(kvass: Kvass, tmp_path: Path) -> None:
-    status, _, err = kvass("umount", str(tmp_path))
-    assert (status, err) == (1, f"kvass: {tmp_path} is not a kvass mount: nothing is mounted there\n")
 
 
 @pytest.fixture(params=["mfusepy", "fusepy"])

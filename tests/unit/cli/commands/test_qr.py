@@ -18,7 +18,8 @@ import pytest
 from kvassfs.sharing.qr import Code
 from kvassfs.store import Store
 from kvassfs_cli.commands import qr
-from tests.unit.cli.conftest import Kvass, NearHub, Outcome, Processes
+from tests.support.near_hub import NearHub
+from tests.unit.cli.conftest import Kvass, Outcome, Processes
 
 BASE = "https://photos.example"
 

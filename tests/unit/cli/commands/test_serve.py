@@ -20,7 +20,7 @@ from kvassfs.server import run
 from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
 from kvassfs_cli.commands import serve as serve_module
-from kvassfs_cli.commands.serve import Lines
+from kvassfs_cli.commands.serve import LogLines
 from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
 SECONDS = 30.0
@@ -71,7 +71,7 @@ def test_serve_passes_its_options_on(kvass: Kvass, tmp_path: Path, served_with: 
 @pytest.mark.usefixtures("kathmandu")
 def test_lines_about_requests_look_as_those_of_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     times = iter([1_704_067_199.9995, 1_704_067_200.0, 1_704_067_200.25])
-    lines = Lines(clock=lambda: next(times))
+    lines = LogLines(clock=lambda: next(times))
     for text in ("one", "two", "three 猫"):
         lines.write(text)
     assert capfd.readouterr().err.splitlines() == [
@@ -84,7 +84,7 @@ def test_lines_about_requests_look_as_those_of_the_log(capfd: pytest.CaptureFixt
 def test_a_line_that_nobody_can_hear_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr(serve_module, "STANDARD_ERROR", full)
-    Lines().write("one")
+    LogLines().write("one")
     os.close(full)
 
 

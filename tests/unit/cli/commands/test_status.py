@@ -1,23 +1,22 @@
-"""kvassfs_cli.commands.status and kvassfs_cli.status_text"""
+"""kvassfs_cli.commands.status"""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from kvassfs.status import Hub, Status, inspect
+from kvassfs.status import HubStatus, Status
 from kvassfs.store import Device, Follower, Store
-from kvassfs_cli import status_text
-from kvassfs_cli.commands.status import as_object
-from tests.unit.cli.conftest import Kvass, NearHub
+from kvassfs_cli.commands.status import build_object, format_clock, format_follower, format_status
+from tests.support.near_hub import NearHub
+from tests.unit.cli.conftest import Kvass
 
 NOW = 1_795_396_752_382_991
 MINUTE = 60 * 1_000_000
-HUB = Hub("hub.example:8000", True, "", 2, 200_000, NOW - 3 * MINUTE, 2, 120)
+HUB = HubStatus("hub.example:8000", True, "", 2, 200_000, NOW - 3 * MINUTE, 2, 120)
 STATUS = Status(
     path="/home/you/.kvassdb.sqlite",
     size=3_400_000,
@@ -34,7 +33,7 @@ STATUS = Status(
 
 
 def test_the_status_is_shown_in_columns(kathmandu: None) -> None:
-    assert status_text.shown(STATUS).splitlines() == [
+    assert format_status(STATUS).splitlines() == [
         "Store:           \t/home/you/.kvassdb.sqlite, 3.4 MB, 120 entries",
         "Hub:             \thub.example:8000",
         "Answers:         \tyes, protocol version 2",
@@ -50,7 +49,7 @@ def test_the_status_is_shown_in_columns(kathmandu: None) -> None:
 
 def test_without_a_hub_nothing_is_said_of_one() -> None:
     alone = STATUS._replace(hub=None, followers=[], devices=[])
-    assert status_text.shown(alone).splitlines() == [
+    assert format_status(alone).splitlines() == [
         "Store:           \t/home/you/.kvassdb.sqlite, 3.4 MB, 120 entries",
         "Hub:             \t(None)",
         "Followers:       \t(None)",
@@ -61,14 +60,14 @@ def test_without_a_hub_nothing_is_said_of_one() -> None:
 @pytest.mark.parametrize(
     ("hub", "lines"),
     [
-        (HUB._replace(answers=None), ["not asked"]),
-        (HUB._replace(answers=False, error="cannot reach it"), ["no: cannot reach it"]),
+        (HUB._replace(responds=None), ["not asked"]),
+        (HUB._replace(responds=False, error="cannot reach it"), ["no: cannot reach it"]),
         (HUB._replace(difference=None, exchanged=0), ["not known", "never"]),
         (HUB._replace(waiting=1, waiting_size=5), ["1 entry (5 B)"]),
     ],
 )
-def test_what_is_not_known_of_the_hub_is_said(hub: Hub, lines: list[str]) -> None:
-    shown = [line.partition("\t")[2] for line in status_text.shown(STATUS._replace(hub=hub)).splitlines()]
+def test_what_is_not_known_of_the_hub_is_said(hub: HubStatus, lines: list[str]) -> None:
+    shown = [line.partition("\t")[2] for line in format_status(STATUS._replace(hub=hub)).splitlines()]
     assert set(lines) <= set(shown)
 
 
@@ -84,20 +83,20 @@ def test_what_is_not_known_of_the_hub_is_said(hub: Hub, lines: list[str]) -> Non
     ],
 )
 def test_the_difference_of_the_clocks_in_words(difference: int, text: str) -> None:
-    assert status_text.clock_text(difference) == text
+    assert format_clock(difference) == text
 
 
 def test_a_follower_that_was_never_in_touch_and_has_no_error_yet_is_not_in_touch() -> None:
     follower = Follower(7, "/mnt", NOW, 0, "")
-    assert status_text.follower_text(follower, NOW).endswith(", not in touch")
+    assert format_follower(follower, NOW).endswith(", not in touch")
 
 
 def test_control_characters_in_names_do_not_reach_a_terminal() -> None:
-    assert "\x1b" not in status_text.shown(STATUS._replace(path="/tmp/\x1b[2J"))
+    assert "\x1b" not in format_status(STATUS._replace(path="/tmp/\x1b[2J"))
 
 
 def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() -> None:
-    assert as_object(STATUS) == {
+    assert build_object(STATUS) == {
         "store": {"path": "/home/you/.kvassdb.sqlite", "size": 3_400_000, "entries": 120},
         "hub": {
             "address": "hub.example:8000",
@@ -133,13 +132,13 @@ def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() 
 
 
 def test_json_without_a_hub_is_null_there() -> None:
-    alone = as_object(STATUS._replace(hub=None))
+    alone = build_object(STATUS._replace(hub=None))
     assert (alone["hub"], alone["waiting"], alone["last_exchange"]) == (None, None, None)
 
 
 def test_json_of_a_hub_that_was_not_asked_before_either() -> None:
-    unknown = HUB._replace(answers=None, version=0, difference=None, exchanged=0)
-    described = as_object(STATUS._replace(hub=unknown))
+    unknown = HUB._replace(responds=None, version=0, difference=None, exchanged=0)
+    described = build_object(STATUS._replace(hub=unknown))
     assert described["hub"] == {
         "address": "hub.example:8000",
         "answers": None,
@@ -148,48 +147,6 @@ def test_json_of_a_hub_that_was_not_asked_before_either() -> None:
         "clock_difference": None,
     }
     assert described["last_exchange"] is None
-
-
-def test_the_hub_is_asked_and_nothing_moves(store: Store, hub: NearHub) -> None:
-    store.set("k", b"value")
-    hub.store.set("other", b"value")
-    status = inspect(store, offline=False)
-    assert status.hub is not None
-    assert status.hub.address == hub.address
-    assert status.hub.answers is True
-    assert status.hub.version == 2
-    assert status.hub.difference is not None
-    assert (status.hub.waiting, status.hub.waiting_size) == (1, 5)
-    assert (list(store.keys()), list(hub.store.keys())) == (["k"], ["other"])
-
-
-def test_an_exchange_is_remembered(kvass: Kvass, store: Store, hub: NearHub) -> None:
-    store.set("k", b"value")
-    kvass("sync")
-    status = inspect(store, offline=True, clock=lambda: time.time_ns() + 3 * MINUTE * 1000)
-    assert status.hub is not None
-    assert abs(status.now - status.hub.exchanged - 3 * MINUTE) < MINUTE
-    assert (status.hub.waiting, status.hub.waiting_size) == (0, 0)
-
-
-def test_the_store_is_measured(store: Store, database: Path) -> None:
-    store.set("k", os.urandom(1_000_000))
-    store.set("gone", b"value")
-    store.delete("gone")
-    status = inspect(store, offline=False)
-    assert status.path == str(database)
-    assert status.entries == 1
-    assert status.size == sum(os.path.getsize(f"{database}{suffix}") for suffix in ("", "-wal")) > 1_000_000
-
-
-def test_followers_and_devices_are_those_of_the_store(store: Store, hub: NearHub) -> None:
-    store.processes.follow("/mnt")
-    store.processes.note_contact()
-    store.peers.note_device(1001)
-    status = inspect(store, offline=True)
-    assert [(follower.pid, follower.place) for follower in status.followers] == [(os.getpid(), "/mnt")]
-    assert [device.process_id for device in status.devices] == [1001]
-    assert status.in_touch
 
 
 def test_a_hub_that_does_not_answer_is_reported_and_no_failure(kvass: Kvass, hub: NearHub) -> None:

@@ -11,7 +11,8 @@ from kvassfs.errors import HubUnreachable
 from kvassfs.store import Store
 from kvassfs.sync import Moved
 from kvassfs_cli.commands import sync
-from tests.unit.cli.conftest import Kvass, NearHub
+from tests.support.near_hub import NearHub
+from tests.unit.cli.conftest import Kvass
 
 NO_HUB = "kvass: there is no hub; set one with `kvass config remote HOST`\n"
 
@@ -44,7 +45,7 @@ def test_sync_reports_one_direction_where_nothing_moves_in_the_other(kvass: Kvas
     ],
 )
 def test_what_moved_in_words(moved: Moved, text: str) -> None:
-    assert sync.summary(moved) == text
+    assert sync.format_summary(moved) == text
 
 
 @pytest.mark.parametrize("options", [[], ["--follow"]])
@@ -97,19 +98,19 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def test_progress_shows_after_a_second_and_leaves_nothing_behind(terminal: Terminal) -> None:
     clock = Seconds()
-    with sync.progress(terminal, clock) as watch:
+    with sync.show_progress(terminal, clock) as report:
         clock.now = 0.99
-        watch(SOME)
+        report(SOME)
         assert terminal.getvalue() == ""
         clock.now = 1.0
-        watch(SOME)
+        report(SOME)
         assert terminal.getvalue() == "\r[######--------------] 300 of 1000 entries, 3.4 MB\x1b[K"
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
 def test_an_exchange_that_is_quick_shows_no_progress(terminal: Terminal) -> None:
-    with sync.progress(terminal, Seconds()) as watch:
-        watch(SOME)
+    with sync.show_progress(terminal, Seconds()) as report:
+        report(SOME)
     assert terminal.getvalue() == ""
 
 
@@ -117,9 +118,9 @@ def test_progress_is_taken_away_before_an_error_is_said(terminal: Terminal) -> N
     clock = Seconds()
 
     def fail() -> None:
-        with sync.progress(terminal, clock) as watch:
+        with sync.show_progress(terminal, clock) as report:
             clock.now = 2.0
-            watch(SOME)
+            report(SOME)
             raise HubUnreachable("hub", "gone")
 
     with pytest.raises(HubUnreachable):
@@ -130,18 +131,18 @@ def test_progress_is_taken_away_before_an_error_is_said(terminal: Terminal) -> N
 def test_progress_fits_a_narrow_terminal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     clock = Seconds()
-    with sync.progress(terminal, clock) as watch:
+    with sync.show_progress(terminal, clock) as report:
         clock.now = 2.0
-        watch(SOME)
+        report(SOME)
     assert len(terminal.getvalue().partition("\x1b")[0]) == 1 + 19
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), None])
 def test_progress_is_for_terminals(stream: io.StringIO | None) -> None:
     clock = Seconds()
-    with sync.progress(stream, clock) as watch:
+    with sync.show_progress(stream, clock) as report:
         clock.now = 2.0
-        watch(SOME)
+        report(SOME)
     assert stream is None or stream.getvalue() == ""
 
 
@@ -156,4 +157,4 @@ def test_progress_is_for_terminals(stream: io.StringIO | None) -> None:
     ],
 )
 def test_the_bar_counts_both_directions(moved: Moved, text: str) -> None:
-    assert sync.bar(moved) == text
+    assert sync.format_bar(moved) == text

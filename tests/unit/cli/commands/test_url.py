@@ -7,12 +7,11 @@ import time
 
 import pytest
 
-from kvassfs.errors import InvalidConfiguration
 from kvassfs.share_link import ShareLink
 from kvassfs.sharing.address import find_token
 from kvassfs.store import Shared, Store
-from kvassfs_cli.share_options import Terms, duration, made
-from tests.unit.cli.conftest import Kvass, NearHub
+from tests.support.near_hub import NearHub
+from tests.unit.cli.conftest import Kvass
 
 MINUTE = 60_000_000  # microseconds
 
@@ -124,11 +123,6 @@ def test_a_link_made_without_the_hub_waits_for_it(kvass: Kvass, store: Store, hu
     assert hub.store.links.find(token) == store.links.find(token) != None  # noqa: E711
 
 
-def test_the_time_is_counted_by_the_clock_of_the_hub(store: Store) -> None:
-    store.peers.note_exchange(7 * MINUTE, epoch=store.peers.hub().epoch)
-    assert made(store, "k", Terms(60), clock=lambda: 1_000_000).expires == 1000 + 8 * MINUTE
-
-
 @pytest.mark.parametrize("options", [["--once"], ["--expires", "1h"]])
 def test_a_hub_of_the_original_has_no_such_links(kvass: Kvass, store: Store, options: list[str]) -> None:
     store.settings.set_remote("hub.example:8000")
@@ -136,16 +130,6 @@ def test_a_hub_of_the_original_has_no_such_links(kvass: Kvass, store: Store, opt
     status, out, err = kvass("url", "k", "--offline", *options)
     assert (status, out) == (1, b"")
     assert "the original kvass" in err
-    with pytest.raises(InvalidConfiguration):
-        made(store, "k", Terms(once=True))
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("1s", 1), ("90s", 90), ("15m", 900), ("1h", 3600), ("1h30m", 5400), ("7d", 604_800), ("2w", 1_209_600)],
-)
-def test_spans_of_time_are_written_with_their_units(text: str, seconds: int) -> None:
-    assert duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "1 h", "1y", "-1h", "1.5h", "0s", "0h0m", "99999w", "1h30", "١h"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from kvassfs.sharing.address import require_base_url
 from kvassfs.store import Config
 
-from .. import config_values, share_options, streams
-from ..arguments import text
-from ..database import DatabaseFile, pass_database
-from ..group import Group
-from .config_scratch import command as scratch
+from ... import config_values, streams
+from ...arguments import parse_text
+from ...database import DatabaseFile, pass_database
+from ...group import Group
+from .scratch import command as scratch
 
 _LINE = 1024  # bytes read at most of a line that should hold 64 digits
 _NUMBERS = {"ignore_unknown_options": True}  # a negative one is refused in words
@@ -25,10 +26,10 @@ def show(database: DatabaseFile) -> None:
     """Show the encryption key, the process id and the remote."""
     with database.open() as store:
         config, public_url = store.settings.config(), store.settings.public_url()
-    streams.write([shown(config, public_url).encode()])
+    streams.write([format_config(config, public_url).encode()])
 
 
-def shown(config: Config, public_url: str = "") -> str:
+def format_config(config: Config, public_url: str = "") -> str:
     """Return the configuration in the original program's words, which know no public address."""
     return (
         f"Encryption Key:  \t{config.encryption_key.hex()}\n"
@@ -38,7 +39,7 @@ def shown(config: Config, public_url: str = "") -> str:
 
 
 @command.command("key", short_help="set the encryption key")
-@click.argument("key", metavar="[HEX|-]", required=False, type=text)
+@click.argument("key", metavar="[HEX|-]", required=False, type=parse_text)
 @pass_database
 def key(database: DatabaseFile, key: str | None) -> None:
     """Set the encryption key that your devices share: 64 hex digits.
@@ -46,21 +47,21 @@ def key(database: DatabaseFile, key: str | None) -> None:
     Without HEX the key is asked for and not shown, and with - it is read from standard input: so
     it stays out of the shell's history.
     """
-    encryption_key = config_values.encryption_key(_key_line(key) if key in (None, "-") else key)
+    encryption_key = config_values.parse_encryption_key(_read_key(key) if key in (None, "-") else key)
     with database.open() as store:
         store.settings.set_encryption_key(encryption_key)
 
 
-def _key_line(source: str | None) -> str:
+def _read_key(source: str | None) -> str:
     if source is None and streams.input_is_terminal():
-        answer: str = click.prompt("Encryption key", hide_input=True, err=True)
-        return answer
+        typed: str = click.prompt("Encryption key", hide_input=True, err=True)
+        return typed
     with streams.standard_input() as stream:
         return stream.readline(_LINE).decode("ascii", "replace").strip()
 
 
 @command.command("remote", short_help="set the hub")
-@click.argument("remote", metavar="HOST", type=text)
+@click.argument("remote", metavar="HOST", type=parse_text)
 @pass_database
 def remote(database: DatabaseFile, remote: str) -> None:
     """Set the hub that your devices share: host:port, or a URL with http:// or https://.
@@ -68,13 +69,13 @@ def remote(database: DatabaseFile, remote: str) -> None:
     Entries that are here are kept, and pushed there with the next exchange. An empty HOST removes
     the hub.
     """
-    checked = config_values.remote(remote)
+    checked = config_values.check_remote(remote)
     with database.open() as store:
         store.settings.set_remote(checked)
 
 
 @command.command("url", short_help="show or set the public address of the hub")
-@click.argument("url", required=False, type=text)
+@click.argument("url", required=False, type=parse_text)
 @pass_database
 def url(database: DatabaseFile, url: str | None) -> None:
     """Show what the addresses of shared entries begin with, or set it where that is not the remote.
@@ -82,10 +83,10 @@ def url(database: DatabaseFile, url: str | None) -> None:
     It is the URL under which others reach the hub: behind a proxy, say, or where this is the hub itself. An empty URL
     returns to the remote.
     """
-    checked = None if url is None else config_values.public_url(url)
+    checked = None if url is None else config_values.check_public_url(url)
     with database.open() as store:
         if checked is None:
-            streams.write([f"{share_options.base_of(store)}\n".encode()])
+            streams.write([f"{require_base_url(store)}\n".encode()])
         else:
             store.settings.set_public_url(checked)
 
@@ -102,12 +103,12 @@ def timeout(database: DatabaseFile, connect: str | None, progress: str | None) -
     """
     with database.open() as store:
         if connect is None:
-            streams.write([shown_timeouts(*store.settings.timeouts()).encode()])
+            streams.write([format_timeouts(*store.settings.timeouts()).encode()])
         else:
-            store.settings.set_timeouts(*config_values.timeouts(connect, progress, store.settings.timeouts()))
+            store.settings.set_timeouts(*config_values.parse_timeouts(connect, progress, store.settings.timeouts()))
 
 
-def shown_timeouts(connect: float, progress: float) -> str:
+def format_timeouts(connect: float, progress: float) -> str:
     """Return the time limits in the form of the configuration."""
     return f"Connect:         \t{connect:g} s\nProgress:        \t{progress:g} s\n"
 
@@ -117,7 +118,7 @@ def shown_timeouts(connect: float, progress: float) -> str:
 @pass_database
 def pid(database: DatabaseFile, number: str) -> None:
     """Set the process id, which tells this device from your others: 1 to 4294967295."""
-    process_id = config_values.process_id(number)
+    process_id = config_values.parse_process_id(number)
     with database.open() as store:
         store.settings.set_process_id(process_id)
 

@@ -10,10 +10,10 @@ from kvassfs.errors import InvalidConfiguration
 from kvassfs.mount.scratch import DEFAULT_PATTERNS, check_pattern
 from kvassfs.store import Store
 
-from .. import streams
-from ..arguments import text
-from ..database import DatabaseFile, pass_database
-from ..group import Group
+from ... import streams
+from ...arguments import parse_text
+from ...database import DatabaseFile, pass_database
+from ...group import Group
 
 
 @click.group("scratch", cls=Group, help="show or change the names that stay on this machine")
@@ -23,26 +23,26 @@ def command(database: DatabaseFile, context: click.Context) -> None:
     """Show the patterns, one per line."""
     if context.invoked_subcommand is None:
         with database.open() as store:
-            patterns = patterns_of(store)
+            patterns = read_patterns(store)
         streams.write(f"{pattern}\n".encode() for pattern in patterns)
 
 
-def patterns_of(store: Store) -> tuple[str, ...]:
+def read_patterns(store: Store) -> tuple[str, ...]:
     """Return the patterns in force: the user's, or those of the program."""
     chosen = store.settings.scratch_patterns()
     return DEFAULT_PATTERNS if chosen is None else chosen
 
 
 @command.command("add", short_help="add patterns, as the shell's for file names", options_metavar="[OPTIONS] [--]")
-@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=text)
+@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text)
 @pass_database
 def add(database: DatabaseFile, patterns: Sequence[str]) -> None:
     """Keep files with a name that matches a PATTERN on this machine. Quote it against the shell."""
     with database.open() as store:
-        store.settings.set_scratch_patterns(with_added(patterns_of(store), patterns))
+        store.settings.set_scratch_patterns(add_patterns(read_patterns(store), patterns))
 
 
-def with_added(patterns: Sequence[str], added: Sequence[str]) -> list[str]:
+def add_patterns(patterns: Sequence[str], added: Sequence[str]) -> list[str]:
     """Return ``patterns`` with those of ``added`` that are new at the end.
 
     Raises:
@@ -54,15 +54,15 @@ def with_added(patterns: Sequence[str], added: Sequence[str]) -> list[str]:
 
 
 @command.command("remove", short_help="remove patterns", options_metavar="[OPTIONS] [--]")
-@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=text)
+@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text)
 @pass_database
 def remove(database: DatabaseFile, patterns: Sequence[str]) -> None:
     """Remove each PATTERN: files with such a name become keys. Quote it against the shell."""
     with database.open() as store:
-        store.settings.set_scratch_patterns(without(patterns_of(store), patterns))
+        store.settings.set_scratch_patterns(remove_patterns(read_patterns(store), patterns))
 
 
-def without(patterns: Sequence[str], removed: Sequence[str]) -> list[str]:
+def remove_patterns(patterns: Sequence[str], removed: Sequence[str]) -> list[str]:
     """Return ``patterns`` without ``removed``.
 
     Raises:

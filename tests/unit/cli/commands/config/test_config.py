@@ -10,7 +10,7 @@ import time
 import pytest
 
 from kvassfs.store import Config, Store
-from kvassfs_cli.commands.config import shown
+from kvassfs_cli.commands.config import format_config
 from tests.unit.cli.conftest import Kvass, Processes
 
 KEY = "cd9994e3a0c5ca40c2652ff21ab401d6d3a1a5c5fd5482ae62c03ce32d340b49"
@@ -18,7 +18,7 @@ KEY = "cd9994e3a0c5ca40c2652ff21ab401d6d3a1a5c5fd5482ae62c03ce32d340b49"
 
 @pytest.mark.parametrize(("remote", "line"), [("", "(None)"), ("http://127.0.0.1:18001", "http://127.0.0.1:18001")])
 def test_the_configuration_is_shown_in_the_bytes_of_the_original(remote: str, line: str) -> None:
-    assert shown(Config(encryption_key=bytes.fromhex(KEY), process_id=1001, remote=remote, clock=3)) == (
+    assert format_config(Config(encryption_key=bytes.fromhex(KEY), process_id=1001, remote=remote, clock=3)) == (
         f"Encryption Key:  \t{KEY}\nProcessID:       \t1001\nRemote:          \t{line}\n"
     )
 
@@ -27,11 +27,11 @@ def test_a_public_address_is_shown_where_there_is_one(kvass: Kvass, store: Store
     store.settings.set_public_url("https://example.org/kvass")
     status, out, err = kvass("config", "show")
     assert (status, err) == (0, "")
-    assert out == shown(store.settings.config()).encode() + b"Public address:  \thttps://example.org/kvass\n"
+    assert out == format_config(store.settings.config()).encode() + b"Public address:  \thttps://example.org/kvass\n"
 
 
 def test_show_prints_the_configuration(kvass: Kvass, store: Store) -> None:
-    assert kvass("config", "show") == (0, shown(store.settings.config()).encode(), "")
+    assert kvass("config", "show") == (0, format_config(store.settings.config()).encode(), "")
 
 
 @pytest.mark.parametrize("key", [KEY, KEY.upper()])

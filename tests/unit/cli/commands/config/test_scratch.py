@@ -1,4 +1,4 @@
-"""kvassfs_cli.commands.config_scratch"""
+"""kvassfs_cli.commands.config.scratch"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from kvassfs.errors import InvalidConfiguration
 from kvassfs.mount.scratch import DEFAULT_PATTERNS
 from kvassfs.store import Store
-from kvassfs_cli.commands.config_scratch import patterns_of, with_added, without
+from kvassfs_cli.commands.config.scratch import add_patterns, read_patterns, remove_patterns
 from tests.unit.cli.conftest import Kvass
 
 
@@ -33,7 +33,7 @@ def test_patterns_are_removed(kvass: Kvass) -> None:
 def test_all_patterns_can_be_removed(kvass: Kvass, store: Store) -> None:
     assert kvass("config", "scratch", "remove", "--", *DEFAULT_PATTERNS).status == 0
     assert kvass("config", "scratch").out == b""
-    assert patterns_of(store) == ()
+    assert read_patterns(store) == ()
 
 
 def test_reset_returns_to_the_patterns_of_the_program(kvass: Kvass, store: Store) -> None:
@@ -62,10 +62,10 @@ def test_wrong_usage_exits_2(kvass: Kvass, arguments: list[str]) -> None:
 
 
 def test_with_added_keeps_the_order() -> None:
-    assert with_added(["b", "a"], ["c", "a", "c"]) == ["b", "a", "c"]
+    assert add_patterns(["b", "a"], ["c", "a", "c"]) == ["b", "a", "c"]
 
 
 def test_without_keeps_the_order() -> None:
-    assert without(["b", "a", "c"], ["a"]) == ["b", "c"]
+    assert remove_patterns(["b", "a", "c"], ["a"]) == ["b", "c"]
     with pytest.raises(InvalidConfiguration):
-        without(["b"], ["b", "x"])
+        remove_patterns(["b"], ["b", "x"])

@@ -1,0 +1,63 @@
+"""A hub in the process of the test, which what is tested reaches in place of one over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kvassfs.errors import HubUnreachable, WrongKey
+from kvassfs.remote import http as remote
+from kvassfs.store import Store
+from kvassfs.sync.hub import Hub
+
+
+class NearHub:
+    """A hub in this process, and the remote to it; ``failure`` makes that one fail."""
+
+    address = "hub.example:8000"
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.calls: list[str] = []
+        self.opened: list[tuple[str, remote.Limits]] = []
+        self.closed = 0
+        self.failure: BaseException | None = None
+
+    def connect(self, address: str, limits: remote.Limits) -> NearHub:
+        self.opened.append((address, limits))
+        return self
+
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+        self.calls.append(call)
+        if self.failure is not None:
+            raise self.failure
+        request = body if isinstance(body, bytes) else b"".join(body)
+        hub = Hub(self.store)
+        if call == "pull":
+            answer = hub.pull(request).respond(patient=False)
+            assert answer is not None
+            return b"".join(answer)
+        return hub.push(request) if call == "push" else hub.serve_blocks(request)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def be_down(self) -> None:
+        self.failure = HubUnreachable(self.address, "connection refused")
+
+    def refuse_the_key(self) -> None:
+        self.failure = WrongKey(self.address)
+
+
+@contextmanager
+def near_hub(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NearHub]:
+    """``with`` a hub of ``store``, whose own store is at ``path``."""
+    with Store.open(path) as of_hub:
+        of_hub.settings.set_encryption_key(store.settings.config().encryption_key)
+        near = NearHub(of_hub)
+        store.settings.set_remote(near.address)
+        monkeypatch.setattr(remote, "HttpRemote", near.connect)
+        yield near
