@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -155,6 +158,45 @@ def test_the_remote_has_the_address_and_the_limits_of_the_store(kvass: Kvass, st
 def test_the_connection_is_closed(kvass: Kvass, hub: NearHub, line: str) -> None:
     kvass(*line.split())
     assert len(hub.opened) == hub.closed == 1
+
+
+FULL = 2  # https://sqlite.org/pragma.html#pragma_synchronous
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How SQLite waits for the disk, PRAGMA synchronous, at each commit that changes entries, from now on."""
+    noted: list[int] = []
+
+    class Connection(sqlite3.Connection):
+        changes_entries = False
+
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            if sql.startswith("BEGIN"):
+                self.changes_entries = False
+            if re.match(r"(INSERT|REPLACE|UPDATE|DELETE)\b.*\bentries\b", sql, re.DOTALL):
+                self.changes_entries = True
+            if sql == "COMMIT" and self.changes_entries:
+                noted.append(super().execute("PRAGMA synchronous").fetchone()[0])
+            return super().execute(sql, *parameters)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **options: connect(*a, factory=Connection, **options))
+    return noted
+
+
+@pytest.mark.parametrize("line", ["unlink k", "unlink {token}", "url --once k", "url --expires 1h k", *WRITING])
+@pytest.mark.parametrize("reachable", [True, False])
+def test_what_a_command_reports_as_done_has_reached_the_disk_also_after_the_hub_was_out_of_reach(
+    kvass: Kvass, store: Store, hub: NearHub, commits: list[int], line: str, reachable: bool
+) -> None:
+    link = store.links.make("k")
+    if not reachable:
+        hub.be_down()
+    kvass(*line.format(token=link.token).split(), stdin=b"new")
+    assert hub.calls
+    assert set(commits[:1]) == {FULL}
+    assert reachable or set(commits) == {FULL}
 
 
 @pytest.fixture
