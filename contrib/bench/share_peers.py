@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from kvassfs.server.listen import BACKLOG, listening_socket, url
+from kvassfs.server.listen import BACKLOG, format_url, open_socket
 from kvassfs.server.run import KEEP_ALIVE
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def serve(application: ASGIApp) -> None:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
     )
-    with listening_socket("127.0.0.1:0") as opened:
-        print(f"serving on {url(opened, secure=False)}", flush=True)
+    with open_socket("127.0.0.1:0") as opened:
+        print(f"serving on {format_url(opened, secure=False)}", flush=True)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(uvicorn.Server(configuration).serve([opened]))
 

@@ -1,242 +1,89 @@
-"""The HTTP application of a hub: sealed bodies in, sealed answers out."""
+"""The HTTP application of a hub: its routes, what its requests share, and its start and end."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
 
-from ..store import HUB, Store
-from ..sync.hub import Hub, Pull
-from .failures import CLOSE, HANDLERS
-from .request_log import RequestLog, hush, log_line
-from .share_requests import PATH, Shares, ShortWay
-from .streaming import LongAnswer, gathered, raw
-from .wakeups import News, Watch
-from .workers import Worker, Workers
+from ..errors import KvassError
+from ..sharing.offers import Offers
+from ..store import Profile, Store
+from ..store.commits import IDLE, CommitWatch
+from ..sync.hub import Hub
+from . import pages
+from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests, open_hub
+from .request_log import RequestLog, log_line, skip_logging
+from .routing import Route, RouteTable
+from .share_requests import ShareRequests, open_offers
+from .wakeups import Wakeups
 
-log = logging.getLogger(__name__)
-
-MAX_BODY: Final = 256 * 1024 * 1024
-"""Bytes of the longest body taken: an original peer sends whole values, and all that wait in one body."""
-
-WORKERS: Final = 4
-"""Threads that work on the database at the same time; while one waits for the disk or a lock, others answer."""
-
-LOOK: Final = 1.0
-"""Seconds after which a request that waits looks for itself whether there is something to hand out."""
-
-HELD_LOOK: Final = 0.03
-"""The same while something is about to be handed out which is kept back for a moment."""
-
-BODY_PATIENCE: Final = 60.0
-"""Seconds without any progress after which the rest of a body is no longer waited for."""
-
-CLOSING: Final = 2.0
-"""Seconds at the end that the databases have to be closed in."""
-
-_SEALED = {"Content-Type": "application/octet-stream"}
-_LONG = raw(_SEALED)
-
-
-@contextmanager
-def open_hub(path: str) -> Iterator[Hub]:
-    """``with`` a hub on a store of its own; for one thread."""
-    with Store.open(path, profile=HUB) as store:
-        yield Hub(store)
+CLOSE_TIMEOUT: Final = 2.0
+"""Seconds at the end in which the databases have to be closed."""
 
 
 class Service:
-    """What the requests to one application share: the hub in several threads, and the news.
+    """What the requests to one application share, for the database at ``path``, which must exist.
 
-    A hub that cannot be opened fails the requests for which it was needed, and is tried again for the next ones.
+    When nobody has committed for ``idle`` seconds the write-ahead log is emptied, before a full disk prevents it.
     """
 
     def __init__(
         self,
         path: str,
         *,
-        max_body: int = MAX_BODY,
-        body_patience: float = BODY_PATIENCE,
-        look: float = LOOK,
+        limits: HubLimits = DEFAULT_LIMITS,
+        idle: float = IDLE,
         open_hub: Callable[[str], AbstractContextManager[Hub]] = open_hub,
+        open_offers: Callable[[str, Profile], AbstractContextManager[Offers]] = open_offers,
     ) -> None:
-        self.path = path
-        self.max_body = max_body
-        self.body_patience = body_patience
-        self.look = look
-        self.news = News()
-        self.shares = Shares(path, self.news.tell)
-        self.workers: Workers[Hub]
-        self._open_hub = open_hub
+        self._path = path
+        self._idle = idle
+        self.wakeups = Wakeups()
+        self.hub = HubRequests(partial(open_hub, path), self.wakeups, limits)
+        self.shares = ShareRequests(partial(open_offers, path), self.wakeups.notify)
 
     @asynccontextmanager
-    async def running(self, _application: Starlette) -> AsyncIterator[None]:
+    async def run(self, _: object = None) -> AsyncIterator[None]:
         """``async with`` the threads that the requests need."""
-        loop = asyncio.get_running_loop()
-        watch = Watch(self.path, partial(loop.call_soon_threadsafe, self.news.tell))
-        self.workers = Workers(WORKERS, partial(self._open_hub, self.path))
-        watch.start()
-        try:
-            async with self.shares.running(CLOSING):
+        notify = partial(asyncio.get_running_loop().call_soon_threadsafe, self.wakeups.notify)
+        commit_watch = CommitWatch(self._path, notify, on_idle=self._empty_log, idle=self._idle)
+        async with self.hub.run(CLOSE_TIMEOUT), self.shares.run(CLOSE_TIMEOUT):
+            commit_watch.start()
+            try:
                 yield
-        finally:
-            watch.stop()
-            if not await self.workers.end(CLOSING):
-                log.warning("ended while the database was still being waited for")
+            finally:
+                commit_watch.stop()
 
-    async def push(self, request: Request) -> Response:
-        """Take entries."""
-        return await self._change(request, lambda hub, body: hub.push(body))
+    def _empty_log(self) -> None:
+        with suppress(KvassError), Store.open(self._path) as store:
+            store.upkeep.checkpoint()
 
-    async def blocks(self, request: Request) -> Response:
-        """Take or hand out blocks of large values."""
-        return await self._change(request, lambda hub, body: hub.serve_blocks(body))
+    async def describe(self, request: Request) -> Response:
+        """Say what this server is."""
+        return pages.render_about(request)
 
-    async def _change(self, request: Request, call: Callable[[Hub, bytes], bytes]) -> Response:
-        body = await read(request, self.max_body, self.body_patience)
-        answer = await self.workers.idlest().run(lambda hub: call(hub, body))
-        self.news.tell()
-        return Response(answer, headers=_SEALED)
-
-    async def pull(self, request: Request) -> Response:
-        """Hand out entries; if the client will wait, when there are some."""
-        body = await read(request, self.max_body, self.body_patience)
-        worker = self.workers.idlest()
-        pull = await worker.run(lambda hub: hub.pull(body))
-        async with until_gone(request) as gone:
-            return await self._awaited(request, worker, pull, gone)
-
-    async def _awaited(self, request: Request, worker: Worker[Hub], pull: Pull, gone: asyncio.Task[None]) -> Response:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + pull.wait
-        waited = False
-        while not gone.done():
-            ticket = self.news.ticket()
-            left = 0.0 if self.news.ended else deadline - loop.time()
-            answer = await ask(worker, pull, patient=left > 0)
-            if answer is not None:
-                if waited and left <= 0:
-                    hush(request.scope)  # an idle hub answers so again and again
-                if self.news.ended:
-                    answer.headers.update(CLOSE)
-                return answer
-            waited = True
-            await first_of(ticket, gone, min(left, HELD_LOOK if pull.held else self.look))
-        raise ClientDisconnect
+    async def check_health(self, request: Request) -> Response:
+        """Say that requests can be served, for a load balancer."""
+        await self.shares.check()
+        skip_logging(request.scope)
+        return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
 
 
-def application(service: Service, write: Callable[[str], None] = log_line) -> Starlette:
-    """Return the application of ``service``; its lifespan must be run. ``write`` is told a line for each request."""
-    made = Starlette(
-        routes=[
-            Route("/push", service.push, methods=["POST"]),
-            Route("/pull", service.pull, methods=["POST"]),
-            Route("/blocks", service.blocks, methods=["POST"]),
-            Route(PATH, service.shares.get, methods=["GET", "POST"]),
-            Route("/", service.shares.about, methods=["GET"]),
-            Route("/health", service.shares.health, methods=["GET"]),
-        ],
-        middleware=[Middleware(RequestLog, write), Middleware(ShortWay, service.shares)],
-        exception_handlers=HANDLERS,
-        lifespan=service.running,
-    )
-    made.router.redirect_slashes = False
-    return made
-
-
-# Requests
-
-
-async def read(request: Request, limit: int, patience: float) -> bytes:
-    """Return the body of a request.
-
-    The rest of a body that is too long is received and thrown away, up to another ``limit``: clients, and proxies even
-    more, lose an answer that comes while they still send.
-
-    Raises:
-        HTTPException: it is longer than ``limit`` bytes, or nothing more of it comes for ``patience`` seconds.
-        ClientDisconnect: the client has gone.
-    """
-    too_long = HTTPException(413, f"the message is longer than the {limit} bytes that this hub takes")
-    announced = int(request.headers.get("content-length", 0))
-    if announced > 2 * limit:
-        raise too_long
-    pieces: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        piece, more = await _next_piece(request, patience)
-        size += len(piece)
-        if max(size, announced) <= limit:
-            pieces.append(piece)
-        else:
-            pieces.clear()
-        if size > 2 * limit:
-            raise too_long
-    if size > limit:
-        raise too_long
-    return b"".join(pieces)
-
-
-async def _next_piece(request: Request, patience: float) -> tuple[bytes, bool]:
-    """Return the next piece of the body, and whether there are more."""
-    try:
-        async with asyncio.timeout(patience):
-            message = await request.receive()
-    except TimeoutError:
-        raise HTTPException(408, "the rest of the message did not arrive", CLOSE) from None
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    return message.get("body", b""), message.get("more_body", False)
-
-
-@asynccontextmanager
-async def until_gone(request: Request) -> AsyncIterator[asyncio.Task[None]]:
-    """``async with`` a task that ends when the client of a request goes, after its body was read."""
-
-    async def wait() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    task = asyncio.create_task(wait())
-    try:
-        yield task
-    finally:
-        task.cancel()
-
-
-async def first_of(event: asyncio.Event, task: asyncio.Task[None], timeout: float) -> None:
-    """Wait until ``event`` is set, ``task`` ends or ``timeout`` seconds have passed."""
-    happening = asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait({happening, task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        happening.cancel()
-
-
-# Answers
-
-
-async def ask(worker: Worker[Hub], pull: Pull, *, patient: bool) -> Response | None:
-    """Return the answer to a pull, ``None`` if there is nothing yet for a ``patient`` one."""
-
-    def begin(_: Hub) -> tuple[Iterator[bytes], bytes, bytes] | None:
-        pieces = pull.respond(patient=patient)
-        return None if pieces is None else (pieces, gathered(pieces), gathered(pieces))
-
-    begun = await worker.run(begin)
-    if begun is None:
-        return None
-    pieces, first, second = begun
-    return LongAnswer(worker, pieces, first, second, headers=_LONG) if second else Response(first, headers=_SEALED)
+def build_application(service: Service, write: Callable[[str], None] = log_line) -> ASGIApp:
+    """Return the application of ``service``; its lifespan must be run. ``write`` gets a line for each request."""
+    routes = {
+        "/": Route.of(service.describe, "GET"),
+        "/blocks": Route.of(service.hub.serve_blocks, "POST"),
+        "/get": Route.of(service.shares.respond, "GET", "POST"),
+        "/health": Route.of(service.check_health, "GET"),
+        "/pull": Route.of(service.hub.pull, "POST"),
+        "/push": Route.of(service.hub.push, "POST"),
+    }
+    return RequestLog(RouteTable(routes, service.run), write)

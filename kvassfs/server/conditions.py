@@ -17,7 +17,7 @@ _RANGE = re.compile(r"bytes=[ \t]*(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18})
 
 
 class Validators(NamedTuple):
-    """What tells one version of a representation from another.
+    """What distinguishes the versions of a representation.
 
     ``tag`` is a strong entity tag without quotes, ``modified`` the second of the last change since the epoch.
     ``dated``: within that second there was no other version.
@@ -29,7 +29,7 @@ class Validators(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """How to answer: the status, and which bytes to send, from ``start`` to ``stop``."""
+    """The status of a response, and which bytes to send: from ``start`` to ``stop``."""
 
     status: int
     start: int
@@ -37,45 +37,45 @@ class Decision(NamedTuple):
 
 
 def decide(headers: Mapping[str, str], validators: Validators, size: int, *, ranges: bool) -> Decision:
-    """Return how to answer a GET or HEAD for a representation of ``size`` bytes, in the order of section 13.2.2.
+    """Return how to respond to a GET or HEAD for a representation of ``size`` bytes, in the order of section 13.2.2.
 
     ``headers`` have names in lower case. ``ranges``: the method is one with ranges, which only GET is.
     """
     if not _preconditions_hold(headers, validators):
         return Decision(412, 0, 0)
-    if _is_known(headers, validators):
+    if _client_has_it(headers, validators):
         return Decision(304, 0, 0)
-    if ranges and size and "range" in headers and _range_is_meant(headers.get("if-range"), validators):
-        return _part(headers["range"], size)
+    if ranges and size and "range" in headers and _range_applies(headers.get("if-range"), validators):
+        return _apply_range(headers["range"], size)
     return Decision(200, 0, size)
 
 
 def _preconditions_hold(headers: Mapping[str, str], validators: Validators) -> bool:
     if (wanted := headers.get("if-match")) is not None:
-        return wanted.strip() == "*" or (False, validators.tag) in _tags(wanted)
-    moment = _moment(headers.get("if-unmodified-since"))
+        return wanted.strip() == "*" or (False, validators.tag) in _parse_tags(wanted)
+    moment = _parse_date(headers.get("if-unmodified-since"))
     return moment is None or validators.modified <= moment
 
 
-def _is_known(headers: Mapping[str, str], validators: Validators) -> bool:
-    """Whether the client has this version already."""
+def _client_has_it(headers: Mapping[str, str], validators: Validators) -> bool:
+    """Return True if the client has this version already."""
     if (known := headers.get("if-none-match")) is not None:
-        return known.strip() == "*" or validators.tag in {tag for _, tag in _tags(known)}
-    moment = _moment(headers.get("if-modified-since"))
+        return known.strip() == "*" or validators.tag in {tag for _, tag in _parse_tags(known)}
+    moment = _parse_date(headers.get("if-modified-since"))
     return moment is not None and validators.modified <= moment
 
 
-def _range_is_meant(condition: str | None, validators: Validators) -> bool:
-    """Whether a range is meant for this version; the comparison is strong."""
+def _range_applies(condition: str | None, validators: Validators) -> bool:
+    """Return True if a range is for this version; the comparison is strong."""
     if condition is None:
         return True
     if '"' in condition:
         return condition.strip() == f'"{validators.tag}"'
-    return validators.dated and _moment(condition) == validators.modified
+    return validators.dated and _parse_date(condition) == validators.modified
 
 
-def _part(text: str, size: int) -> Decision:
-    """Return the answer to a range; several in one, other units and what makes no sense are ignored (14.2)."""
+def _apply_range(text: str, size: int) -> Decision:
+    """Return the decision about a range; several in one, other units and invalid ones are ignored (14.2)."""
     found = _RANGE.fullmatch(text.strip())
     if found is None:
         return Decision(200, 0, size)
@@ -90,21 +90,21 @@ def _part(text: str, size: int) -> Decision:
     return Decision(206, first, size if last is None else min(last + 1, size))
 
 
-def _tags(text: str) -> list[tuple[bool, str]]:
-    """Return the entity tags in a header field, each with whether it is weak."""
+def _parse_tags(text: str) -> list[tuple[bool, str]]:
+    """Return the entity tags in a header field, each after True if it is weak."""
     return [(bool(weak), tag) for weak, tag in _TAGS.findall(text)]
 
 
-def _moment(text: str | None) -> int | None:
-    """Return the second of an HTTP date since the epoch; a date that is none counts as not given."""
+def _parse_date(text: str | None) -> int | None:
+    """Return the second of an HTTP date since the epoch; ``None`` for an invalid one."""
     if text is None:
         return None
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return _second(moment)
+    return _to_second(moment)
 
 
-def _second(moment: datetime) -> int:
+def _to_second(moment: datetime) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

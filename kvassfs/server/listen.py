@@ -1,4 +1,4 @@
-"""Where a server listens: addresses, sockets and TLS, with what can be wrong with them in words."""
+"""Where a server listens: addresses, sockets and TLS, and what is wrong with them in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BIND = re.compile(r"(?:(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):)?(?P<port
 _EVERYWHERE = ("", "::")
 
 
-def address(bind: str) -> tuple[str, int]:
+def parse_bind(bind: str) -> tuple[str, int]:
     """Return host and port of ``HOST:PORT``, ``[IPV6]:PORT``, ``:PORT`` or ``PORT``; the host may be empty.
 
     Raises:
@@ -33,33 +33,33 @@ def address(bind: str) -> tuple[str, int]:
     return found["six"] or found["host"] or "", int(found["port"])
 
 
-def listening_socket(bind: str) -> socket.socket:
-    """Return a socket that listens at ``bind``; without a host, or at ``[::]``, on all addresses of the machine.
+def open_socket(bind: str) -> socket.socket:
+    """Open a socket that listens at ``bind``; without a host, or at ``[::]``, on all addresses of the machine.
 
     Raises:
         CannotListen: it cannot, and why.
     """
-    host, port = address(bind)
+    host, port = parse_bind(bind)
     try:
-        return _everywhere(port) if host in _EVERYWHERE else _at(host, port)
+        return _open_everywhere(port) if host in _EVERYWHERE else _open_at(host, port)
     except (OSError, UnicodeError) as error:
-        raise CannotListen(bind, _reason(error, host, port)) from error
+        raise CannotListen(bind, _explain(error, host, port)) from error
 
 
-def _everywhere(port: int) -> socket.socket:
+def _open_everywhere(port: int) -> socket.socket:
     if socket.has_dualstack_ipv6():
         return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
     return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104  asked for
 
 
-def _at(host: str, port: int) -> socket.socket:
+def _open_at(host: str, port: int) -> socket.socket:
     # As in the original, a name stands for one address, IPv4 if it has one.
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, *_, where = min(found, key=lambda each: each[0] != socket.AF_INET)
     return socket.create_server(where, family=family, backlog=BACKLOG)
 
 
-def _reason(error: OSError | UnicodeError, host: str, port: int) -> str:
+def _explain(error: OSError | UnicodeError, host: str, port: int) -> str:
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"{host!r} is no address and no name that this machine knows"
     if error.errno == errno.EADDRINUSE:
@@ -71,15 +71,15 @@ def _reason(error: OSError | UnicodeError, host: str, port: int) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def url(listening: socket.socket, *, secure: bool) -> str:
+def format_url(listening: socket.socket, *, secure: bool) -> str:
     """Return the URL of what is served at a socket."""
     host, port, *_ = listening.getsockname()
     shown = f"[{host}]" if listening.family == socket.AF_INET6 else host
     return f"{'https' if secure else 'http'}://{shown}:{port}"
 
 
-def tls(bind: str, certificate: str, key: str | None) -> ssl.SSLContext:
-    """Return what TLS with the ``certificate`` and its chain needs, in PEM; without ``key`` the file has that too.
+def load_tls(bind: str, certificate: str, key: str | None) -> ssl.SSLContext:
+    """Load the ``certificate`` with its chain, and its ``key``, in PEM; without ``key`` the file holds that too.
 
     Raises:
         CannotListen: one of the files cannot be used, and why.
@@ -95,7 +95,7 @@ def tls(bind: str, certificate: str, key: str | None) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key, refuse_to_ask)
     except ssl.SSLError as error:
-        raise CannotListen(bind, _tls_reason(error, certificate, key)) from error
+        raise CannotListen(bind, _explain_tls(error, certificate, key)) from error
     return context
 
 
@@ -107,7 +107,7 @@ def _check_readable(bind: str, path: str) -> None:
         raise CannotListen(bind, f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
 
 
-def _tls_reason(error: ssl.SSLError, certificate: str, key: str | None) -> str:
+def _explain_tls(error: ssl.SSLError, certificate: str, key: str | None) -> str:
     if key is None:
         return f"{certificate} holds no certificate and key in PEM that can be used"
     if error.reason == "KEY_VALUES_MISMATCH":

@@ -1,4 +1,4 @@
-"""What a value is to a browser: its media type, and the name that it is saved under."""
+"""What browsers are told of a value: its media type, and the name to save it under."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _MORE: Final = {
     ".xml": "application/xml",
     ".zst": "application/zstd",
 }
-"""Types that Python's own table has not, or has an outdated name for: IANA's names, else the customary ones."""
+"""Types that are missing or outdated in Python's own table: IANA's names, else the customary ones."""
 
 _PACKED: Final = {
     ".bz2": "application/x-bzip2",
@@ -60,17 +60,17 @@ _PACKED: Final = {
     ".txz": "application/x-xz",
     ".xz": "application/x-xz",
 }
-"""What Python's library takes for an encoding of something else, which is a file to whoever saves it."""
+"""Compressed files, whose extensions Python's library takes for an encoding of another type."""
 
 _UNQUOTABLE: Final = re.compile(r'[^\x20-\x7e]|["\\%]')
-"""What a quoted name does not hold, or not everywhere in the same sense."""
+"""Characters that a quoted name cannot hold, or that clients read differently."""
 
 # Python's own table without the system's files: the same everywhere.
 _TYPES: Final = {**mimetypes.MimeTypes(filenames=()).types_map[True], **_MORE, **_PACKED}
 
 
-def guessed(key: str, mode: int | None) -> str | None:
-    """Return the media type by the extension of a key, ``None`` where that says nothing."""
+def guess_type(key: str, mode: int | None) -> str | None:
+    """Return the media type by the extension of a key, ``None`` if that says nothing."""
     if mode is not None and stat.S_ISLNK(mode):
         return _TEXT  # the target, whatever the link is called
     name, _, extension = file_name(key).rpartition(".")
@@ -78,21 +78,21 @@ def guessed(key: str, mode: int | None) -> str | None:
 
 
 def is_text(kind: str) -> bool:
-    """Whether a media type is one of text."""
+    """Return True if a media type is one of text."""
     return kind.startswith("text/")
 
 
 def is_played(kind: str) -> bool:
-    """Whether a media type is one that a browser plays."""
+    """Return True if browsers play a media type."""
     return kind.startswith(("audio/", "video/"))
 
 
 def needs_head(guess: str | None) -> bool:
-    """Whether the value itself says more of its type: text is of some character set."""
+    """Return True if the type depends on the value itself: text has a character set."""
     return guess is None or is_text(guess)
 
 
-def content_type(guess: str | None, head: bytes, size: int) -> str:
+def decide_type(guess: str | None, head: bytes, size: int) -> str:
     """Return the media type of a value of ``size`` bytes that begins with ``head``.
 
     Without a guess it is text if it decodes as UTF-8 and holds no NUL, as far as ``head`` goes.
@@ -105,7 +105,7 @@ def content_type(guess: str | None, head: bytes, size: int) -> str:
 
 
 def is_utf8(head: bytes, *, whole: bool) -> bool:
-    """Whether bytes are text in UTF-8; where they are not the ``whole``, a character may be cut at their end."""
+    """Return True if bytes are text in UTF-8; unless they are the ``whole``, their end may cut a character."""
     if b"\0" in head:
         return False
     try:
@@ -116,12 +116,12 @@ def is_utf8(head: bytes, *, whole: bool) -> bool:
 
 
 def file_name(key: str) -> str:
-    """Return the last part of a key, which a browser saves the value under."""
+    """Return the last part of a key, under which a browser saves the value."""
     return key.rstrip("/").rpartition("/")[2] or "value"
 
 
-def disposition(key: str, *, save: bool = False) -> str:
-    """Return the ``Content-Disposition`` of a key: RFC 6266, with RFC 8187 for names that ASCII has not.
+def format_disposition(key: str, *, save: bool = False) -> str:
+    """Return the ``Content-Disposition`` of a key: RFC 6266, with RFC 8187 for names beyond ASCII.
 
     ``save``: the browser is to save the value, also where it could show it.
     """

@@ -23,7 +23,7 @@ ABOUT: Final = (
 )
 
 NEVER_KEPT: Final = {"Cache-Control": "no-store"}
-"""For answers that are about this very moment."""
+"""For responses that hold for this moment only."""
 
 BY_ACCEPT: Final = {"Vary": "Accept"}
 
@@ -72,34 +72,34 @@ _BUTTON: Final = """<p><span class="name">{name}</span><br>{size}</p>
 anything else saved.</p>"""
 
 
-def is_wanted(request: Request) -> bool:
-    """Whether a browser asks, and not a program that has no use for a page."""
+def wants_page(request: Request) -> bool:
+    """Return True if a browser sent the request, and not a program that has no use for a page."""
     return "text/html" in request.headers.get("accept", "")
 
 
-def page(title: str, words: str, *, status: int = 200) -> Response:
+def render_page(title: str, words: str, *, status: int = 200) -> Response:
     """Return a page that says ``words``."""
-    return _page(title, f"<p>{escape(words[:1].upper() + words[1:])}.</p>", status)
+    return _render(title, f"<p>{escape(words[:1].upper() + words[1:])}.</p>", status)
 
 
-def _page(title: str, body: str, status: int = 200) -> Response:
+def _render(title: str, body: str, status: int = 200) -> Response:
     return HTMLResponse(_PAGE.format(title=escape(title), body=body), status, _HEADERS)
 
 
-def about(request: Request) -> Response:
-    """Return what this server is."""
-    if is_wanted(request):
-        return page("A kvass hub", ABOUT.rstrip("."))
+def render_about(request: Request) -> Response:
+    """Return the response that says what this server is."""
+    if wants_page(request):
+        return render_page("A kvass hub", ABOUT.rstrip("."))
     return PlainTextResponse(f"{ABOUT}\n", headers=BY_ACCEPT)
 
 
-def once(name: str, size: int) -> Response:
+def render_once_page(name: str, size: int) -> Response:
     """Return the page of a link that works once: a button, so that no preview uses it up."""
     # The title is what chat programs show: it does not tell what is shared.
-    return _page("Something is shared with you", _BUTTON.format(name=escape(name), size=_amount(size)))
+    return _render("Something is shared with you", _BUTTON.format(name=escape(name), size=_format_size(size)))
 
 
-def _amount(size: int) -> str:
+def _format_size(size: int) -> str:
     """Return a number of bytes in words."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
         if size >= factor:

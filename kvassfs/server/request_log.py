@@ -1,4 +1,4 @@
-"""The log of requests, and what becomes of one that fails in a way nobody expected."""
+"""The log of requests, and the response to one that fails unexpectedly."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ log = logging.getLogger(__name__)
 PATH_LENGTH: Final = 100
 """Characters of a path that are logged."""
 
-_HUSHED = "kvass.hushed"
+_SKIPPED = "kvass.skip_logging"
 
-_CLOSED: Final = "the handler is closed"  # uvloop's words, where asyncio's own loop says nothing
+_CLOSED: Final = "the handler is closed"  # what uvloop says; asyncio's own loop ignores it
 
 
-def hush(scope: Scope) -> None:
-    """Have the request of ``scope`` logged for debugging only."""
-    scope[_HUSHED] = True
+def skip_logging(scope: Scope) -> None:
+    """Log the request of ``scope`` for debugging only."""
+    scope[_SKIPPED] = True
 
 
 @dataclass
-class Passed:
-    """What a request let through; ``status`` is 0 before the answer."""
+class Traffic:
+    """What was sent for a request: bytes of bodies, and the status, which is 0 before the response."""
 
     status: int = 0
     received: int = 0
@@ -38,14 +38,14 @@ class Passed:
 
 
 def log_line(text: str) -> None:
-    """Log the line about a request."""
+    """Log a line about a request."""
     log.info("%s", text)
 
 
 class RequestLog:
-    """Tells ``write`` a line for each request to ``application``: never a query or a body.
+    """Calls ``write`` with a line about each request to ``app``, which has neither its query nor its body.
 
-    An exception is logged too, and answered with status 500, or by breaking off an answer that has begun.
+    An exception is logged too; the client gets status 500, or a response that breaks off if it has begun.
     """
 
     def __init__(
@@ -60,62 +60,62 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        passed = Passed()
+        traffic = Traffic()
         begin = self._clock()
         try:
-            await self._serve(scope, _counted_in(receive, passed), _counted_out(send, passed), passed)
+            await self._serve(scope, _count_received(receive, traffic), _count_sent(send, traffic), traffic)
         finally:
-            text = line(scope, passed, self._clock() - begin)
-            if _HUSHED in scope:
+            text = format_line(scope, traffic, self._clock() - begin)
+            if _SKIPPED in scope:
                 log.debug("%s", text)
             else:
                 self._write(text)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, passed: Passed) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, traffic: Traffic) -> None:
         try:
             await self._app(scope, receive, send)
         except Exception as error:
-            if has_gone(error):
-                hush(scope)
+            if is_disconnect(error):
+                skip_logging(scope)
                 return
-            if isinstance(error.__cause__, KvassError):
-                log.error("an answer was broken off: %s", error.__cause__)  # noqa: TRY400  expected
+            if isinstance(error, KvassError):
+                log.error("an answer was broken off: %s", error)  # noqa: TRY400  expected
             else:
                 log.exception("a request failed")
-            if not passed.status:
+            if not traffic.status:
                 failure = PlainTextResponse("kvass: a failure inside the hub; its log shows it\n", 500)
                 await failure(scope, receive, send)
 
 
-def has_gone(error: Exception) -> bool:
-    """Whether what failed is the sending of an answer, because the client has closed the connection."""
+def is_disconnect(error: Exception) -> bool:
+    """Return True if sending a response failed because the client has closed the connection."""
     return isinstance(error, RuntimeError) and _CLOSED in str(error)
 
 
-def line(scope: Scope, passed: Passed, seconds: float) -> str:
-    """Return the line for a request."""
+def format_line(scope: Scope, traffic: Traffic, seconds: float) -> str:
+    """Return the line about a request."""
     client = scope["client"][0] if scope.get("client") else "-"
     path = (scope.get("raw_path") or b"").partition(b"?")[0].decode("ascii", "backslashreplace")
     return (
-        f"{client} {scope['method']} {path[:PATH_LENGTH]} {passed.status or '-'}"
-        f" {passed.received} in {passed.sent} out {seconds * 1000:.0f} ms"
+        f"{client} {scope['method']} {path[:PATH_LENGTH]} {traffic.status or '-'}"
+        f" {traffic.received} in {traffic.sent} out {seconds * 1000:.0f} ms"
     )
 
 
-def _counted_in(receive: Receive, passed: Passed) -> Receive:
+def _count_received(receive: Receive, traffic: Traffic) -> Receive:
     async def counted() -> Message:
         message = await receive()
-        passed.received += len(message.get("body", b""))
+        traffic.received += len(message.get("body", b""))
         return message
 
     return counted
 
 
-def _counted_out(send: Send, passed: Passed) -> Send:
+def _count_sent(send: Send, traffic: Traffic) -> Send:
     async def counted(message: Message) -> None:
         if message["type"] == "http.response.start":
-            passed.status = message["status"]
-        passed.sent += len(message.get("body", b""))
+            traffic.status = message["status"]
+        traffic.sent += len(message.get("body", b""))
         await send(message)
 
     return counted

@@ -15,15 +15,16 @@ from typing import Final
 
 import uvicorn
 import uvloop
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from ..store import Store
-from .application import MAX_BODY, Service, application
-from .listen import BACKLOG, listening_socket, tls, url
+from .application import Service, build_application
+from .hub_requests import MAX_BODY, HubLimits
+from .listen import BACKLOG, format_url, load_tls, open_socket
 from .request_log import log_line
 
-PATIENCE: Final = 5
-"""Seconds that requests have to finish in when the server ends."""
+SHUTDOWN_TIMEOUT: Final = 5
+"""Seconds in which requests have to finish when the server ends."""
 
 KEEP_ALIVE: Final = 75
 """Seconds that a connection is kept for the next request."""
@@ -31,14 +32,14 @@ KEEP_ALIVE: Final = 75
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What to serve where.
+    """What to serve, and where.
 
     Attributes:
         database: path of the store, made if it is missing.
         bind: ``HOST:PORT``; without a host on all addresses, and port 0 is any free one.
-        tls_cert: file in PEM of the certificate and its chain; with it, TLS is spoken and nothing else.
-        tls_key: file in PEM of its key, if that is not in the same file.
-        max_body: bytes of the longest message taken.
+        tls_cert: PEM file of the certificate and its chain; with it, only TLS is accepted.
+        tls_key: PEM file of its key, if that is not in the same file.
+        max_body: bytes of the longest message accepted.
     """
 
     database: str
@@ -57,52 +58,48 @@ def serve(
 ) -> None:
     """Serve a hub until SIGTERM, SIGINT or SIGHUP; a SIGINT after that ends the process at once. For the main thread.
 
-    ``listening`` is told the URL once requests are answered, ``notice`` in a line what the store has to say, and
-    ``write`` a line for each request.
+    ``listening`` is called with the URL once requests are served, ``notice`` with what the store reports in one line,
+    and ``write`` with a line for each request.
 
     Raises:
         CannotListen: the address cannot be served.
         StoreError: the database cannot be used.
     """
-    context = _context(options)
-    with listening_socket(options.bind) as opened:
-        Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
-        service = Service(options.database, max_body=options.max_body)
-        server = _Server(
-            application(service, write), service, context, partial(listening, url(opened, secure=context is not None))
-        )
+    context = _load_tls(options)
+    with open_socket(options.bind) as opened:
+        Store.open(options.database, notice=notice).close()  # reports at once what is wrong with it
+        service = Service(options.database, limits=HubLimits(max_body=options.max_body))
+        report_url = partial(listening, format_url(opened, secure=context is not None))
+        server = _Server(build_application(service, write), service, context, report_url)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve([opened]))
 
 
-def _context(options: ServeOptions) -> ssl.SSLContext | None:
+def _load_tls(options: ServeOptions) -> ssl.SSLContext | None:
     if options.tls_cert is None:
         return None
-    return tls(options.bind, options.tls_cert, options.tls_key)
+    return load_tls(options.bind, options.tls_cert, options.tls_key)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn with signals of our own; ``ready`` is called once requests are answered."""
+    """Uvicorn with its own handling of signals; ``ready`` is called once requests are served."""
 
     def __init__(
-        self, served: Starlette, service: Service, context: ssl.SSLContext | None, ready: Callable[[], None]
+        self, served: ASGIApp, service: Service, context: ssl.SSLContext | None, ready: Callable[[], None]
     ) -> None:
-        super().__init__(_configuration(served, context))
+        super().__init__(_configure(served, context))
         self.servers = []  # a signal may come before there are any
         self._service = service
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
+        """Begin to serve requests."""
         await super().startup(sockets)
         self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End by SIGTERM, and by SIGINT and SIGHUP unless they were ignored from the start.
-
-        So they are in a shell's background, and with `nohup`.
-        """
+        """End by SIGTERM, and by SIGINT and SIGHUP unless they were ignored from the start, as with `nohup`."""
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
         ending = [number for number in before if number is signal.SIGTERM or before[number] is not signal.SIG_IGN]
@@ -116,17 +113,17 @@ class _Server(uvicorn.Server):
                 signal.signal(number, before[number])
 
     def _end(self, interruptible: bool) -> None:
-        """Take no more requests, answer those that wait, and let the others finish."""
+        """Accept no more requests, respond to those that wait, and let the others finish."""
         self.should_exit = True
-        for listener in self.servers:  # uvicorn would get to it a moment later, when who waited has asked again
+        for listener in self.servers:  # before uvicorn does: devices that waited would connect again
             listener.close()
-        self._service.news.end()
+        self._service.wakeups.end_waits()
         if interruptible:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _configuration(served: Starlette, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _configure(served: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
     configuration = uvicorn.Config(
         served,
         http="httptools",
@@ -142,7 +139,7 @@ def _configuration(served: Starlette, context: ssl.SSLContext | None) -> uvicorn
         access_log=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=PATIENCE,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
     configuration.load()
     configuration.ssl = context

@@ -1,8 +1,8 @@
-"""Sharing by address: a token is answered with the value that it leads to, and nothing else is to be had."""
+"""Requests for shared values: each gives a token and gets the value that it leads to, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from email.utils import formatdate
 from functools import lru_cache, partial
@@ -11,28 +11,24 @@ from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp, Scope
 
-from ..errors import ShareError, StoreError, ValueReplaced
+from ..errors import StoreError, ValueReplaced
 from ..sharing.address import is_token
-from ..sharing.offers import Offer, Sharing
+from ..sharing.offers import HeldPieces, Offer, Offers
 from ..store import SEARCHES, SHARING, Profile, Store
 from . import media, pages
-from .conditions import Validators, decide
-from .failures import not_shared, told
-from .request_log import hush
-from .streaming import Headers, LongAnswer, ShortAnswer, gathered, raw
+from .conditions import Decision, Validators, decide
+from .failures import error_response
+from .streaming import Headers, LongResponse, ShortResponse, encode_headers, gather
 from .workers import Worker, Workers
-
-PATH: Final = "/get"
-"""Where values are."""
 
 WORKERS: Final = 2
 """Threads that read large values and use up links, beside those for the devices."""
 
 TRIES: Final = 3
-"""How often an entry may change while its answer is prepared."""
+"""How often what a token leads to may change while the response is prepared."""
 
 _POLICY: Final = b"sandbox"
 """For documents: no scripts, and an origin of their own."""
@@ -41,7 +37,7 @@ _PLAYER_POLICY: Final = b"sandbox allow-same-origin"
 """For what is played: still no scripts, but Chromium's player asks for its parts from the origin of its page. (Not for
 documents: one that has an origin may tell other sites its address.)"""
 
-_FIXED: Final = (*raw(pages.PRIVATE), (b"accept-ranges", b"bytes"))
+_FIXED: Final = (*encode_headers(pages.PRIVATE), (b"accept-ranges", b"bytes"))
 
 _KEPT: Final = (b"cache-control", b"private, no-cache")
 
@@ -53,16 +49,16 @@ _CALENDAR: Final = range(253_402_300_800)
 _ONCE_WORDS: Final = "this link works once: fetch it with POST, as `curl -d '' 'ADDRESS'` does, or in a browser"
 
 
-class Asked(NamedTuple):
-    """What is asked for; ``headers`` have names in lower case."""
+class ShareRequest(NamedTuple):
+    """A request for what ``token`` leads to; ``headers`` have names in lower case."""
 
     method: str
     token: str
     headers: Mapping[str, str]
 
     @classmethod
-    def of(cls, scope: Scope) -> Self:
-        """Return what a request asks for."""
+    def from_scope(cls, scope: Scope) -> Self:
+        """Read a request."""
         query: str = scope["query_string"].decode("latin-1")
         token = query[2:]
         if not (query.startswith("q=") and is_token(token)):
@@ -74,218 +70,227 @@ class Asked(NamedTuple):
         return cls(scope["method"], token, headers)
 
 
-class Prepared(NamedTuple):
-    """An answer as a worker has prepared it; ``pieces`` are the rest of the body, ``None`` if there is none.
+class PreparedResponse(NamedTuple):
+    """A response, of which ``pieces`` are the rest of the body, ``None`` if there is none.
 
-    ``once``: it is not the value, but a link that works once leads to it.
+    With ``once``, it is the page about a link that works once, which led to that offer.
     """
 
     status: int
     headers: Headers
     body: bytes = b""
-    pieces: Iterator[bytes] | None = None
+    pieces: HeldPieces | None = None
     once: Offer | None = None
 
 
 @contextmanager
-def open_sharing(path: str, profile: Profile = SHARING) -> Iterator[Sharing]:
+def open_offers(path: str, profile: Profile = SHARING) -> Iterator[Offers]:
     """``with`` what is shared of a store; for one thread."""
     with Store.open(path, profile=profile) as store:
-        yield Sharing(store)
+        yield Offers(store)
 
 
-class Shares:
-    """Answers requests for what is shared of the store at ``path``. ``used`` is called when a link was used up.
+class ShareRequests:
+    """Responds to requests for shared values. ``notify`` is called when a link was used up.
 
-    What is short is read in the thread of the event loop: that takes less time than handing the request to another one
-    and back. Who reads the database waits for nobody (it has a write-ahead log); should one have to all the same, a
-    worker does in its place.
+    Short values are read in the thread of the event loop: that takes less time than handing the request to another
+    thread and back. Readers of the database do not wait for writers (it has a write-ahead log), and the connection of
+    the loop is opened with a profile that waits for nobody; where it would have to, a worker reads.
     """
 
     def __init__(
-        self,
-        path: str,
-        used: Callable[[], object],
-        *,
-        open_sharing: Callable[[str, Profile], AbstractContextManager[Sharing]] = open_sharing,
+        self, open_offers: Callable[[Profile], AbstractContextManager[Offers]], notify: Callable[[], object]
     ) -> None:
-        self._path = path
-        self._used = used
-        self._open_sharing = open_sharing
-        self._workers: Workers[Sharing]
-        self._at_hand: Sharing | None = None
+        self._open_offers = open_offers
+        self._notify = notify
+        self._workers: Workers[Offers]
+        self._at_hand: Offers | None = None
+        """For the thread of the event loop; ``None`` if it could not be opened."""
 
     @asynccontextmanager
-    async def running(self, patience: float) -> AsyncIterator[None]:
-        """``async with`` the threads that the requests need, which have ``patience`` seconds to end in."""
-        self._workers = Workers(WORKERS, lambda: self._open_sharing(self._path, SHARING))
+    async def run(self, timeout: float) -> AsyncIterator[None]:
+        """``async with`` the threads that the requests need, which have ``timeout`` seconds to end in."""
+        self._workers = Workers(WORKERS, partial(self._open_offers, SHARING))
         with ExitStack() as opened:
-            with suppress(StoreError):  # then the workers answer, and try again to open it
-                self._at_hand = opened.enter_context(self._open_sharing(self._path, SEARCHES))
+            with suppress(StoreError):  # the workers will try again
+                self._at_hand = opened.enter_context(self._open_offers(SEARCHES))
             try:
                 yield
             finally:
                 self._at_hand = None
-                await self._workers.end(patience)
+                await self._workers.end(timeout)
 
-    async def about(self, request: Request) -> Response:
-        """Say what this is."""
-        return pages.about(request)
+    async def check(self) -> None:
+        """Raise a StoreError if the database cannot be read."""
+        if not self._can_read_at_once():
+            await self._workers.choose().run(Offers.check)
 
-    async def health(self, request: Request) -> Response:
-        """Say that requests can be answered, for a load balancer."""
-        if not self._is_readable():
-            await self._workers.idlest().run(lambda sharing: sharing.check())
-        hush(request.scope)
-        return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
-
-    def _is_readable(self) -> bool:
+    def _can_read_at_once(self) -> bool:
         if self._at_hand is None:
             return False
-        with suppress(StoreError):
-            self._at_hand.check()
-            return True
-        return False
-
-    def at_once(self, scope: Scope) -> ASGIApp | None:
-        """Return the answer to a GET or HEAD if it takes no more than looking up what is short."""
-        if self._at_hand is None:
-            return None
-        asked = Asked.of(scope)
         try:
-            offer = self._at_hand.offer(asked.token)
-            prepared = None if offer.value.is_large else prepared_for(self._at_hand, asked, offer)
-        except ShareError as error:
-            return not_shared(Request(scope), error)
+            self._at_hand.check()
+        except StoreError:
+            return False
+        return True
+
+    async def respond(self, http_request: Request) -> ASGIApp:
+        """Return the response to a request for what the token in its query leads to.
+
+        Raises:
+            NothingShared, ShareEnded, StoreError, HTTPException
+        """
+        request = ShareRequest.from_scope(http_request.scope)
+        return self._respond_at_once(http_request, request) or await self._respond_by_worker(http_request, request)
+
+    def _respond_at_once(self, http_request: Request, request: ShareRequest) -> ASGIApp | None:
+        """Return the response to a request that reads a short value at most, ``None`` if a worker has to."""
+        if self._at_hand is None or request.method == "POST":
+            return None
+        try:
+            offer = self._at_hand.find_offer(request.token)
+            if offer.value.is_large:
+                return None
+            return build_response(http_request, prepare_value(self._at_hand, request, offer))
         except StoreError:
             return None
-        return None if prepared is None else _answer(scope, prepared)
 
-    async def get(self, request: Request) -> ASGIApp:
-        """Answer a request for what the token in its query leads to."""
-        asked = Asked.of(request.scope)
-        worker = self._workers.idlest()
-        prepared = await worker.run(partial(prepare, asked=asked))
-        if asked.method == "POST":
-            self._used()
-        return _answer(request.scope, prepared, worker)
+    async def _respond_by_worker(self, http_request: Request, request: ShareRequest) -> ASGIApp:
+        worker = self._workers.choose()
+        prepared = await worker.run(partial(prepare_response, request=request))
+        if request.method == "POST":
+            self._notify()
+        return build_response(http_request, prepared, worker)
 
 
-class ShortWay:
-    """Answers what ``shares`` can answer at once, and leaves the rest to ``app``."""
-
-    def __init__(self, app: ASGIApp, shares: Shares) -> None:
-        self._app = app
-        self._shares = shares
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        answer = None
-        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] in {"GET", "HEAD"}:
-            answer = self._shares.at_once(scope)
-        await (answer or self._app)(scope, receive, send)
-
-
-def _answer(scope: Scope, prepared: Prepared, worker: Worker[Sharing] | None = None) -> ASGIApp:
+def build_response(request: Request, prepared: PreparedResponse, worker: Worker[Offers] | None = None) -> ASGIApp:
+    """Return what sends a response that ``worker``, or else this thread, has prepared."""
     if prepared.once is not None:
-        return _button(Request(scope), prepared.once)
+        return _build_once_response(request, prepared.once)
     if prepared.pieces is None:
-        return ShortAnswer(prepared.status, prepared.headers, prepared.body)
-    assert worker is not None, "only a worker makes pieces"
-    return LongAnswer(worker, prepared.pieces, prepared.body, status=prepared.status, headers=prepared.headers)
+        return ShortResponse(prepared.status, prepared.headers, prepared.body)
+    assert worker is not None, "only workers hold values"
+    return LongResponse(worker, prepared.pieces, prepared.body, status=prepared.status, headers=prepared.headers)
 
 
-def _button(request: Request, offer: Offer) -> Response:
-    """Answer a GET of a link that works once, which does not use it up: previews make such requests too."""
-    if pages.is_wanted(request):
-        return pages.once(media.file_name(offer.entry.key), offer.entry.size)
-    response = told(request, 405, _ONCE_WORDS)
+def _build_once_response(request: Request, offer: Offer) -> Response:
+    """Respond to a GET of a link that works once, which does not use it up: previews make such requests too."""
+    if pages.wants_page(request):
+        return pages.render_once_page(media.file_name(offer.entry.key), offer.entry.size)
+    response = error_response(request, 405, _ONCE_WORDS)
     response.headers["Allow"] = "POST"
     return response
 
 
-def prepare(sharing: Sharing, asked: Asked) -> Prepared:
-    """Return the answer to a request.
+def prepare_response(offers: Offers, request: ShareRequest) -> PreparedResponse:
+    """Return the response to a request.
 
     Raises:
         NothingShared, ShareEnded
     """
-    if asked.method == "POST":
-        return taken(sharing, asked.token)
     for _ in range(TRIES):
-        prepared = prepared_for(sharing, asked, sharing.offer(asked.token))
-        if prepared is not None:
-            return prepared
+        with suppress(ValueReplaced):
+            offer = offers.find_offer(request.token)
+            if request.method == "POST":
+                return consume_link(offers, request, offer)
+            return prepare_value(offers, request, offer)
     raise HTTPException(503, "what is shared here changes too fast; try again", {"Retry-After": "1"})
 
 
-def prepared_for(sharing: Sharing, asked: Asked, offer: Offer) -> Prepared | None:
-    """Return the answer to a GET or HEAD of what is offered, ``None`` if that is another thing by now."""
-    if offer.link is not None and offer.link.once:
-        return Prepared(200, (), once=offer)
-    size = offer.entry.size
-    # The address of a version never leads to another one; what a link leads to may change twice in a second.
-    validators = Validators(offer.tag, offer.entry.timestamp // 1_000_000, offer.link is None)
-    status, start, stop = decide(asked.headers, validators, size, ranges=asked.method == "GET")
-    tag = (b"etag", f'"{offer.tag}"'.encode())
-    if status in {304, 412}:
-        return Prepared(status, (*_FIXED, tag, _KEPT))
-    if status == 416:
-        return Prepared(416, (*_FIXED, (b"content-range", b"bytes */%d" % size)))
-    headers = [*_FIXED, *_description(sharing, offer), tag, _KEPT, (b"content-length", b"%d" % (stop - start))]
-    if status == 206:
-        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, size)))
-    if asked.method == "HEAD":
-        return Prepared(status, headers)
-    try:
-        return _begun(status, headers, sharing.read(asked.token, offer, start, stop), stop - start)
-    except ValueReplaced:
-        return None
-
-
-def taken(sharing: Sharing, token: str) -> Prepared:
-    """Use up a link that works once, and return the answer.
+def prepare_value(offers: Offers, request: ShareRequest, offer: Offer) -> PreparedResponse:
+    """Return the response to a GET or HEAD of what is offered.
 
     Raises:
         NothingShared, ShareEnded
+        ValueReplaced: the token leads to something else by now.
     """
-    offer = sharing.offer(token)
+    if offer.link is not None and offer.link.once:
+        return PreparedResponse(200, (), once=offer)
+    # The address of a version never leads to another one; what a link leads to may change twice in a second.
+    validators = Validators(offer.tag, offer.entry.timestamp // 1_000_000, offer.link is None)
+    decision = decide(request.headers, validators, offer.entry.size, ranges=request.method == "GET")
+    status, start, stop = decision
+    if status in {304, 412}:
+        return PreparedResponse(status, (*_FIXED, _format_tag(offer), _KEPT))
+    if status == 416:
+        return PreparedResponse(416, (*_FIXED, (b"content-range", b"bytes */%d" % offer.entry.size)))
+    build_headers = partial(_build_headers, offers, offer, decision)
+    if request.method == "HEAD":
+        return PreparedResponse(status, build_headers())
+    if (data := offer.value.data) is not None:  # holding it, as below, would take 20 µs more, a fifth of a request
+        return PreparedResponse(status, build_headers(), data[start:stop])
+    return _begin(status, build_headers, offers.hold_pieces(request.token, offer, start, stop), stop - start)
+
+
+def consume_link(offers: Offers, request: ShareRequest, offer: Offer) -> PreparedResponse:
+    """Use up a link that works once, and return the response to the POST that does so.
+
+    Raises:
+        NothingShared, ShareEnded
+        ValueReplaced: the token leads to something else by now; the link is not used up.
+    """
     if offer.link is None or not offer.link.once:
         raise HTTPException(405, headers={"Allow": "GET, HEAD"})
-    offer, pieces = sharing.consume_link(token)
-    size = offer.entry.size
-    headers = [*_FIXED, *_description(sharing, offer, once=True), _NEVER_KEPT, (b"content-length", b"%d" % size)]
-    return _begun(200, headers, pieces, size)
+    consumed, pieces = offers.consume_link(request.token)
+    return _begin(200, partial(_build_once_headers, offers, consumed), pieces, consumed.entry.size)
 
 
-def _begun(status: int, headers: Headers, pieces: Iterator[bytes], size: int) -> Prepared:
-    first = gathered(pieces)
-    if len(first) < size:
-        return Prepared(status, headers, first, pieces)
-    if isinstance(pieces, Generator):
-        pieces.close()
-    return Prepared(status, headers, first)
+def _begin(status: int, build_headers: Callable[[], Headers], pieces: HeldPieces, size: int) -> PreparedResponse:
+    """Return a response with the first of ``pieces``, which are closed unless some of their ``size`` bytes are left."""
+    with ExitStack() as closing:
+        closing.callback(pieces.close)
+        headers = build_headers()  # now that the value is held, as it is read for them
+        first = gather(pieces)
+        if len(first) == size:
+            return PreparedResponse(status, headers, first)
+        closing.pop_all()
+        return PreparedResponse(status, headers, first, pieces)
 
 
-def _description(sharing: Sharing, offer: Offer, *, once: bool = False) -> Headers:
-    """Return what an answer says of the value.
+# Header fields
 
-    To play it, or to save what is shown, a browser would ask ``once`` more: so all but text is to be saved then.
-    """
-    entry = offer.entry
-    guess = media.guessed(entry.key, entry.mode)
-    head = sharing.head(offer) if media.needs_head(guess) else b""
-    kind = media.content_type(guess, head, entry.size)
-    headers = [
-        (b"content-type", kind.encode()),
-        (b"content-disposition", media.disposition(entry.key, save=once and not media.is_text(kind)).encode()),
-        (b"content-security-policy", _PLAYER_POLICY if media.is_played(kind) else _POLICY),
-    ]
-    if (second := entry.timestamp // 1_000_000) in _CALENDAR:
-        headers.append((b"last-modified", _date(second)))
+
+def _build_headers(offers: Offers, offer: Offer, decision: Decision) -> Headers:
+    """Return the header fields of a response with a value, or a part of it."""
+    status, start, stop = decision
+    length = (b"content-length", b"%d" % (stop - start))
+    headers = [*_FIXED, *_describe(offers, offer), _format_tag(offer), _KEPT, length]
+    if status == 206:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, offer.entry.size)))
     return headers
 
 
+def _build_once_headers(offers: Offers, offer: Offer) -> Headers:
+    """Return the header fields of a response with a value whose link is used up."""
+    length = (b"content-length", b"%d" % offer.entry.size)
+    return [*_FIXED, *_describe(offers, offer, once=True), _NEVER_KEPT, length]
+
+
+def _describe(offers: Offers, offer: Offer, *, once: bool = False) -> Headers:
+    """Return the header fields about a value.
+
+    A browser would make more requests to play what it gets, or to save what it shows. ``once`` there can be no more:
+    all but text is to be saved then.
+    """
+    entry = offer.entry
+    guess = media.guess_type(entry.key, entry.mode)
+    head = offers.read_head(offer) if media.needs_head(guess) else b""
+    kind = media.decide_type(guess, head, entry.size)
+    save = once and not media.is_text(kind)
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"content-disposition", media.format_disposition(entry.key, save=save).encode()),
+        (b"content-security-policy", _PLAYER_POLICY if media.is_played(kind) else _POLICY),
+    ]
+    if (second := entry.timestamp // 1_000_000) in _CALENDAR:
+        headers.append((b"last-modified", _format_date(second)))
+    return headers
+
+
+def _format_tag(offer: Offer) -> tuple[bytes, bytes]:
+    return b"etag", f'"{offer.tag}"'.encode()
+
+
 @lru_cache(1024)
-def _date(second: int) -> bytes:
+def _format_date(second: int) -> bytes:
     return formatdate(second, usegmt=True).encode()

@@ -1,10 +1,10 @@
-"""Answers of every length: short ones in one piece, long ones in pieces that a worker makes."""
+"""Responses of any length: short ones in one piece, long ones in pieces that a worker reads."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol, runtime_checkable
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -12,10 +12,21 @@ from starlette.types import Receive, Scope, Send
 from .workers import Worker
 
 PIECE: Final = 256 * 1024
-"""Bytes at least that a long answer is handed on in."""
+"""Bytes in a piece of a long response, at least; the last one may be shorter."""
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Header fields as ASGI has them: names in lower case."""
 
 
-def gathered(pieces: Iterator[bytes]) -> bytes:
+@runtime_checkable
+class Closable(Protocol):
+    """What holds something until it is closed, as generators and held values do."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+def gather(pieces: Iterator[bytes]) -> bytes:
     """Return the next of ``pieces``, joined to at least ``PIECE`` bytes; fewer at the end, and none after it."""
     found: list[bytes] = []
     size = 0
@@ -25,17 +36,19 @@ def gathered(pieces: Iterator[bytes]) -> bytes:
     return b"".join(found)
 
 
-Headers = Sequence[tuple[bytes, bytes]]
-"""Header fields as ASGI has them: names in lower case."""
+def close_pieces(pieces: Iterator[bytes]) -> None:
+    """Release what ``pieces`` hold, in the thread that iterates over them."""
+    if isinstance(pieces, Closable):
+        pieces.close()
 
 
-def raw(headers: Mapping[str, str]) -> Headers:
+def encode_headers(headers: Mapping[str, str]) -> Headers:
     """Return header fields as ASGI has them."""
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-class ShortAnswer:
-    """An answer that is there as a whole: Starlette's without all that this works out anew for each one."""
+class ShortResponse:
+    """A response whose body is complete: Starlette's without the work that it repeats for each one."""
 
     def __init__(self, status: int, headers: Headers, body: bytes) -> None:
         self._start = {"type": "http.response.start", "status": status, "headers": headers}
@@ -47,36 +60,38 @@ class ShortAnswer:
         await send(self._body)
 
 
-class LongAnswer(StreamingResponse):
-    """An answer whose ``pieces`` are made by a worker, each while the client takes those before it."""
+class LongResponse(StreamingResponse):
+    """A response whose ``pieces`` a worker reads, each while the client receives those before it.
+
+    ``first`` are the pieces that have been read already.
+    """
 
     def __init__(
         self,
         worker: Worker[Any],
         pieces: Iterator[bytes],
-        *begun: bytes,
+        *first: bytes,
         status: int = 200,
         headers: Headers,
     ) -> None:
-        super().__init__(self._all(), status)
+        super().__init__(self._read_pieces(), status)
         self.raw_headers = [*headers]
         self._worker = worker
         self._pieces = pieces
-        self._begun = begun
+        self._first = first
 
-    async def _all(self) -> AsyncIterator[bytes]:
-        next_one = self._worker.post(lambda _: gathered(self._pieces))
-        for piece in self._begun:
+    async def _read_pieces(self) -> AsyncIterator[bytes]:
+        following = self._worker.submit(lambda _: gather(self._pieces))
+        for piece in self._first:
             yield piece
-        while piece := await asyncio.wrap_future(next_one):
-            next_one = self._worker.post(lambda _: gathered(self._pieces))
+        while piece := await asyncio.wrap_future(following):
+            following = self._worker.submit(lambda _: gather(self._pieces))
             yield piece
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; the pieces that nobody wants any more are let go of in the thread that makes them."""
-        with self._worker.engaged():
+        """Send it, and close the pieces, also where the client has left, in the thread that reads them."""
+        with self._worker.engage():
             try:
                 await super().__call__(scope, receive, send)
             finally:
-                if isinstance(pieces := self._pieces, Generator):
-                    self._worker.post(lambda _: pieces.close())
+                self._worker.submit(lambda _: close_pieces(self._pieces))

@@ -1,1 +1,1 @@
-"""Sharing of single entries by address: links, what is offered at an address, QR codes."""
+"""Sharing of single entries by address: addresses, offers, QR codes."""

@@ -1,15 +1,15 @@
-"""What a hub gives to whoever has the token of an entry or a link, whatever carries it."""
+"""What a hub offers to the holder of a token of an entry or a share link; knows no HTTP."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import NamedTuple
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import NamedTuple, Self
 
 from ..entry import Entry
-from ..errors import NothingShared, ShareEnded
+from ..errors import NothingShared, ShareEnded, ValueReplaced
 from ..share_link import ShareLink
 from ..store import Reader, Shared, Store, StoredValue
 from .address import is_token
@@ -19,10 +19,10 @@ HEAD_BYTES = 64 * 1024
 
 
 class Offer(NamedTuple):
-    """What can be had at an address.
+    """What a token leads to.
 
-    ``link`` is the link that led there, if it was one. ``tag`` tells this value from all others, and nobody the token
-    of the entry.
+    ``link`` is the share link with that token, ``None`` for the token of an entry. ``tag`` identifies the value without
+    revealing the token of its entry.
     """
 
     entry: Entry
@@ -31,36 +31,65 @@ class Offer(NamedTuple):
     tag: str
 
 
-class Sharing:
-    """Looks up what is shared in ``store``, for the one thread that has it. ``clock`` returns ns since the epoch."""
+class HeldPieces:
+    """Iterates over the bytes of a value, which is held until the iteration ends, fails or is closed.
+
+    The value is held from the start, so close it also where it was never iterated over. Use it in the thread that has
+    the store; at the latest closing the store releases the value, and after a crash the next clean-up does.
+
+    Raises:
+        what entering ``holding`` raises.
+    """
+
+    def __init__(self, holding: AbstractContextManager[Reader], start: int = 0, stop: int | None = None) -> None:
+        self._holding = ExitStack()
+        self._pieces = self._holding.enter_context(holding).pieces(start, stop)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except BaseException:  # also StopIteration
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the value; again is no error."""
+        self._holding.close()
+
+
+class Offers:
+    """Finds and reads what is shared in ``store``, for the thread that has it. ``clock`` returns ns since the epoch."""
 
     def __init__(self, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._clock = clock
 
     def check(self) -> None:
-        """Make sure that the database can be read, or raise a StoreError."""
+        """Raise a StoreError if the database cannot be read."""
         self._store.settings.config()
 
-    def offer(self, token: str) -> Offer:
+    def find_offer(self, token: str) -> Offer:
         """Return what the token leads to.
 
         Raises:
-            NothingShared: it never led to anything, as far as is known here.
-            ShareEnded: it did.
+            NothingShared: it never led to anything, as far as this store knows.
+            ShareEnded: it did, and does no longer.
         """
         if not is_token(token):
             raise NothingShared
         found = self._store.links.find(token)
         if isinstance(found, ShareLink):
-            found = self._follow(found)
+            found = self._follow_link(found)
         if found is not None:
-            return Offer(*found, tag_of(found.entry.url_token))
+            return Offer(*found, derive_tag(found.entry.url_token))
         if self._store.links.has_ended(token):
             raise ShareEnded("what was shared here has been removed, replaced or used up")
         raise NothingShared
 
-    def _follow(self, link: ShareLink) -> Shared:
+    def _follow_link(self, link: ShareLink) -> Shared:
         if link.has_expired(self._clock() // 1000):
             raise ShareEnded("this link has expired")
         found = self._store.links.follow(link)
@@ -68,45 +97,53 @@ class Sharing:
             raise ShareEnded("what this link leads to has been removed")
         return found
 
-    def head(self, offer: Offer) -> bytes:
+    def read_head(self, offer: Offer) -> bytes:
         """Return the first ``HEAD_BYTES`` of the value, or all of a shorter one."""
         return self._store.values.head(offer.value, HEAD_BYTES)
 
-    def read(self, token: str, offer: Offer, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the bytes from ``start`` to ``stop`` of what was offered, in pieces and whatever becomes of its entry.
+    def hold_pieces(self, token: str, offer: Offer, start: int = 0, stop: int | None = None) -> HeldPieces:
+        """Hold the value of an offer and return its bytes from ``start`` to ``stop`` (default: the end), in pieces.
 
-        Ask for the first piece at once, and then run the iterator to its end or close it: until then a large value is
-        kept.
+        A value without blocks is in ``offer`` already and needs no look at the database. Not inside a transaction.
 
         Raises:
-            ValueReplaced: with the first piece: the token leads to something else by now.
+            ValueReplaced: the token leads to something else by now.
+            NothingShared, ShareEnded: it leads to nothing any more.
         """
-        with self._store.values.held(offer.value, lambda: self.offer(token) == offer) as reader:
-            yield from reader.pieces(start, stop)
+        holding = self._store.values.held(offer.value, lambda: self.find_offer(token) == offer)
+        return HeldPieces(holding, start, stop)
 
-    def consume_link(self, token: str) -> tuple[Offer, Iterator[bytes]]:
-        """Use up a link that works once, and return what it leads to and its bytes, as ``read`` does.
+    def consume_link(self, token: str) -> tuple[Offer, HeldPieces]:
+        """Use up a link that works once; return what it led to and its bytes, as ``hold_pieces`` does.
 
-        Of several that try, one succeeds, and then it has reached the disk that nobody else will.
+        Of several calls with one token, also in other processes, one succeeds. On return the link's end has reached
+        the disk.
 
         Raises:
             NothingShared, ShareEnded
+            ValueReplaced: the link leads to something else than a moment ago, and is not used up.
         """
-        with ExitStack() as holding:
-            with self._store.durably(), self._store.transaction:
-                offer = self.offer(token)
-                if offer.link is None or not self._store.links.end(offer.link):
-                    raise NothingShared
-                reader = holding.enter_context(self._store.values.held(offer.value))
-            return offer, _until_end(reader, holding.pop_all())
+        offer = self.find_offer(token)
+        if offer.link is None or not offer.link.once:
+            raise NothingShared
+        # The value is held before, in a transaction of its own: a hold that is rolled back with the link's end could
+        # not be told from that of another reader of the same value, which would be released in its place.
+        pieces = self.hold_pieces(token, offer)
+        try:
+            self._end_link(offer.link, offer)
+        except BaseException:
+            pieces.close()
+            raise
+        return offer, pieces
+
+    def _end_link(self, link: ShareLink, offer: Offer) -> None:
+        with self._store.durably(), self._store.transaction:
+            if self.find_offer(link.token) != offer:
+                raise ValueReplaced
+            if not self._store.links.end(link):
+                raise NothingShared
 
 
-def _until_end(reader: Reader, holding: ExitStack) -> Iterator[bytes]:
-    """Yield the bytes of a value that is held by ``holding``, and end that afterwards."""
-    with holding:
-        yield from reader.pieces()
-
-
-def tag_of(token: str) -> str:
-    """Return what tells the version with ``token`` from all others, and nobody the token."""
+def derive_tag(token: str) -> str:
+    """Return what identifies the version with ``token`` without revealing the token."""
     return hashlib.sha256(b"tag:" + token.encode()).hexdigest()[:32]

@@ -13,7 +13,7 @@ import pytest
 from kvassfs import block
 from kvassfs.errors import InvalidMessage
 from kvassfs.remote import http
-from kvassfs.server import application
+from kvassfs.server import hub_requests
 from kvassfs.store import peers, schema
 from kvassfs.sync import block_messages, hub, hub_client, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS
@@ -68,7 +68,7 @@ LIMITS = {
     "bytes of a value that travels in its entry": HUB_LIMITS.whole_bytes,
     "bytes of a page that a hub hands out": HUB_LIMITS.page_bytes,
     "bytes of a page that a device sends and asks for": DEVICE_LIMITS.page_bytes,
-    "bytes of a request that a hub takes": application.MAX_BODY,
+    "bytes of a request that a hub takes": hub_requests.MAX_BODY,
     "bytes of a response that a device takes": http.MAX_ANSWER,
     "seconds that a pull waits": int(hub.MAX_WAIT),
     "incarnations that are remembered": peers.KEPT_INCARNATIONS,

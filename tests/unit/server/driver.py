@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import current_thread
 from typing import Any, NamedTuple
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-from kvassfs.server.application import Service, application
+from kvassfs.server.application import Service, build_application
+from kvassfs.server.hub_requests import HubLimits
 from kvassfs.store import Store
 from kvassfs.sync.hub import Hub, Pull
 
@@ -46,7 +47,7 @@ class Request:
 
 
 def begin(
-    app: Starlette,
+    app: ASGIApp,
     path: str,
     *body: bytes | None,
     method: str = "POST",
@@ -87,20 +88,23 @@ def begin(
         "client": ("192.0.2.1", 4711),
         "server": ("192.0.2.2", 8000),
     }
-    return Request(asyncio.create_task(app(scope, receive, send)), sent, gone)
+
+    async def serve() -> None:
+        await app(scope, receive, send)
+
+    return Request(asyncio.create_task(serve()), sent, gone)
 
 
-async def ask(app: Starlette, path: str, *body: bytes | None, **options: Any) -> Answer:
+async def ask(app: ASGIApp, path: str, *body: bytes | None, **options: Any) -> Answer:
     """Make a request and return the answer to it."""
     return await begin(app, path, *body, **options).answer()
 
 
 @asynccontextmanager
-async def served(service: Service) -> AsyncIterator[Starlette]:
+async def served(service: Service) -> AsyncIterator[ASGIApp]:
     """``async with`` the application of a service that runs."""
-    app = application(service)
-    async with app.router.lifespan_context(app):
-        yield app
+    async with service.run():
+        yield build_application(service)
 
 
 class StubPull(Pull):
@@ -160,15 +164,22 @@ class StubHub(Hub):
         return StubPull(self)
 
 
-def stub_service(database: Path, script: Script, **options: Any) -> Service:
-    """Return a service with stub hubs, beside a real database for the news."""
+def stub_service(
+    database: Path, script: Script, *, before_open: Callable[[str], object] = lambda _: None, **limits: Any
+) -> Service:
+    """Return a service with stub hubs, beside a real database whose commits wake it.
+
+    ``before_open`` is called with the path before each hub is opened.
+    """
     Store.open(database).close()
 
-    def open_stub(_: str) -> AbstractContextManager[Hub]:
+    def open_stub(path: str) -> AbstractContextManager[Hub]:
+        before_open(path)
+
         @contextmanager
         def opened() -> Iterator[Hub]:
             yield StubHub(script)
 
         return opened()
 
-    return Service(str(database), open_hub=open_stub, **options)
+    return Service(str(database), limits=HubLimits(**limits), open_hub=open_stub)

@@ -13,12 +13,14 @@ import pytest
 
 from kvassfs.errors import DiskFull, InvalidMessage, StoreBusy, StoreUnavailable, Undecipherable
 from kvassfs.server.application import Service
+from kvassfs.server.hub_requests import HubLimits
 from kvassfs.server.streaming import PIECE
 from kvassfs.store import Limit, Store
 from kvassfs.sync import messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
 from kvassfs.sync.seal import Seal
+from tests.support.stores import rows
 from tests.unit.server.driver import Answer, Script, ask, begin, served, stub_service
 
 SECONDS = 20.0
@@ -95,17 +97,14 @@ def test_a_failure_has_its_status_and_words(database: Path, failure: Exception, 
 
 
 def test_a_hub_that_cannot_be_opened_is_tried_again(database: Path) -> None:
-    service = stub_service(database, Script())
-    working = service._open_hub
     attempts: list[str] = []
 
-    def failing_once(path: str) -> Any:
+    def fail_once(path: str) -> None:
         attempts.append(path)
         if len(attempts) == 1:
             raise StoreUnavailable(path, "not yet")
-        return working(path)
 
-    service._open_hub = failing_once
+    service = stub_service(database, Script(), before_open=fail_once)
 
     async def talk() -> list[int]:
         async with served(service) as app:
@@ -123,14 +122,14 @@ TOO_LONG = (413, b"kvass: the message is longer than the 10 bytes that this hub 
 
 @pytest.mark.parametrize("announced", [{}, {"Content-Length": "20"}], ids=["chunked", "announced"])
 def test_a_body_that_is_too_long_is_refused_when_the_rest_has_come(database: Path, announced: dict[str, str]) -> None:
-    service = stub_service(database, Script(), max_body=10, body_patience=0.05)
+    service = stub_service(database, Script(), max_body=10, body_timeout=0.05)
     whole = answer_to(service, "/pull", b"12345", b"67890", b"12345", b"67890", headers=announced)
     assert (whole.status, whole.body) == TOO_LONG
     assert answer_to(service, "/pull", b"12345", b"67890", b"12345", None, headers=announced).status == 408
 
 
 def test_no_more_is_read_than_twice_of_what_is_taken(database: Path) -> None:
-    service = stub_service(database, Script(), max_body=10, body_patience=0.05)
+    service = stub_service(database, Script(), max_body=10, body_timeout=0.05)
     announced = answer_to(service, "/push", None, headers={"Content-Length": "21"})
     assert (announced.status, announced.body) == TOO_LONG
     chunked = answer_to(service, "/push", b"12345", b"67890", b"12345", b"678901", None)
@@ -147,7 +146,7 @@ def test_a_body_at_the_limit_is_taken(database: Path) -> None:
 
 
 def test_a_body_that_does_not_come_is_given_up(database: Path) -> None:
-    answer = answer_to(stub_service(database, Script(), body_patience=0.05), "/push", b"begun", None)
+    answer = answer_to(stub_service(database, Script(), body_timeout=0.05), "/push", b"begun", None)
     assert (answer.status, answer.headers["connection"]) == (408, "close")
 
 
@@ -221,7 +220,7 @@ def test_a_pull_that_waits_looks_for_itself_too(database: Path) -> None:
     script = Script(wait=60.0)
 
     async def talk() -> bytes:
-        async with served(stub_service(database, script, look=0.05)) as app:
+        async with served(stub_service(database, script, recheck_interval=0.05)) as app:
             poll = begin(app, "/pull")
             await until(lambda: len(script.asked) >= 3)
             script.pieces = [b"found"]
@@ -234,7 +233,7 @@ def test_what_is_kept_back_for_a_moment_is_looked_for_soon(database: Path) -> No
     script = Script(wait=60.0, held=True)
 
     async def talk() -> bytes:
-        async with served(stub_service(database, script, look=60.0)) as app:
+        async with served(stub_service(database, script, recheck_interval=60.0)) as app:
             poll = begin(app, "/pull")
             await until(lambda: len(script.asked) >= 3)
             script.pieces = [b"settled"]
@@ -251,7 +250,7 @@ def test_the_end_of_the_server_answers_who_waits(database: Path) -> None:
         async with served(service) as app:
             poll = begin(app, "/pull")
             await until(lambda: bool(script.asked))
-            service.news.end()
+            service.wakeups.end_waits()
             return await poll.answer(), await ask(app, "/pull")
 
     waited, late = run(talk())
@@ -435,6 +434,42 @@ def test_what_is_wrong_with_the_database_is_logged_in_a_line(database: Path, cap
     answer_to(stub_service(database, Script(failure=StoreBusy("/db"))), "/push")
     assert "the database /db is locked by another process" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+# The database while nobody asks
+
+
+def test_the_log_is_emptied_when_nothing_changes_any_more(database: Path) -> None:
+    with Store.open(database) as store:
+        store.set("key", b"value")
+
+        async def talk() -> None:
+            async with served(Service(str(database), idle=0.05)):
+                await until(lambda: pages_in_log(store) == 0)
+
+        assert pages_in_log(store)
+        run(talk())
+
+
+def pages_in_log(store: Store) -> int:
+    """Return how many pages the write-ahead log has."""
+    ((_, pages, _),) = rows(store, "PRAGMA wal_checkpoint(PASSIVE)")
+    return int(pages)
+
+
+def test_a_commit_by_others_wakes_the_requests_that_wait(database: Path) -> None:
+    async def talk() -> None:
+        with Store.open(database) as store:
+            async with served(Service(str(database), limits=HubLimits(recheck_interval=60.0))) as app:
+                seal = Seal(store.settings.config().encryption_key)
+                request = messages.PullRequest(1, 7, messages.VERSION, 60.0)
+                poll = begin(app, "/pull", seal.seal(messages.encode_pull_request(request)))
+                await asyncio.sleep(0.5)
+                assert not poll.task.done()
+                store.set("key", b"value")
+                assert (await poll.answer()).status == 200
+
+    run(talk())
 
 
 # With a real hub

@@ -30,7 +30,7 @@ from tests.unit.server.certificates import Certificate, make
     ],
 )
 def test_an_address_is_host_and_port(bind: str, expected: tuple[str, int]) -> None:
-    assert listen.address(bind) == expected
+    assert listen.parse_bind(bind) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,53 +38,53 @@ def test_an_address_is_host_and_port(bind: str, expected: tuple[str, int]) -> No
 )
 def test_what_is_no_address_is_refused(bind: str) -> None:
     with pytest.raises(CannotListen, match=r"^cannot listen on .*: an address is HOST:PORT") as caught:
-        listen.address(bind)
+        listen.parse_bind(bind)
     assert caught.value.bind == bind
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:0", "localhost:0"])
 def test_a_socket_listens_at_the_address(bind: str) -> None:
-    with closing(listen.listening_socket(bind)) as opened:
+    with closing(listen.open_socket(bind)) as opened:
         host, port = opened.getsockname()[:2]
         assert host == "127.0.0.1"
-        assert listen.url(opened, secure=False) == f"http://127.0.0.1:{port}"
-        assert listen.url(opened, secure=True) == f"https://127.0.0.1:{port}"
+        assert listen.format_url(opened, secure=False) == f"http://127.0.0.1:{port}"
+        assert listen.format_url(opened, secure=True) == f"https://127.0.0.1:{port}"
         socket.create_connection((host, port)).close()
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 @pytest.mark.parametrize("bind", ["0", ":0", "[::]:0"])
 def test_without_a_host_a_socket_listens_everywhere(bind: str) -> None:
-    with closing(listen.listening_socket(bind)) as opened:
+    with closing(listen.open_socket(bind)) as opened:
         port = opened.getsockname()[1]
-        assert listen.url(opened, secure=False) == f"http://[::]:{port}"
+        assert listen.format_url(opened, secure=False) == f"http://[::]:{port}"
         socket.create_connection(("127.0.0.1", port)).close()
         socket.create_connection(("::1", port)).close()
 
 
 def test_without_ipv6_everywhere_is_all_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
-    with closing(listen.listening_socket(":0")) as opened:
+    with closing(listen.open_socket(":0")) as opened:
         assert opened.getsockname()[0] == "0.0.0.0"
 
 
 def test_a_port_in_use_is_said() -> None:
-    with closing(listen.listening_socket("127.0.0.1:0")) as opened:
+    with closing(listen.open_socket("127.0.0.1:0")) as opened:
         port = opened.getsockname()[1]
         with pytest.raises(CannotListen) as caught:
-            listen.listening_socket(f"127.0.0.1:{port}")
+            listen.open_socket(f"127.0.0.1:{port}")
     assert str(caught.value) == f"cannot listen on 127.0.0.1:{port}: port {port} is in use by another program"
 
 
 def test_an_address_of_another_machine_is_said() -> None:
     with pytest.raises(CannotListen, match="no such address on this machine"):
-        listen.listening_socket("192.0.2.1:0")
+        listen.open_socket("192.0.2.1:0")
 
 
 @pytest.mark.parametrize("host", ["no-such-name.invalid", "a" * 70 + ".example"])
 def test_a_name_that_is_not_known_is_said(host: str) -> None:
     with pytest.raises(CannotListen, match="is no address and no name that this machine knows"):
-        listen.listening_socket(f"{host}:0")
+        listen.open_socket(f"{host}:0")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_system_s_refusals_are_in_words(
 
     monkeypatch.setattr(socket, "create_server", refuse)
     with pytest.raises(CannotListen) as caught:
-        listen.listening_socket(f"127.0.0.1:{port}")
+        listen.open_socket(f"127.0.0.1:{port}")
     assert caught.value.reason == reason
 
 
@@ -119,8 +119,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def test_certificate_and_key_may_be_two_files_or_one(certificate: Certificate, tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
-    assert isinstance(listen.tls("b", str(certificate.certificate), str(certificate.key)), ssl.SSLContext)
-    assert isinstance(listen.tls("b", str(both), None), ssl.SSLContext)
+    assert isinstance(listen.load_tls("b", str(certificate.certificate), str(certificate.key)), ssl.SSLContext)
+    assert isinstance(listen.load_tls("b", str(both), None), ssl.SSLContext)
 
 
 def test_tls_files_that_cannot_be_used_are_said(certificate: Certificate, tmp_path: Path) -> None:
@@ -144,5 +144,5 @@ def test_tls_files_that_cannot_be_used_are_said(certificate: Certificate, tmp_pa
         ),
     ):
         with pytest.raises(CannotListen) as caught:
-            listen.tls("127.0.0.1:8000", *files)
+            listen.load_tls("127.0.0.1:8000", *files)
         assert str(caught.value) == f"cannot listen on 127.0.0.1:8000: {reason}"

@@ -7,14 +7,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from kvassfs.server.media import content_type, disposition, file_name, guessed, needs_head
+from kvassfs.server.media import decide_type, file_name, format_disposition, guess_type, needs_head
 
 LINK = stat.S_IFLNK | 0o777
 
 
 def type_of(key: str, value: bytes = b"value", mode: int | None = None) -> str:
-    guess = guessed(key, mode)
-    return content_type(guess, value if needs_head(guess) else b"", len(value))
+    guess = guess_type(key, mode)
+    return decide_type(guess, value if needs_head(guess) else b"", len(value))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_text_in_another_character_set_is_not_said_to_be_in_utf_8() -> None:
 
 def test_a_character_that_the_head_cuts_is_none_of_another_set() -> None:
     head = "grü".encode()[:-1]
-    assert content_type(None, head, len(head) + 1) == "text/plain; charset=utf-8"
+    assert decide_type(None, head, len(head) + 1) == "text/plain; charset=utf-8"
 
 
 def test_a_symbolic_link_is_the_text_of_its_target() -> None:
@@ -96,11 +96,11 @@ def test_it_is_saved_under_the_last_part_of_the_key(key: str, name: str) -> None
     ],
 )
 def test_the_name_is_written_as_the_standards_say(key: str, value: str) -> None:
-    assert disposition(key) == value
+    assert format_disposition(key) == value
 
 
 @pytest.mark.parametrize("key", ["naïve plan.txt", "猫咪.png", 'quo"te', "50%", "👋", "a;b='é'.txt"])
 def test_the_whole_name_is_read_back(key: str) -> None:
-    written = disposition(key)
+    written = format_disposition(key)
     assert written.isascii()
     assert unquote(written.rpartition("; filename*=UTF-8''")[2]) == key

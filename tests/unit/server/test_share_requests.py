@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 
-from kvassfs.errors import StoreBusy, StoreUnavailable
+from kvassfs.errors import StoreBusy, StoreUnavailable, ValueReplaced
 from kvassfs.server.application import Service
-from kvassfs.server.share_requests import Asked, Shares, open_sharing, prepare
-from kvassfs.sharing.offers import Offer, Sharing
+from kvassfs.server.hub_requests import HubLimits
+from kvassfs.server.share_requests import ShareRequest, open_offers, prepare_response
+from kvassfs.sharing.offers import HeldPieces, Offer, Offers
 from kvassfs.store import SEARCHES, Profile, Store
 from tests.support.golden_data import GOLDEN
+from tests.support.stores import count
 from tests.unit.server.driver import Answer, ask, begin, served
 
 SECONDS = 30.0
@@ -134,7 +136,7 @@ def test_fields_that_come_in_several_lines_are_one_list(store: Store) -> None:
     tag = get(store, token).headers["etag"]
     lines = [(b"if-none-match", tag.encode()), (b"if-none-match", b'"other"')]
     scope = {"method": "GET", "query_string": f"q={token}".encode(), "headers": lines}
-    assert Asked.of(scope).headers == {"if-none-match": f'{tag}, "other"'}
+    assert ShareRequest.from_scope(scope).headers == {"if-none-match": f'{tag}, "other"'}
 
 
 @pytest.mark.parametrize("timestamp", [-(2**62), -1, 300_000 * 10**12, 2**62])
@@ -214,21 +216,23 @@ def test_other_methods_are_refused(store: Store) -> None:
 
 def test_what_changes_all_the_time_is_given_up(store: Store, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token = store.set("key", LARGE).url_token
+
+    def replaced(*_: object) -> HeldPieces:
+        raise ValueReplaced
+
     with Store.open(database) as other, monkeypatch.context() as patch:
-        patch.setattr(Sharing, "read", lambda *_: None)
+        patch.setattr(Offers, "hold_pieces", replaced)
         with pytest.raises(HTTPException) as raised:
-            prepare(Sharing(other), Asked("GET", token, {}))
+            prepare_response(Offers(other), ShareRequest("GET", token, {}))
     assert raised.value.status_code == 503
 
 
 def test_a_database_that_cannot_be_read_is_said_so(store: Store) -> None:
-    def failing(path: str, _profile: Profile) -> AbstractContextManager[Sharing]:
+    def failing(path: str, _profile: Profile) -> AbstractContextManager[Offers]:
         raise StoreUnavailable(path, "gone")
 
     async def talk() -> Answer:
-        service = Service(store.path)
-        service.shares = Shares(store.path, service.news.tell, open_sharing=failing)
-        async with served(service) as app:
+        async with served(Service(store.path, open_offers=failing)) as app:
             return await ask(app, "/health", method="GET")
 
     answer = run(talk())
@@ -284,6 +288,41 @@ def test_a_post_uses_it_up(store: Store, value: bytes) -> None:
     assert store.links.all() == []
 
 
+def test_a_post_gets_what_the_link_leads_to_by_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.set("key", b"value")
+    link = store.links.make("key", once=True)
+    consume = Offers.consume_link
+    replaced: list[str] = []
+
+    def replaced_once(offers: Offers, token: str) -> tuple[Offer, HeldPieces]:
+        if not replaced:
+            replaced.append(token)
+            raise ValueReplaced
+        return consume(offers, token)
+
+    monkeypatch.setattr(Offers, "consume_link", replaced_once)
+    assert get(store, link.token, "POST").body == b"value"
+    assert replaced == [link.token]
+
+
+def test_a_failure_after_a_link_was_used_up_lets_go_of_the_value(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.set("key", LARGE)
+    link = store.links.make("key", once=True)
+
+    def busy(_: Offers, __: Offer) -> bytes:
+        raise StoreBusy(store.path)
+
+    monkeypatch.setattr(Offers, "read_head", busy)
+
+    async def talk() -> int:
+        async with served(Service(store.path)) as app:
+            answer = await ask(app, "/get", query=f"q={link.token}".encode())
+            assert count(store, "pins") == 0
+            return answer.status
+
+    assert run(talk()) == 503
+
+
 @pytest.mark.parametrize(
     ("key", "kind"), [("key.txt", "inline"), ("key.html", "inline"), ("key.png", "attachment"), ("é.mp4", "attachment")]
 )
@@ -313,11 +352,11 @@ def test_devices_that_wait_learn_of_a_link_that_was_used_up(store: Store) -> Non
     link = store.links.make("key", once=True)
 
     async def talk() -> bool:
-        service = Service(store.path, look=60)
+        service = Service(store.path, limits=HubLimits(recheck_interval=60))
         async with served(service) as app:
-            ticket = service.news.ticket()
+            wakeup = service.wakeups.subscribe()
             await ask(app, "/get", query=f"q={link.token}".encode())
-            return ticket.is_set()
+            return wakeup.is_set()
 
     assert run(talk())
 
@@ -440,13 +479,13 @@ def test_what_is_short_is_looked_up_at_once_and_what_is_long_by_a_worker(
 ) -> None:
     short, long = store.set("short", b"value").url_token, store.set("long", LARGE).url_token
     looked: list[tuple[str, str]] = []
-    offer = Sharing.offer
+    offer = Offers.find_offer
 
-    def noted(sharing: Sharing, token: str) -> Offer:
+    def noted(offers: Offers, token: str) -> Offer:
         looked.append((token, threading.current_thread().name))
-        return offer(sharing, token)
+        return offer(offers, token)
 
-    monkeypatch.setattr(Sharing, "offer", noted)
+    monkeypatch.setattr(Offers, "find_offer", noted)
     get(store, short)
     get(store, long)
     here = threading.current_thread().name
@@ -457,14 +496,14 @@ def test_what_is_short_is_looked_up_at_once_and_what_is_long_by_a_worker(
 def test_where_the_database_is_locked_a_worker_waits_for_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     token = store.set("key", b"value").url_token
     here = threading.current_thread()
-    offer = Sharing.offer
+    offer = Offers.find_offer
 
-    def locked_here(sharing: Sharing, asked: str) -> Offer:
+    def locked_here(offers: Offers, asked: str) -> Offer:
         if threading.current_thread() is here:
             raise StoreBusy(store.path)
-        return offer(sharing, asked)
+        return offer(offers, asked)
 
-    monkeypatch.setattr(Sharing, "offer", locked_here)
+    monkeypatch.setattr(Offers, "find_offer", locked_here)
     assert get(store, token).body == b"value"
 
 
@@ -477,16 +516,14 @@ def test_a_database_that_could_not_be_opened_at_first_is_tried_again(store: Stor
     token = store.set("key", b"value").url_token
     attempts: list[str] = []
 
-    def failing_first(path: str, profile: Profile) -> AbstractContextManager[Sharing]:
+    def failing_first(path: str, profile: Profile) -> AbstractContextManager[Offers]:
         attempts.append(path)
         if len(attempts) == 1:
             raise StoreUnavailable(path, "gone")
-        return open_sharing(path, profile)
+        return open_offers(path, profile)
 
     async def talk() -> Answer:
-        service = Service(store.path)
-        service.shares = Shares(store.path, service.news.tell, open_sharing=failing_first)
-        async with served(service) as app:
+        async with served(Service(store.path, open_offers=failing_first)) as app:
             return await ask(app, "/get", method="GET", query=f"q={token}".encode())
 
     assert run(talk()).body == b"value"

@@ -117,20 +117,20 @@ def test_a_failure_to_close_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_the_idlest_worker_is_chosen() -> None:
     workers = Workers(3, Source())
-    first = workers.idlest()
-    with first.engaged():
-        second = workers.idlest()
+    first = workers.choose()
+    with first.engage():
+        second = workers.choose()
         assert second is not first
-        with second.engaged():
-            assert workers.idlest() not in {first, second}
-    assert workers.idlest() is first
+        with second.engage():
+            assert workers.choose() not in {first, second}
+    assert workers.choose() is first
     assert asyncio.run(workers.end(SECONDS))
 
 
 def test_the_end_does_not_wait_for_ever() -> None:
     workers = Workers(2, Source())
     go = Event()
-    workers.idlest().post(lambda _: go.wait(SECONDS))
+    workers.choose().submit(lambda _: go.wait(SECONDS))
     assert not asyncio.run(workers.end(0.05))
     go.set()
     assert asyncio.run(workers.end(SECONDS))
@@ -142,9 +142,9 @@ def test_the_end_waits_for_the_last_job_of_who_is_engaged() -> None:
     done: list[str] = []
 
     async def stay() -> None:
-        with workers.idlest().engaged():
+        with workers.choose().engage():
             await asyncio.sleep(0.1)
-            workers.idlest().post(done.append)
+            workers.choose().submit(done.append)
 
     async def work() -> bool:
         staying = asyncio.create_task(stay())
