@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qrcode.image.base import BaseImage
 
 _QUIET_ZONE = 4
-"""Modules around the code that stay light: the least that the standard allows."""
+"""Light modules around the code: the least that the standard allows."""
 
 _MODULE = 10
 """Pixels of the PNG, and tenths of a millimetre of the SVG, to a module."""
@@ -25,7 +25,7 @@ _LARGEST = 40
 """The largest size, as the standard numbers them."""
 
 _CORRECTIONS: tuple[ErrorCorrect, ...] = (ERROR_CORRECT_L, ERROR_CORRECT_M, ERROR_CORRECT_Q, ERROR_CORRECT_H)
-"""From the lowest to the highest: what may be lost of the code is 7, 15, 25 and 30 %."""
+"""From the lowest to the highest: 7, 15, 25 and 30 % of the code may be lost."""
 
 _CSI = "\x1b["
 
@@ -41,7 +41,7 @@ class Code:
     """
 
     def __init__(self, text: str) -> None:
-        self._code = _best(text)
+        self._code = _choose_code(text)
         self._code.make()
 
     @property
@@ -56,51 +56,51 @@ class Code:
         that background itself. ``invert`` has light and dark change places.
         """
         rows = [[dark == invert for dark in row] for row in self._rows()]
-        lines = ["".join(map(_block, *pair)) for pair in zip(rows[::2], rows[1::2], strict=True)]
-        return [_white_on_black(line) for line in lines] if colour else lines
+        lines = ["".join(map(_draw_block, *pair)) for pair in zip(rows[::2], rows[1::2], strict=True)]
+        return [_colour_line(line) for line in lines] if colour else lines
 
     def png(self) -> bytes:
         """Return the code as a PNG, black on white."""
         from qrcode.image.pure import PyPNGImage  # noqa: PLC0415  not for the terminal
 
-        return self._saved(PyPNGImage)
+        return self._render(PyPNGImage)
 
     def svg(self) -> bytes:
         """Return the code as an SVG document, black on white."""
         from qrcode.image.svg import SvgPathFillImage  # noqa: PLC0415  not for the terminal
 
-        return self._saved(SvgPathFillImage)
+        return self._render(SvgPathFillImage)
 
     def _rows(self) -> list[list[bool]]:
         """Return the rows of modules, whether each is dark: an even number of them, the last of the quiet zone."""
         return [*self._code.get_matrix(), [False] * self.width]
 
-    def _saved(self, factory: type[BaseImage]) -> bytes:
+    def _render(self, factory: type[BaseImage]) -> bytes:
         stream = BytesIO()
         self._code.make_image(factory).save(stream)
         return stream.getvalue()
 
 
-def _best(text: str) -> QRCode[Any]:
-    """Return the code to make of ``text``: nothing fits more than the lowest error correction, so that sets the size.
+def _choose_code(text: str) -> QRCode[Any]:
+    """Return the code of ``text`` with the size that the lowest error correction needs, and the highest that fits it.
 
     Raises:
         TooLongForCode: no size is enough.
     """
-    code, *better = (_code(text, correction) for correction in _CORRECTIONS)
-    size = _version(code)
+    code, *better = (_make_code(text, correction) for correction in _CORRECTIONS)
+    size = _find_version(code)
     if size > _LARGEST:
         raise TooLongForCode(len(text.encode()))
-    return [code, *(other for other in better if _version(other) == size)][-1]
+    return [code, *(other for other in better if _find_version(other) == size)][-1]
 
 
-def _code(text: str, correction: ErrorCorrect) -> QRCode[Any]:
+def _make_code(text: str, correction: ErrorCorrect) -> QRCode[Any]:
     code = QRCode(error_correction=correction, border=_QUIET_ZONE, box_size=_MODULE)
     code.add_data(text)
     return code
 
 
-def _version(code: QRCode[Any]) -> int:
+def _find_version(code: QRCode[Any]) -> int:
     """Return the smallest size, as the standard numbers them, that the code fits in; one too many if none."""
     try:
         return code.version
@@ -108,11 +108,11 @@ def _version(code: QRCode[Any]) -> int:
         return _LARGEST + 1
 
 
-def _block(upper: bool, lower: bool) -> str:
+def _draw_block(upper: bool, lower: bool) -> str:
     return " ▄▀█"[2 * upper + lower]
 
 
-def _white_on_black(line: str) -> str:
+def _colour_line(line: str) -> str:
     """Return a line of blocks with colours of its own.
 
     Where a font leaves gaps between lines, the background shows. Full blocks have a white one, lest they get stripes.
