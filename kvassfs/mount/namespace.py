@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ..store import DirectoryRecord, Node, Tree
 from . import paths
+from .open_files import OpenFiles
 from .openfile import OpenFile
 
 HIDDEN = ".fuse_hidden"
@@ -31,17 +30,11 @@ def last_name(path: str) -> str:
 
 
 class Namespace:
-    """Finds keys, files and directories by path.
+    """Finds keys, files and directories by path; changes nothing."""
 
-    Attributes:
-        files: what is open, by key. A file that is open twice in different versions is here in the newer.
-        hidden: files that lost their name while open, by the path that libfuse hides them under.
-    """
-
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, open_files: OpenFiles) -> None:
         self._tree = tree
-        self.files: dict[str, OpenFile] = {}
-        self.hidden: dict[str, OpenFile] = {}
+        self._open_files = open_files
 
     def locate(self, path: str) -> tuple[str, bool]:
         """Return the key that a path names, and whether it names the value of a directory's key."""
@@ -80,7 +73,7 @@ class Namespace:
             return ""
         key, is_value = self.locate(path)
         if is_value or self.directory(key) is None:
-            if is_value or self.files.get(key) or self._tree.file(key):
+            if is_value or self.has_value(key):
                 raise failure(errno.ENOTDIR, path)
             raise self.missing(path)
         return key + "/"
@@ -98,7 +91,7 @@ class Namespace:
     def new(self, path: str, *, directory: bool = False) -> str:
         """Return the key for a new name, whose directory exists and which is free."""
         key, is_value = self.locate_new(path, directory=directory)
-        if self.files.get(key) or self._tree.file(key) or (not is_value and self.directory(key)):
+        if self.has_value(key) or (not is_value and self.directory(key)):
             raise failure(errno.EEXIST, path)
         return key
 
@@ -125,56 +118,21 @@ class Namespace:
 
     def has_value(self, key: str) -> bool:
         """Whether there is a file with the value of ``key``."""
-        return key in self.files or self._tree.file(key) is not None
+        return key in self._open_files or self._tree.file(key) is not None
 
     def is_empty(self, prefix: str) -> bool:
         """Whether a directory is empty, counting files that are open but not in the store yet."""
-        unsaved = any(key.startswith(prefix) and not file.stored for key, file in self.files.items())
-        return not unsaved and self._tree.is_empty(prefix)
-
-    def is_current(self, file: OpenFile) -> bool:
-        """Whether no other process has changed an open file's key since, or a save will win over it."""
-        if file.dirty:
-            return True
-        if file.key is None:
-            return False
-        node = self._tree.file(file.key)
-        return node is not None and node.sequence == file.sequence
+        return not self._open_files.any_unsaved_below(prefix) and self._tree.is_empty(prefix)
 
     def open_file(self, path: str) -> OpenFile | None:
         """Return the open file at ``path``."""
-        if path in self.hidden:
-            return self.hidden[path]
-        if not self.files or path == "/":
+        hidden = self._open_files.hidden(path)
+        if hidden is not None:
+            return hidden
+        if not self._open_files.handles or path == "/":
             return None
         key, is_value = self.locate(path)
-        file = self.files.get(key)
+        file = self._open_files.get(key)
         if file is None or (not is_value and self.directory(key)):
             return None
         return file
-
-    def detach(self, key: str) -> OpenFile | None:
-        """Take its name from an open file; its handles go on."""
-        file = self.files.pop(key, None)
-        if file is not None:
-            file.key = None
-        return file
-
-    @contextmanager
-    def undone_on_failure(self) -> Iterator[None]:
-        """``with`` several renames of which all or none count: give back the names of open files otherwise."""
-        files, hidden = dict(self.files), dict(self.hidden)
-        try:
-            yield
-        except BaseException:
-            self.files, self.hidden = files, hidden
-            for key, file in files.items():
-                file.key = key
-            raise
-
-    def forget(self, file: OpenFile) -> None:
-        """Forget a file that is no longer open."""
-        if file.key is not None and self.files.get(file.key) is file:
-            del self.files[file.key]
-        for path in [path for path, hidden in self.hidden.items() if hidden is file]:
-            del self.hidden[path]

@@ -4,74 +4,107 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import NamedTuple
 
-from ..entry import DEFAULT_MODE
 from ..errors import KvassError
 from ..store import Draft, Node, Tree, Written
+from .stat import Attributes, file_attributes
 
 SAVE_DELAY = 1_000_000_000
 """Nanoseconds: a save that comes sooner after the last write than this counts as made by that write,
 so that the file's times are the same before and after ``close``."""
 
 
-class Attributes(NamedTuple):
-    """What ``stat`` shows of a file or directory; size in bytes, times in ns since the epoch."""
+class State(Enum):
+    """What there is to save of an open file."""
 
-    mode: int
-    size: int
-    mtime: int
-    atime: int
-    ctime: int
-    nlink: int = 1
+    CLEAN = auto()
+    """Nothing: it has not been changed since it was opened or saved."""
+
+    DIRTY = auto()
+    """It is new, or has been changed."""
+
+    EMPTIED = auto()
+    """It has been truncated to nothing, and not written to since: what is to replace the content may be on its way."""
 
 
-def node_attributes(node: Node) -> Attributes:
-    """Return the attributes of a file as it is in the store."""
-    return Attributes(node.mode, node.size, node.mtime, node.atime, node.changed)
+class Standing(Enum):
+    """How an open file stands to its key."""
+
+    ATTACHED = auto()
+    """It is the file of the key."""
+
+    SUPERSEDED = auto()
+    """The name went to another process's version while this one was open. A save still goes to the key."""
+
+    REMOVED = auto()
+    """It was removed or replaced. Nothing can be saved any more."""
+
+
+class Place(NamedTuple):
+    """Where an open file is in the store.
+
+    Attributes:
+        key: the key that it belongs to, or did.
+        standing: how it stands to that key.
+        sequence: the version in the store that it is based on, 0 for a scratch file; ``None`` if it is not there.
+        amends: whether it has itself written that version, of which a later save then leaves no revision.
+    """
+
+    key: str
+    standing: Standing
+    sequence: int | None
+    amends: bool
+
+    def followed(self, node: Node) -> Place:
+        """Return the place of a file that goes on from the version ``node``."""
+        return self._replace(sequence=node.sequence)
+
+    def moved(self, key: str, node: Node | None) -> Place:
+        """Return the place under another key; ``node`` is the file in the store that moved with it."""
+        return self._replace(key=key, standing=Standing.ATTACHED, sequence=None if node is None else node.sequence)
+
+
+class Refusal(NamedTuple):
+    """A write or a save that failed, and whose caller was told so.
+
+    ``write``: why a write failed. What the program had written before is then no save.
+    """
+
+    write: KvassError | None = None
 
 
 class OpenFile:
-    """The buffer that all handles of one key share.
+    """The buffer that all handles of one key share. ``clock`` returns ns since the epoch.
 
-    ``key`` is ``None`` once the file has lost its name. ``clock`` returns ns since the epoch.
+    Attributes:
+        place: where it is in the store.
+        state: what there is to save.
+        refusal: the last write or save, if that failed.
+        apart: whether another version of the same key was open when this one was opened.
     """
 
-    def __init__(self, tree: Tree, clock: Callable[[], int], key: str, draft: Draft) -> None:
-        now = _microseconds(clock())
+    def __init__(
+        self, tree: Tree, clock: Callable[[], int], place: Place, state: State, draft: Draft, attributes: Attributes
+    ) -> None:
         self._tree = tree
         self._clock = clock
-        self.key: str | None = key
-        self.superseded: str | None = None
-        """The key whose name went to another device's version while this one was open."""
-        self.draft: Draft = draft
-        self.mode = DEFAULT_MODE
-        self.mtime = self.atime = self.ctime = now
+        self.place = place
+        self.state = state
+        self.refusal: Refusal | None = None
+        self.draft = draft
+        self.mode, _, self.mtime, self.atime, self.ctime, _ = attributes
         self.handles = 0
-        self.dirty = False
-        self.emptied = False
-        """Whether it was truncated to nothing and not written to since."""
-        self.refused = False
-        """Whether the last write or save failed, and its caller was told so."""
-        self.failure: KvassError | None = None
-        """Why the last write failed: what a program wrote before is no save."""
-        self.stored = False
-        """Whether the key is in the store, as far as this file knows."""
-        self.sequence = 0
-        """The version in the store that this file is based on."""
         self.apart = False
-        """Whether another version of the same key was open when this one was opened."""
-        self._saved = 0
 
     @classmethod
     def of_key(cls, tree: Tree, clock: Callable[[], int], key: str, *, truncated: bool = False) -> OpenFile:
         """Open a file of the store, ``truncated`` to nothing if so wished. Raises ``KeyMissing``."""
         node, draft = tree.open(key)
-        file = cls(tree, clock, key, draft)
-        file.mode = node.mode
-        file.stored = True
-        file.sequence = node.sequence
-        file.mtime, file.atime, file.ctime = node.mtime, node.atime, node.changed
+        # A scratch file has no revisions, so that the version it becomes by a rename needs none either.
+        place = Place(key, Standing.ATTACHED, node.sequence, amends=node.is_scratch)
+        file = cls(tree, clock, place, State.CLEAN, draft, file_attributes(node))
         if truncated:
             file.restart()
         return file
@@ -79,24 +112,55 @@ class OpenFile:
     @classmethod
     def created(cls, tree: Tree, clock: Callable[[], int], key: str, mode: int) -> OpenFile:
         """Make a file that is not in the store yet; its first flush puts it there."""
-        file = cls(tree, clock, key, tree.draft())
-        file.mode = stat.S_IFREG | stat.S_IMODE(mode)
-        file.dirty = True
-        return file
+        now = _microseconds(clock())
+        attributes = Attributes(stat.S_IFREG | stat.S_IMODE(mode), 0, now, now, now)
+        place = Place(key, Standing.ATTACHED, None, amends=True)
+        return cls(tree, clock, place, State.DIRTY, tree.draft(), attributes)
 
     @property
     def attributes(self) -> Attributes:
         """What ``stat`` shows of it now."""
         return Attributes(self.mode, self.draft.size, self.mtime, self.atime, self.ctime)
 
+    @property
+    def is_dirty(self) -> bool:
+        """Whether there is something to save."""
+        return self.state is not State.CLEAN
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it is the file of its key."""
+        return self.place.standing is Standing.ATTACHED
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it is in the store, as far as this file knows."""
+        return self.place.sequence is not None
+
+    @property
+    def is_shown_as_stored(self) -> bool:
+        """Whether the store says of it what this file says."""
+        return self.is_stored and not self.is_dirty
+
+    def is_current(self) -> bool:
+        """Whether no other process has changed its key since, or a save will win over that."""
+        if self.is_dirty:
+            return True
+        if not self.is_attached:
+            return False
+        node = self._tree.file(self.place.key)
+        return node is not None and node.sequence == self.place.sequence
+
+    # Content
+
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put ``data`` at ``offset``."""
         try:
             self.draft.write(offset, data)
         except KvassError as error:
-            self.refused, self.failure = True, error
+            self.refusal = Refusal(write=error)
             raise
-        self._changed()
+        self._note_change(State.DIRTY)
 
     def truncate(self, size: int) -> None:
         """Cut or extend the file to ``size`` bytes."""
@@ -106,20 +170,23 @@ class OpenFile:
             self.restart()
             return
         self.draft.truncate(size)
-        self._changed()
+        self._note_change(State.DIRTY)
 
     def restart(self) -> None:
         """Empty the file as ``O_TRUNC`` does: it counts as changed even if it was empty."""
         had_content = self.draft.size > 0
         self.draft.truncate(0)
-        self._changed()
-        self.emptied = had_content
+        self._note_change(State.EMPTIED if had_content else State.DIRTY)
 
-    def _changed(self) -> None:
+    def _note_change(self, state: State) -> None:
         self.mtime = self.ctime = _microseconds(self._clock())
-        self.dirty = True
-        self.emptied = self.refused = False
-        self.failure = None
+        self.state = state
+        self.refusal = None
+
+    def set_permissions(self, permissions: int) -> None:
+        """Set the permission bits of a file whose save is still to come."""
+        self.mode = stat.S_IFMT(self.mode) | permissions
+        self.ctime = self._clock()
 
     def set_times(self, mtime: int | None, atime: int | None) -> None:
         """Set the times (ns); ``None`` leaves one as it is."""
@@ -129,10 +196,12 @@ class OpenFile:
             self.atime = atime
         self.ctime = _microseconds(self._clock())
 
+    # Saving
+
     @property
     def target(self) -> str | None:
         """The key that a save goes to; none if the file was removed."""
-        return self.superseded if self.key is None else self.key
+        return None if self.place.standing is Standing.REMOVED else self.place.key
 
     def save(self, *, scratch: bool) -> None:
         """Store what was written, as one set; nothing if nothing was written or the file was removed.
@@ -141,37 +210,24 @@ class OpenFile:
         dirty as before.
         """
         target = self.target
-        if not self.dirty or target is None:
+        if not self.is_dirty or target is None:
             return
-        if self.failure is not None:
-            raise self.failure
+        if self.refusal is not None and self.refusal.write is not None:
+            raise self.refusal.write
         now = self._clock()
         saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
         atime = self.atime if self.atime != self.mtime else None
         written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
-        self.refused = True
-        node = self._tree.save(target, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=self._saved)
-        self.dirty = self.emptied = self.refused = False
-        self.stored = True
-        self.sequence = self._saved = node.sequence
+        amends = (self.place.sequence or 0) if self.place.amends else 0
+        self.refusal = Refusal()
+        node = self._tree.save(target, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=amends)
+        self.state, self.refusal = State.CLEAN, None
+        self.place = self.place.followed(node)._replace(amends=True)
 
-    def renewed(self, node: Node) -> None:
+    def follow(self, node: Node) -> None:
         """Go on from a version in the store that differs in its attributes alone."""
-        self._follow(node)
+        self.place = self.place.followed(node)
         self.mode, self.ctime = node.mode, node.changed
-
-    def moved(self, key: str, node: Node | None) -> None:
-        """Go on under another name; ``node`` is the file in the store that moved with it."""
-        if node is not None:
-            self._follow(node)
-        self.stored = node is not None
-        self.key = key
-
-    def _follow(self, node: Node) -> None:
-        """Take a version in the store for the one that this file is based on."""
-        if self._saved == self.sequence:
-            self._saved = node.sequence
-        self.sequence = node.sequence
 
     def close(self) -> None:
         """Let go of the buffer."""

@@ -4,7 +4,10 @@ libfuse calls the methods of :class:`Operations` with integers for pointers and 
 behind a pointer is read and written through ``structures.Layout``, so nothing here depends on the binding or the
 version of libfuse; where versions 2 and 3 differ, version 3's further arguments have a default.
 
-Nothing but an ``int`` ever goes back: a result, or the negative errno that :func:`failure` makes of any exception.
+Nothing but an ``int`` ever goes back: a result, or the negative errno that ``find_errno`` makes of any exception.
+
+Names are decoded by ``decode_existing`` and ``decode_new``, handles read by ``_handle_at``. Such a call takes 0.05 µs of the
+20 µs and more that an operation takes with libfuse and the kernel, so no callback has a copy of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from . import mountpoint
 
 if TYPE_CHECKING:
     from .filesystem import Filesystem
-    from .openfile import Attributes
+    from .stat import Attributes
     from .structures import Layout
 
 log = logging.getLogger(__name__)
@@ -42,60 +44,74 @@ FILL_DIR_PLUS = 2
 
 CHANGING = os.O_ACCMODE | os.O_TRUNC  # with none of these bits, there is nothing to save at close()
 
-CREATING = frozenset({"create", "mknod", "mkdir", "symlink", "rename", "link"})
-CALLBACK_DEPTH = 2  # of an exception raised in a callback's method itself: the guard and the method
-
 SERVER_PID = mountpoint.SERVER_PID.encode()
 
 MAX_ERRNO = 511  # Linux refuses an answer with a greater one, and the caller would wait for ever
 
 
-def failure(error: BaseException, *, creating: bool = False) -> int:
-    """Return the negative errno that answers a callback in which ``error`` was raised.
+def find_errno(error: BaseException) -> int:
+    """Return the errno that answers a callback in which ``error`` was raised.
 
-    A name that is not UTF-8 cannot exist: looking it up is ENOENT, creating it EILSEQ. What nobody expected is
-    logged and becomes EIO; that includes errors whose number is none of Linux's.
+    What nobody expected is logged and becomes EIO; that includes errors whose number is none of Linux's.
     """
     if isinstance(error, OSError) and error.errno is not None and 0 < error.errno <= MAX_ERRNO:
-        return -error.errno
+        return error.errno
     if isinstance(error, KvassError):
         if isinstance(error, StoreError):
             log.error("%s", error)
-        return -error.errno
-    if isinstance(error, UnicodeDecodeError) and _depth(error) == CALLBACK_DEPTH:
-        return -errno.EILSEQ if creating else -errno.ENOENT
+        return error.errno
     log.error("unexpected failure of a file system operation", exc_info=error)
-    return -errno.EIO
+    return errno.EIO
 
 
-def _depth(error: BaseException) -> int:
-    """Return the number of calls between where ``error`` was raised and where it was caught."""
-    return sum(1 for _ in traceback.walk_tb(error.__traceback__))
-
-
-def guarded(method: Callable[..., int], *, creating: bool = False) -> Callable[..., int]:
+def guard(method: Callable[..., int]) -> Callable[..., int]:
     """Return ``method`` as a callback that answers an exception with an errno; costs 0.1 µs a call."""
 
     def callback(*arguments: Any) -> int:
         try:
             return method(*arguments)
         except BaseException as error:  # noqa: BLE001  ctypes would print it and answer 0
-            return failure(error, creating=creating)
+            return -find_errno(error)
 
     return callback
 
 
-def callbacks(filesystem: Filesystem, layout: Layout) -> dict[str, Callable[..., int]]:
+def make_callbacks(filesystem: Filesystem, layout: Layout) -> dict[str, Callable[..., int]]:
     """Return the callbacks over ``filesystem`` by their field of ``struct fuse_operations``."""
     operations = Operations(filesystem, layout)
     names = [name for name in vars(Operations) if not name.startswith("_")]
-    return {name: guarded(getattr(operations, name), creating=name in CREATING) for name in names}
+    return {name: guard(getattr(operations, name)) for name in names}
 
 
-def _check_length(path: bytes) -> None:
+def decode_existing(name: bytes) -> str:
+    """Return a path, or another name, to look up. One that is not UTF-8 does not exist: raise ENOENT."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise _error(errno.ENOENT) from None
+
+
+def decode_new(name: bytes) -> str:
+    """Return a path to make something at, or what is to be kept. What is not UTF-8 cannot be: raise EILSEQ."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise _error(errno.EILSEQ) from None
+
+
+def decode_open(path: bytes | None) -> str:
+    """Return the path of a file that may be open, where it has one still: its directory may be gone."""
+    return "" if path is None else decode_existing(path)
+
+
+def check_length(path: bytes) -> None:
     """Raise ENAMETOOLONG where the last name of ``path`` is too long; the kernel looked up the others before."""
-    if len(path) - path.rindex(b"/") - 1 > NAME_MAX:
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    if len(path) > NAME_MAX and len(path) - path.rindex(b"/") - 1 > NAME_MAX:
+        raise _error(errno.ENAMETOOLONG)
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
 
 
 class Operations:
@@ -117,7 +133,7 @@ class Operations:
         self._entry_stat = layout.entry_stat
         self._uid = filesystem.uid
         self._gid = filesystem.gid
-        self._listed = 0
+        self._last_listing = 0
         self._listings: dict[int, Sequence[tuple[str, Attributes]]] = {}
 
     # Attributes
@@ -125,11 +141,10 @@ class Operations:
     def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
         """Fill in a ``struct stat``."""
         if info:
-            attributes = self._filesystem.getattr(_path(path), self._words[info + self._handle >> 3])
+            attributes = self._filesystem.getattr(decode_open(path), self._handle_at(info))
         else:
-            if len(path) > NAME_MAX:
-                _check_length(path)
-            attributes = self._filesystem.getattr(path.decode())
+            check_length(path)
+            attributes = self._filesystem.getattr(decode_existing(path))
         self._put_stat(stat, attributes)
         return 0
 
@@ -159,19 +174,19 @@ class Operations:
 
     def chmod(self, path: bytes, mode: int, info: int = 0) -> int:
         """Change the permission bits."""
-        self._filesystem.chmod(_path(path), mode, self._optional_handle(info))
+        self._filesystem.chmod(decode_open(path), mode, self._handle_if(info))
         return 0
 
     def chown(self, path: bytes, uid: int, gid: int, info: int = 0) -> int:
         """Change owner and group."""
         owner, group = (-1 if number == NOBODY else number for number in (uid, gid))
-        self._filesystem.chown(_path(path), owner, group, self._optional_handle(info))
+        self._filesystem.chown(decode_open(path), owner, group, self._handle_if(info))
         return 0
 
     def utimens(self, path: bytes, times: int, info: int = 0) -> int:
         """Set the times of access and modification; ``times`` points to two ``struct timespec``, or is 0 for now."""
         atime, mtime = self._times(times)
-        self._filesystem.utimens(_path(path), atime, mtime, self._optional_handle(info))
+        self._filesystem.utimens(decode_open(path), atime, mtime, self._handle_if(info))
         return 0
 
     def _times(self, address: int) -> tuple[int | None, int | None]:
@@ -185,63 +200,62 @@ class Operations:
 
     def mknod(self, path: bytes, mode: int, _device: int) -> int:
         """Make a regular file."""
-        _check_length(path)
-        self._filesystem.mknod(path.decode(), mode)
+        check_length(path)
+        self._filesystem.mknod(decode_new(path), mode)
         return 0
 
     def mkdir(self, path: bytes, mode: int) -> int:
         """Make a directory."""
-        _check_length(path)
-        self._filesystem.mkdir(path.decode(), mode)
+        check_length(path)
+        self._filesystem.mkdir(decode_new(path), mode)
         return 0
 
     def unlink(self, path: bytes) -> int:
         """Remove a file."""
-        self._filesystem.unlink(path.decode())
+        self._filesystem.unlink(decode_existing(path))
         return 0
 
     def rmdir(self, path: bytes) -> int:
         """Remove an empty directory."""
-        self._filesystem.rmdir(path.decode())
+        self._filesystem.rmdir(decode_existing(path))
         return 0
 
     def symlink(self, target: bytes, path: bytes) -> int:
         """Make a symbolic link at ``path``."""
-        _check_length(path)
-        self._filesystem.symlink(target.decode(), path.decode())
+        check_length(path)
+        self._filesystem.symlink(decode_new(target), decode_new(path))
         return 0
 
     def readlink(self, path: bytes, buffer: int, size: int) -> int:
         """Fill in a symbolic link's target, cut to ``size`` bytes including the NUL at its end."""
-        target = self._filesystem.readlink(path.decode()).encode()[: size - 1] + b"\0"
+        target = self._filesystem.readlink(decode_existing(path)).encode()[: size - 1] + b"\0"
         self._memory[buffer : buffer + len(target)] = target
         return 0
 
-    def rename(self, old: bytes, new: bytes, flags: int = 0) -> int:
+    def rename(self, old: bytes, target: bytes, flags: int = 0) -> int:
         """Rename a file or a directory; ``flags`` are those of renameat2()."""
-        _check_length(new)
-        self._filesystem.rename(old.decode(), new.decode(), flags)
+        check_length(target)
+        self._filesystem.rename(decode_existing(old), decode_new(target), flags)
         return 0
 
-    def link(self, old: bytes, new: bytes) -> int:
+    def link(self, old: bytes, target: bytes) -> int:
         """Make a hard link."""
-        _check_length(new)
-        self._filesystem.link(old.decode(), new.decode())
+        check_length(target)
+        self._filesystem.link(decode_existing(old), decode_new(target))
         return 0
 
     # Open files
 
     def create(self, path: bytes, mode: int, info: int) -> int:
         """Make and open a regular file."""
-        if len(path) > NAME_MAX:
-            _check_length(path)
+        check_length(path)
         flags = self._layout.flags(info)
-        return self._opened(info, self._filesystem.create(path.decode(), mode, flags), flags)
+        return self._opened(info, self._filesystem.create(decode_new(path), mode, flags), flags)
 
     def open(self, path: bytes, info: int) -> int:
         """Open a file; ``O_TRUNC`` comes in its flags and not as a truncate()."""
         flags = self._layout.flags(info)
-        return self._opened(info, self._filesystem.open(path.decode(), flags), flags)
+        return self._opened(info, self._filesystem.open(decode_existing(path), flags), flags)
 
     def _opened(self, info: int, handle: int, flags: int) -> int:
         self._words[info + self._handle >> 3] = handle
@@ -250,7 +264,7 @@ class Operations:
 
     def read(self, _path: bytes, buffer: int, size: int, offset: int, info: int) -> int:
         """Fill in up to ``size`` bytes of an open file."""
-        data = self._filesystem.read(self._words[info + self._handle >> 3], size, offset)
+        data = self._filesystem.read(self._handle_at(info), size, offset)
         length = len(data)
         if length > size:
             raise BufferError(f"{length} bytes read where {size} were asked for")
@@ -259,56 +273,54 @@ class Operations:
 
     def write(self, _path: bytes, buffer: int, size: int, offset: int, info: int) -> int:
         """Write ``size`` bytes to an open file, which takes them from a view of libfuse's buffer."""
-        handle = self._words[info + self._handle >> 3]
+        handle = self._handle_at(info)
         return self._filesystem.write(handle, self._memory[buffer : buffer + size], offset)
 
     def truncate(self, path: bytes, length: int, info: int = 0) -> int:
         """Cut or lengthen a file."""
-        self._filesystem.truncate(_path(path), length, self._optional_handle(info))
+        self._filesystem.truncate(decode_open(path), length, self._handle_if(info))
         return 0
 
     ftruncate = truncate
 
     def flush(self, _path: bytes, info: int) -> int:
         """Save an open file, at each close() of one of its descriptors."""
-        self._filesystem.flush(self._words[info + self._handle >> 3])
+        self._filesystem.flush(self._handle_at(info))
         return 0
 
     def fsync(self, _path: bytes, _data_only: int, info: int) -> int:
         """Save an open file on the disk."""
-        self._filesystem.fsync(self._words[info + self._handle >> 3])
+        self._filesystem.fsync(self._handle_at(info))
         return 0
 
     def release(self, _path: bytes, info: int) -> int:
         """End an open file; nobody sees the answer."""
-        self._filesystem.release(self._words[info + self._handle >> 3])
+        self._filesystem.release(self._handle_at(info))
         return 0
 
-    def _optional_handle(self, info: int) -> int | None:
-        return self._words[info + self._handle >> 3] if info else None
+    def _handle_at(self, info: int) -> int:
+        """Return the handle in a ``struct fuse_file_info``."""
+        handle: int = self._words[info + self._handle >> 3]
+        return handle
+
+    def _handle_if(self, info: int) -> int | None:
+        return self._handle_at(info) if info else None
 
     # Directories
 
     def opendir(self, _path: bytes, info: int) -> int:
         """Open a directory; what it holds is looked at when it is listed."""
-        self._listed += 1
-        self._words[info + self._handle >> 3] = self._listed
+        self._last_listing += 1
+        self._words[info + self._handle >> 3] = self._last_listing
         return 0
 
     def readdir(self, path: bytes, buffer: int, filler: int, offset: int, info: int, flags: int = 0) -> int:
-        """List a directory from entry ``offset`` until libfuse's buffer is full."""
-        handle = self._words[info + self._handle >> 3]
+        """List a directory from entry ``offset`` until libfuse's buffer is full, as it was when that began."""
+        handle = self._handle_at(info)
         if not offset or handle not in self._listings:
-            self._listings[handle] = self._list(path.decode())
+            self._listings[handle] = self._filesystem.listdir(decode_existing(path))
         self._fill(self._listings[handle], buffer, filler, offset, plus=bool(flags & READDIR_PLUS))
         return 0
-
-    def _list(self, path: str) -> Sequence[tuple[str, Attributes]]:
-        handle = self._filesystem.opendir(path)
-        try:
-            return self._filesystem.readdir(handle)
-        finally:
-            self._filesystem.releasedir(handle)
 
     def _fill(
         self, entries: Sequence[tuple[str, Attributes]], buffer: int, filler: int, start: int, *, plus: bool
@@ -324,12 +336,12 @@ class Operations:
 
     def releasedir(self, _path: bytes, info: int) -> int:
         """End an open directory."""
-        self._listings.pop(self._words[info + self._handle >> 3], None)
+        self._listings.pop(self._handle_at(info), None)
         return 0
 
-    def fsyncdir(self, _path: bytes, _data_only: int, info: int) -> int:
+    def fsyncdir(self, _path: bytes, _data_only: int, _info: int) -> int:
         """Save a directory on the disk."""
-        self._filesystem.fsyncdir(self._words[info + self._handle >> 3])
+        self._filesystem.fsyncdir()
         return 0
 
     # The file system and extended attributes
@@ -347,11 +359,11 @@ class Operations:
             return -errno.ENODATA
         if name == SERVER_PID and path == b"/":
             return self._put_bytes(b"%d" % os.getpid(), value, size)
-        return self._put_bytes(self._filesystem.getxattr(path.decode(), name.decode()), value, size)
+        return self._put_bytes(self._filesystem.getxattr(decode_existing(path), decode_existing(name)), value, size)
 
     def listxattr(self, path: bytes, names: int, size: int) -> int:
         """Fill in the names of the extended attributes, each with a NUL, or return their length if ``size`` is 0."""
-        found = "".join(f"{name}\0" for name in self._filesystem.listxattr(path.decode()))
+        found = "".join(f"{name}\0" for name in self._filesystem.listxattr(decode_existing(path)))
         return self._put_bytes(found.encode(), names, size)
 
     def _put_bytes(self, data: bytes, address: int, size: int) -> int:
@@ -365,18 +377,13 @@ class Operations:
     def setxattr(self, path: bytes, name: bytes, value: int, size: int, flags: int) -> int:
         """Set an extended attribute."""
         data = bytes(self._memory[value : value + size])
-        self._filesystem.setxattr(path.decode(), name.decode(), data, flags)
+        self._filesystem.setxattr(decode_existing(path), decode_existing(name), data, flags)
         return 0
 
     def removexattr(self, path: bytes, name: bytes) -> int:
         """Remove an extended attribute."""
-        self._filesystem.removexattr(path.decode(), name.decode())
+        self._filesystem.removexattr(decode_existing(path), decode_existing(name))
         return 0
-
-
-def _path(path: bytes | None) -> str:
-    """Return the path of a file that may be open, where it has one still: its directory may be gone."""
-    return "" if path is None else path.decode()
 
 
 def _time(seconds: int, part: int, now: int) -> int | None:

@@ -19,7 +19,7 @@ from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation
 from .kernel_cache import KernelCache
-from .operations import callbacks
+from .operations import make_callbacks
 from .scratch import ScratchNames
 from .sync_process import SyncProcess
 
@@ -114,7 +114,7 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
 
         try:
             binding.serve(
-                callbacks(service.filesystem, binding.layout),
+                make_callbacks(service.filesystem, binding.layout),
                 options.directory,
                 _presentation(options),
                 started=started,

@@ -21,8 +21,8 @@ from typing import Any, cast
 
 from kvassfs.errors import KvassError
 from kvassfs.mount.filesystem import Filesystem
-from kvassfs.mount.openfile import Attributes
 from kvassfs.mount.scratch import ScratchNames
+from kvassfs.mount.stat import Attributes
 from kvassfs.store import Store
 from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Capabilities, Driver, Handle, Status, Times
 from tests.filesystem.walk import Found, Tree, fail, walk
@@ -347,20 +347,13 @@ class DirectDriver(Driver):
         return [(name, _status(attributes)) for name, attributes in snapshot]
 
     def _snapshot(self, directory: str) -> list[tuple[str, Attributes]]:
-        number = self.filesystem.opendir(directory)
-        try:
-            entries = list(self.filesystem.readdir(number))
-        finally:
-            self.filesystem.releasedir(number)
+        entries = list(self.filesystem.listdir(directory))
         assert [name for name, _ in entries[:2]] == [".", ".."]
         return entries[2:]
 
     def sync_directory(self, path: str) -> None:
-        number = self.filesystem.opendir(self._resolve(path, follow=True))
-        try:
-            self.filesystem.fsyncdir(number)
-        finally:
-            self.filesystem.releasedir(number)
+        self.filesystem.listdir(self._resolve(path, follow=True))
+        self.filesystem.fsyncdir()
 
     def statvfs(self, path: str) -> os.statvfs_result:
         self.filesystem.getattr(self._resolve(path, follow=True))

@@ -1,0 +1,68 @@
+"""Directories: making, removing and listing them."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Callable, Iterator
+
+from ..store import Tree
+from . import paths
+from .namespace import Namespace, failure, parent
+from .open_files import OpenFiles
+from .stat import Attributes, directory_attributes, file_attributes
+
+
+class Directories:
+    """Makes, removes and lists directories. ``find_attributes`` returns the attributes at a path."""
+
+    def __init__(
+        self, tree: Tree, names: Namespace, open_files: OpenFiles, find_attributes: Callable[[str], Attributes]
+    ) -> None:
+        self._tree = tree
+        self._names = names
+        self._open_files = open_files
+        self._find_attributes = find_attributes
+
+    def mkdir(self, path: str, mode: int) -> None:
+        """Make a directory."""
+        if path == "/":
+            raise failure(errno.EEXIST, path)
+        key = self._names.new(path, directory=True)
+        self._tree.make_directory(key + "/", stat.S_IFDIR | stat.S_IMODE(mode))
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory."""
+        prefix = self._names.prefix(path)
+        if not prefix:
+            raise failure(errno.EBUSY, path)
+        if not self._names.is_empty(prefix):
+            raise failure(errno.ENOTEMPTY, path)
+        self._tree.remove_directory(prefix)
+
+    def list(self, path: str) -> Iterator[tuple[str, Attributes]]:
+        """Yield names and attributes of what is in a directory, ``.`` and ``..`` among them."""
+        prefix = self._names.prefix(path)
+        yield ".", self._find_attributes(path)
+        yield "..", self._find_attributes(parent(path))
+        found: dict[str, Attributes] = {}
+        for component, node, record in self._tree.children(prefix):
+            if record is not None:
+                found[component] = directory_attributes(record)
+            elif node is not None:
+                found[component] = file_attributes(node)
+        self._add_open(prefix, found)
+        if any(paths.is_shortened(component) for component in found):
+            yield from ((name, found[component]) for name, component in paths.listed_names(found).items())
+        else:
+            yield from ((paths.file_name(component), attributes) for component, attributes in found.items())
+        if len(prefix) > 1 and self._names.has_value(prefix[:-1]):
+            yield paths.VALUE_NAME, self._find_attributes(f"{path}/{paths.VALUE_NAME}")
+
+    def _add_open(self, prefix: str, found: dict[str, Attributes]) -> None:
+        """Add what is open in the directory and newer than the store."""
+        for file in self._open_files.in_directory(prefix):
+            component = file.place.key[len(prefix) :]
+            hides_directory = component in found and stat.S_ISDIR(found[component].mode)
+            if not file.is_shown_as_stored and not hides_directory:
+                found[component] = file.attributes

@@ -1,0 +1,180 @@
+"""Files as they are opened, read, written and saved."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+from collections.abc import Callable
+
+from ..errors import KvassError
+from ..store import Store, Written
+from .namespace import Namespace, failure
+from .open_files import OpenFiles
+from .openfile import OpenFile, State
+
+log = logging.getLogger(__name__)
+
+
+class FileIO:
+    """Opens, reads, writes and saves files, and makes those that are not opened.
+
+    The methods are as those of ``Filesystem``, where all may be changed. ``is_scratch`` tells keys that stay on this
+    machine, ``clock`` returns ns since the epoch. ``read_only``: files are only ever opened for reading.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        names: Namespace,
+        open_files: OpenFiles,
+        *,
+        is_scratch: Callable[[str], bool],
+        clock: Callable[[], int],
+        read_only: bool,
+    ) -> None:
+        self._store = store
+        self._tree = store.tree
+        self._names = names
+        self._open_files = open_files
+        self._is_scratch = is_scratch
+        self._clock = clock
+        self._read_only = read_only
+
+    # Without handles
+
+    def mknod(self, path: str, mode: int) -> None:
+        """Make an empty regular file."""
+        self.save(OpenFile.created(self._tree, self._clock, self._names.new(path), mode))
+
+    def symlink(self, target: str, path: str) -> None:
+        """Make a symbolic link: an entry whose value is the target."""
+        key = self._names.new(path)
+        draft = self._tree.draft()
+        draft.write(0, target.encode())
+        now = self._clock() // 1000
+        written = Written(mode=stat.S_IFLNK | 0o777)
+        self._tree.save(key, draft, written, scratch=self._is_scratch(key), now=now, amends=None)
+
+    def readlink(self, path: str) -> str:
+        """Return the target of a symbolic link; ESTALE for what is one no more."""
+        node = self._names.file(path)
+        if not stat.S_ISLNK(node.mode):
+            # The kernel asks for this of links alone: it was one when it looked. By this errno it looks anew.
+            raise failure(errno.ESTALE, path)
+        _, draft = self._tree.open(node.key)
+        return draft.read(0, draft.size).decode()
+
+    def truncate(self, path: str, length: int, handle: int | None = None) -> None:
+        """Cut or extend a file to ``length`` bytes."""
+        file = self._names.open_file(path) if handle is None else self._open_files.handles[handle].file
+        if file is None:
+            self._truncate_stored(path, length)
+            return
+        was_dirty = file.is_dirty
+        file.truncate(length)
+        if handle is None and not was_dirty:
+            self.save(file)
+
+    def _truncate_stored(self, path: str, length: int) -> None:
+        handle = self.open(path, os.O_RDWR)
+        try:
+            self._open_files.handles[handle].file.truncate(length)
+            self.flush(handle)
+        finally:
+            self.release(handle)
+
+    # With handles
+
+    def create(self, path: str, mode: int, flags: int, *, absent: bool) -> int:
+        """Make and open a regular file; with ``O_EXCL`` it must not be there. ``absent``: it is not."""
+        try:
+            key = self._names.locate_new(path)[0] if absent else self._names.new(path)
+        except FileExistsError:
+            if flags & os.O_EXCL:
+                raise
+            return self.open(path, flags)
+        file = OpenFile.created(self._tree, self._clock, key, mode)
+        self._open_files.attach(file)
+        return self._open_files.open(file, flags)
+
+    def open(self, path: str, flags: int) -> int:
+        """Open a file; ``O_TRUNC`` empties it."""
+        truncated = bool(flags & os.O_TRUNC)
+        file = self._names.open_file(path)
+        if file is not None and self._read_only and not file.is_current():
+            file = None  # the invalidation cannot set it apart
+        if file is None:
+            file = self._open_stored(path, truncated=truncated)
+        elif truncated:
+            file.restart()
+        return self._open_files.open(file, flags)
+
+    def _open_stored(self, path: str, *, truncated: bool) -> OpenFile:
+        key, is_value = self._names.locate(path)
+        if is_value and self._names.directory(key) is None:
+            raise self._names.missing(path)
+        file = OpenFile.of_key(self._tree, self._clock, key, truncated=truncated)
+        self._open_files.attach(file)
+        return file
+
+    def read(self, handle: int, size: int, offset: int) -> bytes:
+        """Return at most ``size`` bytes from ``offset``; fewer only at the end of the file."""
+        return self._open_files.handles[handle].file.draft.read(offset, size)
+
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> int:
+        """Put ``data`` at ``offset``, or at the end with ``O_APPEND``; return its length."""
+        file, _, appends = self._open_files.handles[handle]
+        file.write(file.draft.size if appends else offset, data)
+        return len(data)
+
+    def flush(self, handle: int) -> None:
+        """Save what was written, as one set; comes at each ``close``, whose error it is.
+
+        Not yet saved is a file that was emptied and not written to: the shell closes a descriptor of the
+        file of ``>`` before the command writes to another. ``release`` comes when the last one is closed.
+        """
+        file, writes, _ = self._open_files.handles[handle]
+        if writes and file.state is not State.EMPTIED:
+            self.save(file)
+
+    def save(self, file: OpenFile) -> None:
+        """Save what was written to a file, if it has a name to be saved under."""
+        key = file.target
+        if not file.is_dirty or key is None:
+            return
+        newer = self._tree.file(key)
+        base = file.place.sequence or 0
+        file.save(scratch=self._is_scratch(key))
+        if newer is not None and newer.sequence != base:
+            log.warning("%r changed elsewhere while it was open here: this save wins, the other is a revision", key)
+        if not file.is_attached:
+            # The kernel has another inode under the name, for the version that was replaced now.
+            self._store.feed.disown(key)
+
+    def fsync(self, handle: int) -> None:
+        """Save what was written and wait until it has reached the disk."""
+        self.save(self._open_files.handles[handle].file)
+        self._store.flush()
+
+    def release(self, handle: int) -> None:
+        """End an open file; nobody hears of its errors.
+
+        Shared mappings may have written since ``flush``. What ``flush`` reported as failed stays so.
+        """
+        file, writes, _ = self._open_files.release(handle)
+        try:
+            if (writes or file.handles == 0) and file.refusal is None:
+                self.save(file)
+        finally:
+            if file.handles == 0:
+                self._open_files.forget(file)
+
+    def close(self) -> None:
+        """Save and end everything that is still open, one file's failure notwithstanding."""
+        for handle in list(self._open_files.handles):
+            try:
+                self.release(handle)
+            except (OSError, KvassError):
+                log.exception("a file could not be saved at the end of the mount")

@@ -1,0 +1,129 @@
+"""Attributes of files and directories: what is shown of them, and changing it."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Callable
+
+from ..sharing.address import choose_base_url
+from ..store import Node, Store
+from . import xattrs
+from .namespace import HIDDEN, Namespace, failure
+from .open_files import OpenFiles
+from .openfile import OpenFile
+from .stat import DEFAULT_DIRECTORY, Attributes, directory_attributes, file_attributes
+
+
+class Metadata:
+    """Shows and changes attributes, of an open file by its handle where there is one.
+
+    ``clock`` returns ns since the epoch. The methods are as those of ``Filesystem``, where all may be changed.
+    """
+
+    def __init__(self, store: Store, names: Namespace, open_files: OpenFiles, clock: Callable[[], int]) -> None:
+        self._settings = store.settings
+        self._tree = store.tree
+        self._names = names
+        self._open_files = open_files
+        self._clock = clock
+
+    def getattr(self, path: str, handle: int | None = None) -> Attributes:
+        """Return the attributes of a file or directory."""
+        if handle is not None:
+            return self._open_files.handles[handle].file.attributes
+        if path == "/":
+            return directory_attributes(self._tree.directory("") or DEFAULT_DIRECTORY)
+        if HIDDEN in path and (hidden := self._open_files.hidden(path)) is not None:
+            return hidden.attributes
+        key, is_value = self._names.locate(path)
+        record = self._names.directory(key)
+        if record is not None and not is_value:
+            return directory_attributes(record)
+        file = self._open_files.get(key)
+        if file is not None:
+            # Even where another process has replaced this version: the kernel has one inode for both, until
+            # the invalidation sets this one apart.
+            return file.attributes
+        node = self._tree.file(key)
+        if node is None or (is_value and record is None):
+            raise self._names.missing(path)
+        return file_attributes(node)
+
+    def chmod(self, path: str, mode: int, handle: int | None = None) -> None:
+        """Change the permissions."""
+        permissions = stat.S_IMODE(mode)
+        file = self._open_file(path, handle)
+        if file is None and self._names.is_directory(path):
+            prefix = self._names.prefix(path)
+            record = self._tree.directory(prefix) or DEFAULT_DIRECTORY
+            self._tree.set_directory(prefix, record._replace(mode=stat.S_IFDIR | permissions))
+        elif file is not None and (file.is_dirty or not file.is_attached):
+            file.set_permissions(permissions)
+        else:
+            self._chmod_stored(self._stored_node(path, file), permissions, file)
+
+    def _chmod_stored(self, node: Node | None, permissions: int, file: OpenFile | None) -> None:
+        if node is None or node.mode == stat.S_IFMT(node.mode) | permissions:
+            return
+        changed = self._tree.set_mode(node, stat.S_IFMT(node.mode) | permissions)
+        if changed is not None and file is not None:
+            file.follow(changed)
+
+    def utimens(self, path: str, atime: int | None, mtime: int | None, handle: int | None = None) -> None:
+        """Set the times (ns since the epoch); ``None`` leaves one as it is."""
+        atime, mtime = _storable(atime), _storable(mtime)
+        file = self._open_file(path, handle)
+        if file is None and self._names.is_directory(path):
+            self._set_directory_times(self._names.prefix(path), atime, mtime)
+            return
+        if file is not None:
+            file.set_times(mtime, atime)
+            if file.is_dirty or not file.is_attached:
+                return
+        node = self._stored_node(path, file)
+        if node is not None:
+            self._tree.set_times(node, mtime, atime, file.ctime if file is not None else self._clock())
+
+    def _open_file(self, path: str, handle: int | None) -> OpenFile | None:
+        return self._names.open_file(path) if handle is None else self._open_files.handles[handle].file
+
+    def _stored_node(self, path: str, file: OpenFile | None) -> Node | None:
+        """Return what the store has of a file, which may be open under another key than ``path`` says."""
+        return self._names.file(path) if file is None else self._tree.file(file.place.key)
+
+    def _set_directory_times(self, prefix: str, atime: int | None, mtime: int | None) -> None:
+        record = self._tree.directory(prefix) or DEFAULT_DIRECTORY
+        if mtime is not None:
+            record = record._replace(mtime=mtime)
+        if atime is not None:
+            record = record._replace(atime=atime)
+        self._tree.set_directory(prefix, record)
+
+    # Extended attributes
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        """Return an extended attribute; see ``xattrs``."""
+        if not name.startswith(xattrs.PREFIX):
+            raise failure(errno.ENODATA, path)
+        values = self._xattrs(path)
+        if name not in values:
+            raise failure(errno.ENODATA, path)
+        return values[name]
+
+    def listxattr(self, path: str) -> list[str]:
+        """Return the names of the extended attributes."""
+        return list(self._xattrs(path))
+
+    def _xattrs(self, path: str) -> dict[str, bytes]:
+        if self._names.is_directory(path) or self._open_files.hidden(path) is not None:
+            return {}
+        row = self._tree.entry(self._names.locate(path)[0])
+        if row is None:
+            return {}
+        return xattrs.values(row, choose_base_url(self._settings.public_url(), self._settings.config().remote))
+
+
+def _storable(time: int | None) -> int | None:
+    """Return the nearest time that the store can hold: the years 1677 to 2262."""
+    return None if time is None else max(-(2**63), min(time, 2**63 - 1))

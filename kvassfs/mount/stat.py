@@ -1,0 +1,33 @@
+"""What ``stat`` shows of files and directories."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..store import DIRECTORY_MODE, DirectoryRecord, Node
+
+
+class Attributes(NamedTuple):
+    """What ``stat`` shows of a file or directory; size in bytes, times in ns since the epoch."""
+
+    mode: int
+    size: int
+    mtime: int
+    atime: int
+    ctime: int
+    nlink: int = 1
+
+
+DEFAULT_DIRECTORY = DirectoryRecord(DIRECTORY_MODE, 0, 0, None)
+"""What the root has until something else is recorded."""
+
+
+def file_attributes(node: Node) -> Attributes:
+    """Return the attributes of a file as it is in the store."""
+    return Attributes(node.mode, node.size, node.mtime, node.atime, node.changed)
+
+
+def directory_attributes(record: DirectoryRecord) -> Attributes:
+    """Return the attributes of a directory."""
+    atime = record.mtime if record.atime is None else record.atime
+    return Attributes(record.mode, 0, record.mtime, atime, record.changed, 2)
