@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from tests.browser.driver import Shared, Visitor, launched
 from tests.browser.neighbour import Neighbour, at_home
 from tests.browser.samples import CODECS, video
-from tests.unit.server.processes import Server, serving
+from tests.support.hub_process import Server, serving
 
 
 @pytest.fixture(scope="module")

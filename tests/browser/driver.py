@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Download, Error, Response, Route, sync_
 from kvassfs.sharing.address import format_share_url
 from kvassfs.store import Store
 from kvassfs.store.store import Readable
-from tests.unit.server.processes import Server
+from tests.support.hub_process import Server
+from tests.support.processes import peak_memory
 
 CHROMIUM = "chromium"
 
@@ -89,8 +90,7 @@ class Shared:
 
     def high_water(self) -> int:
         """Return how many bytes of memory the hub has had at most."""
-        status = Path(f"/proc/{self._server.process.pid}/status").read_text()
-        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        return peak_memory(self._server.process.pid)
 
 
 class Visitor:

@@ -13,7 +13,7 @@ import pytest
 from tests.filesystem.direct_driver import DirectDriver
 from tests.filesystem.driver import Capabilities, Driver
 from tests.filesystem.os_driver import OsDriver
-from tests.mounted.conftest import Mount, mounted
+from tests.support.mounts import Mount, mounted
 
 PLAIN = Capabilities(kvassfs=False, kernel=True, exchange=True, noreplace=True)
 MOUNTED = {

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.mounted.conftest import SECONDS
 from tests.mounted.test_offline import mode
-from tests.support.devices import Device, Network, wait_until
-from tests.support.programs import names, within
+from tests.support.devices import Device, Network
+from tests.support.processes import SECONDS
+from tests.support.programs import names
 from tests.support.proxy import Mode
+from tests.support.waiting import wait_until, within
 
 CROWD = 20
 
@@ -72,7 +73,7 @@ def wanted(saved: int) -> dict[str, bytes]:
 
 
 def assert_holds(db: Device | Network, expected: dict[str, bytes]) -> None:
-    with db.store() if isinstance(db, Device) else db.server.store() as store:
+    with db.store() if isinstance(db, Device) else db.hub.store() as store:
         assert {key: store.get(key).read() for key in store.keys()} == expected
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvassfs.store import Store
-from tests.support.programs import environment, kvass, names, need, run, within
+from tests.support.programs import environment, kvass, names, need, run
 from tests.support.terminal import See, Step, Terminal, Type, press
+from tests.support.waiting import within
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.mounted.conftest import Mount
+    from tests.support.mounts import Mount
 
 HOUR = 3600 * 10**9
 KEY = "notes/plan.txt"

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kvassfs.store import Store
-from tests.mounted.conftest import Mount
-from tests.support.programs import kvass, within
+from tests.support.mounts import Mount
+from tests.support.programs import kvass
+from tests.support.waiting import within
 
 LONG = "x" * 300
 SHORTENED = f"{LONG[:230]}%~{hashlib.sha256(LONG.encode()).hexdigest()[:16]}"

@@ -23,7 +23,8 @@ from kvassfs.errors import MountBusy, NotMounted
 from kvassfs.mount import mountpoint
 from kvassfs.mount.mountpoint import unmount
 from kvassfs.store import Store
-from tests.mounted.conftest import SECONDS, Mount, force_unmount, is_in_table, mounted, start
+from tests.support.mounts import Mount, force_unmount, is_in_table, mounted, start
+from tests.support.processes import SECONDS, children
 
 NOBODY = 65534
 
@@ -111,10 +112,6 @@ def kill(pid: int) -> None:
         os.kill(helper, signal.SIGKILL)
     signal.pidfd_send_signal(server, signal.SIGKILL)
     assert ended(server)
-
-
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 # Beginning

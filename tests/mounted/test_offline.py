@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.devices import Device, Network, Outcome, is_running, lists, shows, wait_until
-from tests.support.programs import within
+from tests.support.devices import Device, Network, Outcome, lists, shows
+from tests.support.processes import is_running
 from tests.support.proxy import Direction, Mode
+from tests.support.waiting import wait_until, within
 
 CONNECT = PROGRESS = 0.5
 """The limits (s) that the devices here have, so that the tests are quick; the wanted behaviour is that of any."""
@@ -53,8 +54,8 @@ def delay(seconds: float) -> Callable[[Network], None]:
 
 def set_key(other: bool) -> Callable[[Network], None]:
     def enter(network: Network) -> None:
-        with network.server.store() as store:
-            store.settings.set_encryption_key(bytes(32) if other else network.server.key)
+        with network.hub.store() as store:
+            store.settings.set_encryption_key(bytes(32) if other else network.hub.key)
         network.proxy.cut()
 
     return enter
@@ -193,7 +194,7 @@ def test_a_command_whose_connection_is_cut_anywhere_loses_nothing(network: Netwo
     network.proxy.cut_after(10**9, direction)
     assert alone.kvass("sync").status == 0
     assert alone.waiting() == 0
-    with network.server.store() as hub:
+    with network.hub.store() as hub:
         assert {key: hub.get(key).read() for key in hub.keys()} == {
             f"{number}": b"%d\n" % number for number in range(len(PLACES))
         }
@@ -203,7 +204,7 @@ def test_a_command_whose_connection_is_cut_anywhere_loses_nothing(network: Netwo
 def test_a_get_whose_connection_is_cut_anywhere_shows_what_is_here(network: Network, direction: Direction) -> None:
     alone = device(network, "alone")
     values = {b"0\n"}
-    with network.server.store() as hub:
+    with network.hub.store() as hub:
         hub.set("key", b"0\n")
         assert alone.kvass("get", "key").out == b"0\n"
         for number, place in enumerate(PLACES, 1):
@@ -272,7 +273,7 @@ def test_get_asks_nobody_while_a_process_is_in_touch_and_the_hub_when_that_was_k
     network: Network, following: Callable[[Device], AbstractContextManager[int]]
 ) -> None:
     here = device(network, "here")
-    with network.server.store() as hub:
+    with network.hub.store() as hub:
         hub.set("key", b"0")
         with following(here) as pid:
             within(MENDED, lambda: here.value("key") == b"0", what="the key")

@@ -12,8 +12,8 @@ import pytest
 
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
-from tests.mounted.conftest import Mount, mounted
-from tests.support.programs import within
+from tests.support.mounts import Mount, mounted
+from tests.support.waiting import within
 
 
 def stored(mount: Mount, key: str) -> bytes | None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.devices import Device, Network, wait_until
+from tests.support.devices import Device, Network
 from tests.support.programs import need
+from tests.support.waiting import wait_until
 
 URL = "user.kvass.url"
 
@@ -100,11 +101,11 @@ def test_a_link_stays_used_up_where_the_hub_is_killed_at_once(network: Network) 
     with subprocess.Popen(["curl", "-s", "--limit-rate", "1M", "-d", "", link], stdout=subprocess.PIPE) as reader:
         assert reader.stdout is not None
         assert reader.stdout.read(1)
-        network.server.stop(signal.SIGKILL)
+        network.hub.stop(signal.SIGKILL)
         reader.kill()
     network.start()
     assert curl(link, "-d", "")[0] == 410
-    with network.server.store() as store:
+    with network.hub.store() as store:
         store.upkeep.release_dead_holders()
         assert store._database.row("SELECT count(*) FROM pins") == (0,)
 

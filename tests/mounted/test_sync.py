@@ -16,12 +16,14 @@ from typing import NamedTuple, Self
 import pytest
 
 from kvassfs.entry import Delivery
-from tests.mounted.conftest import BINDINGS, SECONDS, mounted
 from tests.mounted.test_editors import EDITORS, OLD, PATCH, REPLACE, TOOLS, Editor, Tool
-from tests.support.devices import PATIENCE, Device, Network, is_running, lists, shows, wait_until
+from tests.support.devices import Device, Network, lists, shows
+from tests.support.mounts import BINDINGS, mounted
+from tests.support.processes import SECONDS, is_running
 from tests.support.programs import environment, need, run
 from tests.support.proxy import Mode
 from tests.support.terminal import Terminal
+from tests.support.waiting import PATIENCE, wait_until
 
 MIB = 1024 * 1024
 
@@ -123,7 +125,7 @@ def test_a_removal_reaches_the_other_mount(room: Room) -> None:
 def test_kvass_rm_has_reached_the_hub_when_it_ends(room: Room) -> None:
     room.share("file", b"value")
     assert room.device.kvass("rm", f"{room.name}/file")[:3] == (0, b"", "")
-    with room.network.server.store() as hub:
+    with room.network.hub.store() as hub:
         assert f"{room.name}/file" not in hub.keys()
     wait_until(lambda: not (room.there / "file").exists(), "the removal")
 
@@ -474,7 +476,7 @@ def companion(device: Device) -> int:
 
 
 def hub_value(network: Network, key: str) -> bytes | None:
-    with network.server.store() as hub:
+    with network.hub.store() as hub:
         return hub.get(key).read() if key in hub.keys() else None
 
 
@@ -498,10 +500,10 @@ def test_a_mount_goes_over_to_another_hub_and_key(network: Network, tmp_path: Pa
     with device.following(), Network(tmp_path / "other") as other:
         (device.path / "file").write_bytes(b"value")
         device.wait_until_pushed()
-        assert device.kvass("config", "key", other.server.key.hex()).status == 0
+        assert device.kvass("config", "key", other.hub.key.hex()).status == 0
         assert device.kvass("config", "remote", other.proxy.address).status == 0
         wait_until(lambda: hub_value(other, "file") == b"value", "the file at the other hub")
-        with other.server.store() as hub:
+        with other.hub.store() as hub:
             hub.set("file", b"from the other hub")
         wait_until(shows(device.path / "file", b"from the other hub"), "what the other hub has")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mounted.conftest import Mount, mounted
 from tests.mounted.trees import KIB, OLD, Facts, differences, facts, make_tree
+from tests.support.mounts import Mount, mounted
 from tests.support.programs import environment, kvass, names, need, run
 
 

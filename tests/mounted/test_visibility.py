@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import Store
-from tests.mounted.conftest import Mount, mounted
-from tests.support.programs import kvass, names, run, within
+from tests.support.mounts import Mount, mounted
+from tests.support.programs import kvass, names, run
+from tests.support.waiting import within
 
 SECOND = 1.0
 """The bound that is promised, from the moment when the change is committed; the only timing bound of these tests."""

@@ -16,11 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.mounted.conftest import terminate
-from tests.support.devices import HERE, Device, Server
-from tests.support.programs import within
+from tests.support.certificates import Certificate, make
+from tests.support.devices import Device, Hub
+from tests.support.processes import HERE, end_process, peak_memory, start_logged
 from tests.support.servers import plain_environment
-from tests.unit.server.certificates import Certificate, make
+from tests.support.waiting import within
 
 PROXIES = ("nginx", "caddy")
 
@@ -84,7 +84,7 @@ class Site:
 
     name: str
     folder: Path
-    hub: Server
+    hub: Hub
     ports: Ports
     certificate: Path
     process: subprocess.Popen[bytes]
@@ -130,8 +130,7 @@ class Site:
 
     def peak(self) -> int:
         """Return how many bytes of memory the proxy has taken at most."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        return peak_memory(self.process.pid)
 
     def assert_no_token_is_logged(self) -> None:
         """Assert that nobody finds a token in any log."""
@@ -171,7 +170,7 @@ def trusted(folder: Path) -> Iterator[Certificate]:
 def serving(name: str, folder: Path, certificate: Certificate) -> Iterator[Site]:
     """Start a hub, and a proxy in front of it; in the end nothing was logged of a token."""
     folder.mkdir()
-    hub = Server(folder / "hub.sqlite")
+    hub = Hub(folder / "hub.sqlite")
     hub.start()
     try:
         with in_front_of(hub, name, folder, certificate) as site:
@@ -182,21 +181,20 @@ def serving(name: str, folder: Path, certificate: Certificate) -> Iterator[Site]
 
 
 @contextmanager
-def in_front_of(hub: Server, name: str, folder: Path, certificate: Certificate) -> Iterator[Site]:
+def in_front_of(hub: Hub, name: str, folder: Path, certificate: Certificate) -> Iterator[Site]:
     """Start a proxy in front of a hub, and wait until it answers."""
     ports = free_ports()
     own = folder / name
     own.mkdir()
     command = {"nginx": nginx, "caddy": caddy}[name](own, ports, hub.port, certificate)
-    environment = {**os.environ, "HOME": str(own), "XDG_CONFIG_HOME": str(own), "XDG_DATA_HOME": str(own)}
-    with (own / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+    environment = {"HOME": str(own), "XDG_CONFIG_HOME": str(own), "XDG_DATA_HOME": str(own)}
+    process = start_logged(command, own / "log", environment)
     try:
         site = Site(name, folder, hub, ports, certificate.certificate, process)
         within(SECONDS, partial(answers, site), what=f"{name} answers")
         yield site
     finally:
-        terminate(process)  # whom it serves at the time has to go without an answer
+        end_process(process)  # whom it serves at the time has to go without an answer
 
 
 @contextmanager

@@ -30,7 +30,8 @@ from tests.proxied.proxies import (
     trusted,
 )
 from tests.support import servers
-from tests.support.devices import PATIENCE, Device, Outcome, wait_until
+from tests.support.devices import Device, Outcome
+from tests.support.waiting import PATIENCE, wait_until
 
 MB = 1024 * 1024
 

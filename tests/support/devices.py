@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from kvassfs.entry import Delivery
-from kvassfs.errors import KeyMissing, Undecipherable
+from kvassfs.errors import KeyMissing
 from kvassfs.store import Follower, Store
-from kvassfs.sync import messages
-from kvassfs.sync.seal import Seal
-from tests.mounted.conftest import SECONDS, Mount, mounted
-from tests.support.programs import within
-from tests.support.proxy import Direction, Proxy
-
-HERE = "127.0.0.1"
+from tests.support.mounts import Mount, mounted
+from tests.support.processes import HERE, KVASS, SECONDS, end_process, start_server
+from tests.support.proxy import Proxy
+from tests.support.recorder import Recorder
+from tests.support.waiting import wait_until
 
 BINDING = "mfusepy"
 """One is enough where it makes no difference: `test_visibility.py` runs with each."""
-
-PATIENCE = 20.0
-"""Seconds that anything may take which should take a moment: the machine may be busy."""
 
 
 class Outcome(NamedTuple):
@@ -41,91 +32,58 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-class Server:
-    """`kvass serve` on the database at `db`, started and ended at will, always at the same port."""
+class Hub:
+    """`kvass serve` on the database at `db`, started and ended at will, always at the same port; a context manager."""
 
-    def __init__(self, db: Path) -> None:
-        """Make the database."""
+    def __init__(self, db: Path, *options: str) -> None:
+        """Make the database; `options` are for the command line."""
         self.db = db
         self.log = db.with_name(f"{db.name}.log")
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
-        with Store.open(db) as store:
+        self._options = options
+        with self.store() as store:
             self.key = store.settings.config().encryption_key
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.stop()
 
     @property
     def place(self) -> tuple[str, int]:
         """Where it listens."""
         return (HERE, self.port)
 
+    @property
+    def address(self) -> str:
+        """What devices know it by."""
+        return f"{HERE}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process; it runs."""
+        assert self.process is not None
+        return self.process.pid
+
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        command = [sys.executable, "-m", "kvassfs_cli", "--db", str(self.db), "serve", "--bind", f"{HERE}:{self.port}"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stderr=log)
-        within(SECONDS, lambda: " on http" in self.log.read_text(), what="the hub listens")
-        found = re.search(rf"on http://{HERE}:(\d+)", self.log.read_text())
-        assert found is not None
-        self.port = int(found[1])
+        command = [*KVASS, "--db", str(self.db), "serve", "--bind", self.address, *self._options]
+        self.process, self.port = start_server(command, self.log)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it if it runs."""
         if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(SECONDS)
-            self.process = None
+            process, self.process = self.process, None
+            end_process(process, number)
 
     def store(self) -> Store:
         """Open its store; close it."""
         return Store.open(self.db)
-
-
-class Request(NamedTuple):
-    """A request that reached the hub; `entries` are those of a push."""
-
-    call: str
-    entries: list[Delivery]
-
-
-class Recorder:
-    """Writes down what devices ask of the hub, of whatever they send through a `Proxy` that has it as its tap."""
-
-    def __init__(self, key: bytes) -> None:
-        """Decipher what was sealed with `key`."""
-        self.requests: list[Request] = []
-        self._seal = Seal(key)
-        self._lock = threading.Lock()
-        self._received: dict[int, bytes] = {}
-
-    def __call__(self, connection: int, direction: Direction, data: bytes) -> None:
-        """Take bytes that are forwarded."""
-        if direction is Direction.TO_DEVICE:
-            return
-        rest = self._received.get(connection, b"") + data
-        while (end := rest.find(b"\r\n\r\n")) >= 0:
-            head, body = rest[:end], rest[end + 4 :]
-            length = int((re.search(rb"(?i)content-length: *(\d+)", head) or [b"", b"0"])[1])
-            if len(body) < length:
-                break
-            self._take(head.split()[1].decode().strip("/"), body[:length])
-            rest = body[length:]
-        self._received[connection] = rest
-
-    def _take(self, call: str, body: bytes) -> None:
-        try:
-            entries = messages.decode_push(self._seal.unseal(body)) if call == "push" else []
-        except Undecipherable:
-            entries = []
-        with self._lock:
-            self.requests.append(Request(call, entries))
-
-    def count(self) -> int:
-        """Return how many requests there were so far."""
-        return len(self.requests)
-
-    def pushed(self, since: int = 0) -> list[Delivery]:
-        """Return the entries that the hub was handed, in order, from the request number `since` on."""
-        return [delivery for request in self.requests[since:] for delivery in request.entries]
 
 
 class Device:
@@ -133,10 +91,10 @@ class Device:
 
     def __init__(self, room: Path, db: Path | None = None) -> None:
         """Make the store and the directory in the directory `room`, which is made; the store may also be at `db`."""
-        room.mkdir()
+        room.mkdir(exist_ok=True)
         self.db = db or room / "kvass.sqlite"
         self.path = room / "mount"
-        self.path.mkdir()
+        self.path.mkdir(exist_ok=True)
 
     def join(self, key: bytes, remote: str) -> None:
         """Give it the key and the address of a hub."""
@@ -166,11 +124,14 @@ class Device:
             self.wait_for_touch()
             yield mount
 
+    def command(self, *arguments: str | Path) -> list[str]:
+        """Return the command line of `kvass` on the store."""
+        return [*KVASS, "--db", str(self.db), *map(str, arguments)]
+
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[bytes]:
         """Start the command line on the store."""
-        command = [sys.executable, "-m", "kvassfs_cli", "--db", self.db, *arguments]
         streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        return subprocess.Popen(command, **{**streams, **options})
+        return subprocess.Popen(self.command(*arguments), **{**streams, **options})
 
     def kvass(self, *arguments: str | Path, stdin: bytes = b"") -> Outcome:
         """Run the command line on the store."""
@@ -204,64 +165,83 @@ class Device:
 
     def wait_for_touch(self) -> None:
         """Wait until one of them is in touch with the hub."""
-        within(PATIENCE, self.in_touch, what="in touch with the hub")
+        wait_until(self.in_touch, "in touch with the hub")
 
     def wait_until_pushed(self) -> None:
         """Wait until the hub has all that is here."""
-        within(PATIENCE, lambda: not self.waiting(), what="all is pushed")
+        wait_until(lambda: not self.waiting(), "all is pushed")
+
+
+class Room:
+    """A directory with hubs and devices; a context manager that ends what was given to `enter`."""
+
+    def __init__(self, path: Path) -> None:
+        """Put everything in the directory `path`."""
+        self.path = path
+        self._ending = ExitStack()
+        self.enter = self._ending.enter_context
+
+    def __enter__(self) -> Self:
+        """Give the room itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it all."""
+        self._ending.close()
+
+    def hub(self, name: str = "hub") -> Hub:
+        """Start a hub."""
+        return self.enter(Hub(self.path / f"{name}.sqlite"))
+
+    def device(self, name: str) -> Device:
+        """Make a device, which knows no hub."""
+        return Device(self.path / name)
+
+    def device_of(self, hub: Hub) -> Device:
+        """Make a device of a hub's own store."""
+        return Device(self.path / hub.db.stem, hub.db)
+
+    def joined(self, name: str, hub: Hub, address: str = "") -> Device:
+        """Make a device that has the key of a hub, and knows it by its address or another one."""
+        made = self.device(name)
+        made.join(hub.key, address or hub.address)
+        return made
 
 
 class Network:
     """A hub behind a proxy, and devices that know its address."""
 
-    def __init__(self, room: Path) -> None:
-        """Put everything in the directory `room`."""
-        self.room = room
-        self.server = Server(room / "hub.sqlite")
-        self.recorder = Recorder(self.server.key)
-        self._ending = ExitStack()
+    def __init__(self, path: Path) -> None:
+        """Put everything in the directory `path`."""
+        self.room = Room(path)
+        self.hub = Hub(path / "hub.sqlite")
+        self.recorder = Recorder(self.hub.key)
 
     def __enter__(self) -> Self:
         """Start the hub and the proxy."""
-        self.server.start()
-        self._ending.callback(self.server.stop)
-        self.proxy = self._ending.enter_context(Proxy(self.server.place, tap=self.recorder))
+        self.room.enter(self.hub)
+        self.proxy = self.room.enter(Proxy(self.hub.place, tap=self.recorder))
         return self
 
     def __exit__(self, *_: object) -> None:
         """End them."""
-        self._ending.close()
+        self.room.__exit__()
 
     def kill(self) -> None:
         """Kill the hub alone."""
-        self.server.stop(signal.SIGKILL)
+        self.hub.stop(signal.SIGKILL)
 
     def start(self) -> None:
         """Start it again."""
-        self.server.start()
+        self.hub.start()
 
     def device(self, name: str) -> Device:
         """Make a device that has the hub's key and address."""
-        made = Device(self.room / name)
-        made.join(self.server.key, self.proxy.address)
-        return made
+        return self.room.joined(name, self.hub, self.proxy.address)
 
     def device_of_the_hub(self) -> Device:
         """Give the hub's own store as a device."""
-        return Device(self.room / "hub", self.server.db)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> float:
-    """Wait for `condition`; return the seconds that it took."""
-    return within(PATIENCE, condition, what=what)
-
-
-def is_running(pid: int) -> bool:
-    """Tell whether there is a process, other than as a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        return self.room.device_of(self.hub)
 
 
 def shows(file: Path, value: bytes) -> Callable[[], bool]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.processes import KVASS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.mounted.conftest import Mount
+    from tests.support.mounts import Mount
 
 TIMEOUT = 120
 
@@ -56,17 +56,6 @@ def run(*command: str | Path, directory: Path, env: dict[str, str] | None = None
     return told[0]
 
 
-def within(seconds: float, condition: Callable[[], bool], *, what: str) -> float:
-    """Wait for `condition` and return the seconds that it took; fail when it takes longer than `seconds`."""
-    start = time.monotonic()
-    while True:
-        asked = time.monotonic() - start
-        if condition():
-            return time.monotonic() - start
-        assert asked <= seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
-
-
 def names(directory: Path) -> Sequence[str]:
     """List a directory, sorted."""
     return sorted(os.listdir(directory))
@@ -74,7 +63,7 @@ def names(directory: Path) -> Sequence[str]:
 
 def kvass(mount: Mount, *arguments: str, stdin: bytes = b"") -> bytes:
     """Run the command line on the mount's database and return its standard output; it must succeed."""
-    command = [sys.executable, "-m", "kvassfs_cli", "--db", str(mount.db), *arguments]
+    command = [*KVASS, "--db", str(mount.db), *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, f"kvass {arguments} failed with {done.returncode}: {done.stderr.decode()}"
     return done.stdout

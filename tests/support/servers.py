@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 import struct
@@ -14,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from kvassfs.errors import HubUnreachable, SyncError
 from kvassfs.remote.http import HttpRemote, Limits
+from tests.support.certificates import make
 
 SHORT = Limits(0.3, 0.3)
 LONG = Limits(5, 5)
@@ -156,32 +151,13 @@ def reset(connection: socket.socket) -> None:
 
 
 class Authority:
-    """Certificates that are made for a test, signed by themselves, and the server's side of TLS with one."""
+    """A certificate that is made for a test, and the server's side of TLS with it."""
 
-    def __init__(self, directory: Path, *, days: int = 1, name: str = "127.0.0.1") -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kvassfs test")])
-        now = dt.datetime.now(dt.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=10))
-            .not_valid_after(now + dt.timedelta(days=days))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        self.file = directory / "certificate.pem"
-        self.file.write_bytes(
-            certificate.public_bytes(pem)
-            + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
+    def __init__(self, directory: Path, *, days: int = 1, address: str = "127.0.0.1") -> None:
+        made = make(directory, days=days, names=(), addresses=(address,))
+        self.file = made.certificate
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(self.file)
+        self._context.load_cert_chain(made.certificate, made.key)
 
     def over_tls(self, script: Script) -> Script:
         """Return the script, run over TLS."""

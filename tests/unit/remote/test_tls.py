@@ -127,7 +127,7 @@ def test_a_certificate_that_has_expired_is_refused(tmp_path: Path, monkeypatch: 
 
 
 def test_a_certificate_of_another_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = Authority(tmp_path, name="127.0.0.2")
+    authority = Authority(tmp_path, address="127.0.0.2")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
     assert tls_failure(authority.over_tls(echo)) == "its certificate is for another name"
 

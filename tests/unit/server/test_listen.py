@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.errors import CannotListen
 from kvassfs.server import listen
-from tests.unit.server.certificates import Certificate, make
+from tests.support.certificates import Certificate, make
 
 
 @pytest.mark.parametrize(

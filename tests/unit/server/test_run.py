@@ -16,9 +16,9 @@ import pytest
 from kvassfs.store import Store
 from kvassfs.sync import messages
 from kvassfs.sync.seal import Seal
+from tests.support.certificates import make
+from tests.support.hub_process import SECONDS, Device, Server, serving
 from tests.support.original import entries_of
-from tests.unit.server.certificates import make
-from tests.unit.server.processes import SECONDS, Device, Server, serving
 
 
 @pytest.fixture

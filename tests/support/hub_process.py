@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 from kvassfs.store import Store
 from kvassfs.sync import messages
 from kvassfs.sync.seal import Seal
-
-ROOT = Path(__file__).parents[3]
+from tests.support.processes import ROOT
 
 SECONDS = 30.0
 """How long a server may take to answer, and to end."""
