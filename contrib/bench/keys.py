@@ -13,21 +13,23 @@ import random
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+import checkout  # noqa: F401
+from measured import MB, say
 from peers import MEMORY
 from report import aligned
 from rounds import can_drop_caches, drop_caches
-from server import Server, kvass_command, kvass_environment
 
 from kvassfs.store import Store
+from tests.support.mounts import binding_environment, mount_command, mounting, wait_until_mounted
+from tests.support.processes import KVASS, peak_memory, resident_memory
 
 RANDOM_READS = 1000
 LAYOUTS: dict[str, Callable[[int], str]] = {
@@ -60,11 +62,11 @@ class Filled:
         """Return the command line of `kvass` on this store."""
         return [*self.kvass, "--db", str(self.path), *arguments]
 
-    def mount(self) -> Server:
-        """Start the mount, without waiting for it."""
+    def mounting(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """Start the mount, without waiting for it; it is ended in the end."""
         self.mount_point.mkdir(exist_ok=True)
-        command = self.command("mount", "--foreground", str(self.mount_point))
-        return Server(command, self.mount_point, kvass_environment(self.binding))
+        command = mount_command(self.path, self.mount_point, self.kvass)
+        return mounting(command, self.mount_point, binding_environment(self.binding))
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,9 @@ def main() -> None:
         few, many = (filled(Path(name), count, options) for count in (options.few, options.keys))
         rows = starts(few, many, options.rounds)
         rows.append(get(few, many, options.runs))
-        servers = [stack.enter_context(store.mount()) for store in (few, many)]
-        for server in servers:
-            server.wait()
+        servers = [stack.enter_context(store.mounting()) for store in (few, many)]
+        for store, server in zip((few, many), servers, strict=True):
+            wait_until_mounted(store.mount_point, server)
         rows += reads(few, many)
         rows += memory(few, many, servers)
     print(json.dumps([asdict(row) for row in rows], indent=1) if options.json else table(rows, options))
@@ -111,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=5, help="how often to mount")
     add("--runs", type=int, default=30, help="how often to run `kvass get`")
     add("--binding", choices=("mfusepy", "fusepy"), default="mfusepy")
-    add("--kvass", type=shlex.split, default=kvass_command(), help="command line that runs kvass")
+    add("--kvass", type=shlex.split, default=list(KVASS), help="command line that runs kvass")
     add("--directory", type=Path, help="where the stores go (default: the temporary directory)")
     add("--json", action="store_true")
     return new
@@ -150,10 +152,10 @@ def mount_seconds(store: Filled, _: int) -> float:
     """Mount, wait for the answer, unmount."""
     key = store.mount_point / store.keys(1)[0]
     before = time.perf_counter()
-    with store.mount() as server:
+    with store.mounting() as server:
         while not key.exists():
-            if server.process.poll() is not None:
-                server.wait()  # raises with what it said
+            if server.poll() is not None:
+                wait_until_mounted(store.mount_point, server)  # raises with what it said
             time.sleep(0.001)
         return time.perf_counter() - before
 
@@ -192,13 +194,14 @@ def reads(few: Filled, many: Filled) -> list[Row]:
     ]
 
 
-def memory(few: Filled, many: Filled, servers: list[Server]) -> list[Row]:
+def memory(few: Filled, many: Filled, servers: list[subprocess.Popen[bytes]]) -> list[Row]:
     """Return the memory of the mount after `ls -lR` of everything and random reads."""
     for store in (few, many):
         subprocess.run(["ls", "-lR", str(store.mount_point)], check=True, stdout=subprocess.DEVNULL)
         for key in store.keys(min(RANDOM_READS, store.count)):
             read_seconds(str(store.mount_point / key))
-    now, highest = zip(*(server.memory() for server in servers), strict=True)
+    now = [resident_memory(server.pid) / MB for server in servers]
+    highest = [peak_memory(server.pid) / MB for server in servers]
     return [
         Row("resident memory after all that", "MB", now[0], now[1], now[1] / now[0], "", None),
         Row("its highest", "MB", highest[0], highest[1], highest[1] / highest[0], "< 100 MB", highest[1] < 100),
@@ -254,11 +257,6 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
     met = {True: "yes", False: "NO", None: ""}
     body = [[r.name, r.unit, f"{r.few:.2f}", f"{r.many:.2f}", f"{r.ratio:.2f}", r.wanted, met[r.met]] for r in rows]
     return aligned([head, *body])
-
-
-def say(line: str) -> None:
-    """Tell the person, beside the result."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

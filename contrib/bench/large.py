@@ -23,10 +23,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import checkout  # noqa: F401
+from measured import MB, met
 from rounds import can_drop_caches, drop_caches
-from server import Server, kvass_command, kvass_environment
 
 from kvassfs.store import BLOCK_SIZE, Store
+from tests.support.mounts import binding_environment, mount_command, mounted_by
+from tests.support.processes import KVASS, peak_memory
 
 MIB = 1024 * 1024
 STEP = 4096
@@ -112,18 +115,17 @@ class Trial:
 
     def __init__(self, base: Path, mebibytes: int, binding: str) -> None:
         self.database = base / "kvass.sqlite"
-        self.kvass = [*kvass_command(), "--db", str(self.database)]
+        self.kvass = [*KVASS, "--db", str(self.database)]
         self.directory = base / "mount"
         self.directory.mkdir()
         self.figures = Figures(mebibytes * MIB)
         self.contents = {MOUNTED: Content(mebibytes, "mount"), COMMANDED: Content(mebibytes, "kvass")}
-        command = [*self.kvass, "mount", "--foreground", str(self.directory)]
-        self.server = Server(command, self.directory, kvass_environment(binding))
+        self.environment = binding_environment(binding)
 
     def run(self, say: Callable[[str], None]) -> Figures:
         """Do every step."""
-        with self.server:
-            self.server.wait()
+        command = mount_command(self.database, self.directory)
+        with mounted_by(command, self.directory, self.environment) as server:
             for name, step in self.steps().items():
                 if can_drop_caches():
                     os.sync()
@@ -135,7 +137,7 @@ class Trial:
             self.make_changes()
             say("read the revisions")
             self.read_revisions()
-            self.figures.memory["mount"] = self.server.memory()[1]
+            self.figures.memory["mount"] = peak_memory(server.pid) / MB
         return self.figures
 
     def steps(self) -> dict[str, Callable[[], None]]:
@@ -184,7 +186,7 @@ class Trial:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             raise Differs(f"{name} failed with {process.returncode}")
-        self.figures.memory[name] = usage.ru_maxrss * 1024 / 1e6
+        self.figures.memory[name] = usage.ru_maxrss * 1024 / MB
 
     def make_changes(self) -> None:
         """Append and change a little, through the mount."""
@@ -236,11 +238,6 @@ def lines(figures: Figures) -> Iterator[str]:
         wanted = WANTED_GROWTH / 1024
         yield f"{what + ', disk, mean':40} {growth:8.0f} KiB  {met(growth < wanted)}: < {wanted:g} KiB"
     yield f"{'revisions that read as they were':40} {figures.revisions:8}      {met(figures.revisions == CHANGES)}: {CHANGES}"
-
-
-def met(is_met: bool) -> str:
-    """Say whether."""
-    return "met" if is_met else "NOT MET"
 
 
 def main() -> None:

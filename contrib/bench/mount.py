@@ -17,11 +17,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import checkout  # noqa: F401
 import report
 import rounds
+from measured import say
 from peers import PEERS, BindfsPlain, Peer, Setting
-from server import kvass_command
 from workload import MAKERS, OPERATIONS, Amounts, Operation
+
+from tests.support.processes import KVASS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     add("--binding", choices=BINDINGS, default=best_binding(), help="for kvassfs and the plain file system")
     add("--threads", action="store_true", help="the plain file system without `nothreads`")
     add("--pin", type=int, metavar="CPU", help="client and servers on this one processor")
-    add("--kvass", type=shlex.split, default=kvass_command(), help="command line that runs kvass")
+    add("--kvass", type=shlex.split, default=list(KVASS), help="command line that runs kvass")
     add("--directory", type=Path, help="where the files go (default: the temporary directory)")
     add("--json", action="store_true")
     return new
@@ -121,11 +124,6 @@ def file_system(path: Path) -> str:
     mounts = [line.split(" ")[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
     at = [(mount, kind) for mount, kind in mounts if path.resolve().is_relative_to(mount)]
     return max(at, key=lambda pair: len(pair[0]))[1]
-
-
-def say(line: str) -> None:
-    """Tell the person, beside the result."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from server import Server, ServerError, kvass_environment
+import checkout  # noqa: F401
+
+from tests.support.mounts import binding_environment, mount_command, mounted_by
+from tests.support.processes import NotStarted, cpu_seconds
 
 SETTLE_SECONDS = 60.0
 BENCH = Path(__file__).resolve().parent
@@ -58,7 +63,7 @@ class Peer:
         return None
 
     def start(self, fill: Fill) -> None:
-        """Show the directory, with its first files; ServerError where it cannot be."""
+        """Show the directory, with its first files; NotStarted where it cannot be."""
         fill(self.directory)
 
     def stop(self) -> None:
@@ -102,7 +107,8 @@ class Mounted(Peer):
     def __init__(self, setting: Setting, room: Path) -> None:
         super().__init__(setting, room)
         self.directory = room / "mount"
-        self.server: Server | None = None
+        self.pid = 0
+        self._ending = ExitStack()
 
     @classmethod
     def missing(cls, setting: Setting) -> str | None:  # noqa: ARG003 (for the others' sake)
@@ -126,17 +132,18 @@ class Mounted(Peer):
 
     def serve(self) -> None:
         """Start the process and wait until it is mounted."""
-        self.server = Server(self.command(), self.directory, self.environment())
-        self.server.wait()
+        mounted = mounted_by(self.command(), self.directory, self.environment())
+        self.pid = self._ending.enter_context(mounted).pid
 
     def stop(self) -> None:
         """Unmount and end the process."""
-        if self.server is not None:
-            self.server.stop()
+        self.pid = 0
+        with suppress(subprocess.TimeoutExpired):  # killed in the end
+            self._ending.close()
 
     def cpu(self) -> float:
         """Return the server's."""
-        return 0.0 if self.server is None else self.server.cpu()
+        return cpu_seconds(self.pid) if self.pid else 0.0
 
 
 class Kvassfs(Mounted):
@@ -152,12 +159,11 @@ class Kvassfs(Mounted):
 
     def command(self) -> list[str]:
         """Mount a store that does not exist yet."""
-        database = str(self.room / "kvass.sqlite")
-        return [*self.setting.kvass, "--db", database, "mount", "--foreground", str(self.directory)]
+        return mount_command(self.room / "kvass.sqlite", self.directory, self.setting.kvass)
 
     def environment(self) -> Mapping[str, str]:
         """Choose the binding."""
-        return kvass_environment(self.setting.binding)
+        return binding_environment(self.setting.binding)
 
 
 class Plain(Mounted):
@@ -213,8 +219,7 @@ class Bindfs(BindfsPlain):
         """Try with the option first."""
         try:
             super().serve()
-        except ServerError:
-            self.stop()
+        except NotStarted:
             self.options = ()
             super().serve()
 
@@ -257,7 +262,7 @@ class Started:
         self.peers.append(peer)
         try:
             peer.start(fill)
-        except (OSError, ServerError):
+        except (OSError, NotStarted):
             self.peers.remove(peer)
             peer.stop()
             raise

@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import checkout  # noqa: F401
 from peers import Peer, Setting, Started
-from server import ServerError, mount_points
 from workload import Amounts, Content, Directory, Operation, fill_listed
+
+from tests.support.mounts import mount_points
+from tests.support.processes import NotStarted
 
 PAUSE_SECONDS = 0.1
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
@@ -79,7 +82,7 @@ def start(started: Started, kind: type[Peer], plan: Plan, base: Path, say: Say) 
     room.mkdir()
     try:
         started.start(kind(plan.setting, room), lambda path: fill_listed(path, plan.amounts))
-    except (OSError, ServerError) as error:
+    except (OSError, NotStarted) as error:
         say(f"without {kind.name}: {error}")
 
 

@@ -17,12 +17,15 @@ from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from devices import Hub, cpu_seconds, met, peak, say, wait_for
+from measured import MB, met, say
 from report import aligned
-from share_peers import Peer, end
+from share_peers import Peer
 from share_rate import spread
 
 from kvassfs.store import Store
+from tests.support.devices import Hub
+from tests.support.processes import cpu_seconds, end_process, peak_memory
+from tests.support.waiting import wait_until
 
 WANTED = 300
 """MB of 1,000,000 bytes per second."""
@@ -79,7 +82,7 @@ def main(options: argparse.Namespace) -> str:
             found = {source.name: fetched(source, len(data)) for source in sources[first:] + sources[:first]}
             say(f"round {number + 1}: " + ", ".join(f"{name} {each.rate:,.0f}" for name, each in found.items()))
             rounds.append(found)
-        memory = peak(sources[0].pid)
+        memory = peak_memory(sources[0].pid) / MB
     return f"{table(rounds, [source.name for source in sources])}\n\nhub: {memory:.0f} MB at its highest"
 
 
@@ -95,7 +98,7 @@ def started(stack: ExitStack, work: Path, size: int) -> tuple[list[Source], byte
     hub = stack.enter_context(Hub(database))
     plain = stack.enter_context(Peer(work, "file", str(file)))
     sources = [
-        Source("hub", hub.address, f"/get?q={token}", hub.process.pid),
+        Source("hub", hub.address, f"/get?q={token}", hub.pid),
         Source("starlette FileResponse", plain.address, "/get", plain.process.pid),
     ]
     if shutil.which("nginx") is None:
@@ -116,18 +119,18 @@ def nginx(work: Path, file: Path) -> Iterator[Source]:
     configuration.write_text(NGINX.format(work=work, port=port, file=file))
     process = subprocess.Popen(["nginx", "-e", str(work / "nginx.err"), "-c", str(configuration)])
     try:
-        wait_for(lambda: is_listening(port))
+        wait_until(lambda: is_listening(port), "nginx listens")
         yield Source("nginx", f"127.0.0.1:{port}", "/get", process.pid)
     finally:
-        end(process)
+        end_process(process)
 
 
-def is_listening(port: int) -> bool | None:
-    """Whether somebody listens there; ``None`` if not."""
+def is_listening(port: int) -> bool:
+    """Tell whether somebody listens there."""
     try:
         socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionError:
-        return None
+        return False
     return True
 
 

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import checkout  # noqa: F401
 import uvicorn
 import uvloop
-from devices import wait_for
-from server import STOP_SECONDS, ServerError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -25,6 +22,7 @@ from starlette.routing import Route
 
 from kvassfs.server.listen import BACKLOG, format_url, open_socket
 from kvassfs.server.run import KEEP_ALIVE
+from tests.support.processes import HERE, end_process, start_server
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -90,32 +88,12 @@ class Peer:
         self._command = [sys.executable, __file__, name, *arguments]
 
     def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        self.address = wait_for(self._listening)
+        self.process, port = start_server(self._command, self._log)
+        self.address = f"{HERE}:{port}"
         return self
 
     def __exit__(self, *_: object) -> None:
-        end(self.process)
-
-    def _listening(self) -> str | None:
-        said = self._log.read_text(errors="replace")
-        if self.process.poll() is not None:
-            raise ServerError(f"{self._command!r} does not start: {said[-500:]}")
-        found = re.search(r" on http://(127\.0\.0\.1:\d+)\n", said)
-        return found[1] if found else None
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process."""
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        end_process(self.process)
 
 
 if __name__ == "__main__":

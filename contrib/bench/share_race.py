@@ -14,11 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from devices import Device, Hub
+import checkout  # noqa: F401
 from report import aligned
 from share_stores import text_of
 
 from kvassfs.share_link import ShareLink
+from tests.support.devices import Hub
 
 STEP = 0.01
 """Seconds between the ends of two links."""
@@ -48,9 +49,9 @@ def main(options: argparse.Namespace) -> str:
     """Race, and return the counts; ValueError if anything is wrong."""
     findings = []
     for hubs in (1, 2):
-        with arrangement(options.directory, hubs) as (device, clients):
-            findings.append(once(device, clients, options.links, f"once, {hubs} hub" + "s" * (hubs > 1)))
-            findings.append(expiring(device, clients, options.links, f"expiring, {hubs} hub" + "s" * (hubs > 1)))
+        with arrangement(options.directory, hubs) as (hub, clients):
+            findings.append(once(hub, clients, options.links, f"once, {hubs} hub" + "s" * (hubs > 1)))
+            findings.append(expiring(hub, clients, options.links, f"expiring, {hubs} hub" + "s" * (hubs > 1)))
     rows = [["", "links", "what happened how often", "wrong"]]
     for found in findings:
         counts = ", ".join(f"{name}: {count}" for name, count in sorted(found.counts.items()))
@@ -62,26 +63,25 @@ def main(options: argparse.Namespace) -> str:
 
 
 @contextmanager
-def arrangement(directory: Path | None, hubs: int) -> Iterator[tuple[Device, list[Client]]]:
+def arrangement(directory: Path | None, hubs: int) -> Iterator[tuple[Hub, list[Client]]]:
     """``with`` a database that has a key, hubs that serve it, and two clients, each of its own hub if there are two."""
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="share-", dir=directory)))
-        device = Device(work / "race.sqlite")
-        with device.open() as store:
-            store.set(KEY, VALUE)
         running = []
         for number in range(hubs):
-            hub = Hub(device._database)
+            hub = Hub(work / "race.sqlite")
             hub.log = work / f"{number}.log"
             running.append(stack.enter_context(hub))
-        yield device, [stack.enter_context(Client(running[number % hubs].where)) for number in range(2)]
+        with running[0].store() as store:
+            store.set(KEY, VALUE)
+        yield running[0], [stack.enter_context(Client(running[number % hubs].place)) for number in range(2)]
 
 
 class Client:
     """One connection; a context manager."""
 
-    def __init__(self, where: tuple[str, int]) -> None:
-        self._connection = socket.create_connection(where)
+    def __init__(self, place: tuple[str, int]) -> None:
+        self._connection = socket.create_connection(place)
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
@@ -106,18 +106,16 @@ class Client:
         return answer.status, answer.read()
 
 
-def made(device: Device, count: int, *, once: bool, ends: Sequence[int] = ()) -> list[ShareLink]:
+def made(hub: Hub, count: int, *, once: bool, ends: Sequence[int] = ()) -> list[ShareLink]:
     """Make links to the key."""
-    with device.open() as store:
-        store._database.set_durable(False)
-        with store.transaction:
-            return [store.links.make(KEY, once=once, expires=ends[number] if ends else 0) for number in range(count)]
+    with hub.store() as store, store.bulk(), store.transaction:
+        return [store.links.make(KEY, once=once, expires=ends[number] if ends else 0) for number in range(count)]
 
 
-def once(device: Device, clients: list[Client], count: int, name: str) -> Findings:
+def once(hub: Hub, clients: list[Client], count: int, name: str) -> Findings:
     """Have both clients POST for each of the links at the same moment: one gets the value, the other 410."""
     findings = Findings(name)
-    for number, link in enumerate(made(device, count, once=True)):
+    for number, link in enumerate(made(hub, count, once=True)):
         order = clients if number % 2 else clients[::-1]
         for client in order:
             client.prepare("POST", link.token)
@@ -132,7 +130,7 @@ def once(device: Device, clients: list[Client], count: int, name: str) -> Findin
     return findings
 
 
-def expiring(device: Device, clients: list[Client], count: int, name: str) -> Findings:
+def expiring(hub: Hub, clients: list[Client], count: int, name: str) -> Findings:
     """Ask for each of the links again and again around its end, by turns with both clients.
 
     What is sent after its end is answered with 410, what is answered before it with 200; in between it is the hub's to
@@ -141,7 +139,7 @@ def expiring(device: Device, clients: list[Client], count: int, name: str) -> Fi
     findings = Findings(name)
     begin = time.time() + 1 + count / 1000
     ends = [int((begin + number * STEP) * 1e6) for number in range(count)]
-    for link in made(device, count, once=False, ends=ends):
+    for link in made(hub, count, once=False, ends=ends):
         time.sleep(max(0.0, link.expires / 1e6 - BEFORE - time.time()))
         turn = 0
         while time.time() < link.expires / 1e6 + AFTER:

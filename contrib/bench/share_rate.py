@@ -12,11 +12,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from devices import Hub, cpu_seconds, met, say
+import checkout  # noqa: F401
+from measured import Failed, met, say
 from report import aligned
-from server import ServerError
 from share_peers import Peer
 from share_stores import built, text_of, token_of
+
+from tests.support.devices import Hub
+from tests.support.processes import cpu_seconds
 
 WANTED_RATE, WANTED_SPREAD, WANTED_P99 = 4_000, 1.3, 15.0
 """Requests per second, how many times slower than the first store, and milliseconds."""
@@ -80,7 +83,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> str:
     """Measure, and return the table."""
     if shutil.which("wrk") is None:
-        raise ServerError("wrk is missing: apt install wrk")
+        raise Failed("wrk is missing: apt install wrk")
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="share-", dir=options.directory)))
         (work / "client.lua").write_text(SCRIPT)
@@ -114,7 +117,7 @@ def started(stack: ExitStack, work: Path, options: argparse.Namespace) -> list[T
             hub.log = work / f"{name}.log"
             stack.enter_context(hub)
             check(hub.address, count)
-            targets.append(Target(name, hub.address, hub.process.pid, tokens, database))
+            targets.append(Target(name, hub.address, hub.pid, tokens, database))
     for name in ("starlette", "uvicorn"):
         peer = stack.enter_context(Peer(work, name))
         targets.append(Target(f"{name} from memory", peer.address, peer.process.pid, targets[0].tokens))

@@ -7,7 +7,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from devices import say
+from measured import say
 
 from kvassfs.entry import Delivery, Entry, new_token
 from kvassfs.store import Store
@@ -48,11 +48,10 @@ def built(directory: Path, count: int) -> Path:
     unfinished = directory / f"share-{count}.unfinished"
     unfinished.unlink(missing_ok=True)
     with Store.open(unfinished) as store:
-        store._database.set_durable(False)
-        store._database.expect_many()
         deliveries = map(delivery_of, range(count))
-        while page := list(islice(deliveries, PAGE)):
-            store.inbox.merge_pushed(page)
+        with store.bulk():
+            while page := list(islice(deliveries, PAGE)):
+                store.inbox.merge_pushed(page)
         store.upkeep.checkpoint()
     unfinished.rename(finished)
     say(f"{count:,} entries made in {time.monotonic() - begun:.1f} s")

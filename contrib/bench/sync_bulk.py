@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from devices import Device, Hub, Room, cpu_seconds, forget_peak, met, peak, say, set_many
+import checkout  # noqa: F401
+from measured import MB, met, must, say, set_many, temporary_room
 from report import aligned
+
+from tests.support.devices import Device, Hub, Room
+from tests.support.processes import cpu_seconds, forget_peak_memory, peak_memory
 
 WANTED_PUSH, WANTED_PULL = 10_000, 30_000
 """Entries per second."""
@@ -88,7 +92,7 @@ def main(options: argparse.Namespace) -> str:
         ):
             if load.count:
                 say(f"round {number + 1}: {load}")
-                with Room(options.directory) as room:
+                with temporary_room(options.directory) as room:
                     rows += transfer(room, load, *wanted)
     heads = ["", "seconds", "entries/s", "MB/s", "device: CPU s", "peak MB", "hub: CPU s", "peak MB", "wanted"]
     return aligned([heads, *(row.cells() for row in rows)])
@@ -112,11 +116,11 @@ def transfer(room: Room, load: Load, wanted_push: float, wanted_pull: float) -> 
 
 def exchanged(name: str, load: Load, device: Device, hub: Hub, wanted: float) -> Row:
     """Run `kvass sync`."""
-    pid = hub.process.pid
-    forget_peak(pid)
+    pid = hub.pid
+    forget_peak_memory(pid)
     before = cpu_seconds(pid)
-    ran = device.must("sync")
-    sides = (Side(ran.cpu, ran.memory), Side(cpu_seconds(pid) - before, peak(pid)))
+    ran = must(device, "sync")
+    sides = (Side(ran.cpu, ran.memory / MB), Side(cpu_seconds(pid) - before, peak_memory(pid) / MB))
     say(f"{name}: {ran.output.decode().strip()} {ran.complaint}")
     return Row(name, load, ran.seconds, sides, wanted, not ran.output.startswith(b"in step"))
 
@@ -143,7 +147,7 @@ def insert_seconds(load: Load, database: Path) -> float:
 
 def check(load: Load, device: Device) -> None:
     """Raise ValueError unless every entry has arrived as it was."""
-    with device.open() as store:
+    with device.store() as store:
         for key, value in load.entries():
             if store.get(key).read() != value:
                 raise ValueError(f"{key} has not arrived as it was")

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devices import Device, Hub, Room, companion_of, key_of, met, peak, say, wait_for
+import checkout  # noqa: F401
 from large import MIB, STEP, Content, digest
-from messages import Listener, repeated
+from measured import MB, companion_of, met, say, temporary_room
 from report import aligned
 
+from tests.support.devices import Device, Hub, Room
+from tests.support.processes import peak_memory
 from tests.support.proxy import Direction, Proxy
+from tests.support.recorder import Recorder, repeated
+from tests.support.waiting import wait_until, within
 
 WANTED_MEMORY = 200.0
 """MB of 1,000,000 bytes."""
@@ -36,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> str:
     """Carry it over, and return the tables."""
-    with Room(options.directory) as room:
+    with temporary_room(options.directory) as room:
         return "\n\n".join(aligned(rows) for rows in trial(room, options))
 
 
@@ -44,20 +48,16 @@ def main(options: argparse.Namespace) -> str:
 class Side:
     """A mounted device, its connection, and what crosses that."""
 
+    name: str
     device: Device
     proxy: Proxy
-    listener: Listener
+    recorder: Recorder
     processes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.device._database.stem
 
     @property
     def path(self) -> Path:
         """Where it is mounted."""
-        return self.device.mount_point
+        return self.device.path
 
     @property
     def crossed(self) -> int:
@@ -74,8 +74,8 @@ def trial(room: Room, options: argparse.Namespace) -> list[list[list[str]]]:
     step = content.size // (options.cuts + 1)
     way = [["", "seconds", "cuts", "blocks", "received twice", "bytes beyond the value", "not one twice"]]
     for at, direction, received, is_there in (
-        (here, Direction.TO_HUB, here.listener.sent, lambda: here.device.waiting() == 0),
-        (there, Direction.TO_DEVICE, there.listener.fetched, lambda: has_size(there.path / "large", content.size)),
+        (here, Direction.TO_HUB, here.recorder.sent, lambda: here.device.waiting() == 0),
+        (there, Direction.TO_DEVICE, there.recorder.fetched, lambda: has_size(there.path / "large", content.size)),
     ):
         seconds = carried(at, direction, step, options, is_there)
         beyond = at.proxy.crossed[direction] - content.size
@@ -91,12 +91,12 @@ def trial(room: Room, options: argparse.Namespace) -> list[list[list[str]]]:
 
 def side(room: Room, hub: Hub, name: str, binding: str) -> Side:
     """Start a mounted device that reaches the hub through a proxy of its own."""
-    listener = Listener(key_of(hub.database))
-    proxy = room.enter(Proxy(hub.where, tap=listener))
+    recorder = Recorder(hub.key)
+    proxy = room.enter(Proxy(hub.place, tap=recorder))
     device = room.joined(name, hub, proxy.address)
-    server = room.enter(device.mounted(binding))
-    new = Side(device, proxy, listener)
-    new.processes = {"mount": server.process.pid, "its companion": companion_of(server.process.pid)}
+    mount = room.enter(device.mounted(binding))
+    new = Side(name, device, proxy, recorder)
+    new.processes = {"mount": mount.process.pid, "its companion": companion_of(mount.process.pid)}
     return new
 
 
@@ -108,9 +108,9 @@ def carried(
     at.proxy.cuts = 0
     for number in range(options.cuts):
         at.proxy.cut_after(step, direction)
-        wait_for(lambda: None if at.proxy.armed else True, options.patience)
+        within(options.patience, lambda: not at.proxy.armed, what=f"cut {number + 1}")
         say(f"{at.name}: cut {number + 1} after {time.perf_counter() - begun:.1f} s")
-    wait_for(lambda: is_there() or None, options.patience)
+    within(options.patience, is_there, what="the value is there")
     return time.perf_counter() - begun
 
 
@@ -145,7 +145,7 @@ def appended(content: Content, here: Side, there: Side) -> list[str]:
     descriptor = os.open(here.path / "large", os.O_WRONLY | os.O_APPEND)
     os.write(descriptor, data)
     os.close(descriptor)
-    wait_for(lambda: has_size(there.path / "large", offset + STEP) or None)
+    wait_until(lambda: has_size(there.path / "large", offset + STEP), "the change is there")
     seconds = time.perf_counter() - begun
     if digest(chunks_of(there.path / "large")) != content.digest(1):
         raise ValueError("the changed value has not arrived as it was")
@@ -157,9 +157,9 @@ def appended(content: Content, here: Side, there: Side) -> list[str]:
 
 def memory(hub: Hub, *sides: Side) -> Iterator[list[str]]:
     """Give a row for each process."""
-    processes = {"hub": hub.process.pid}
+    processes = {"hub": hub.pid}
     for each in sides:
         processes |= {f"{what} {each.name}": pid for what, pid in each.processes.items()}
     for name, pid in processes.items():
-        highest = peak(pid)
+        highest = peak_memory(pid) / MB
         yield [name, f"{highest:.0f}", f"< {WANTED_MEMORY:g} MB: {met(highest < WANTED_MEMORY)}"]

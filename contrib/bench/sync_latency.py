@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from devices import Room, met, percentile, say
+from measured import met, percentile, say, temporary_room
 from report import aligned
 
 WANTED_P95, WANTED_LARGE = 0.1, 2.0
@@ -30,12 +30,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> str:
     """Save, wait for it on the other side, and return the table."""
-    with Room(options.directory) as room:
+    with temporary_room(options.directory) as room:
         hub = room.hub()
         here, there = (room.joined(name, hub) for name in ("here", "there"))
         for device in (here, there):
             room.enter(device.mounted(options.binding))
-        pair = Pair(here.mount_point, there.mount_point, options.poll / 1000)
+        pair = Pair(here.path, there.path, options.poll / 1000)
         pair.seconds("first", b"both are in step")
         rows = [["close to open, ms", "saves", "p50", "p95", "max", "wanted"]]
         for name, saves in kinds(options).items():

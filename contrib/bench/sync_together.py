@@ -7,12 +7,14 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from devices import Device, Hub, Room, key_of, met, say, wait_for
-from messages import Listener, repeated
+import checkout  # noqa: F401
+from measured import met, say, temporary_room
 from report import aligned
-from server import ServerError
 
+from tests.support.devices import Device, Room
 from tests.support.proxy import Proxy
+from tests.support.recorder import Recorder, repeated
+from tests.support.waiting import Overdue, within
 
 PATIENCE = 60.0
 
@@ -41,7 +43,7 @@ def main(options: argparse.Namespace) -> str:
     complaints = []
     for name, arrangement in (("hub on the same database", same), ("hub on another", other)):
         say(name)
-        with Room(options.directory) as room:
+        with temporary_room(options.directory) as room:
             figures = arrangement(room, options)
         complaints += [f"{name}: {line}" for line in sorted(set(figures.complaints))]
         is_met = met(not (figures.complaints or figures.lost or figures.twice))
@@ -54,21 +56,24 @@ def main(options: argparse.Namespace) -> str:
 def same(room: Room, options: argparse.Namespace) -> Figures:
     """Set keys in the database of the hub, which is mounted too; another device has to get them."""
     hub = room.hub()
-    return trial(room, hub, Device(hub.database), room.joined("other", hub), options)
+    of_hub = room.device_of(hub)
+    return trial(room, of_hub, of_hub, room.joined("other", hub), options)
 
 
 def other(room: Room, options: argparse.Namespace) -> Figures:
     """Set keys in the database of a mounted device, which its mount pushes to the hub as well."""
     hub = room.hub()
-    listener = Listener(key_of(hub.database))
-    proxy = room.enter(Proxy(hub.where, tap=listener))
-    figures = trial(room, hub, room.joined("device", hub, proxy.address), room.joined("other", hub), options)
-    figures.pushed = len(listener.pushed)
-    figures.twice = repeated(listener.pushed)
+    recorder = Recorder(hub.key)
+    proxy = room.enter(Proxy(hub.place, tap=recorder))
+    device = room.joined("device", hub, proxy.address)
+    figures = trial(room, room.device_of(hub), device, room.joined("other", hub), options)
+    pushed = recorder.pushed_versions()
+    figures.pushed = len(pushed)
+    figures.twice = repeated(pushed)
     return figures
 
 
-def trial(room: Room, hub: Hub, device: Device, reader: Device, options: argparse.Namespace) -> Figures:
+def trial(room: Room, of_hub: Device, device: Device, reader: Device, options: argparse.Namespace) -> Figures:
     """Run the processes while files are saved in the mount, and see that everything arrives everywhere."""
     figures = Figures()
     for each in (device, reader):
@@ -78,7 +83,7 @@ def trial(room: Room, hub: Hub, device: Device, reader: Device, options: argpars
         names = [f"round-{number}-{process}" for process in range(options.processes)]
         figures.seconds.append(at_once(device, names, figures))
         keys |= {*names, f"round-{number}-mount"}
-    for place in {device, reader, Device(hub.database)}:
+    for place in {device, reader, of_hub}:
         figures.lost += missing(place, keys)
     return figures
 
@@ -91,7 +96,7 @@ def at_once(device: Device, names: list[str], figures: Figures) -> float:
         for name in names
     ]
     key = names[0].rpartition("-")[0] + "-mount"
-    (device.mount_point / key).write_text(key)
+    (device.path / key).write_text(key)
     for process in processes:
         complaint = process.communicate()[1].decode(errors="replace").strip()
         if process.returncode or complaint:
@@ -103,12 +108,12 @@ def missing(device: Device, keys: set[str]) -> int:
     """Return how many keys a device lacks, or has with another value, once it has had time to get them."""
 
     def lacking() -> int:
-        with device.open() as store:
+        with device.store() as store:
             there = keys & set(store.keys())
             return len(keys) - sum(store.get(key).read().rstrip(b"\n") == key.encode() for key in there)
 
     try:
-        wait_for(lambda: lacking() == 0 or None, PATIENCE, 0.1)
-    except ServerError:
+        within(PATIENCE, lambda: not lacking(), what="all keys are there")
+    except Overdue:
         return lacking()
     return 0

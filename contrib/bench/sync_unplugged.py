@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from devices import Device, Hub, Ran, Room, key_of, met, say, wait_for
+import checkout  # noqa: F401
+from measured import Ran, met, must, run, say, temporary_room
 from report import aligned
 
+from tests.support.devices import Device, Hub
 from tests.support.proxy import Direction, Mode, Proxy
+from tests.support.waiting import within
 
 WANTED_RATIO = 1.2
 WANTED_SECONDS = 5.0
@@ -36,13 +39,13 @@ class State:
     """A way in which the hub is out of reach: what makes it so, and what mends it."""
 
     name: str
-    spoil: Callable[[Network], None]
-    mend: Callable[[Network], None]
+    spoil: Callable[[Parties], None]
+    mend: Callable[[Parties], None]
     reachable: bool = False
 
 
 @dataclass
-class Network:
+class Parties:
     """A hub and devices.
 
     ``unplugged`` is to lose the hub, and so is ``bare``, which has no mount; ``alone`` never had one, and ``other`` is
@@ -72,7 +75,7 @@ class Network:
     def set_key(self, key: bytes) -> None:
         """Set the key of the devices."""
         for device in (self.unplugged, self.bare):
-            device.must("config", "key", key.hex())
+            must(device, "config", "key", key.hex())
 
 
 def by_mode(name: str, mode: Mode) -> State:
@@ -95,7 +98,7 @@ STATES = (
     State(
         "wrong key",
         lambda network: network.set_key(OTHER_KEY),
-        lambda network: network.set_key(key_of(network.hub.database)),
+        lambda network: network.set_key(network.hub.key),
     ),
     by_cuts("every request cut", 230, Direction.TO_HUB),
     by_cuts("every answer cut", 150, Direction.TO_DEVICE),
@@ -115,11 +118,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> str:
     """Go through the states, and return the tables."""
-    with Room(options.directory) as room:
+    with temporary_room(options.directory) as room:
         hub = room.hub()
-        proxy = room.enter(Proxy(hub.where))
+        proxy = room.enter(Proxy(hub.place))
         unplugged, bare = (room.joined(name, hub, proxy.address) for name in ("unplugged", "bare"))
-        network = Network(proxy, hub, unplugged, bare, room.device("alone"), room.joined("other", hub))
+        network = Parties(proxy, hub, unplugged, bare, room.device("alone"), room.joined("other", hub))
         for device in (network.unplugged, network.alone):
             room.enter(device.mounted(options.binding))
         tables = Tables()
@@ -156,7 +159,7 @@ class Tables:
         return "\n\n".join([aligned(self.ratios), aligned(self.commands), "\n".join(self.said)])
 
 
-def trial(network: Network, state: State, options: argparse.Namespace, tables: Tables) -> None:
+def trial(network: Parties, state: State, options: argparse.Namespace, tables: Tables) -> None:
     """Measure everything in a state; ValueError if an entry is lost, or no longer waits."""
     state.spoil(network)
     save(network, f"{state.name} begins")
@@ -164,7 +167,7 @@ def trial(network: Network, state: State, options: argparse.Namespace, tables: T
     tables.ratios.append([state.name, *ratios(network, state, options)])
     ran = commands(network, state)
     foreign = f"{state.name} elsewhere"
-    network.other.must("set", foreign, "value")
+    must(network.other, "set", foreign, "value")
     network.written.add(foreign)
     waiting = network.unplugged.waiting()
     expected = 2 + options.rounds * options.files
@@ -175,7 +178,7 @@ def trial(network: Network, state: State, options: argparse.Namespace, tables: T
     state.mend(network)
     in_step(network, foreign)
     seconds = time.perf_counter() - begun
-    network.bare.must("sync")
+    must(network.bare, "sync")
     check(network)
     tables.commands.append(
         [state.name, *map(told, ran.values()), str(waiting), f"{seconds:.1f}", verdict(ran, seconds)]
@@ -183,14 +186,14 @@ def trial(network: Network, state: State, options: argparse.Namespace, tables: T
     tables.said += [f"{state.name}, {name}: {each.complaint or '-'}" for name, each in ran.items()]
 
 
-def commands(network: Network, state: State) -> dict[str, Ran]:
+def commands(network: Parties, state: State) -> dict[str, Ran]:
     """Set a key and get it, with the database of a mount and with one of none."""
     ran = {}
     for device, kind in ((network.unplugged, "beside a mount"), (network.bare, "without")):
         key = f"{state.name} {kind}"
         network.written.add(key)
-        ran[f"set {kind}"] = device.run("set", key, "value")
-        ran[f"get {kind}"] = device.run("get", key)
+        ran[f"set {kind}"] = run(device, "set", key, "value")
+        ran[f"get {kind}"] = run(device, "get", key)
         if ran[f"get {kind}"].output != b"value\n":
             raise ValueError(f"{state.name}: get {kind} did not give what was set")
     return ran
@@ -207,21 +210,21 @@ def verdict(ran: dict[str, Ran], seconds: float) -> str:
     return f"(0), < {CLI_LIMIT:g}, <= {WANTED_SECONDS:g}: {met(ended and seconds <= WANTED_SECONDS)}"
 
 
-def save(network: Network, key: str) -> None:
+def save(network: Parties, key: str) -> None:
     """Save a file in the mount that is to be unplugged."""
-    (network.unplugged.mount_point / key).write_bytes(b"value")
+    (network.unplugged.path / key).write_bytes(b"value")
     network.written.add(key)
 
 
-def in_step(network: Network, foreign: str) -> None:
+def in_step(network: Parties, foreign: str) -> None:
     """Wait until nothing of the mount waits to be pushed, and what another device wrote shows in the mount."""
-    wait_for(lambda: network.unplugged.waiting() == 0 or None, PATIENCE, 0.01)
-    wait_for(lambda: (network.unplugged.mount_point / foreign).exists() or None, PATIENCE, 0.01)
+    within(PATIENCE, lambda: not network.unplugged.waiting(), what="all is pushed")
+    within(PATIENCE, (network.unplugged.path / foreign).exists, what="what another device wrote is there")
 
 
-def check(network: Network) -> None:
+def check(network: Parties) -> None:
     """Raise ValueError unless the hub has every key that was written."""
-    with Device(network.hub.database).open() as store:
+    with network.hub.store() as store:
         missing = network.written - set(store.keys())
     if missing:
         raise ValueError(f"the hub lacks {len(missing)} keys, {min(missing)!r} among them")
@@ -262,10 +265,10 @@ def seconds_of(operation: Timed, mount: Path, keys: Sequence[str]) -> list[float
     return seconds
 
 
-def ratios(network: Network, state: State, options: argparse.Namespace) -> list[str]:
+def ratios(network: Parties, state: State, options: argparse.Namespace) -> list[str]:
     """Return how much longer the operations take in the unplugged mount, round by round, and the slowest calls."""
     found: dict[str, list[float]] = {operation.__name__: [] for operation in OPERATIONS}
-    mounts = [network.unplugged.mount_point, network.alone.mount_point]
+    mounts = [network.unplugged.path, network.alone.path]
     slowest = dict.fromkeys(mounts, 0.0)
     for number in range(options.rounds):
         keys = [f"{state.name} {number} {file}" for file in range(options.files)]

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from devices import environment, say
-from server import ServerError
+import checkout  # noqa: F401
+from measured import Failed, environment, say
+
+from tests.support.processes import NotStarted
+from tests.support.waiting import Overdue
 
 
 def main(description: str | None, trials: Mapping[str, ModuleType], directory: str) -> None:
@@ -22,7 +25,7 @@ def main(description: str | None, trials: Mapping[str, ModuleType], directory: s
     say(environment())
     try:
         print(trials[options.trial].main(options))
-    except (ServerError, ValueError) as error:
+    except (Failed, NotStarted, Overdue, ValueError) as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {error}")
 
 
