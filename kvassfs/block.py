@@ -9,7 +9,7 @@ BLOCK_SIZE = 256 * 1024
 """Bytes in a block of a large value; only the last one of a value is shorter."""
 
 
-def hashes(blocks: bytes) -> list[bytes]:
+def split_hashes(blocks: bytes) -> list[bytes]:
     """Return the hashes that are joined in ``blocks``."""
     return [blocks[at : at + HASH_BYTES] for at in range(0, len(blocks), HASH_BYTES)]
 

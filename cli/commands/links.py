@@ -38,7 +38,7 @@ def format_links(store: Store, prefix: str) -> Iterator[str]:
     """Yield a line for each share link to a key that begins with ``prefix``, in the order of the keys."""
     base = find_base_url(store)
     for link in list_links(store, prefix):
-        yield format_link(link, base) + ("" if store.links.follow(link) else " (removed)")
+        yield format_link(link, base) + ("" if store.share_links.resolve(link) else " (removed)")
 
 
 def format_link(link: ShareLink, base: str) -> str:

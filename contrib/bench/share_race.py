@@ -1,4 +1,4 @@
-"""Links that work once or end at a time, asked for by two clients at the same moment."""
+"""ShareLinks that work once or end at a time, asked for by two clients at the same moment."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ class Client:
 def made(hub: Hub, count: int, *, once: bool, ends: Sequence[int] = ()) -> list[ShareLink]:
     """Make links to the key."""
     with hub.store() as store, store.bulk(), store.transaction:
-        return [store.links.make(KEY, once=once, expires=ends[number] if ends else 0) for number in range(count)]
+        return [
+            store.share_links.create(KEY, once=once, expires=ends[number] if ends else 0) for number in range(count)
+        ]
 
 
 def once(hub: Hub, clients: list[Client], count: int, name: str) -> Findings:

@@ -38,7 +38,7 @@ def create_link(store: Store, key: str, terms: Terms, *, clock: Callable[[], int
         raise InvalidConfiguration(
             "the hub is that of the original kvass, which knows no links that end; leave --expires and --once away"
         )
-    return store.links.make(key, expires=terms.expires_at(hub_time(store, clock)), once=terms.once)
+    return store.share_links.create(key, expires=terms.expires_at(hub_time(store, clock)), once=terms.once)
 
 
 def list_links(store: Store, prefix: str = "", *, clock: Callable[[], int] = time.time_ns) -> list[ShareLink]:
@@ -47,7 +47,7 @@ def list_links(store: Store, prefix: str = "", *, clock: Callable[[], int] = tim
     Those to a key that was removed in a mount are among them.
     """
     now = hub_time(store, clock)
-    found = (link for link in store.links.all() if link.key.startswith(prefix) and not link.has_expired(now))
+    found = (link for link in store.share_links.list_all() if link.key.startswith(prefix) and not link.has_expired(now))
     return sorted(found, key=lambda link: (link.key, link.expires, link.token))
 
 
@@ -63,16 +63,16 @@ def end_links(store: Store, names: Iterable[str], *, clock: Callable[[], int] = 
 
 def _end_named(store: Store, name: str, now: int) -> bool:
     """End what is named; return whether there is such a thing, or was."""
-    links = [link for link in store.links.to(name) if not link.has_expired(now)]
+    links = [link for link in store.share_links.list_to(name) if not link.has_expired(now)]
     for link in links:
-        store.links.end(link)
+        store.share_links.end(link)
     token = find_token(name)
     return bool(links) or (token is not None and _end_token(store, token))
 
 
 def _end_token(store: Store, token: str) -> bool:
     """End the link, or the address of a version, that has the token; return whether anything ever had it."""
-    found = store.links.find(token)
+    found = store.share_links.find(token)
     if isinstance(found, ShareLink):
-        return store.links.end(found)
-    return store.links.renew(token) or store.links.has_ended(token)
+        return store.share_links.end(found)
+    return store.share_links.renew_token(token) or store.share_links.has_ended(token)

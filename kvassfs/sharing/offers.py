@@ -80,19 +80,19 @@ class Offers:
         """
         if not is_token(token):
             raise NothingShared
-        found = self._store.links.find(token)
+        found = self._store.share_links.find(token)
         if isinstance(found, ShareLink):
             found = self._follow_link(found)
         if found is not None:
             return Offer(*found, derive_tag(found.entry.url_token))
-        if self._store.links.has_ended(token):
+        if self._store.share_links.has_ended(token):
             raise ShareEnded("what was shared here has been removed, replaced or used up")
         raise NothingShared
 
     def _follow_link(self, link: ShareLink) -> Shared:
         if link.has_expired(self._clock() // 1000):
             raise ShareEnded("this link has expired")
-        found = self._store.links.follow(link)
+        found = self._store.share_links.resolve(link)
         if found is None:
             raise ShareEnded("what this link leads to has been removed")
         return found
@@ -140,7 +140,7 @@ class Offers:
         with self._store.durably(), self._store.transaction:
             if self.find_offer(link.token) != offer:
                 raise ValueReplaced
-            if not self._store.links.end(link):
+            if not self._store.share_links.end(link):
                 raise NothingShared
 
 

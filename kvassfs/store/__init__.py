@@ -7,7 +7,6 @@ from ..block import BLOCK_SIZE
 from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .draft import Draft
 from .feed import Changes, Position
-from .links import Shared
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import Merged
 from .nodes import Child, Found, Node
@@ -18,6 +17,7 @@ from .processes import Follower
 from .revisions import Revision
 from .rows import Row, Written
 from .settings import Config
+from .share_links import Shared
 from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
 from .tree import Tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from ..block import hashes
+from ..block import split_hashes
 from ..errors import DiskFull, InvalidMessage
 from .contents import Change, Contents
 from .database import Database
@@ -25,11 +25,11 @@ class Blocks:
         self._contents = contents
         self._clock = clock
 
-    def hashes_of(self, content: int) -> bytes:
+    def list_hashes(self, content: int) -> bytes:
         """Return the hashes of the blocks of a large value, joined."""
-        return b"".join(hash_ for _, hash_ in self._blocks_of(content))
+        return b"".join(hash_ for _, hash_ in self._list_blocks(content))
 
-    def _blocks_of(self, content: int) -> list[tuple[int, bytes]]:
+    def _list_blocks(self, content: int) -> list[tuple[int, bytes]]:
         return self._database.rows(
             "SELECT blocks.id, blocks.hash FROM content_segments AS list"
             " JOIN segment_blocks AS part ON part.segment = list.segment JOIN blocks ON blocks.id = part.block"
@@ -75,7 +75,7 @@ class Blocks:
         Raises:
             InvalidMessage: they are more or less than ``size``.
         """
-        value = b"".join(block for block in self.get(hashes(blocks)) if block is not None)
+        value = b"".join(block for block in self.get(split_hashes(blocks)) if block is not None)
         if len(value) != size:
             raise InvalidMessage("a block of a value is shorter or longer than it must be")
         return value
@@ -88,10 +88,10 @@ class Blocks:
         Raises:
             InvalidMessage: a block has another length than the value's size makes it have.
         """
-        wanted = hashes(blocks)
+        wanted = split_hashes(blocks)
         if len(wanted) != self._contents.sizes.count(size):
             raise InvalidMessage("the size of a value does not fit the number of its blocks")
-        old = [] if base is None else self._blocks_of(base)
+        old = [] if base is None else self._list_blocks(base)
         changes = []
         for position, hash_ in enumerate(wanted):
             block, length = self._database.only_row("SELECT id, length(data) FROM blocks WHERE hash = ?", (hash_,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ..block import hashes
+from ..block import split_hashes
 from ..entry import Delivery, Entry, Verdict, have_same_value, judge
 from .blocks import Blocks
 from .contents import Contents
@@ -74,7 +74,7 @@ class Inbox:
         found: dict[bytes, None] = {}
         for delivery in deliveries:
             if delivery.value is None and not self._is_known(delivery.entry):
-                found.update(dict.fromkeys(self._blocks.missing(hashes(delivery.blocks))))
+                found.update(dict.fromkeys(self._blocks.missing(split_hashes(delivery.blocks))))
         return list(found)
 
     def _is_known(self, entry: Entry) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..block import hashes
+from ..block import split_hashes
 from ..entry import Delivery, Verdict, have_same_value, judge
 from .blocks import Blocks
 from .contents import Contents
@@ -85,7 +85,7 @@ class Merging:
         if old is not None and keeps_value:
             content = old.content
         else:
-            missing = self._missing_of(delivery)
+            missing = self._find_missing(delivery)
             if missing:
                 self._missing.extend(missing)
                 return
@@ -99,8 +99,8 @@ class Merging:
         listing = Listing(directory_of(entry.key))
         self._entries.install(row, old, Fate.MOVE if keeps_value else Fate.KEEP, self._now, listing)
 
-    def _missing_of(self, delivery: Delivery) -> list[bytes]:
-        return [] if delivery.value is not None else self._blocks.missing(hashes(delivery.blocks))
+    def _find_missing(self, delivery: Delivery) -> list[bytes]:
+        return [] if delivery.value is not None else self._blocks.missing(split_hashes(delivery.blocks))
 
     def _add(self, delivery: Delivery, base: int | None) -> int | None:
         """Store a value, sharing what it can with the value ``base``; return its id."""
@@ -115,7 +115,7 @@ class Merging:
         """Keep a value that loses as a revision, as far as it is here, once."""
         entry = delivery.entry
         known = have_same_value(old.entry, entry) or self._revisions.has(entry)
-        if not known and not self._missing_of(delivery):
+        if not known and not self._find_missing(delivery):
             content = self._add(delivery, None)
             if content is not None:
                 self._revisions.add(entry, content, self._now // 1000)

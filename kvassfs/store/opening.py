@@ -37,7 +37,7 @@ def connect(
     prepare = partial(_prepare, initialise=initialise, take_over=take_over, upgrade=upgrade, profile=profile)
     _ensure_file(path)
     try:
-        return _connected(path, prepare, profile)
+        return _connect(path, prepare, profile)
     except DiskFull:
         if not alone_if_full:
             raise
@@ -48,10 +48,10 @@ def connect(
         database.rows("PRAGMA locking_mode=EXCLUSIVE")
         prepare(database)
 
-    return _connected(path, prepare_alone, profile)
+    return _connect(path, prepare_alone, profile)
 
 
-def _connected(path: str, prepare: Callable[[Database], None], profile: Profile) -> Database:
+def _connect(path: str, prepare: Callable[[Database], None], profile: Profile) -> Database:
     try:
         connection = sqlite3.connect(
             os.path.abspath(path), timeout=_patience(profile), isolation_level=None, cached_statements=256

@@ -152,7 +152,7 @@ class Outbox:
             return Delivery(row.entry, row.sequence, data)
         if row.size <= whole:
             return Delivery(row.entry, row.sequence, b"".join(self._contents.read_all(row.content, row.size)))
-        return Delivery(row.entry, row.sequence, None, self._blocks.hashes_of(row.content))
+        return Delivery(row.entry, row.sequence, None, self._blocks.list_hashes(row.content))
 
     def mark_as_sent(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
         """Note that other devices know of these keys from now on; comes before they are sent.

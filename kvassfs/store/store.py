@@ -22,7 +22,6 @@ from .feed import Feed, Journal
 from .holds import Holds
 from .identity import Identity
 from .inbox import Inbox
-from .links import Links
 from .local import Directories, Scratch, directory_of
 from .opening import connect
 from .outbox import Outbox
@@ -31,6 +30,7 @@ from .processes import Processes
 from .revisions import Revision, Revisions
 from .rows import Row, Written
 from .settings import Settings
+from .share_links import ShareLinks
 from .sizes import SIZES, Sizes
 from .tree import Tree
 from .upkeep import Upkeep
@@ -82,7 +82,7 @@ class Store:
         self.processes = Processes(database, clock, writer)
         self.settings = Settings(database, self.peers)
         self.identity = Identity(database, self.settings, self.peers, random)
-        self.links = Links(database, self._entries, random)
+        self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, directories, scratch, clock)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, clock)
@@ -189,9 +189,9 @@ class Store:
         Raises:
             InvalidKey, KeyMissing
         """
-        return Snapshot(self._database, self._contents, lambda: self._located(key))
+        return Snapshot(self._database, self._contents, lambda: self._locate(key))
 
-    def _located(self, key: str) -> tuple[int | None, int]:
+    def _locate(self, key: str) -> tuple[int | None, int]:
         row = self._present(key)
         return row.content, row.size
 
@@ -208,7 +208,7 @@ class Store:
             InvalidKey, DiskFull
         """
         check_key(key)
-        draft = self._draft_of(value)
+        draft = self._make_draft(value)
         try:
             return self._put(key, draft)
         finally:
@@ -223,7 +223,7 @@ class Store:
             if not piece:
                 return self.set(key, head)
             head += piece
-        draft = self._draft_of(head)
+        draft = self._make_draft(head)
         try:
             while piece := stream.read(self._sizes.read):
                 draft.write(draft.size, piece)
@@ -231,7 +231,7 @@ class Store:
         finally:
             self._clean_up(draft)
 
-    def _draft_of(self, value: bytes) -> Draft:
+    def _make_draft(self, value: bytes) -> Draft:
         """Return a draft that holds ``value``."""
         draft = Draft(self._database, self._contents, self._holds)
         draft.write(0, value)
@@ -270,8 +270,8 @@ class Store:
         """Delete a live key and end the links to it; the directory stays, although its last key may go."""
         tombstone = self._entries.remove(row, listing=Listing(directory_of(row.key), record=True))
         assert tombstone is not None, "what no mount removes leaves a tombstone"
-        for link in self.links.to(row.key):
-            self.links.end(link)
+        for link in self.share_links.list_to(row.key):
+            self.share_links.end(link)
         return tombstone
 
     def revisions(self, key: str) -> list[Revision]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from ..block import HASH_BYTES, hashes
+from ..block import HASH_BYTES, split_hashes
 from ..errors import InvalidMessage
 from .message_fields import decode_json, encode_bytes, encode_json, require_object
 from .messages import VERSION
@@ -43,7 +43,7 @@ def decode_blocks_request(plaintext: bytes) -> BlocksRequest:
     if len(wanted) % HASH_BYTES:
         raise InvalidMessage("its list of blocks cannot be read")
     blocks = _split_blocks(header.get("Put", []), data)
-    return BlocksRequest(hashes(wanted), [block for block in blocks if block is not None])
+    return BlocksRequest(split_hashes(wanted), [block for block in blocks if block is not None])
 
 
 def encode_blocks_response(digest: str, found: Sequence[bytes | None]) -> bytes:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..block import BLOCK_SIZE, hashes
+from ..block import BLOCK_SIZE, split_hashes
 from ..entry import Delivery, Entry
 from ..errors import InvalidMessage, StoreError
 from ..replica import NOBODY
@@ -258,10 +258,10 @@ class Synchroniser:
         answer = self._link.push(messages.encode_push(out.delivery for out in page))
         if not self._link.recognise(hub, answer) or answer is None:
             return {}
-        lacking = frozenset(hashes(answer.missing))
+        lacking = frozenset(split_hashes(answer.missing))
         incomplete: dict[Entry, list[bytes]] = {}
         for out in page:
-            missing = [hash_ for hash_ in dict.fromkeys(hashes(out.delivery.blocks)) if hash_ in lacking]
+            missing = [hash_ for hash_ in dict.fromkeys(split_hashes(out.delivery.blocks)) if hash_ in lacking]
             if missing:
                 incomplete[out.delivery.entry] = missing
         self._acknowledge([out for out in page if out.delivery.entry not in incomplete])

@@ -81,7 +81,7 @@ class Shared:
         """Give a key a value, and return the address of a new link to the key."""
         with Store.open(self._server.database) as store:
             store.set(key, value)
-            return format_share_url(self.url, store.links.make(key, expires=expires, once=once).token)
+            return format_share_url(self.url, store.share_links.create(key, expires=expires, once=once).token)
 
     def requests(self) -> list[str]:
         """Return method, path and status of the requests, but for those that the browser makes by itself."""

@@ -190,7 +190,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_what_a_command_reports_as_done_has_reached_the_disk_also_after_the_hub_was_out_of_reach(
     kvass: Kvass, store: Store, hub: NearHub, commits: list[int], line: str, reachable: bool
 ) -> None:
-    link = store.links.make("k")
+    link = store.share_links.create("k")
     if not reachable:
         hub.be_down()
     kvass(*line.format(token=link.token).split(), stdin=b"new")

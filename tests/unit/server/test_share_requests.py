@@ -239,12 +239,12 @@ def test_a_database_that_cannot_be_read_is_said_so(store: Store) -> None:
     assert (answer.status, answer.body) == (503, b"kvass: the hub cannot use its database; its log says why\n")
 
 
-# Links
+# ShareLinks
 
 
 def test_a_link_shows_what_its_key_holds_by_now(store: Store) -> None:
     store.set("key", b"one")
-    link = store.links.make("key")
+    link = store.share_links.create("key")
     first = get(store, link.token)
     store.set("key", b"two")
     second = get(store, link.token, If_None_Match=first.headers["etag"])
@@ -253,14 +253,14 @@ def test_a_link_shows_what_its_key_holds_by_now(store: Store) -> None:
 
 def test_an_expired_link_is_gone(store: Store) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", expires=1)
+    link = store.share_links.create("key", expires=1)
     answer = get(store, link.token)
     assert (answer.status, b"expired" in answer.body) == (410, True)
 
 
 def test_looking_at_a_link_that_works_once_does_not_use_it_up(store: Store) -> None:
     store.set("notes/<b>secret</b>", b"value")
-    link = store.links.make("notes/<b>secret</b>", once=True)
+    link = store.share_links.create("notes/<b>secret</b>", once=True)
     target = f"/get?q={link.token}"
     looks = answers(
         store, ("HEAD", target, {}), ("GET", target, {}), ("HEAD", target, BROWSER), ("GET", target, BROWSER)
@@ -273,24 +273,24 @@ def test_looking_at_a_link_that_works_once_does_not_use_it_up(store: Store) -> N
     assert '<form method="post"><button>' in page
     assert "b&gt;</span><br>5 bytes" in page
     assert "secret" not in page.partition("<body>")[0]
-    assert store.links.all() == [link]
+    assert store.share_links.list_all() == [link]
 
 
 @pytest.mark.parametrize("value", [b"value", LARGE])
 def test_a_post_uses_it_up(store: Store, value: bytes) -> None:
     store.set("key", value)
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     target = f"/get?q={link.token}"
     first, second, look = answers(store, ("POST", target, BROWSER), ("POST", target, {}), ("GET", target, {}))
     assert (first.status, first.body, first.complete) == (200, value, True)
     assert first.headers["cache-control"] == "no-store"
     assert (second.status, look.status) == (410, 410)
-    assert store.links.all() == []
+    assert store.share_links.list_all() == []
 
 
 def test_a_post_gets_what_the_link_leads_to_by_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     consume = Offers.consume_link
     replaced: list[str] = []
 
@@ -307,7 +307,7 @@ def test_a_post_gets_what_the_link_leads_to_by_then(store: Store, monkeypatch: p
 
 def test_a_failure_after_a_link_was_used_up_lets_go_of_the_value(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.set("key", LARGE)
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
 
     def busy(_: Offers, __: Offer) -> bytes:
         raise StoreBusy(store.path)
@@ -328,7 +328,7 @@ def test_a_failure_after_a_link_was_used_up_lets_go_of_the_value(store: Store, m
 )
 def test_what_is_no_text_is_saved_when_it_can_be_had_once(store: Store, key: str, kind: str) -> None:
     store.set(key, b"value")
-    answer = get(store, store.links.make(key, once=True).token, "POST")
+    answer = get(store, store.share_links.create(key, once=True).token, "POST")
     assert answer.headers["content-disposition"].startswith(f"{kind}; filename=")
 
 
@@ -343,13 +343,13 @@ def test_what_is_played_has_an_origin_and_documents_have_none(store: Store, key:
 
 def test_a_post_sends_the_whole_value_whatever_its_conditions(store: Store) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     assert get(store, link.token, "POST", Range="bytes=0-0", If_None_Match="*").body == b"value"
 
 
 def test_devices_that_wait_learn_of_a_link_that_was_used_up(store: Store) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
 
     async def talk() -> bool:
         service = Service(store.path, limits=HubLimits(recheck_interval=60))
@@ -457,7 +457,7 @@ def test_nothing_else_is_there(store: Store, path: str) -> None:
 def test_no_token_is_logged(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     token = store.set("key", b"value").url_token
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     answers(
         store,
         ("GET", f"/get?q={token}", {}),

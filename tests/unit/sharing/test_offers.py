@@ -16,7 +16,7 @@ from kvassfs.sharing.offers import HEAD_BYTES, HeldPieces, Offers
 from kvassfs.store import SHARING, Store
 from kvassfs.store.contents import Contents
 from kvassfs.store.database import Database
-from kvassfs.store.links import Links
+from kvassfs.store.share_links import ShareLinks
 from tests.support.stores import DAY, SECOND, Clock, audit, count, rows, save
 
 LARGE = b"".join(bytes([number]) * 1000 for number in range(1, 201)) * 5  # a million bytes, four blocks
@@ -67,7 +67,7 @@ def test_what_is_no_token_leads_to_nothing(store: Store, offers: Offers, token: 
 
 def test_the_key_of_a_link_cannot_be_guessed_by_its_token(store: Store, offers: Offers) -> None:
     store.set("dir/secret", b"value")
-    link = store.links.make("dir/secret", once=True)
+    link = store.share_links.create("dir/secret", once=True)
     for guess in (f"{link.token}/-/once/dir", f"{link.token}/-/once/dir/secret", f"{link.token}/", link.record):
         with pytest.raises(NothingShared):
             offers.find_offer(guess)
@@ -91,7 +91,7 @@ def test_what_was_removed_or_replaced_has_ended(store: Store, offers: Offers) ->
 
 def test_a_link_is_followed_until_it_expires(store: Store, offers: Offers, clock: Clock) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", expires=(clock.now + SECOND) // 1000)
+    link = store.share_links.create("key", expires=(clock.now + SECOND) // 1000)
     assert offers.find_offer(link.token).value.data == b"value"
     clock.advance(SECOND)
     with pytest.raises(ShareEnded, match="expired"):
@@ -100,7 +100,7 @@ def test_a_link_is_followed_until_it_expires(store: Store, offers: Offers, clock
 
 def test_a_link_to_a_removed_key_says_so(store: Store, offers: Offers) -> None:
     store.set("key", b"value")
-    link = store.links.make("key")
+    link = store.share_links.create("key")
     remove_in_mount(store, "key")
     with pytest.raises(ShareEnded, match="has been removed"):
         offers.find_offer(link.token)
@@ -108,7 +108,7 @@ def test_a_link_to_a_removed_key_says_so(store: Store, offers: Offers) -> None:
 
 def test_the_tag_is_that_of_the_version_and_does_not_tell_its_token(store: Store, offers: Offers) -> None:
     entry = store.set("key", b"value")
-    link = store.links.make("key")
+    link = store.share_links.create("key")
     tag = offers.find_offer(link.token).tag
     assert tag == offers.find_offer(entry.url_token).tag
     assert entry.url_token not in tag
@@ -193,20 +193,20 @@ def test_a_reader_that_fails_leaves_nothing_behind(
 
 def test_what_changed_since_it_was_offered_is_not_read(store: Store, offers: Offers) -> None:
     store.set("key", LARGE)
-    link = store.links.make("key")
+    link = store.share_links.create("key")
     offer = offers.find_offer(link.token)
     store.set("key", LARGE[1:])
     with pytest.raises(ValueReplaced):
         offers.hold_pieces(link.token, offer, 0, 10)
 
 
-# Links that work once
+# ShareLinks that work once
 
 
 @pytest.mark.parametrize("value", [b"value", LARGE])
 def test_of_those_who_take_one_gets_it(store: Store, offers: Offers, value: bytes) -> None:
     store.set("key", value)
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     offer, pieces = offers.consume_link(link.token)
     assert (offer.link, whole(pieces)) == (link, value)
     with pytest.raises(ShareEnded):
@@ -218,20 +218,20 @@ def test_of_those_who_take_one_gets_it(store: Store, offers: Offers, value: byte
 
 def test_an_offer_does_not_use_it_up(store: Store, offers: Offers) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     assert offers.find_offer(link.token) == offers.find_offer(link.token)
 
 
 def test_an_expired_one_is_not_taken(store: Store, offers: Offers, clock: Clock) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", expires=clock.now // 1000, once=True)
+    link = store.share_links.create("key", expires=clock.now // 1000, once=True)
     with pytest.raises(ShareEnded, match="expired"):
         offers.consume_link(link.token)
 
 
 def test_one_whose_key_is_gone_is_not_used_up(store: Store, offers: Offers) -> None:
     store.set("key", b"one")
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     remove_in_mount(store, "key")
     with pytest.raises(ShareEnded, match="removed"):
         offers.consume_link(link.token)
@@ -252,15 +252,15 @@ def test_it_has_reached_the_disk_and_reading_waits_for_no_disk(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.set("key", LARGE)
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     durable: list[bool] = []
-    end = Links.end
+    end = ShareLinks.end
 
-    def noted(links: Links, link: ShareLink) -> bool:
+    def noted(links: ShareLinks, link: ShareLink) -> bool:
         durable.append(is_durable(shared))
         return end(links, link)
 
-    monkeypatch.setattr(Links, "end", noted)
+    monkeypatch.setattr(ShareLinks, "end", noted)
     with Store.open(tmp_path / "db", profile=SHARING) as shared:
         whole(Offers(shared).consume_link(link.token)[1])
         assert (durable, is_durable(shared)) == ([True], False)
@@ -268,7 +268,7 @@ def test_it_has_reached_the_disk_and_reading_waits_for_no_disk(
 
 def test_one_that_cannot_be_used_up_is_not_given(store: Store, offers: Offers, monkeypatch: pytest.MonkeyPatch) -> None:
     store.set("key", b"value")
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     execute = Database.execute
 
     def full(database: Database, sql: str, parameters: tuple[object, ...] = ()) -> object:
@@ -287,12 +287,12 @@ def test_one_that_cannot_be_used_up_keeps_what_others_read(
     store: Store, offers: Offers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = store.set("key", LARGE).url_token
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     reading = offers.hold_pieces(token, offers.find_offer(token))
     ended: list[ShareLink] = []
-    end, execute = Links.end, Database.execute
+    end, execute = ShareLinks.end, Database.execute
 
-    def noted(links: Links, link: ShareLink) -> bool:
+    def noted(links: ShareLinks, link: ShareLink) -> bool:
         ended.append(link)
         return end(links, link)
 
@@ -303,7 +303,7 @@ def test_one_that_cannot_be_used_up_keeps_what_others_read(
         return execute(database, sql, parameters)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Links, "end", noted)
+        patch.setattr(ShareLinks, "end", noted)
         patch.setattr(Database, "execute", full_once)
         with pytest.raises(DiskFull):
             offers.consume_link(link.token)
@@ -316,7 +316,7 @@ def test_one_that_leads_elsewhere_meanwhile_is_not_used_up(
     store: Store, offers: Offers, monkeypatch: pytest.MonkeyPatch, value: bytes
 ) -> None:
     store.set("key", value)
-    link = store.links.make("key", once=True)
+    link = store.share_links.create("key", once=True)
     hold = Offers.hold_pieces
 
     def replaced(offers: Offers, *arguments: Any) -> HeldPieces:
@@ -334,7 +334,7 @@ def test_one_that_leads_elsewhere_meanwhile_is_not_used_up(
 
 def test_a_value_that_was_used_up_and_never_read_is_let_go_of(store: Store, offers: Offers) -> None:
     store.set("key", LARGE)
-    _, pieces = offers.consume_link(store.links.make("key", once=True).token)
+    _, pieces = offers.consume_link(store.share_links.create("key", once=True).token)
     assert count(store, "pins") == 1
     pieces.close()
     assert count(store, "pins") == 0
@@ -342,7 +342,7 @@ def test_a_value_that_was_used_up_and_never_read_is_let_go_of(store: Store, offe
 
 def test_a_thousand_races_have_one_winner_each(store: Store, tmp_path: Path) -> None:
     store.set("key", b"value")
-    tokens = [store.links.make("key", once=True).token for _ in range(1000)]
+    tokens = [store.share_links.create("key", once=True).token for _ in range(1000)]
     start = threading.Barrier(2)
     won: list[list[str]] = [[], []]
 

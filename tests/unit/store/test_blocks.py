@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from kvassfs.block import hashes
+from kvassfs.block import split_hashes
 from kvassfs.errors import InvalidMessage
 from kvassfs.store import Store
 from kvassfs.store.blocks import KEPT_TIME
@@ -68,7 +68,7 @@ class TestBlocks:
 
     def test_of_a_value_are_listed_in_order(self, store: Store) -> None:
         save(store, "a", b"".join(map(block, range(11))))
-        assert hashes(store.blocks.hashes_of(content_of(store, "a"))) == [name(block(n)) for n in range(11)]
+        assert split_hashes(store.blocks.list_hashes(content_of(store, "a"))) == [name(block(n)) for n in range(11)]
 
 
 class TestWaiting:

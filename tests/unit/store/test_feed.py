@@ -90,7 +90,7 @@ class TestEntries:
             elif change == "mode":
                 store.tree.set_mode(store.tree.lookup("key").node, 0o100700)  # type: ignore[arg-type]
             else:
-                store.links.renew(store.entry("key").url_token)
+                store.share_links.renew_token(store.entry("key").url_token)
             assert store.entry("key").url_token != token
             assert other.feed.since(before, but_by=store.feed.writer).keys == []
             assert other.feed.since(before, but_by=other.feed.writer).keys == ["key"]

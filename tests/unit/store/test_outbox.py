@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from kvassfs.block import hashes
+from kvassfs.block import split_hashes
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import StoreError
 from kvassfs.store import Limit, Outgoing, Store, revisions
@@ -140,7 +140,7 @@ class TestWaiting:
         store.set("a", bytes(range(size)))
         (out,) = store.outbox.read_dirty(SMALL)
         assert out.delivery.value == (bytes(range(size)) if whole else None)
-        assert len(hashes(out.delivery.blocks)) == (0 if whole else 2)
+        assert len(split_hashes(out.delivery.blocks)) == (0 if whole else 2)
         assert b"".join(store.outbox.pieces(out)) == bytes(range(size))
 
 
@@ -373,7 +373,7 @@ class TestBlocks:
     def test_what_is_missing_is_named_and_the_rest_is_merged(self, store: Store) -> None:
         large = in_blocks("large", self.VALUE)
         merged = store.inbox.merge_pushed([large, made("a")])
-        assert (merged.changed, merged.missing) == (1, hashes(large.blocks))
+        assert (merged.changed, merged.missing) == (1, split_hashes(large.blocks))
         assert list(store.keys()) == ["a"]
 
     def test_the_cursor_waits_for_them(self, store: Store) -> None:
@@ -387,9 +387,9 @@ class TestBlocks:
 
     def test_they_are_asked_for_only_where_they_are_needed(self, store: Store) -> None:
         large = in_blocks("large", self.VALUE)
-        assert store.inbox.find_missing([large, large, made("a")]) == hashes(large.blocks)
+        assert store.inbox.find_missing([large, large, made("a")]) == split_hashes(large.blocks)
         store.blocks.put(blocks_of(self.VALUE)[:3])
-        assert store.inbox.find_missing([large]) == hashes(large.blocks)[3:]
+        assert store.inbox.find_missing([large]) == split_hashes(large.blocks)[3:]
 
     def test_they_are_not_asked_for_where_the_entry_loses_or_is_here(self, store: Store) -> None:
         large = in_blocks("large", self.VALUE)

@@ -158,13 +158,13 @@ class TestStreams:
 
     def test_are_stored_in_bounded_memory(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         drafts: list[Draft] = []
-        draft_of = store._draft_of
+        draft_of = store._make_draft
 
         def noted(value: bytes) -> Draft:
             drafts.append(draft_of(value))
             return drafts[-1]
 
-        monkeypatch.setattr(store, "_draft_of", noted)
+        monkeypatch.setattr(store, "_make_draft", noted)
         kept = 0
 
         class Long(io.BytesIO):

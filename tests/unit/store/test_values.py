@@ -16,7 +16,7 @@ DAY = 24 * 3600 * 1_000_000_000
 
 
 def value_of(store: Store, key: str) -> StoredValue:
-    found = store.links.find(store.entry(key).url_token)
+    found = store.share_links.find(store.entry(key).url_token)
     assert isinstance(found, Shared)
     return found.value
 
@@ -44,7 +44,7 @@ def test_an_empty_file_has_an_empty_value(store: Store) -> None:
     save(store, "key", b"")
     row = store.tree.entry("key")
     assert row is not None
-    found = store.links.find(row.url_token)
+    found = store.share_links.find(row.url_token)
     assert isinstance(found, Shared)
     assert found.value == StoredValue(0, None, b"")
     with store.values.held(found.value) as reader:

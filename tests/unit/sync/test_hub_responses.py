@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kvassfs.block import BLOCK_SIZE, hashes
+from kvassfs.block import BLOCK_SIZE, split_hashes
 from kvassfs.entry import Delivery, Entry
 from kvassfs.store import Sizes, Store, settling
 from kvassfs.sync import block_messages, messages
@@ -295,12 +295,12 @@ class TestLargeValues:
         """One that was damaged on its way is another one, and the right one is still missing."""
         delivery, blocks = self.large(200)
         desk.blocks(put=[blocks[0], b"?" * 64, *blocks[2:]])
-        assert desk.push(delivery).missing == hashes(delivery.blocks)[1]
+        assert desk.push(delivery).missing == split_hashes(delivery.blocks)[1]
 
     def test_blocks_are_handed_out_by_their_hashes(self, desk: Desk) -> None:
         delivery, blocks = self.large(200)
         desk.blocks(put=blocks)
-        named = hashes(delivery.blocks)
+        named = split_hashes(delivery.blocks)
         assert desk.blocks(get=[named[1], bytes(32)]) == [blocks[1], None]
 
     def test_the_same_block_may_come_again(self, desk: Desk) -> None:
@@ -358,7 +358,7 @@ class TestLargeValues:
         desk.clock.advance(settling.GATHERING_TIME)
         (delivery,) = desk.pull().deliveries
         assert delivery.value is None
-        found = [block for name in hashes(delivery.blocks) for block in desk.blocks(get=[name])]
+        found = [block for name in split_hashes(delivery.blocks) for block in desk.blocks(get=[name])]
         assert b"".join(block or b"" for block in found) == b"x" * 300
 
 
@@ -368,4 +368,4 @@ def test_values_up_to_the_limit_travel_whole_and_larger_ones_in_blocks(desk: Des
     whole, blocks = desk.pull().deliveries
     assert whole.value == bytes(HUB_LIMITS.whole_bytes)
     assert blocks.value is None
-    assert len(hashes(blocks.blocks)) == HUB_LIMITS.whole_bytes // BLOCK_SIZE + 1
+    assert len(split_hashes(blocks.blocks)) == HUB_LIMITS.whole_bytes // BLOCK_SIZE + 1

@@ -27,9 +27,9 @@ def push(store: Store, hub: NearHub, kvass: Kvass) -> None:
 
 @pytest.mark.usefixtures("kathmandu")
 def test_links_lists_when_they_end_address_and_key(kvass: Kvass, store: Store, hub: NearHub) -> None:
-    often = store.links.make("a/k", expires=FAR)
-    once = store.links.make("other", once=True)
-    both = store.links.make("other", expires=FAR, once=True)
+    often = store.share_links.create("a/k", expires=FAR)
+    once = store.share_links.create("other", once=True)
+    both = store.share_links.create("other", expires=FAR, once=True)
     assert kvass("links") == (
         0,
         (
@@ -42,8 +42,8 @@ def test_links_lists_when_they_end_address_and_key(kvass: Kvass, store: Store, h
 
 
 def test_with_a_prefix_only_those_to_its_keys(kvass: Kvass, store: Store, hub: NearHub) -> None:
-    link = store.links.make("a/k")
-    store.links.make("other")
+    link = store.share_links.create("a/k")
+    store.share_links.create("other")
     assert kvass("links", "a/").out.decode() == f"{'-':<19} -    {BASE}/get?q={link.token} a/k\n"
 
 
@@ -52,20 +52,20 @@ def test_without_links_there_is_nothing_to_list(kvass: Kvass, hub: NearHub) -> N
 
 
 def test_without_an_address_the_tokens_are_listed(kvass: Kvass, store: Store) -> None:
-    link = store.links.make("a/k")
+    link = store.share_links.create("a/k")
     assert kvass("links").out.decode() == f"{'-':<19} -    {link.token} a/k\n"
 
 
 def test_links_of_other_devices_are_listed(kvass: Kvass, store: Store, hub: NearHub) -> None:
     push(store, hub, kvass)
-    link = hub.store.links.make("a/k")
+    link = hub.store.share_links.create("a/k")
     assert link.token in kvass("links").out.decode()
 
 
 def test_those_that_have_ended_are_not_listed(kvass: Kvass, store: Store, hub: NearHub) -> None:
-    store.links.make("a/k", expires=1)
-    store.links.end(store.links.make("a/k"))
-    store.links.make("other")
+    store.share_links.create("a/k", expires=1)
+    store.share_links.end(store.share_links.create("a/k"))
+    store.share_links.create("other")
     assert kvass("rm", "other").status == 0
     assert kvass("links").out == b""
 
@@ -73,7 +73,7 @@ def test_those_that_have_ended_are_not_listed(kvass: Kvass, store: Store, hub: N
 def test_a_link_whose_key_was_removed_in_a_mount_is_listed_and_can_be_ended(
     kvass: Kvass, store: Store, hub: NearHub
 ) -> None:
-    link = store.links.make("a/k")
+    link = store.share_links.create("a/k")
     node = store.tree.file("a/k")
     assert node is not None
     store.tree.unlink(node)
@@ -84,5 +84,5 @@ def test_a_link_whose_key_was_removed_in_a_mount_is_listed_and_can_be_ended(
 
 def test_a_key_with_a_newline_stays_in_its_line(kvass: Kvass, store: Store, hub: NearHub) -> None:
     store.set("two\nlines", b"value")
-    store.links.make("two\nlines")
+    store.share_links.create("two\nlines")
     assert kvass("links").out.decode().endswith(" two\\nlines\n")

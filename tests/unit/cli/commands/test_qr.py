@@ -127,7 +127,7 @@ def test_a_narrow_terminal_does_not_matter_to_a_picture(processes: Processes, ur
 
 def test_expires_and_once_draw_the_address_of_a_new_link(kvass: Kvass, store: Store, url: str) -> None:
     outcome = kvass("qr", "k", "--once", "--expires", "1h")
-    (link,) = store.links.all()
+    (link,) = store.share_links.list_all()
     assert (link.key, link.once, link.expires > 0) == ("k", True, True)
     assert outcome == (0, drawn(f"{BASE}/get?q={link.token}"), "")
 

@@ -30,7 +30,7 @@ def address(outcome: tuple[int, bytes, str]) -> str:
 
 
 def link_at(store: Store, url: str) -> ShareLink:
-    found = store.links.find(find_token(url) or "")
+    found = store.share_links.find(find_token(url) or "")
     assert isinstance(found, ShareLink)
     return found
 
@@ -45,7 +45,7 @@ def test_url_looks_at_the_hub_first(kvass: Kvass, hub: NearHub) -> None:
 
 
 def test_the_hub_is_told_what_it_needs_for_the_address_to_work(kvass: Kvass, store: Store, hub: NearHub) -> None:
-    found = hub.store.links.find(find_token(address(kvass("url", "k"))) or "")
+    found = hub.store.share_links.find(find_token(address(kvass("url", "k"))) or "")
     assert isinstance(found, Shared)
     assert found.value.data == b"value"
     hub.calls.clear()
@@ -85,7 +85,7 @@ def test_without_an_address_the_error_says_what_sets_one(kvass: Kvass, store: St
     assert "set the hub with `kvass config remote HOST`" in err
     assert "`kvass config url URL`" in err
     assert err.count("\n") == 1
-    assert store.links.all() == []
+    assert store.share_links.list_all() == []
 
 
 @pytest.mark.parametrize("options", [[], ["--once"], ["--expires", "1h"]])
@@ -93,7 +93,7 @@ def test_a_key_that_is_not_there_has_none(kvass: Kvass, hub: NearHub, options: l
     assert kvass("url", "nothing", *options) == (1, b"", "kvass: no such key: nothing\n")
 
 
-# Links
+# ShareLinks
 
 
 def test_expires_makes_a_link_that_ends_then(kvass: Kvass, store: Store, hub: NearHub) -> None:
@@ -120,7 +120,7 @@ def test_a_link_made_without_the_hub_waits_for_it(kvass: Kvass, store: Store, hu
     token = find_token(kvass("url", "k", "--once").out.decode().strip()) or ""
     hub.failure = None
     kvass("sync")
-    assert hub.store.links.find(token) == store.links.find(token) != None  # noqa: E711
+    assert hub.store.share_links.find(token) == store.share_links.find(token) != None  # noqa: E711
 
 
 @pytest.mark.parametrize("options", [["--once"], ["--expires", "1h"]])

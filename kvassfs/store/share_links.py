@@ -24,7 +24,7 @@ class Shared(NamedTuple):
     link: ShareLink | None = None
 
 
-class Links:
+class ShareLinks:
     """Finds, makes and ends what leads to entries. ``random(n)`` returns n random bytes."""
 
     def __init__(self, database: Database, entries: Entries, random: Callable[[int], bytes]) -> None:
@@ -44,7 +44,7 @@ class Links:
                 return link
         return None
 
-    def follow(self, link: ShareLink) -> Shared | None:
+    def resolve(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to, ``None`` if the key has gone."""
         row = self._database.row(f"{_WITH_DATA} WHERE key = ? AND live", (link.key,))
         if row is None:
@@ -64,7 +64,7 @@ class Links:
             )[0]
         )
 
-    def all(self) -> list[ShareLink]:
+    def list_all(self) -> list[ShareLink]:
         """Return the links that nobody has ended; their time may be over."""
         rows = self._database.rows(
             "SELECT key, url_token FROM entries WHERE key >= ? AND key < ?", (LINKS, LINKS[:-1] + "0")
@@ -72,13 +72,13 @@ class Links:
         found = [(parse_record(record), token) for record, token in rows]
         return [link for link, token in found if link is not None and link.token == token]
 
-    def to(self, key: str) -> list[ShareLink]:
-        """Return the links to a key among ``all``."""
-        return [link for link in self.all() if link.key == key]
+    def list_to(self, key: str) -> list[ShareLink]:
+        """Return the links to a key among ``list_all``."""
+        return [link for link in self.list_all() if link.key == key]
 
     # Making and ending
 
-    def make(self, key: str, *, expires: int = 0, once: bool = False) -> ShareLink:
+    def create(self, key: str, *, expires: int = 0, once: bool = False) -> ShareLink:
         """Make a link to a key that has a value; the parameters are those of ``ShareLink``.
 
         Raises:
@@ -103,7 +103,7 @@ class Links:
             self._entries.write(link.record, Written(), old=row, listing=None)
             return True
 
-    def renew(self, token: str) -> bool:
+    def renew_token(self, token: str) -> bool:
         """Give the version of a key that has ``token`` another one; ``False`` if there is none.
 
         The same value goes on as a newer version, which leaves no revision here.
