@@ -1,7 +1,4 @@
-"""What a mount makes and removes is held back for a moment: editors and tools undo it at once. Pure functions.
-
-``shared/SCRATCH.md`` of the design tells what programs write beside a file; these times come from there.
-"""
+"""What a mount makes and removes is held back for a moment: editors and tools undo it at once. Pure functions."""
 
 from __future__ import annotations
 
