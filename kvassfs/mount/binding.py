@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from ..errors import FuseMissing, MountError, MountFailed
 from . import requirements
-from .structures import Layout, raw
+from .structures import Layout, strip_pointers
 
 BINDINGS: Final = {"mfusepy": ("mfusepy", 3), "fusepy": ("fuse", 2)}
 """Module of each binding and the major version of libfuse that it is used with, the preferred one first."""
@@ -163,7 +163,7 @@ class Binding:
         functions = []
         for name, prototype, *_ in table._fields_:
             if name in callbacks:
-                function = raw(prototype)(callbacks[name])
+                function = strip_pointers(prototype)(callbacks[name])
                 slot = ctypes.addressof(table) + getattr(type(table), name).offset
                 ctypes.c_void_p.from_address(slot).value = ctypes.cast(function, ctypes.c_void_p).value
                 functions.append(function)

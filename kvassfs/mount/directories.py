@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from ..store import Tree
 from . import paths
-from .namespace import Namespace, failure, parent
+from .namespace import Namespace, make_error, parent
 from .open_files import OpenFiles
 from .stat import Attributes, directory_attributes, file_attributes
 
@@ -27,17 +27,17 @@ class Directories:
     def mkdir(self, path: str, mode: int) -> None:
         """Make a directory."""
         if path == "/":
-            raise failure(errno.EEXIST, path)
-        key = self._names.new(path, directory=True)
+            raise make_error(errno.EEXIST, path)
+        key = self._names.locate_free(path, directory=True)
         self._tree.make_directory(key + "/", stat.S_IFDIR | stat.S_IMODE(mode))
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
         prefix = self._names.prefix(path)
         if not prefix:
-            raise failure(errno.EBUSY, path)
+            raise make_error(errno.EBUSY, path)
         if not self._names.is_empty(prefix):
-            raise failure(errno.ENOTEMPTY, path)
+            raise make_error(errno.ENOTEMPTY, path)
         self._tree.remove_directory(prefix)
 
     def list(self, path: str) -> Iterator[tuple[str, Attributes]]:

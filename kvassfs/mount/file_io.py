@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..errors import KvassError
 from ..store import Store, Written
-from .namespace import Namespace, failure
+from .namespace import Namespace, make_error
 from .open_files import OpenFiles
 from .openfile import OpenFile, State
 
@@ -46,11 +46,11 @@ class FileIO:
 
     def mknod(self, path: str, mode: int) -> None:
         """Make an empty regular file."""
-        self.save(OpenFile.created(self._tree, self._clock, self._names.new(path), mode))
+        self.save(OpenFile.created(self._tree, self._clock, self._names.locate_free(path), mode))
 
     def symlink(self, target: str, path: str) -> None:
         """Make a symbolic link: an entry whose value is the target."""
-        key = self._names.new(path)
+        key = self._names.locate_free(path)
         draft = self._tree.draft()
         draft.write(0, target.encode())
         now = self._clock() // 1000
@@ -62,7 +62,7 @@ class FileIO:
         node = self._names.file(path)
         if not stat.S_ISLNK(node.mode):
             # The kernel asks for this of links alone: it was one when it looked. By this errno it looks anew.
-            raise failure(errno.ESTALE, path)
+            raise make_error(errno.ESTALE, path)
         _, draft = self._tree.open(node.key)
         return draft.read(0, draft.size).decode()
 
@@ -90,7 +90,7 @@ class FileIO:
     def create(self, path: str, mode: int, flags: int, *, absent: bool) -> int:
         """Make and open a regular file; with ``O_EXCL`` it must not be there. ``absent``: it is not."""
         try:
-            key = self._names.locate_new(path)[0] if absent else self._names.new(path)
+            key = self._names.locate_new(path)[0] if absent else self._names.locate_free(path)
         except FileExistsError:
             if flags & os.O_EXCL:
                 raise
@@ -114,7 +114,7 @@ class FileIO:
     def _open_stored(self, path: str, *, truncated: bool) -> OpenFile:
         key, is_value = self._names.locate(path)
         if is_value and self._names.directory(key) is None:
-            raise self._names.missing(path)
+            raise self._names.explain_missing(path)
         file = OpenFile.of_key(self._tree, self._clock, key, truncated=truncated)
         self._open_files.attach(file)
         return file

@@ -15,7 +15,7 @@ from . import paths
 from .directories import Directories
 from .file_io import FileIO
 from .metadata import Metadata
-from .namespace import Namespace, failure
+from .namespace import Namespace, make_error
 from .open_files import OpenFiles
 from .renaming import Renaming
 from .scratch import ScratchNames
@@ -72,7 +72,7 @@ class Filesystem:
     def _begin_change(self, path: str) -> None:
         self._absent = ""
         if self._read_only:
-            raise failure(errno.EROFS, path)
+            raise make_error(errno.EROFS, path)
 
     # Attributes
 
@@ -94,7 +94,7 @@ class Filesystem:
         self._begin_change(path)
         self.getattr(path, handle)
         if uid not in (-1, self.uid) or gid not in (-1, self.gid):
-            raise failure(errno.EPERM, path)
+            raise make_error(errno.EPERM, path)
 
     def utimens(self, path: str, atime: int | None, mtime: int | None, handle: int | None = None) -> None:
         """Set the times (ns since the epoch); ``None`` leaves one as it is."""
@@ -116,11 +116,11 @@ class Filesystem:
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Refuse: the attributes are read-only, and there are no others."""
-        raise failure(errno.ENOTSUP, path)
+        raise make_error(errno.ENOTSUP, path)
 
     def removexattr(self, path: str, name: str) -> None:
         """Refuse, as ``setxattr``."""
-        raise failure(errno.ENOTSUP, path)
+        raise make_error(errno.ENOTSUP, path)
 
     # Directories
 
@@ -147,7 +147,7 @@ class Filesystem:
     def mknod(self, path: str, mode: int) -> None:
         """Make an empty regular file, the one kind that is supported."""
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise failure(errno.EPERM, path)
+            raise make_error(errno.EPERM, path)
         self._begin_change(path)
         self._files.mknod(path, mode)
 
@@ -162,7 +162,7 @@ class Filesystem:
 
     def link(self, old: str, new: str) -> None:
         """Refuse a hard link: a value has one key."""
-        raise failure(errno.EPERM, new)
+        raise make_error(errno.EPERM, new)
 
     def unlink(self, path: str) -> None:
         """Remove a file."""

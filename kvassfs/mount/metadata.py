@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..sharing.address import choose_base_url
 from ..store import Node, Store
 from . import xattrs
-from .namespace import HIDDEN, Namespace, failure
+from .namespace import HIDDEN, Namespace, make_error
 from .open_files import OpenFiles
 from .openfile import OpenFile
 from .stat import DEFAULT_DIRECTORY, Attributes, directory_attributes, file_attributes
@@ -47,7 +47,7 @@ class Metadata:
             return file.attributes
         node = self._tree.file(key)
         if node is None or (is_value and record is None):
-            raise self._names.missing(path)
+            raise self._names.explain_missing(path)
         return file_attributes(node)
 
     def chmod(self, path: str, mode: int, handle: int | None = None) -> None:
@@ -105,10 +105,10 @@ class Metadata:
     def getxattr(self, path: str, name: str) -> bytes:
         """Return an extended attribute; see ``xattrs``."""
         if not name.startswith(xattrs.PREFIX):
-            raise failure(errno.ENODATA, path)
+            raise make_error(errno.ENODATA, path)
         values = self._xattrs(path)
         if name not in values:
-            raise failure(errno.ENODATA, path)
+            raise make_error(errno.ENODATA, path)
         return values[name]
 
     def listxattr(self, path: str) -> list[str]:
@@ -121,7 +121,7 @@ class Metadata:
         row = self._tree.entry(self._names.locate(path)[0])
         if row is None:
             return {}
-        return xattrs.values(row, choose_base_url(self._settings.public_url(), self._settings.config().remote))
+        return xattrs.describe(row, choose_base_url(self._settings.public_url(), self._settings.config().remote))
 
 
 def _storable(time: int | None) -> int | None:

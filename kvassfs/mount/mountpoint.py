@@ -38,26 +38,26 @@ class Mounted(NamedTuple):
     source: str
 
 
-def mounts() -> list[Mounted]:
+def list_mounts() -> list[Mounted]:
     """Return what is mounted, what hides something else after that."""
     with open(MOUNT_TABLE, encoding="utf-8", errors="surrogateescape") as table:
-        return [_parsed(line) for line in table]
+        return [_parse(line) for line in table]
 
 
-def _parsed(line: str) -> Mounted:
+def _parse(line: str) -> Mounted:
     place, _, described = line.partition(" - ")
     kind, source, *_ = described.split()
-    return Mounted(_unescaped(place.split()[4]), kind, _unescaped(source))
+    return Mounted(_unescape(place.split()[4]), kind, _unescape(source))
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     """Return what the kernel wrote with white space and backslashes in octal."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
-def mounted(directory: str) -> Mounted | None:
+def find_mount(directory: str) -> Mounted | None:
     """Return what is mounted at a directory, given by its real path."""
-    return next((found for found in reversed(mounts()) if found.directory == directory), None)
+    return next((found for found in reversed(list_mounts()) if found.directory == directory), None)
 
 
 def prepare(directory: str, database: str, *, create: bool = False) -> str:
@@ -70,7 +70,7 @@ def prepare(directory: str, database: str, *, create: bool = False) -> str:
     if create:
         _make(directory)
     _check_directory(directory)
-    if found := mounted(directory):
+    if found := find_mount(directory):
         how = "kvass umount" if found.kind == KIND else "umount"
         raise MountRefused(
             directory, f"{found.kind} is already mounted there; unmount it with: {how} {shlex.quote(directory)}"
@@ -82,18 +82,18 @@ def prepare(directory: str, database: str, *, create: bool = False) -> str:
 
 
 @contextmanager
-def claimed(directory: str) -> Iterator[ExitStack]:
+def claim(directory: str) -> Iterator[ExitStack]:
     """``with`` the only claim to mount on a directory; others wait. The stack that it gives ends it early."""
-    with ExitStack() as claim:
+    with ExitStack() as held:
         try:
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise MountRefused(directory, f"it cannot be opened: {error.strerror}") from error
-        claim.callback(os.close, descriptor)
+        held.callback(os.close, descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Closing is not enough where a daemon has inherited the descriptor.
-        claim.callback(fcntl.flock, descriptor, fcntl.LOCK_UN)
-        yield claim
+        held.callback(fcntl.flock, descriptor, fcntl.LOCK_UN)
+        yield held
 
 
 def _make(directory: str) -> None:
@@ -124,7 +124,7 @@ def _check_empty(directory: str) -> None:
 def _repair(directory: str) -> None:
     """Unmount what a process left that was killed."""
     for _ in range(STACKED):
-        found = mounted(directory)
+        found = find_mount(directory)
         if found is None or not _is_dead(directory):
             return
         if found.kind != KIND:
@@ -150,7 +150,7 @@ def unmount(directory: str, *, lazy: bool = False) -> None:
     MountBusy, or MountError with what the system says.
     """
     directory = os.path.realpath(directory)
-    found = mounted(directory)
+    found = find_mount(directory)
     if found is None or found.kind != KIND:
         raise NotMounted(directory, found.kind if found else "nothing")
     server = None if lazy else _server(directory)

@@ -14,7 +14,7 @@ HIDDEN = ".fuse_hidden"
 """How libfuse begins the name under which it hides a file that lost its own while open."""
 
 
-def failure(number: int, path: str) -> OSError:
+def make_error(number: int, path: str) -> OSError:
     """Return the error of a system call that failed for ``path``."""
     return OSError(number, os.strerror(number), path)
 
@@ -46,7 +46,7 @@ class Namespace:
             prefix += self._component(prefix, name) + "/"
         if last == paths.VALUE_NAME:
             if len(prefix) < 2:  # the root has no key, nor has the directory of an empty component in it
-                raise failure(errno.ENOENT, path)
+                raise make_error(errno.ENOENT, path)
             return prefix[:-1], True
         return prefix + self._component(prefix, last), False
 
@@ -60,7 +60,7 @@ class Namespace:
         key, is_value = self.locate(path)
         node = self._tree.file(key)
         if node is None or is_value is (self.directory(key) is None):
-            raise self.missing(path)
+            raise self.explain_missing(path)
         return node
 
     def directory(self, key: str) -> DirectoryRecord | None:
@@ -74,25 +74,25 @@ class Namespace:
         key, is_value = self.locate(path)
         if is_value or self.directory(key) is None:
             if is_value or self.has_value(key):
-                raise failure(errno.ENOTDIR, path)
-            raise self.missing(path)
+                raise make_error(errno.ENOTDIR, path)
+            raise self.explain_missing(path)
         return key + "/"
 
-    def missing(self, path: str) -> OSError:
+    def explain_missing(self, path: str) -> OSError:
         """Return why there is nothing at ``path``: a component above it may be a file."""
         above = path.rpartition("/")[0]
         if above:
             try:
                 self.prefix(above)
             except OSError as error:
-                return failure(error.errno or errno.ENOENT, path)
-        return failure(errno.ENOENT, path)
+                return make_error(error.errno or errno.ENOENT, path)
+        return make_error(errno.ENOENT, path)
 
-    def new(self, path: str, *, directory: bool = False) -> str:
+    def locate_free(self, path: str, *, directory: bool = False) -> str:
         """Return the key for a new name, whose directory exists and which is free."""
         key, is_value = self.locate_new(path, directory=directory)
         if self.has_value(key) or (not is_value and self.directory(key)):
-            raise failure(errno.EEXIST, path)
+            raise make_error(errno.EEXIST, path)
         return key
 
     def locate_new(self, path: str, *, directory: bool = False) -> tuple[str, bool]:
@@ -103,10 +103,10 @@ class Namespace:
         """
         above = self.prefix(parent(path))
         if path.endswith("/" + paths.VALUE_NAME) and (directory or len(above) < 2):
-            raise failure(errno.EINVAL, path)
+            raise make_error(errno.EINVAL, path)
         key, is_value = self.locate(path)
         if not key and not directory:
-            raise failure(errno.EINVAL, path)
+            raise make_error(errno.EINVAL, path)
         return key, is_value
 
     def is_directory(self, path: str) -> bool:

@@ -115,7 +115,7 @@ def _error(number: int) -> OSError:
 
 
 class Operations:
-    """libfuse's callbacks over ``filesystem``; the method's name is the field of ``struct fuse_operations``.
+    """libfuse's callbacks over ``filesystem``: one method for each, named as its field of ``struct fuse_operations``.
 
     Called from libfuse's only thread. Where ``info`` of an open file comes with a path, its handle counts, and the
     path may be missing. Callbacks that are not here are answered by libfuse or the kernel as for an ordinary file

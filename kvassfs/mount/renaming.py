@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 
 from ..store import Node, Tree
-from .namespace import HIDDEN, Namespace, failure, last_name
+from .namespace import HIDDEN, Namespace, last_name, make_error
 from .open_files import OpenFiles
 from .openfile import OpenFile, Standing
 
@@ -49,7 +49,7 @@ class Renaming:
             self._open_files.unhide(path)
             return
         if self._names.is_directory(path):
-            raise failure(errno.EISDIR, path)
+            raise make_error(errno.EISDIR, path)
         key, _ = self._names.locate(path)
         # One that is open but not saved yet may have taken the name of one that is stored.
         if key not in self._open_files or self._tree.file(key) is not None:
@@ -59,7 +59,7 @@ class Renaming:
     def rename(self, old: str, new: str, flags: int = 0) -> None:
         """Rename a file or a directory; ``flags`` as in renameat2(2)."""
         if flags not in (0, NOREPLACE, SWAP):
-            raise failure(errno.EINVAL, old)
+            raise make_error(errno.EINVAL, old)
         if last_name(new).startswith(SUPERSEDED):
             self._set_apart(old, new)
         elif last_name(new).startswith(HIDDEN):
@@ -85,7 +85,7 @@ class Renaming:
         key, _ = self._names.locate(old)
         file = self._open_files.get(key)
         if file is None or file.is_current():
-            raise failure(errno.EBUSY, old)
+            raise make_error(errno.EBUSY, old)
         self._open_files.detach(key, Standing.SUPERSEDED)
         self._open_files.hide(file, new)
 
@@ -109,9 +109,9 @@ class Renaming:
         key, is_value = self._names.locate_new(path)
         is_directory = not is_value and self._names.directory(key) is not None
         if flags == NOREPLACE and (is_directory or self._names.has_value(key)):
-            raise failure(errno.EEXIST, path)
+            raise make_error(errno.EEXIST, path)
         if is_directory:
-            raise failure(errno.EISDIR, path)
+            raise make_error(errno.EISDIR, path)
         return key
 
     # Swapping
@@ -124,7 +124,7 @@ class Renaming:
         if one == other:
             return
         if (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/"):
-            raise failure(errno.EINVAL, one)
+            raise make_error(errno.EINVAL, one)
         if self._names.is_directory(one) or self._names.is_directory(other):
             aside = f"{one}{ASIDE}"
             with self._open_files.undone_on_failure(), self._tree.transaction:
@@ -148,14 +148,14 @@ class Renaming:
     def _rename_directory(self, old: str, new: str, flags: int) -> None:
         old_prefix = self._names.prefix(old)
         if not old_prefix:
-            raise failure(errno.EBUSY, old)
+            raise make_error(errno.EBUSY, old)
         key, _ = self._names.locate_new(new, directory=True)
         new_prefix = key + "/"
         if new_prefix == old_prefix:
             return
         nameless = new_prefix == "/" and self._names.has_value(old_prefix[:-1])  # "" is no key
         if new_prefix.startswith(old_prefix) or nameless:
-            raise failure(errno.EINVAL, new)
+            raise make_error(errno.EINVAL, new)
         self._check_directory_target(new, new_prefix, flags)
         self._tree.rename_directory(old_prefix, new_prefix, is_scratch=self._is_scratch)
         self._open_files.rename_directory(old_prefix, new_prefix, self._tree.file)
@@ -165,8 +165,8 @@ class Renaming:
         is_directory = self._tree.directory(prefix) is not None
         has_value = self._names.has_value(prefix[:-1])
         if (is_directory or has_value) and flags == NOREPLACE:
-            raise failure(errno.EEXIST, path)
+            raise make_error(errno.EEXIST, path)
         if has_value and not is_directory:
-            raise failure(errno.ENOTDIR, path)
+            raise make_error(errno.ENOTDIR, path)
         if is_directory and (has_value or not self._names.is_empty(prefix)):
-            raise failure(errno.ENOTEMPTY, path)
+            raise make_error(errno.ENOTEMPTY, path)

@@ -69,7 +69,7 @@ def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: No
         requirements.check(binding.major)
         Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
         options = replace(options, directory=directory)
-        with mountpoint.claimed(directory) as claim:
+        with mountpoint.claim(directory) as claim:
             mountpoint.prepare(directory, options.database)  # another mount may have been there first
             if options.foreground:
                 serve(options, binding, claim.close)

@@ -128,7 +128,7 @@ def _filler(flags: int) -> Callable[[int], Callable[..., int]]:
     return ctypes.CFUNCTYPE(ctypes.c_int, pointer, name, pointer, offset, *[ctypes.c_int] * flags)
 
 
-def raw(prototype: Any) -> Any:
+def strip_pointers(prototype: Any) -> Any:
     """Return a ctypes function type with integers in place of its pointers, other than those to names."""
     kinds = [kind if _is_plain(kind) else ctypes.c_size_t for kind in prototype._argtypes_]
     result = prototype._restype_

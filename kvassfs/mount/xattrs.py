@@ -8,7 +8,7 @@ from ..store import Row
 PREFIX = "user.kvass."
 
 
-def values(row: Row, base: str) -> dict[str, bytes]:
+def describe(row: Row, base: str) -> dict[str, bytes]:
     """Return the extended attributes of an entry by name, each as text.
 
     ``base`` is what the addresses of shared entries begin with, ``""`` if that is not known.

@@ -156,7 +156,7 @@ def test_a_database_with_a_comma_and_a_space_in_its_name_mounts(binding: str, tm
     (room / "mount point").mkdir()
     with mounted(room / "mount point", room / "x,y.sqlite", binding) as mount:
         (mount.path / "key").write_bytes(b"value")
-        found = mountpoint.mounted(str(mount.path))
+        found = mountpoint.find_mount(str(mount.path))
         assert found is not None
         assert found.source == str(mount.db)
 

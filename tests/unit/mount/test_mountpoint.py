@@ -10,7 +10,7 @@ import pytest
 
 from kvassfs.errors import MountBusy, MountError, MountRefused
 from kvassfs.mount import mountpoint
-from kvassfs.mount.mountpoint import Mounted, last_line, mounted, prepare, unmount
+from kvassfs.mount.mountpoint import Mounted, find_mount, last_line, prepare, unmount
 
 # Lines of /proc/self/mountinfo of Linux 6.18; the optional fields before the hyphen vary in number.
 TABLE = r"""27 1 254:0 / / rw,relatime - ext4 /dev/root rw
@@ -32,13 +32,13 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("table")
 def test_a_mount_is_found_by_its_directory() -> None:
     directory = "/home/a/with space\\and\ttab"
-    assert mounted(directory) == Mounted(directory, "fuse.kvassfs", "/home/a/.kvassdb.sqlite")
-    assert mounted("/home/a") is None
+    assert find_mount(directory) == Mounted(directory, "fuse.kvassfs", "/home/a/.kvassdb.sqlite")
+    assert find_mount("/home/a") is None
 
 
 @pytest.mark.usefixtures("table")
 def test_the_last_of_several_mounts_counts() -> None:
-    assert mounted("/twice") == Mounted("/twice", "fuse.kvassfs", "/db - copy")
+    assert find_mount("/twice") == Mounted("/twice", "fuse.kvassfs", "/db - copy")
 
 
 def test_an_empty_directory_will_do_and_is_given_by_its_real_path(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_pointers_become_numbers_and_names_stay_bytes() -> None:
         ctypes.c_longlong,
         ctypes.c_uint,
     )
-    found = structures.raw(prototype)
+    found = structures.strip_pointers(prototype)
     assert found._restype_ is ctypes.c_size_t
     assert found._argtypes_ == (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_longlong, ctypes.c_uint)
 
