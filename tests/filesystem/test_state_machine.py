@@ -33,6 +33,7 @@ from tests.filesystem.direct_driver import DirectDriver
 from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Driver, Handle, Status, Times, write_all
 from tests.filesystem.model import Model, ModelHandle, Node
 from tests.filesystem.os_driver import OsDriver
+from tests.support.searches import examples
 
 HANDLES = 4
 START = time.time_ns() - 10**9
@@ -352,9 +353,9 @@ def _compare_status(what: str, came: Status, node: Node) -> None:
         assert came.mtime == node.observed, f"the time of {what!r}, which was not changed"
 
 
-def run(machine: Callable[[], Machine], examples: int, steps: int) -> None:
+def run(machine: Callable[[], Machine], count: int, steps: int = 40) -> None:
     options = settings(
-        max_examples=max(1, round(examples * settings().max_examples / 100)),
+        max_examples=count,
         stateful_step_count=steps,
         deadline=None,
         report_multiple_bugs=False,
@@ -365,12 +366,12 @@ def run(machine: Callable[[], Machine], examples: int, steps: int) -> None:
 
 @pytest.mark.parametrize("filesystem", ["plain"], indirect=True)
 def test_a_plain_directory_follows_the_model(filesystem: OsDriver) -> None:
-    run(_in_subdirectories(filesystem), examples=60, steps=40)
+    run(_in_subdirectories(filesystem), examples(20, long=1000))
 
 
 @pytest.mark.parametrize("filesystem", ["mount-mfusepy", "mount-fusepy"], indirect=True)
 def test_a_mount_follows_the_model(filesystem: OsDriver) -> None:
-    run(_in_subdirectories(filesystem), examples=25, steps=40)
+    run(_in_subdirectories(filesystem), examples(10, long=200))
 
 
 def _in_subdirectories(filesystem: OsDriver) -> Callable[[], Machine]:
@@ -424,4 +425,4 @@ def _keys(directory: Node, prefix: str) -> set[str]:
 
 def test_the_file_system_layer_follows_the_model(tmp_path: Path) -> None:
     numbers = itertools.count()
-    run(lambda: DirectMachine(DirectDriver(tmp_path / f"{next(numbers)}.sqlite")), examples=60, steps=40)
+    run(lambda: DirectMachine(DirectDriver(tmp_path / f"{next(numbers)}.sqlite")), examples(20, long=1000))

@@ -1,10 +1,10 @@
 """Replicas agree in the end and lose nothing, whatever the network, the clocks and dying processes do.
 
 A history is what a hypothesis state machine makes up: single steps, and bustles of many random ones. Histories come in
-batches; the name of a test tells its seed. KVASS_HISTORIES says how many to run in place of the usual number, and
-``-k '[17]'`` runs batch 17 alone, the same each time:
+batches; the name of a test tells its seed. KVASS_HISTORIES says how many to run in place of the usual number, which is
+large with KVASS_TESTS=long, and ``-k '[17]'`` runs batch 17 alone, the same each time:
 
-    KVASS_HISTORIES=100000 KVASS_TEST_WORKERS=2 ./contrib/test tests/property/test_convergence.py
+    KVASS_HISTORIES=100000 ./contrib/test tests/property/test_convergence.py
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.support.histories import FATES, Peers
 from tests.support.replicas import Pool, small_replicas
+from tests.support.searches import examples
 from tests.support.stores import DAY, REGULAR, SECOND
 
 HISTORIES = int(os.environ.get("KVASS_HISTORIES", "0"))
@@ -174,11 +175,11 @@ def run_batch(machine: type[Devices], number: int) -> None:
         )
 
 
-@pytest.mark.parametrize("number", batches(2000))
+@pytest.mark.parametrize("number", batches(examples(500, long=16_000)))
 def test_replicas_agree_and_lose_nothing_with_a_hub_of_this_program(number: int) -> None:
     run_batch(Devices, number)
 
 
-@pytest.mark.parametrize("number", batches(500))
+@pytest.mark.parametrize("number", batches(examples(125, long=4_000)))
 def test_replicas_agree_and_lose_nothing_with_a_hub_of_the_original_program(number: int) -> None:
     run_batch(DevicesOfAnOriginalHub, number)

@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from kvassfs.store import Draft, Store, Written
 from kvassfs.store.database import Database
+from tests.support.searches import examples
 from tests.support.stores import REGULAR, SMALL, Clock, audit, audit_clean, read, save
 
 # Blocks have 64 bytes, and segments four of them.
@@ -160,4 +161,4 @@ class Drafts(RuleBasedStateMachine):
 
 
 TestDrafts = Drafts.TestCase
-TestDrafts.settings = settings(max_examples=80, stateful_step_count=40)
+TestDrafts.settings = settings(max_examples=examples(25, long=1000), stateful_step_count=40)

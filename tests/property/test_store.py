@@ -18,6 +18,7 @@ from kvassfs.store import Node, Store, revisions
 from kvassfs.store.local import directory_of, parent
 from kvassfs.store.revisions import KEPT_TIME
 from kvassfs.store.settling import TRANSIENT_TIME
+from tests.support.searches import examples
 from tests.support.stores import SMALL, Clock, audit, audit_clean, is_scratch, read, save
 
 KEPT = 3
@@ -281,4 +282,4 @@ class Stores(RuleBasedStateMachine):
 
 
 TestStores = Stores.TestCase
-TestStores.settings = settings(max_examples=60, stateful_step_count=40)
+TestStores.settings = settings(max_examples=examples(20, long=1000), stateful_step_count=40)
