@@ -1,4 +1,4 @@
-"""What tells replicas apart: process ids, and the incarnations of a hub."""
+"""What tells replicas apart: process ids, the incarnations of a hub, and what a device knows of its hub."""
 
 from __future__ import annotations
 
@@ -14,4 +14,23 @@ class Incarnation(NamedTuple):
     """A process that serves a store as the hub: a random mark, and the greatest Lamport clock that it told."""
 
     mark: int
+    told: int
+
+
+class HubState(NamedTuple):
+    """What a device knows of its hub.
+
+    The ``version`` of the protocol that it speaks and its own ``process_id``, 0 where not known yet; when the last
+    exchange with it succeeded (µs, 0 = none has); its clock minus ours (µs); how far it has been pulled. The
+    ``epoch`` is another one when the hub has been changed: what an exchange before that found is void then.
+    ``told`` is the greatest Lamport clock that it told, in its ``incarnation``; 0 = none.
+    """
+
+    version: int
+    process_id: int
+    reached: int
+    difference: int | None
+    cursor: int
+    epoch: int
+    incarnation: int
     told: int

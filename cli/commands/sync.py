@@ -20,7 +20,7 @@ from ..group import Command
 from ..notices import print_notice
 
 if TYPE_CHECKING:
-    from kvassfs.sync import Moved
+    from kvassfs.sync import Progress
     from kvassfs.sync.follower import Follower
 
 PATIENCE = 1.0
@@ -40,7 +40,7 @@ def command(database: DatabaseFile, follow: bool) -> None:
         streams.write([f"{format_summary(exchange(database))}\n".encode()])
 
 
-def exchange(database: DatabaseFile) -> Moved:
+def exchange(database: DatabaseFile) -> Progress:
     """Pull and push once, with a progress bar where a person sees it.
 
     Raises:
@@ -57,7 +57,7 @@ def exchange(database: DatabaseFile) -> Moved:
         return synchroniser.exchange()
 
 
-def format_summary(moved: Moved) -> str:
+def format_summary(moved: Progress) -> str:
     """Return what moved, in words."""
     parts = (("pulled", moved.pulled, moved.received), ("pushed", moved.pushed, moved.sent))
     return ", ".join(
@@ -68,7 +68,7 @@ def format_summary(moved: Moved) -> str:
 @contextlib.contextmanager
 def show_progress(
     terminal: TextIO | None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[Moved], None]]:
+) -> Iterator[Callable[[Progress], None]]:
     """``with`` a function that shows how far an exchange is, once that takes long; nothing of it stays.
 
     Where ``terminal`` is none, nothing is shown.
@@ -79,7 +79,7 @@ def show_progress(
     begun = clock()
     drawn = False
 
-    def report(moved: Moved) -> None:
+    def report(moved: Progress) -> None:
         nonlocal drawn
         if clock() - begun >= PATIENCE:
             drawn = True
@@ -98,7 +98,7 @@ def _draw(terminal: TextIO, line: str) -> None:
         terminal.flush()
 
 
-def format_bar(moved: Moved) -> str:
+def format_bar(moved: Progress) -> str:
     """Return a progress bar, the numbers of entries, and the bytes moved so far.
 
     The bar goes by entries, or while values are on their way by bytes: a large one is one entry.

@@ -4,6 +4,7 @@ What others may use is listed here, and ``.commits``, which few need and which t
 """
 
 from ..block import BLOCK_SIZE
+from ..replica import HubState
 from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .draft import Draft
 from .feed import Changes, Position
@@ -12,7 +13,7 @@ from .merging import Merged
 from .nodes import Child, Found, Node
 from .opening import is_store
 from .outbox import Limit, Outgoing, Page
-from .peers import Device, HubState
+from .peers import Device
 from .processes import Follower
 from .revisions import Revision
 from .rows import Row, Written

@@ -48,7 +48,7 @@ class Identity:
         self._random = random
         self._place = place
 
-    def leave_original(self) -> None:
+    def detach_copy(self) -> None:
         """Take a new process id if the file is a copy of another store, and no longer at the place it was made in.
 
         Otherwise each would take what the other writes for its own. What only the copy has goes on under the new id.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ..replica import Incarnation
+from ..replica import HubState, Incarnation
 from .database import Database
 from .processes import own_start
 
@@ -15,25 +15,6 @@ SEEN_INTERVAL = 10 * 1_000_000
 
 KEPT_INCARNATIONS = 32
 """Processes that are remembered to have served this store: a device that was away for longer exchanges everything."""
-
-
-class HubState(NamedTuple):
-    """What is known of the hub.
-
-    The ``version`` of the protocol that it speaks and its own ``process_id``, 0 where not known yet; when the last
-    exchange with it succeeded (µs, 0 = none has); its clock minus ours (µs); how far it has been pulled. The
-    ``epoch`` is another one when the hub has been changed: what an exchange before that found is void then.
-    ``told`` is the greatest Lamport clock that it told, in its ``incarnation``; 0 = none.
-    """
-
-    version: int
-    process_id: int
-    reached: int
-    difference: int | None
-    cursor: int
-    epoch: int
-    incarnation: int
-    told: int
 
 
 class Device(NamedTuple):

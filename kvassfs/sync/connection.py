@@ -7,15 +7,16 @@ from contextlib import closing, contextmanager
 
 from ..errors import InvalidConfiguration
 from ..store import Store
-from .hub_client import Moved
+from .hub_client import Progress
 from .synchroniser import Synchroniser
 
 
 @contextmanager
-def open_synchroniser(store: Store, watch: Callable[[Moved], None] = lambda _: None) -> Iterator[Synchroniser]:
-    """``with`` what exchanges with the hub of ``store``; ``watch`` is told what has moved after every message.
+def open_synchroniser(store: Store, report: Callable[[Progress], None] = lambda _: None) -> Iterator[Synchroniser]:
+    """``with`` what exchanges with the hub of ``store``; ``report`` is told what has moved after every message.
 
-    It takes a tenth of a second to load, so call it where there is something to do.
+    A store that turns out to be a copy becomes a replica of its own first. It takes a tenth of a second to load, so call
+    it where there is something to do.
 
     Raises:
         InvalidConfiguration: no hub is set.
@@ -23,8 +24,9 @@ def open_synchroniser(store: Store, watch: Callable[[Moved], None] = lambda _: N
     address = hub_address(store)
     from ..remote.http import HttpRemote, Limits  # noqa: PLC0415  requests takes long to load
 
+    store.identity.detach_copy()
     with closing(HttpRemote(address, Limits(*store.settings.timeouts()))) as remote:
-        yield Synchroniser(store, remote, watch=watch, ahead=True)
+        yield Synchroniser(store, remote, report=report, ahead=True)
 
 
 def hub_address(store: Store) -> str:

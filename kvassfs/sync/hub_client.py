@@ -1,22 +1,34 @@
-"""One store's link to its hub: sealed calls, and what is remembered of who answers them."""
+"""Calls to the hub: sealed requests, responses that are checked, and what moved with them."""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable, WrongKey
-from ..replica import NOBODY
-from ..store import HubState, Store
-from . import block_messages, messages
+from ..replica import HubState
+from ..store import Outgoing, Store
+from .block_messages import BlocksRequest, decode_blocks_response, encode_blocks_request
+from .messages import (
+    VERSION,
+    PullRequest,
+    PullResponse,
+    PushResponse,
+    compute_digest,
+    decode_pull_response,
+    decode_push_response,
+    encode_pull_request,
+)
+from .recognition import DeviceSetBack, Downgraded, Learned, Meaning, Stranger, recognise
 from .seal import Seal
 
 TRIES = 3
 """How often the hub is asked for the same before that counts as failed."""
 
-_Answer = TypeVar("_Answer")
+_Response = TypeVar("_Response")
 
 
 class Remote(Protocol):
@@ -25,13 +37,13 @@ class Remote(Protocol):
     address: str
 
     def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
-        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the answer.
+        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response.
 
         The hub may take ``wait`` seconds longer than usual. Raises a SyncError.
         """
 
 
-class Moved(NamedTuple):
+class Progress(NamedTuple):
     """What moved so far, and is left to move as far as is known: entries, and bytes of messages.
 
     ``left`` is the bytes that are left of values that are large.
@@ -46,15 +58,18 @@ class Moved(NamedTuple):
     left: int = 0
 
 
-class PullReply(NamedTuple):
-    """The answer to a pull, and the hub's clock minus ours (µs) where that can be told."""
+class TimedResponse(NamedTuple):
+    """The response to a pull, and the hub's clock minus ours (µs) where that can be told."""
 
-    answer: messages.PullResponse
+    response: PullResponse
     difference: int | None
 
 
-class Link:
-    """Calls the hub of ``store`` through ``remote``. The parameters are those of ``Synchroniser``."""
+class HubClient:
+    """Calls the hub of ``store`` through ``remote``. The parameters are those of ``Synchroniser``.
+
+    The calls may be made from any thread; the rest is for the one that has the store. They raise a SyncError.
+    """
 
     def __init__(
         self,
@@ -63,73 +78,75 @@ class Link:
         *,
         clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
-        watch: Callable[[Moved], None] = lambda _: None,
+        report: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._remote = remote
         self._clock = clock
-        self._watch = watch
-        store.identity.leave_original()
+        self._report = report
         config = store.settings.config()
         self._seal = Seal(config.encryption_key, random)
         self.process_id = config.process_id
         self.epoch = store.peers.hub().epoch
-        self.moved = Moved()
-        self._unrecognised = 0
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the store still has this hub, and the user has not set another one."""
-        return self._store.peers.hub().epoch == self.epoch
+        self.progress = Progress()
+        self._counting = threading.Lock()
+        self._strangers = 0
 
     # Calls
 
-    def push(self, message: bytes) -> messages.PushResponse | None:
-        """Push to the hub; return the answer of one of version 2, ``None`` from one of version 1."""
+    def push(self, message: bytes) -> PushResponse | None:
+        """Push to the hub; return the response of one of version 2, ``None`` from one of version 1."""
         body = self._seal.seal(message)
-        answer = self._post("push", body)
-        if not answer:
+        sealed = self._post("push", body)
+        if not sealed:
             return None
-        opened = self._open(answer, messages.decode_push_response)
-        self._check_digest(body, opened.digest)
-        return opened
+        response = self._open(sealed, decode_push_response)
+        self._check_digest(body, response.digest)
+        return response
 
     def push_stream(self, pieces: Iterable[bytes]) -> None:
         """Push a message of any size to a hub of version 1."""
-        if self._post("push", self._counted(self._seal.stream(pieces))):
+        if self._post("push", self._count_sent(self._seal.stream(pieces))):
             raise NotAHub(self._remote.address, "its answer to a push is not that of the hub before")
 
-    def pull(self, request: messages.PullRequest) -> PullReply:
-        """Ask the hub for entries and return its reply."""
-        body = self._seal.seal(messages.encode_pull_request(request))
+    def pull(self, request: PullRequest) -> TimedResponse:
+        """Ask the hub for entries and return its response."""
+        body = self._seal.seal(encode_pull_request(request))
         sent = self._clock()
-        answer = self._open(self._post("pull", body, request.wait), messages.decode_pull_response)
+        response = self._open(self._post("pull", body, request.wait), decode_pull_response)
         received = self._clock()
-        if answer.digest is None:
-            return PullReply(answer, None)
-        self._check_digest(body, answer.digest)
-        return PullReply(answer, None if request.wait else answer.time - (sent + received) // 2000)
+        if response.digest is None:
+            return TimedResponse(response, None)
+        self._check_digest(body, response.digest)
+        return TimedResponse(response, None if request.wait else response.time - (sent + received) // 2000)
 
-    def blocks(self, request: block_messages.BlocksRequest) -> list[bytes | None]:
-        """Send blocks to the hub, or ask for some and return them."""
-        body = self._seal.seal(block_messages.encode_blocks_request(request))
-        digest, blocks = self._open(self._post("blocks", body), block_messages.decode_blocks_response)
+    def get_blocks(self, hashes: list[bytes]) -> list[bytes]:
+        """Ask the hub for blocks and return those that it has."""
+        return [block for block in self._exchange_blocks(BlocksRequest(hashes, [])) if block is not None]
+
+    def put_blocks(self, blocks: list[bytes]) -> None:
+        """Send blocks to the hub."""
+        self._exchange_blocks(BlocksRequest([], blocks))
+
+    def _exchange_blocks(self, request: BlocksRequest) -> list[bytes | None]:
+        body = self._seal.seal(encode_blocks_request(request))
+        digest, blocks = self._open(self._post("blocks", body), decode_blocks_response)
         self._check_digest(body, digest)
         return blocks
 
     def _post(self, call: str, body: bytes | Iterator[bytes], wait: float = 0.0) -> bytes:
-        answer = self._remote.post(call, body, wait=wait)
-        self.note(sent=len(body) if isinstance(body, bytes) else 0, received=len(answer))
-        return answer
+        sealed = self._remote.post(call, body, wait=wait)
+        self.count(sent=len(body) if isinstance(body, bytes) else 0, received=len(sealed))
+        return sealed
 
-    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def _count_sent(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
-            self.note(sent=len(piece))
+            self.count(sent=len(piece))
             yield piece
 
-    def _open(self, body: bytes, parse: Callable[[bytes], _Answer]) -> _Answer:
+    def _open(self, body: bytes, decode: Callable[[bytes], _Response]) -> _Response:
         try:
-            return parse(self._seal.unseal(body))
+            return decode(self._seal.unseal(body))
         except Undecipherable:
             if body[:32].isascii():
                 raise NotAHub(self._remote.address, "its answer is plain text") from None
@@ -138,63 +155,75 @@ class Link:
             raise NotAHub(self._remote.address, error.reason) from error
 
     def _check_digest(self, body: bytes, digest: str) -> None:
-        """Refuse an answer to another request: one that somebody in between has kept, say."""
-        if digest != messages.compute_digest(body):
+        """Refuse a response to another request: one that somebody in between has kept, say."""
+        if digest != compute_digest(body):
             raise NotAHub(self._remote.address, "it answers another request than the one that was made")
 
-    def note(self, *, pulled: int = 0, pushed: int = 0, sent: int = 0, received: int = 0) -> None:
-        """Count what moved."""
-        moved = self.moved
-        self.moved = moved._replace(
-            pulled=moved.pulled + pulled,
-            pushed=moved.pushed + pushed,
-            to_push=max(0, moved.to_push - pushed),
-            sent=moved.sent + sent,
-            received=moved.received + received,
-            left=max(0, moved.left - sent - received),
-        )
-        self._watch(self.moved)
+    def failure(self, reason: str) -> HubFailed:
+        """Return the error that the hub responds, but not as it must."""
+        return HubFailed(self._remote.address, 200, reason)
 
-    # Who answers
+    # What moved
 
-    def recognise(self, hub: HubState, answer: messages.PullResponse | messages.PushResponse | None) -> bool:
-        """Note who answers.
+    def count(self, *, pulled: int = 0, pushed: int = 0, sent: int = 0, received: int = 0) -> None:
+        """Count what moved, and report it."""
+        with self._counting:
+            progress = self.progress
+            self.progress = progress._replace(
+                pulled=progress.pulled + pulled,
+                pushed=progress.pushed + pushed,
+                to_push=max(0, progress.to_push - pushed),
+                sent=progress.sent + sent,
+                received=progress.received + received,
+                left=max(0, progress.left - sent - received),
+            )
+            self._report(self.progress)
 
-        ``hub`` is what was known of it when it was asked. ``False``: it is another store than the one before, or an
-        older state of it, as from a backup, or the first one that proves who it is. Then it may lack anything, and all
-        is pulled and pushed anew.
+    def expect(self, *, to_pull: int | None = None, to_push: int | None = None, left: int | None = None) -> None:
+        """Note what is left to move."""
+        found = {"to_pull": to_pull, "to_push": to_push, "left": left}
+        with self._counting:
+            self.progress = self.progress._replace(**{name: it for name, it in found.items() if it is not None})
+
+    # Who responds
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the store still has this hub, and the user has not set another one."""
+        return self._store.peers.hub().epoch == self.epoch
+
+    def accept(self, known: HubState, response: PullResponse | PushResponse | None) -> bool:
+        """Return True if it is the known hub that responds; note what that tells of it.
+
+        ``known`` is what was known of it when it was asked. Where the response cannot be used, the exchange begins anew.
         """
-        if answer is None or answer.digest is None:
-            if hub.version == messages.VERSION:
-                raise HubDowngraded(self._remote.address)
-            if hub.version == 0:
-                self._note_hub(1, NOBODY)
-            return True
-        if isinstance(answer, messages.PullResponse) and answer.written > self._store.settings.config().clock:
-            self._renew(answer)
+        return self.apply(recognise(known, self._store.settings.config().clock, response))
+
+    def apply(self, meaning: Meaning) -> bool:
+        """Act on what a response means; return whether what it holds can be used."""
+        if isinstance(meaning, Downgraded):
+            raise HubDowngraded(self._remote.address)
+        if isinstance(meaning, DeviceSetBack):
+            self._become_another(meaning.counter)
             return False
-        if _is_later(hub, answer):
-            self._unrecognised = 0
-            latest = answer.incarnations[-1].mark if answer.incarnations else 0
-            if (hub.version, hub.process_id, hub.incarnation, hub.told) != (
-                messages.VERSION,
-                answer.process_id,
-                latest,
-                answer.clock,
-            ):
-                self._note_hub(messages.VERSION, answer.process_id, latest, answer.clock)
-            return True
-        self._unrecognised += 1
-        if self._unrecognised > TRIES:
+        if isinstance(meaning, Stranger):
+            self._turn_to(meaning)
+            return False
+        self._strangers = 0
+        if isinstance(meaning, Learned):
+            self._note_hub(meaning)
+        return True
+
+    def _become_another(self, counter: int) -> None:
+        self._begin_anew(lambda: self._store.identity.renew(counter))
+        self.process_id = self._store.settings.config().process_id
+
+    def _turn_to(self, stranger: Stranger) -> None:
+        self._strangers += 1
+        if self._strangers > TRIES:
             raise self.failure("it is another store each time that it answers")
         self._begin_anew(self._store.peers.forget_hub)
-        self._note_hub(messages.VERSION, answer.process_id)
-        return False
-
-    def _renew(self, answer: messages.PullResponse) -> None:
-        """Become another replica: this one was set back to a backup, or has a copy that writes with its id."""
-        self._begin_anew(lambda: self._store.identity.renew(answer.written))
-        self.process_id = self._store.settings.config().process_id
+        self._note_hub(Learned(VERSION, stranger.process_id, 0, 0))
 
     def _begin_anew(self, forget: Callable[[], None]) -> None:
         """Go on with the same hub as with a new one, unless the user has set another one meanwhile."""
@@ -203,30 +232,16 @@ class Link:
                 forget()
                 self.epoch = self._store.peers.hub().epoch
 
-    def _note_hub(self, version: int, process_id: int, incarnation: int = 0, told: int = 0) -> None:
+    def _note_hub(self, learned: Learned) -> None:
         self._store.peers.note_hub(
-            version=version, process_id=process_id, incarnation=incarnation, told=told, epoch=self.epoch
+            version=learned.version,
+            process_id=learned.process_id,
+            incarnation=learned.incarnation,
+            told=learned.told,
+            epoch=self.epoch,
         )
 
-    def failure(self, reason: str) -> HubFailed:
-        """Return the error that the hub answers, but not as it must."""
-        return HubFailed(self._remote.address, 200, reason)
-
-
-def _is_later(hub: HubState, answer: messages.PullResponse | messages.PushResponse) -> bool:
-    """Whether the hub that answers is the one that is known, and has nothing forgotten that it told.
-
-    Where it was set back to a backup, its clock may be ahead again by now. But the incarnation that told the clock
-    is none that it knows of then, or told less as far as it knows. An answer of version 1 may have come from
-    anywhere: what is known from those is nothing that a hub of version 2 has told. (A cursor of version 0 was taken over
-    with the database of the original program, whose numbers a hub that took over goes on with.)
-    """
-    if hub.version == 1:
-        return False
-    if hub.process_id not in {NOBODY, answer.process_id}:
-        return False
-    if hub.incarnation == 0:
-        return answer.clock >= max(hub.told, hub.cursor)
-    return any(
-        incarnation.mark == hub.incarnation and incarnation.told >= hub.told for incarnation in answer.incarnations
-    )
+    def acknowledge(self, page: Sequence[Outgoing]) -> None:
+        """Note that the hub has these versions."""
+        self._store.outbox.acknowledge((out.delivery.entry for out in page), epoch=self.epoch)
+        self.count(pushed=len(page))

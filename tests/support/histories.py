@@ -257,7 +257,7 @@ class Peers:
                 synchroniser.pull(wait=30)
             else:
                 getattr(synchroniser, what)()
-        if self.replaced == before and what != "push" and synchroniser._link.is_current:
+        if self.replaced == before and what != "push" and synchroniser._client.is_current:
             self.unaware.discard(who)
 
     @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from kvassfs.errors import HubUnreachable
 from kvassfs.store import Store
-from kvassfs.sync import Moved, Synchroniser, block_messages, messages
+from kvassfs.sync import Progress, Synchroniser, block_messages, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalClient, OriginalHub
@@ -135,7 +135,7 @@ class Rig:
             replica.clock.advance(number * 100_000)
         self.home, self.a, self.b, self.c, self.other_home = self.replicas
         self.line = Line(KvassHub(lambda: self.home.store, self.random.randbytes, limits or HUB_LIMITS))
-        self.moved: list[Moved] = []
+        self.moved: list[Progress] = []
         self.slept = 0.0
         self.during_sleep: Callable[[], object] = lambda: None
 
@@ -147,7 +147,7 @@ class Rig:
             clock=replica.clock,
             random=replica.random,
             sleep=self.sleep,
-            watch=self.moved.append,
+            report=self.moved.append,
             limits=self.limits,
             **options,
         )

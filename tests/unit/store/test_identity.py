@@ -33,7 +33,7 @@ def test_a_place_is_that_of_the_file_and_the_system(tmp_path: Path) -> None:
 
 def test_a_store_in_its_place_keeps_its_process_id(store: Store) -> None:
     before = store.settings.config()
-    store.identity.leave_original()
+    store.identity.detach_copy()
     assert store.settings.config() == before
 
 
@@ -43,10 +43,10 @@ def test_a_copy_takes_a_process_id_of_its_own_once(store: Store, tmp_path: Path)
         store._database.execute("UPDATE entries SET dirty = 0")
     store.set("waits", b"2")
     with copied(store, tmp_path / "copy") as copy:
-        copy.identity.leave_original()
+        copy.identity.detach_copy()
         own = copy.settings.config().process_id
         assert own != store.settings.config().process_id
         assert copy.entry("known").process_id == store.settings.config().process_id
         assert copy.entry("waits").process_id == own
-        copy.identity.leave_original()
+        copy.identity.detach_copy()
         assert copy.settings.config().process_id == own

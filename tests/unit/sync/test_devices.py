@@ -15,7 +15,7 @@ from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, Sy
 from kvassfs.replica import MAX_PROCESS_ID
 from kvassfs.store import Limit, Node, Store
 from kvassfs.store.settling import SETTLING_TIME
-from kvassfs.sync import Moved, Synchroniser, block_messages, messages
+from kvassfs.sync import Progress, Synchroniser, block_messages, messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub
@@ -46,7 +46,7 @@ class Device:
     def synchroniser(self, store: Store | None = None) -> Synchroniser:
         return Synchroniser(store or self.store, self.way, clock=self.clock, sleep=self.sleep)
 
-    def exchange(self) -> Moved:
+    def exchange(self) -> Progress:
         return self.synchroniser().exchange()
 
     def waits(self) -> list[str]:

@@ -14,8 +14,8 @@ import pytest
 from kvassfs.errors import HubFailed, HubUnreachable, StoreError, WrongKey
 from kvassfs.remote.http import Limits
 from kvassfs.store import Store
-from kvassfs.sync import Synchroniser, follower
-from kvassfs.sync.follower import Follower
+from kvassfs.sync import Synchroniser
+from kvassfs.sync.follower import TIMINGS, Follower
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
 from tests.support.stores import save
@@ -144,9 +144,10 @@ class Rig:
     def notify(self) -> None:
         self.notified += 1
 
-    def hasten(self) -> list[float]:
-        """Have the follower pause hardly at all, and return the list of its pauses."""
-        self.follower._stopping = waits = Waits()
+    def hasten(self, **options: Any) -> list[float]:
+        """Have a follower that pauses hardly at all, and return the list of its pauses."""
+        waits = Waits()
+        self.follower = self.make(stopping=waits, **options)
         return waits.pauses
 
     @contextmanager
@@ -224,10 +225,10 @@ def test_the_wait_grows_while_nothing_happens_and_begins_anew_with_news(rig: Rig
         seen = len(rig.hub.pulls())
         until(lambda: len(rig.hub.pulls()) > seen + 10)
     waits = rig.hub.pulls()
-    assert waits[:4] == [0.0, follower.SHORTEST_WAIT, 1.5 * follower.SHORTEST_WAIT, 2.25 * follower.SHORTEST_WAIT]
-    assert waits[9:11] == [follower.LONGEST_WAIT] * 2
-    assert max(waits) == follower.LONGEST_WAIT
-    assert waits.count(follower.SHORTEST_WAIT) == 2
+    assert waits[:4] == [0.0, TIMINGS.shortest_wait, 1.5 * TIMINGS.shortest_wait, 2.25 * TIMINGS.shortest_wait]
+    assert waits[9:11] == [TIMINGS.longest_wait] * 2
+    assert max(waits) == TIMINGS.longest_wait
+    assert waits.count(TIMINGS.shortest_wait) == 2
 
 
 def test_a_hub_that_holds_nothing_back_is_asked_now_and_then(rig: Rig) -> None:
@@ -235,7 +236,7 @@ def test_a_hub_that_holds_nothing_back_is_asked_now_and_then(rig: Rig) -> None:
     pauses = rig.hasten()
     with rig.running():
         until(lambda: len(rig.hub.pulls()) > 3)
-    assert pauses.count(follower.POLL_INTERVAL) >= 3
+    assert pauses.count(TIMINGS.polling) >= 3
 
 
 # Out
@@ -252,8 +253,8 @@ def test_what_is_written_goes_out(rig: Rig) -> None:
         until(lambda: rig.store.outbox.count_dirty() == (0, 0))
 
 
-def test_what_is_written_in_one_go_goes_out_in_its_last_state(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower, "GATHERING_TIME", 0.5)
+def test_what_is_written_in_one_go_goes_out_in_its_last_state(rig: Rig) -> None:
+    rig.follower = rig.make(timings=TIMINGS._replace(gathering=0.5))
     with rig.in_touch():
         for number in range(10):
             rig.store.set("key", b"%d" % number)
@@ -305,8 +306,7 @@ GROWING = [0.2, 0.4, 0.8, 1.6, 3.0, 3.0]
 
 @pytest.mark.parametrize("share", [1.0, 0.0])
 def test_pauses_grow_to_a_limit_while_the_hub_is_out_of_reach(rig: Rig, share: float) -> None:
-    rig.follower = rig.make(jitter=lambda: share)
-    pauses = rig.hasten()
+    pauses = rig.hasten(jitter=lambda: share)
     rig.hub.be_down()
     with rig.running():
         until(lambda: len(pauses) >= len(GROWING))
@@ -318,8 +318,8 @@ def test_pauses_of_pushes_grow_as_well(rig: Rig) -> None:
     rig.hub.failures["push"] = HubFailed(rig.hub.address, 507, "no space left on the disk of the hub")
     rig.store.set("key", b"value")
     with rig.running():
-        until(lambda: len(pauses_without(pauses, follower.GATHERING_TIME)) >= len(GROWING))
-    assert pauses_without(pauses, follower.GATHERING_TIME)[: len(GROWING)] == pytest.approx(GROWING)
+        until(lambda: len(pauses_without(pauses, TIMINGS.gathering)) >= len(GROWING))
+    assert pauses_without(pauses, TIMINGS.gathering)[: len(GROWING)] == pytest.approx(GROWING)
 
 
 def test_pauses_begin_anew_when_the_hub_was_in_touch(rig: Rig) -> None:
@@ -372,15 +372,14 @@ def test_a_hub_that_answers_pulls_but_takes_no_pushes_is_not_said_to_be_fine(rig
 
 
 def test_what_others_see_of_it(rig: Rig) -> None:
-    rig.hasten()
-    rig.follower._place = "/some/where"
+    rig.hasten(place="/some/where")
     with rig.running():
         until(rig.store.processes.is_in_touch)
         (follower,) = rig.store.processes.followers()
         assert (follower.place, follower.error) == ("/some/where", "")
         rig.hub.failures["pull"] = WrongKey(rig.hub.address)
         rig.hub.remotes[-1].close()
-        rig.follower._hang_up("pull")
+        rig.follower._pull_loop.hang_up()
         until(lambda: not rig.store.processes.is_in_touch())
         (follower,) = rig.store.processes.followers()
         assert "another encryption key" in follower.error
@@ -396,7 +395,7 @@ def test_a_push_that_finds_nobody_ends_a_pull_that_waits(rig: Rig) -> None:
         until(lambda: 0.0 in rig.hub.pulls()[2:])
 
 
-def test_a_database_that_is_busy_is_tried_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_busy_is_tried_again(rig: Rig) -> None:
     rig.hasten()
 
     def fail() -> None:
@@ -409,6 +408,17 @@ def test_a_database_that_is_busy_is_tried_again(rig: Rig, monkeypatch: pytest.Mo
             "the database is locked by another process",
             f"in touch with the hub {rig.hub.address}",
         ]
+
+
+def test_a_copy_of_a_store_is_followed_under_a_process_id_of_its_own(rig: Rig) -> None:
+    before = rig.store.settings.config().process_id
+    rig.store._database.execute("UPDATE settings SET value = 'where it was copied from' WHERE name = 'place'")
+    with rig.in_touch():
+        rig.store.set("key", b"value")
+        until(lambda: rig.hub.value("key") == b"value")
+    assert rig.store.settings.config().process_id != before
+    with rig.hub.store() as hub:
+        assert before not in {device.process_id for device in hub.peers.devices()}
 
 
 # Other hubs
@@ -473,7 +483,8 @@ def test_it_ends_while_the_hub_is_being_waited_for(rig: Rig) -> None:
 def test_it_ends_although_it_was_about_to_wait_for_the_hub(rig: Rig) -> None:
     with rig.in_touch():
         until(lambda: len(rig.hub.pulls()) >= 2)
-        session = rig.follower._sessions["pull"]
+        session = rig.follower._pull_loop.session
+        assert session is not None
         connected, calls = session.synchroniser, []
 
         def stop_before() -> Synchroniser | None:
@@ -512,20 +523,19 @@ def test_what_was_removed_last_is_pushed_at_the_end(rig: Rig) -> None:
     assert rig.store.outbox.count_dirty() == (0, 0)
 
 
-def test_a_hub_that_was_out_of_reach_is_not_tried_at_the_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower, "FIRST_PAUSE", 60.0)
+def test_a_hub_that_was_out_of_reach_is_not_tried_at_the_end(rig: Rig) -> None:
+    rig.follower = rig.make(timings=TIMINGS._replace(first_pause=60.0))
     rig.hub.be_down()
     rig.store.set("key", b"value")
     with rig.running():
-        until(lambda: len(rig.follower._troubles) == 2)
+        until(lambda: len(rig.follower._push_loop._contact.troubles) == 2)
         rig.hub.be_up()
     assert rig.hub.value("key") is None
     assert rig.store.outbox.count_dirty()[0] == 1
 
 
-def test_a_last_push_that_takes_long_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower, "FAREWELL_TIME", 0.3)
-    rig.follower = rig.make()
+def test_a_last_push_that_takes_long_is_given_up(rig: Rig) -> None:
+    rig.follower = rig.make(timings=TIMINGS._replace(farewell=0.3))
 
     def hang() -> None:
         until(rig.hub.remotes[-1].closed.is_set)

@@ -9,8 +9,9 @@ import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, SyncError
 from kvassfs.store import Limit, Store, settling
-from kvassfs.sync import block_messages, messages, synchroniser
+from kvassfs.sync import block_messages, messages
 from kvassfs.sync.entry_messages import estimate_size
+from kvassfs.sync.pusher import LEASE_PATIENCE
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import KEY, SMALL_LIMITS, versions
 from tests.support.stores import DAY, SECOND, count, revision_values, save
@@ -293,7 +294,7 @@ class TestTwoProcesses:
         rig.line.calls()
         assert rig.on(rig.a).push() == 0
         assert rig.line.calls() == []
-        assert rig.slept == pytest.approx(synchroniser.LEASE_PATIENCE, abs=0.1)
+        assert rig.slept == pytest.approx(LEASE_PATIENCE, abs=0.1)
         assert waits(rig.a) == 1
 
     def test_it_goes_on_when_the_other_one_ends_without_having_pushed(self, rig: Rig, other: Store) -> None:

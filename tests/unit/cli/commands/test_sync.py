@@ -9,7 +9,7 @@ import pytest
 
 from kvassfs.errors import HubUnreachable
 from kvassfs.store import Store
-from kvassfs.sync import Moved
+from kvassfs.sync import Progress
 from kvassfs_cli.commands import sync
 from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass
@@ -38,13 +38,13 @@ def test_sync_reports_one_direction_where_nothing_moves_in_the_other(kvass: Kvas
 @pytest.mark.parametrize(
     ("moved", "text"),
     [
-        (Moved(0, 0, 0, 0, 512, 256), "in step: nothing to move"),
-        (Moved(12, 2, 0, 0, 3_400_000, 120), "pulled 12 entries (3.4 MB), pushed 2 entries (120 B)"),
-        (Moved(1, 0, 0, 0, 999, 120), "pulled 1 entry (999 B)"),
-        (Moved(0, 1, 0, 0, 999, 120), "pushed 1 entry (120 B)"),
+        (Progress(0, 0, 0, 0, 512, 256), "in step: nothing to move"),
+        (Progress(12, 2, 0, 0, 3_400_000, 120), "pulled 12 entries (3.4 MB), pushed 2 entries (120 B)"),
+        (Progress(1, 0, 0, 0, 999, 120), "pulled 1 entry (999 B)"),
+        (Progress(0, 1, 0, 0, 999, 120), "pushed 1 entry (120 B)"),
     ],
 )
-def test_what_moved_in_words(moved: Moved, text: str) -> None:
+def test_what_moved_in_words(moved: Progress, text: str) -> None:
     assert sync.format_summary(moved) == text
 
 
@@ -87,7 +87,7 @@ class Seconds:
         return self.now
 
 
-SOME = Moved(300, 0, 700, 0, 3_400_000, 0)
+SOME = Progress(300, 0, 700, 0, 3_400_000, 0)
 
 
 @pytest.fixture
@@ -149,12 +149,12 @@ def test_progress_is_for_terminals(stream: io.StringIO | None) -> None:
 @pytest.mark.parametrize(
     ("moved", "text"),
     [
-        (Moved(0, 0, 0, 0, 0, 0), "[--------------------] 0 of 0 entries, 0 B"),
-        (Moved(0, 0, 1, 0, 5_000_000, 0), "[--------------------] 0 of 1 entry, 5.0 MB"),
-        (Moved(0, 0, 1, 0, 5_000_000, 0, 15_000_000), "[#####---------------] 0 of 1 entry, 5.0 MB"),
-        (Moved(5, 4, 0, 1, 10, 20), "[##################--] 9 of 10 entries, 30 B"),
-        (Moved(5, 5, 0, 0, 10, 20), "[####################] 10 of 10 entries, 30 B"),
+        (Progress(0, 0, 0, 0, 0, 0), "[--------------------] 0 of 0 entries, 0 B"),
+        (Progress(0, 0, 1, 0, 5_000_000, 0), "[--------------------] 0 of 1 entry, 5.0 MB"),
+        (Progress(0, 0, 1, 0, 5_000_000, 0, 15_000_000), "[#####---------------] 0 of 1 entry, 5.0 MB"),
+        (Progress(5, 4, 0, 1, 10, 20), "[##################--] 9 of 10 entries, 30 B"),
+        (Progress(5, 5, 0, 0, 10, 20), "[####################] 10 of 10 entries, 30 B"),
     ],
 )
-def test_the_bar_counts_both_directions(moved: Moved, text: str) -> None:
+def test_the_bar_counts_both_directions(moved: Progress, text: str) -> None:
     assert sync.format_bar(moved) == text

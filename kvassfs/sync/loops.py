@@ -1,0 +1,240 @@
+"""What a follower does all the time: one loop pulls, the other one pushes, each in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from ..errors import HubUnreachable, KvassError
+from ..remote.address import shown
+from ..store import Store
+from ..store.commits import CommitListener
+from .session import Connect, Session
+from .synchroniser import Synchroniser
+
+
+class Timings(NamedTuple):
+    """How long a follower waits for what, in seconds."""
+
+    gathering: float = 0.03
+    """Between a change and its push, so that what an editor does in one go is pushed in its last state."""
+
+    idle: float = 10.0
+    """Between two looks at what is dirty, should no change have been noticed, or another process not have pushed it."""
+
+    shortest_wait: float = 2.0
+    """For which the hub may hold a pull back at first. It grows while nothing happens: a connection that died without a
+    trace is noticed soon where there is life, and an idle device asks rarely."""
+
+    longest_wait: float = 30.0
+    """For which it may do so at last."""
+
+    polling: float = 2.0
+    """Between two pulls from a hub of the original program, which holds none back."""
+
+    first_pause: float = 0.2
+    """Between two tries to reach the hub; it grows while the hub is out of reach."""
+
+    longest_pause: float = 3.0
+    """Between two tries at last, and between two looks whether there is a hub."""
+
+    farewell: float = 5.0
+    """From ``stop`` on that the last push may take."""
+
+    last_look: float = 0.05
+    """Between two tries to end a pull that has to end."""
+
+
+class Contact:
+    """Says when the hub is in touch and when it is not any more; for both loops.
+
+    ``say`` is called with a line, from any thread. ``address`` is that of the hub that is in touch.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.address = ""
+        self.troubles: dict[Loop, str] = {}
+        self._say = say
+        self._said = ""
+        self._saying = threading.Lock()
+
+    def note_failure(self, loop: Loop, message: str) -> None:
+        """Note that a step of a loop failed, and say so if that is new."""
+        if self.troubles.get(loop) != message:
+            self.troubles[loop] = message
+            self._say_once(message)
+
+    def note_success(self, loop: Loop) -> None:
+        """Note that a step of a loop went well, and say so once nothing is the matter any more."""
+        self.troubles.pop(loop, None)
+        if self.address and not self.troubles:
+            self._say_once(f"in touch with the hub {self.address}")
+
+    def _say_once(self, message: str) -> None:
+        """Say what is new; both threads may find out the same."""
+        with self._saying:
+            if message != self._said:
+                self._said = message
+                self._say(message)
+
+
+class Surroundings(NamedTuple):
+    """What both loops share: see ``Follower``. ``stopping`` is set when they have to end, and they pause on it."""
+
+    connect: Connect
+    clock: Callable[[], int]
+    jitter: Callable[[], float]
+    timings: Timings
+    stopping: threading.Event
+    contact: Contact
+
+
+class Loop(ABC):
+    """Takes a step again and again until it has to stop; where one fails, after a pause."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._connect, self._clock, self._jitter, self._timings, self._stopping, self._contact = surroundings
+        self.session: Session | None = None
+
+    def run(self, store: Store) -> None:
+        """Run until ``stopping`` is set, in the thread that has the store."""
+        session = self.session = Session(store, self._connect, self._clock)
+        pause = self._timings.first_pause
+        while not self._stopping.is_set():
+            try:
+                self._step(session)
+                pause = self._timings.first_pause
+            except KvassError as error:
+                hung_up = session.hung_up
+                session.close()
+                if not hung_up and not self._stopping.is_set():
+                    self._fail(session, error)
+                    self._stopping.wait(pause * (0.5 + self._jitter() / 2))
+                    pause = min(2 * pause, self._timings.longest_pause)
+        self._finish(session)
+        session.close()
+
+    def hang_up(self) -> None:
+        """End what is going on with the hub, from any thread."""
+        if self.session is not None:
+            self.session.hang_up()
+
+    @abstractmethod
+    def _step(self, session: Session) -> None:
+        """Exchange once, and wait until there may be something again."""
+
+    def _fail(self, _session: Session, error: KvassError) -> None:
+        """Note that a step failed."""
+        self._contact.note_failure(self, str(error))
+
+    def _finish(self, session: Session) -> None:  # noqa: B027  there is nothing to be done for most
+        """Do what is left to do when the loop ends."""
+
+
+class PullLoop(Loop):
+    """Pulls, and waits for news at the hub. ``notify`` is called when keys changed here."""
+
+    def __init__(self, surroundings: Surroundings, notify: Callable[[], None]) -> None:
+        super().__init__(surroundings)
+        self._notify = notify
+        self._wait = 0.0
+
+    def begin_anew(self) -> None:
+        """Pull at once, on a new connection: the one that is waited on may be dead, or of another hub."""
+        self._wait = 0.0
+        self.hang_up()
+
+    def _step(self, session: Session) -> None:
+        synchroniser = session.synchroniser()
+        if synchroniser is None:
+            self._contact.address = ""
+            self._stopping.wait(self._timings.longest_pause)
+            return
+        changed = synchroniser.pull(wait=self._wait)
+        if changed:
+            self._notify()
+        if session.synchroniser() is not synchroniser:
+            return  # another hub, or key, has been set
+        self._wait = self._next_wait(news=bool(changed))
+        session.store.processes.note_contact()
+        self._contact.address = shown(session.store.settings.config().remote)
+        self._contact.note_success(self)
+        if session.store.peers.hub().version == 1:
+            self._stopping.wait(self._timings.polling)
+
+    def _next_wait(self, *, news: bool) -> float:
+        if news or not self._wait:
+            return self._timings.shortest_wait
+        return min(self._wait * 1.5, self._timings.longest_wait)
+
+    def _fail(self, session: Session, error: KvassError) -> None:
+        self._wait, self._contact.address = 0.0, ""
+        with suppress(KvassError):
+            session.store.processes.note_contact(str(error))
+        super()._fail(session, error)
+
+
+class PushLoop(Loop):
+    """Pushes what is dirty, and waits for ``changes`` here, which must be set before it runs.
+
+    Where it finds that the hub is out of reach, or another one, the ``pull_loop`` begins anew.
+    """
+
+    def __init__(self, surroundings: Surroundings, pull_loop: PullLoop) -> None:
+        super().__init__(surroundings)
+        self.changes: CommitListener | None = None
+        self._pull_loop = pull_loop
+        self._gathered = False
+
+    def wake(self) -> None:
+        """End the wait for changes, from any thread."""
+        if self.changes is not None:
+            self.changes.wake()
+
+    def _step(self, session: Session) -> None:
+        synchroniser = session.synchroniser()
+        if synchroniser is not None and session.store.outbox.has_ready():
+            if not self._gathered:
+                self._stopping.wait(self._timings.gathering)
+            synchroniser.push()
+            self._contact.note_success(self)
+        self._await_changes(None if synchroniser is None else session.store.outbox.next_release())
+        if session.synchroniser() is not synchroniser:
+            self._pull_loop.begin_anew()  # another hub, or key, has been set
+
+    def _await_changes(self, release: float | None) -> None:
+        """Wait until something changes, or what is held back can be pushed after ``release`` seconds."""
+        assert self.changes is not None
+        changed = self.changes.wait(self._timings.idle if release is None else release)
+        self._gathered = release is not None and not changed
+
+    def _fail(self, session: Session, error: KvassError) -> None:
+        if isinstance(error, HubUnreachable):
+            self._pull_loop.begin_anew()  # it may wait on a connection that is dead as well
+        super()._fail(session, error)
+
+    def _finish(self, session: Session) -> None:
+        """Push what was written last, unless the hub is out of touch."""
+        if self._contact.troubles or session.hung_up:
+            return
+        with suppress(KvassError):
+            synchroniser = session.synchroniser()
+            if synchroniser is not None:
+                _push_to_the_end(session.store, synchroniser)
+
+
+def _push_to_the_end(store: Store, synchroniser: Synchroniser) -> None:
+    """Push until nothing is held back.
+
+    Nobody makes anew, any more, what was removed a moment ago; but another mount of the store might.
+    """
+    while True:
+        synchroniser.push()
+        release = store.outbox.next_release()
+        if release is None:
+            return
+        time.sleep(release)

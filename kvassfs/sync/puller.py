@@ -1,0 +1,136 @@
+"""Pulling: what the hub has is merged here, page by page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+
+from ..block import BLOCK_SIZE
+from ..entry import Delivery
+from ..errors import InvalidMessage, StoreError
+from ..replica import NOBODY, HubState
+from ..store import Merged, Outgoing, Store
+from .hub_client import TRIES, HubClient, TimedResponse
+from .limits import MessageLimits
+from .messages import VERSION, PullRequest, PullResponse
+
+
+class _ReadAhead:
+    """Asks for the next page while the one before is merged."""
+
+    def __init__(self, client: HubClient) -> None:
+        self._client = client
+        self._begun: tuple[PullRequest, HubState, Future[TimedResponse]] | None = None
+
+    def begin(self, request: PullRequest, hub: HubState) -> None:
+        """Ask in a thread. ``hub`` is what is known of the hub by now."""
+        future: Future[TimedResponse] = Future()
+        self._begun = (request, hub, future)
+        threading.Thread(target=self._ask, args=(request, future), name="kvassfs-ahead", daemon=True).start()
+
+    def _ask(self, request: PullRequest, future: Future[TimedResponse]) -> None:
+        try:
+            future.set_result(self._client.pull(request))
+        except BaseException as error:  # noqa: BLE001  raised again in pull()
+            future.set_exception(error)
+
+    def pull(self, request: PullRequest, hub: HubState) -> tuple[TimedResponse, HubState]:
+        """Return the response to a request, which may have been made ahead, and what was known of the hub by then."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            asked, known, future = begun
+            timed = future.result()  # also where it is of no use: one call at a time
+            if asked == request:
+                return timed, known
+        return self._client.pull(request), hub
+
+
+class Puller:
+    """Pulls into ``store`` through ``client``. The parameters are those of ``Synchroniser``."""
+
+    def __init__(self, store: Store, client: HubClient, *, ahead: bool, limits: MessageLimits) -> None:
+        self._store = store
+        self._client = client
+        self._ahead = ahead
+        self._limits = limits
+
+    def pull(self, wait: float = 0.0, *, arrived: Sequence[Outgoing] = ()) -> int:
+        """Merge what the hub has; return how many keys changed.
+
+        It may ``wait`` seconds until it has something. What ``arrived`` at a hub of version 1 is acknowledged where that
+        very version comes back.
+        """
+        changed = incomplete = 0
+        ahead = _ReadAhead(self._client)
+        while self._client.is_current:
+            hub = self._store.peers.hub()
+            (response, difference), known = ahead.pull(self._request(hub, hub.cursor, wait), hub)
+            wait = 0.0
+            if not self._client.accept(known, response):
+                continue
+            if response.digest is None:
+                self._acknowledge(arrived, response.deliveries)
+            arrived = ()
+            merged = self._take(hub, response, ahead)
+            changed += merged.changed
+            if not merged.missing and not response.more:
+                self._store.peers.note_exchange(difference, epoch=self._client.epoch)
+                break
+            incomplete = incomplete + 1 if merged.missing else 0
+            if incomplete == TRIES:
+                raise self._client.failure("parts of its entries are missing")
+        return changed
+
+    def _request(self, hub: HubState, cursor: int, wait: float = 0.0) -> PullRequest:
+        first = cursor + 1 if cursor else 0
+        # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
+        # A hub of version 1 may hold an older version than what was written here, brought by another device.
+        writer = self._client.process_id if hub.reached and hub.version == VERSION else NOBODY
+        return PullRequest(first, writer, VERSION, wait, self._limits.page_bytes, self._client.process_id)
+
+    def _acknowledge(self, arrived: Iterable[Outgoing], deliveries: Iterable[Delivery]) -> None:
+        # Not where only the key is: something older may have come to the hub in its place.
+        there = {delivery.entry.write for delivery in deliveries}
+        self._client.acknowledge([out for out in arrived if out.delivery.entry.write in there])
+
+    def _take(self, hub: HubState, response: PullResponse, ahead: _ReadAhead) -> Merged:
+        """Merge a page and the blocks that it needs; return which of these are missing still."""
+        wanted = self._store.inbox.find_missing(response.deliveries)
+        changed = self._merge_small(response.deliveries) if wanted else 0
+        missing = self._fetch(wanted, response.deliveries)
+        if not missing and response.more and self._ahead:
+            ahead.begin(self._request(hub, response.cursor), hub)
+        merged = self._merge(hub, response, complete=not missing)
+        return Merged(changed + merged.changed, missing or merged.missing)
+
+    def _merge_small(self, deliveries: list[Delivery]) -> int:
+        """Merge what need not wait for the blocks of large values; they may take long, or find no room."""
+        small = [delivery for delivery in deliveries if delivery.value is not None]
+        return self._store.inbox.merge_pulled(small, cursor=None, epoch=self._client.epoch).changed
+
+    def _fetch(self, wanted: list[bytes], deliveries: list[Delivery]) -> list[bytes]:
+        """Fetch the blocks that are missing here; return those that are missing still."""
+        self._store.blocks.check_room(len(wanted))
+        self._client.expect(left=len(wanted) * BLOCK_SIZE)
+        for start in range(0, len(wanted), self._limits.page_blocks):
+            self._store.blocks.put(self._client.get_blocks(wanted[start : start + self._limits.page_blocks]))
+        return self._store.inbox.find_missing(deliveries) if wanted else []
+
+    def _merge(self, hub: HubState, response: PullResponse, *, complete: bool) -> Merged:
+        """Merge a page; where it is not complete, what is left out is asked for again."""
+        cursor = max(hub.cursor, response.cursor) if complete else hub.cursor
+        if not response.deliveries and cursor == hub.cursor:
+            return Merged(0, [])
+        try:
+            merged = self._store.inbox.merge_pulled(response.deliveries, cursor=cursor, epoch=self._client.epoch)
+        except InvalidMessage as error:
+            raise self._client.failure(error.reason) from error
+        with suppress(StoreError):  # the entries are merged, whatever becomes of this
+            self._store.upkeep.tidy()
+        self._client.expect(to_pull=max(0, response.clock - cursor))
+        # A hub of version 1 hands out what was pushed to it, too.
+        pulled = merged.changed if response.digest is None else len(response.deliveries)
+        self._client.count(pulled=pulled if complete else 0)
+        return merged

@@ -1,0 +1,170 @@
+"""Pushing: what the hub has not acknowledged is sent to it, by one process of this device at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from ..block import split_hashes
+from ..entry import Entry
+from ..errors import StoreError
+from ..store import Limit, Outgoing, Store
+from .entry_messages import estimate_size
+from .hub_client import TRIES, HubClient
+from .limits import MessageLimits
+from .messages import encode_array, encode_push
+from .puller import Puller
+
+LEASE_INTERVAL = 0.02
+"""Seconds between two looks whether another process has finished pushing."""
+
+LEASE_PATIENCE = 3.0
+"""Seconds for which to wait for another process that pushes; what is dirty is then left to it."""
+
+_NOT_KEPT = "it does not keep what is sent to it"
+
+
+class Pusher:
+    """Pushes from ``store`` through ``client``. The parameters are those of ``Synchroniser``.
+
+    The ``puller`` finds out who the hub is before anything is pushed to it, and what arrived at one of version 1.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        client: HubClient,
+        puller: Puller,
+        *,
+        sleep: Callable[[float], None],
+        limits: MessageLimits,
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._puller = puller
+        self._sleep = sleep
+        self._limits = limits
+
+    def push(self) -> int:
+        """Push what is dirty; return how many entries the hub has acknowledged."""
+        if self._store.peers.hub().version == 0:
+            self._puller.pull()
+        if not self._begin_push():
+            return 0
+        try:
+            before = self._client.progress.pushed
+            entries, size = self._store.outbox.count_dirty()
+            self._client.expect(to_push=entries, left=size)
+            if self._store.peers.hub().version == 1:
+                self._push_to_original()
+            else:
+                self._push_pages()
+            return self._client.progress.pushed - before
+        finally:
+            with suppress(StoreError):  # it ends with this process at the latest
+                self._store.processes.end_push()
+
+    def _begin_push(self) -> bool:
+        waited = 0.0
+        last = self._store.settings.config().clock  # what is written while this waits is for others to push
+        while not self._store.processes.begin_push():
+            if waited >= LEASE_PATIENCE or not self._store.outbox.has_ready(last):
+                return False
+            self._sleep(LEASE_INTERVAL)
+            waited += LEASE_INTERVAL
+        return True
+
+    def _read_page(self, without: Iterable[str] = ()) -> list[Outgoing]:
+        limit = Limit(self._limits.page_bytes, self._limits.whole_bytes, estimate_size)
+        return self._store.outbox.read_dirty(limit, without=without)
+
+    def _prepare(self, page: list[Outgoing]) -> list[Outgoing]:
+        """Return what of a page is still there to be pushed, and see to it that it is on disk first."""
+        page = self._store.outbox.mark_as_sent(page)
+        self._store.flush()
+        return page
+
+    # To a hub of version 2
+
+    def _push_pages(self) -> None:
+        """Push page by page; between the blocks of large values, what was written meanwhile goes first."""
+        uploads: dict[str, list[bytes]] = {}
+        tries: Counter[Entry] = Counter()
+        while self._client.is_current:
+            page = self._read_page(without=uploads)
+            if page:
+                incomplete = self._push_page(page)
+                tries.update(list(incomplete))
+                if incomplete and max(tries.values()) > TRIES:
+                    raise self._client.failure(_NOT_KEPT)
+                uploads.update({entry.key: missing for entry, missing in incomplete.items()})
+            if uploads:
+                self._upload(uploads)
+            elif not page:
+                return
+
+    def _push_page(self, page: list[Outgoing]) -> dict[Entry, list[bytes]]:
+        """Push a page; return the entries that the hub could not merge, with the hashes of the blocks it lacks."""
+        hub = self._store.peers.hub()
+        page = self._prepare(page)
+        if not page:
+            return {}
+        response = self._client.push(encode_push(out.delivery for out in page))
+        if not self._client.accept(hub, response) or response is None:
+            return {}
+        lacking = frozenset(split_hashes(response.missing))
+        incomplete: dict[Entry, list[bytes]] = {}
+        for out in page:
+            missing = [hash_ for hash_ in dict.fromkeys(split_hashes(out.delivery.blocks)) if hash_ in lacking]
+            if missing:
+                incomplete[out.delivery.entry] = missing
+        self._client.acknowledge([out for out in page if out.delivery.entry not in incomplete])
+        return incomplete
+
+    def _upload(self, uploads: dict[str, list[bytes]]) -> None:
+        """Send one message of blocks; where none of an entry is left, the entry is pushed once more."""
+        key, missing = next(iter(uploads.items()))
+        found = self._store.blocks.get(missing[: self._limits.page_blocks])
+        blocks = [block for block in found if block is not None]
+        is_there = len(blocks) == len(found)  # or the value has been replaced and cleaned up
+        if is_there:
+            self._client.put_blocks(blocks)
+            del missing[: self._limits.page_blocks]
+        if not missing or not is_there:
+            del uploads[key]
+
+    # To a hub of version 1
+
+    def _push_to_original(self) -> None:
+        """Push whole values to a hub which takes what arrives last for the newest: so pull before.
+
+        An empty response can come from anybody; only a pull after it shows that it was the hub.
+        """
+        futile = 0
+        self._puller.pull()
+        while self._client.is_current and self._store.peers.hub().version == 1:
+            page = self._read_page()
+            if not page:
+                return
+            page = self._prepare(page)
+            pushed = self._client.progress.pushed
+            if not self._push_whole(page):
+                self._puller.pull()  # it has been upgraded just now
+                break
+            self._puller.pull(arrived=page)
+            futile = 0 if self._client.progress.pushed > pushed else futile + 1
+            if futile == TRIES:
+                raise self._client.failure(_NOT_KEPT)
+        self._push_pages()
+
+    def _push_whole(self, page: list[Outgoing]) -> bool:
+        """Push a page, each large value in a message of its own; ``False`` if the hub is of version 2 by now."""
+        small = [out.delivery for out in page if out.delivery.value is not None]
+        if small and self._client.push(encode_push(small)) is not None:
+            return False
+        for out in page:
+            if out.delivery.value is None:
+                pieces = self._store.outbox.pieces(out)
+                self._client.push_stream(encode_array([(out.delivery, pieces)], pushed=True))
+        return True

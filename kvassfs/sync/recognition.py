@@ -1,0 +1,114 @@
+"""What a response means: whether it is the known hub that responds, and what has become of it or of this device.
+
+Decided here, without store or network; the hub client acts on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..replica import NOBODY, HubState
+from .messages import VERSION, PullResponse, PushResponse
+
+
+@dataclass(frozen=True)
+class Same:
+    """The known hub, and nothing is to be noted."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The known hub, or the first one that responds, and what is to be noted of it; the fields are HubState's."""
+
+    version: int
+    process_id: int
+    incarnation: int
+    told: int
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A hub that may lack anything that the known one had: all is pulled from it and pushed to it anew."""
+
+    process_id: int
+
+
+@dataclass(frozen=True)
+class AnotherHub(Stranger):
+    """Another store than the one before."""
+
+
+@dataclass(frozen=True)
+class HubSetBack(Stranger):
+    """The known store in an older state, as from a backup."""
+
+
+@dataclass(frozen=True)
+class Proven(Stranger):
+    """The first hub that proves who it is: what is known comes from responses of version 1, which anybody can send."""
+
+
+@dataclass(frozen=True)
+class Downgraded:
+    """A response of version 1, although the hub has spoken version 2: another program, or somebody in between."""
+
+
+@dataclass(frozen=True)
+class DeviceSetBack:
+    """The hub has entries of this device, up to ``counter``, which it never wrote as far as it knows.
+
+    It was set back to a backup, or has a copy that writes under the same process id.
+    """
+
+    counter: int
+
+
+Meaning = Same | Learned | Stranger | Downgraded | DeviceSetBack
+
+
+def recognise(known: HubState, clock: int, response: PullResponse | PushResponse | None) -> Meaning:
+    """Return what a response means.
+
+    ``known`` is what was known of the hub when it was asked, ``clock`` the Lamport clock of this device. ``None`` is
+    the empty response of version 1 to a push.
+    """
+    if response is None or response.digest is None:
+        return _recognise_original(known)
+    if isinstance(response, PullResponse) and response.written > clock:
+        return DeviceSetBack(response.written)
+    if known.version == 1:
+        return Proven(response.process_id)
+    if known.process_id not in {NOBODY, response.process_id}:
+        return AnotherHub(response.process_id)
+    if not _remembers(known, response):
+        return HubSetBack(response.process_id)
+    mark = response.incarnations[-1].mark if response.incarnations else 0
+    if (known.version, known.process_id, known.incarnation, known.told) == (
+        VERSION,
+        response.process_id,
+        mark,
+        response.clock,
+    ):
+        return Same()
+    return Learned(VERSION, response.process_id, mark, response.clock)
+
+
+def _recognise_original(known: HubState) -> Meaning:
+    if known.version == VERSION:
+        return Downgraded()
+    return Same() if known.version == 1 else Learned(1, NOBODY, 0, 0)
+
+
+def _remembers(known: HubState, response: PullResponse | PushResponse) -> bool:
+    """Return True if the hub has forgotten nothing that it told.
+
+    Where it was set back to a backup, its clock may be ahead again by now. But the incarnation that told the clock is
+    none that it knows of then, or told less as far as it knows. (A cursor of version 0 was taken over with the
+    database of the original program, whose numbers a hub that took over goes on with.)
+    """
+    if known.incarnation == 0:
+        return response.clock >= max(known.told, known.cursor)
+    return any(
+        incarnation.mark == known.incarnation and incarnation.told >= known.told
+        for incarnation in response.incarnations
+    )

@@ -1,0 +1,79 @@
+"""The way of one thread to the hub, opened anew whenever another hub, key or time limit is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from ..remote.http import Limits
+from ..store import Store
+from .hub_client import Remote
+from .synchroniser import Synchroniser
+
+
+class Closable(Remote, Protocol):
+    """A remote that can be closed from another thread, which ends what it is doing."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+Connect = Callable[[str, Limits], Closable]
+"""Opens the way to the hub at an address."""
+
+
+class _Configuration(NamedTuple):
+    """What a session was opened with; where it is another one, the session is opened anew."""
+
+    address: str
+    key: bytes
+    process_id: int
+    limits: Limits
+    epoch: int
+
+
+class Session:
+    """Exchanges of one thread with the hub that is configured at the time."""
+
+    def __init__(self, store: Store, connect: Connect, clock: Callable[[], int]) -> None:
+        self.store = store
+        self._connect = connect
+        self._clock = clock
+        self._remote: Closable | None = None
+        self._synchroniser: Synchroniser | None = None
+        self._configuration: _Configuration | None = None
+        self.hung_up = False
+        """Whether the exchange was ended by another thread, so that its failure tells nothing."""
+
+    def synchroniser(self) -> Synchroniser | None:
+        """Return what exchanges with the hub; ``None`` if no hub is set."""
+        configuration = self._read_configuration()
+        if configuration != self._configuration:
+            self.close()
+            self.hung_up = False
+            if configuration.address:
+                self.store.identity.detach_copy()
+                configuration = self._read_configuration()  # it may have another process id now
+                self._remote = self._connect(configuration.address, configuration.limits)
+            self._configuration = configuration
+            if self._remote is not None:
+                self._synchroniser = Synchroniser(self.store, self._remote, clock=self._clock, ahead=True)
+        return self._synchroniser
+
+    def _read_configuration(self) -> _Configuration:
+        config, limits = self.store.settings.config(), Limits(*self.store.settings.timeouts())
+        # The epoch is another one also where the other thread has found that the hub is not the one that it was.
+        epoch = self.store.peers.hub().epoch
+        return _Configuration(config.remote, config.encryption_key, config.process_id, limits, epoch)
+
+    def hang_up(self) -> None:
+        """End what is going on, from any thread."""
+        self.hung_up = True
+        self.close()
+
+    def close(self) -> None:
+        """Close the way to the hub; the next exchange opens it anew."""
+        remote, self._remote = self._remote, None
+        self._synchroniser = self._configuration = None
+        if remote is not None:
+            remote.close()
