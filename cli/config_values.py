@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.remote.address import base_url, shown
+from kvassfs.remote.address import hide_credentials, parse_base_url
 from kvassfs.replica import MAX_PROCESS_ID
 
 MAX_TIMEOUT = 3600
@@ -51,7 +51,7 @@ def check_remote(text: str) -> str:
     if re.search(r"[\ud800-\udfff]", text):
         raise InvalidConfiguration(f"{text!r} is no address of a hub: it is not valid UTF-8")
     if text:
-        base_url(text)
+        parse_base_url(text)
     return text
 
 
@@ -62,7 +62,7 @@ def check_public_url(text: str) -> str:
         InvalidConfiguration: it can be none, or holds a password, which would be told to everybody.
     """
     check_remote(text)
-    if shown(text) != text:
+    if hide_credentials(text) != text:
         raise InvalidConfiguration("a public address holds no user and password: everybody gets to see it")
     return text
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .errors import InvalidConfiguration, SyncError
-from .remote.address import shown
+from .remote.address import hide_credentials
 from .store import Device, Follower, Store
 
 
@@ -73,7 +73,7 @@ def _inspect_hub(store: Store, offline: bool) -> HubStatus:
     known = store.peers.hub()
     waiting, waiting_size = store.outbox.count_dirty()
     hub = HubStatus(
-        address=shown(store.settings.config().remote),
+        address=hide_credentials(store.settings.config().remote),
         responds=None,
         error="",
         version=known.version,

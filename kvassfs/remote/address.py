@@ -10,7 +10,7 @@ from ..errors import InvalidConfiguration
 SCHEMES = ("http", "https")
 
 
-def base_url(address: str) -> str:
+def parse_base_url(address: str) -> str:
     """Return the URL below which the calls of a hub lie, with ``user:password@`` if the address has one.
 
     Raises:
@@ -18,18 +18,18 @@ def base_url(address: str) -> str:
     """
     scheme, separator, rest = address.partition("://")
     url = f"{scheme.lower()}://{rest}" if separator else f"http://{address}"
-    if reason := _refusal(url):
-        raise InvalidConfiguration(f"{shown(address)!r} is no address of a hub: {reason}")
+    if reason := _find_fault(url):
+        raise InvalidConfiguration(f"{hide_credentials(address)!r} is no address of a hub: {reason}")
     return url.rstrip("/")
 
 
-def shown(address: str) -> str:
+def hide_credentials(address: str) -> str:
     """Return the address as it may be shown and logged: without ``user:password@``."""
     # Up to the last @, in a path too: a password may hold a / that should have been written %2F.
     return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", address, flags=re.DOTALL)
 
 
-def _refusal(url: str) -> str | None:
+def _find_fault(url: str) -> str | None:
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES:
         return "a URL begins with http:// or https://"

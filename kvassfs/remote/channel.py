@@ -24,8 +24,8 @@ FLOOR = 1024
 PIECE = 64 * 1024
 """Bytes given to the kernel at once."""
 
-LOOKS = 50
-"""How often per limit to look whether the other side has acknowledged some of what was sent."""
+CHECKS = 50
+"""How often per limit to check whether the other side has acknowledged some of what was sent."""
 
 
 class TooLate(TimeoutError):
@@ -61,7 +61,7 @@ class Channel:
         """Let the other side be silent for so long from now on, or less while it acknowledges nothing."""
         self._patience = seconds
         self._moved = 0
-        self._unacknowledged = self._outgoing()
+        self._unacknowledged = self._count_unacknowledged()
         self._limit = min(seconds, self._progress) if self._unacknowledged else seconds
         self._deadline = self._clock() + self._limit
 
@@ -76,11 +76,11 @@ class Channel:
         rest = memoryview(data)
         while rest:
             self.settimeout(self._progress)
-            rest = rest[self._patiently(self._socket.send, rest[:PIECE]) :]
+            rest = rest[self._run_in_time(self._socket.send, rest[:PIECE]) :]
 
     def receive_into(self, buffer: bytearray | memoryview) -> int:
         """Receive what there is, at least a byte, or 0 at the end."""
-        size = self._patiently(self._socket.recv_into, buffer)
+        size = self._run_in_time(self._socket.recv_into, buffer)
         self._moved += size
         if self._moved >= FLOOR or (size and not self._answered):
             self._answered = True
@@ -96,41 +96,41 @@ class Channel:
         """Close the connection, or leave that to the last file that still reads from it."""
         if self._open:
             self._open = False
-            self.leave()
+            self.release()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Count out one that used it."""
         self._users -= 1
         if not self._users:
             self._twin.close()
             self._socket.close()
 
-    def _patiently(self, operation: Callable[[Any], int], argument: bytearray | memoryview) -> int:
+    def _run_in_time(self, operation: Callable[[Any], int], argument: bytearray | memoryview) -> int:
         while True:
             left = max(self._deadline - self._clock(), 0.001)
-            self._socket.settimeout(min(left, self._progress / LOOKS) if self._unacknowledged else left)
+            self._socket.settimeout(min(left, self._progress / CHECKS) if self._unacknowledged else left)
             try:
                 return operation(argument)
             except TimeoutError as error:
                 # With a number it is the kernel's, whose keepalive probes found the link dead.
                 if error.errno:
                     raise
-                self._notice()
+                self._check_progress()
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
                 raise ConnectionResetError("the connection was cut off") from error
 
-    def _notice(self) -> None:
+    def _check_progress(self) -> None:
         """Wait on if the other side has acknowledged something meanwhile, or there is time left.
 
         The kernel takes in megabytes that a slow link needs many seconds for.
         """
-        if self._outgoing() < self._unacknowledged:
+        if self._count_unacknowledged() < self._unacknowledged:
             self.settimeout(self._patience)
         elif self._clock() >= self._deadline:
             self._late = True
             raise TooLate("the answer stalled" if self._answered else f"no answer within {self._limit:g} s")
 
-    def _outgoing(self) -> int:
+    def _count_unacknowledged(self) -> int:
         """Return how many bytes were sent and not acknowledged."""
         count: tuple[int] = struct.unpack("i", fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4)))
         return count[0]
@@ -152,7 +152,7 @@ class _Incoming(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             super().close()
-            self._channel.leave()
+            self._channel.release()
 
 
 class _Lines(io.BufferedReader):

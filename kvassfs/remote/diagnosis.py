@@ -14,7 +14,7 @@ from requests import exceptions
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from ..errors import HubFailed, HubTlsFailed, HubUnreachable, NotAHub, SyncError, WrongKey
-from .address import SCHEMES, shown
+from .address import SCHEMES, hide_credentials
 from .channel import TooLate
 
 CUT_OFF = "the connection was cut off in the middle of the answer"
@@ -62,7 +62,7 @@ class Refusal(NamedTuple):
     body: bytes
 
 
-def of_answer(address: str, url: str, answer: Refusal) -> SyncError:
+def diagnose_response(address: str, url: str, answer: Refusal) -> SyncError:
     """Say what an answer means that the hub shown as ``address`` gave to a call of ``url``."""
     if answer.status == 200:
         return NotAHub(address, "it answers with a web page")
@@ -73,20 +73,20 @@ def of_answer(address: str, url: str, answer: Refusal) -> SyncError:
     if answer.body.startswith(_OURS):
         return HubFailed(address, answer.status, _first_line(answer.body.removeprefix(_OURS)))
     if 300 <= answer.status < 400 and answer.location:
-        return NotAHub(address, _redirection(url, answer.location))
-    return _of_status(address, answer)
+        return NotAHub(address, _describe_redirection(url, answer.location))
+    return _diagnose_status(address, answer)
 
 
-def of_exception(address: str, progress: float, error: Exception) -> SyncError:
+def diagnose_exception(address: str, progress: float, error: Exception) -> SyncError:
     """Say what an exception of requests means; ``progress`` is the limit in seconds."""
-    cause = _cause(error)
-    words = _words(cause, progress)
+    cause = _find_cause(error)
+    words = _describe_cause(cause, progress)
     if isinstance(error, exceptions.ProxyError):
         return HubUnreachable(address, f"the proxy that the environment names is of no use: {words}")
     if isinstance(error, exceptions.InvalidSchema):
         return HubUnreachable(address, "the proxy that the environment names is one of SOCKS, which needs PySocks")
     if isinstance(cause, ssl.SSLError):
-        return HubTlsFailed(address, _tls_words(cause))
+        return HubTlsFailed(address, _describe_tls_failure(cause))
     if isinstance(cause, CertificateError):
         return HubTlsFailed(address, _OTHER_NAME)
     if isinstance(error, exceptions.SSLError) or type(error) is OSError:
@@ -99,7 +99,7 @@ def of_exception(address: str, progress: float, error: Exception) -> SyncError:
     return HubUnreachable(address, words)
 
 
-def _of_status(address: str, answer: Refusal) -> SyncError:
+def _diagnose_status(address: str, answer: Refusal) -> SyncError:
     status = answer.status
     said = f"{status} {_first_line(answer.phrase.encode())}".rstrip()
     if status in _FROM_PROXIES:
@@ -112,13 +112,13 @@ def _of_status(address: str, answer: Refusal) -> SyncError:
     return NotAHub(address, f"it answers {said}{_ADVICE.get(status, '')}")
 
 
-def _redirection(url: str, location: str) -> str:
+def _describe_redirection(url: str, location: str) -> str:
     """Say where a redirection of ``url`` leads. Another may have chosen it, so it is fit for a shell."""
     try:
         target = urlsplit(urljoin(url, location))._replace(query="", fragment="")
     except ValueError:
         return "it redirects to nowhere"
-    where = quote(shown(target.geturl()), safe="/:[]%~")[:200]
+    where = quote(hide_credentials(target.geturl()), safe="/:[]%~")[:200]
     call = url[url.rindex("/") :]
     if target.scheme not in SCHEMES or not where.endswith(call):
         return f"it redirects to {where}"
@@ -131,9 +131,9 @@ def _first_line(text: bytes) -> str:
     return "".join(character for character in line if character.isprintable()).strip()[:200]
 
 
-def _cause(error: Exception) -> BaseException:
+def _find_cause(error: Exception) -> BaseException:
     """Return the exception, among those that led to this one, that tells what happened."""
-    for each in _lineage(error):
+    for each in _iterate_causes(error):
         if isinstance(each, OSError | HTTPException | CertificateError) and not isinstance(
             each, exceptions.RequestException
         ):
@@ -141,7 +141,7 @@ def _cause(error: Exception) -> BaseException:
     return error
 
 
-def _lineage(error: BaseException) -> Iterator[BaseException]:
+def _iterate_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and those that led to it, the latest first."""
     waiting, seen = [error], {id(error)}
     while waiting:
@@ -153,20 +153,22 @@ def _lineage(error: BaseException) -> Iterator[BaseException]:
                 waiting.append(earlier)
 
 
-def _words(cause: BaseException, progress: float) -> str:
+def _describe_cause(cause: BaseException, progress: float) -> str:
     if isinstance(cause, socket.gaierror):
-        return f"its name is not known ({_small(cause.strerror or '')})"
+        return f"its name is not known ({_uncapitalise(cause.strerror or '')})"
     if isinstance(cause, TimeoutError) and not isinstance(cause, TooLate) and not cause.errno:
         return f"no answer within {progress:g} s"
     if isinstance(cause, OSError) and not isinstance(cause, exceptions.RequestException):
-        return _small(os.strerror(cause.errno) if cause.errno else str(cause))
+        return _uncapitalise(os.strerror(cause.errno) if cause.errno else str(cause))
     # Its text may hold the address with the password.
     return f"the request failed with {type(cause).__name__}"
 
 
-def _tls_words(error: ssl.SSLError) -> str:
+def _describe_tls_failure(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _CERTIFICATES.get(error.verify_code, f"its certificate is refused ({_small(error.verify_message)})")
+        return _CERTIFICATES.get(
+            error.verify_code, f"its certificate is refused ({_uncapitalise(error.verify_message)})"
+        )
     if isinstance(error, ssl.SSLEOFError):
         return "the other side hung up; perhaps it does not speak TLS"
     if error.reason in _NO_TLS:
@@ -174,6 +176,6 @@ def _tls_words(error: ssl.SSLError) -> str:
     return (error.reason or "unknown error").replace("_", " ").lower()
 
 
-def _small(text: str) -> str:
+def _uncapitalise(text: str) -> str:
     """Return a sentence as a part of another."""
     return text[:1].lower() + text[1:].removesuffix(".")

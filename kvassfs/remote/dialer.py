@@ -82,7 +82,7 @@ class Dialer:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the dialer was cut")
         deadline = self._clock() + self._connect
         addresses = self._look_up(host.strip("[]"), port)
-        connected = self._first_to_answer(addresses, deadline)
+        connected = self._connect_to_first(addresses, deadline)
         connected.settimeout(self._progress)
         self._twin = Twin(connected)
         if self._ended.is_set():
@@ -131,7 +131,7 @@ class Dialer:
             raise result
         return result
 
-    def _first_to_answer(self, addresses: Sequence[Address], deadline: float) -> socket.socket:
+    def _connect_to_first(self, addresses: Sequence[Address], deadline: float) -> socket.socket:
         """Connect to several addresses, each a little after the one before, and keep the first that answers."""
         waiting = list(reversed(addresses))
         with closing(_Race()) as race:

@@ -20,13 +20,13 @@ from requests.auth import HTTPBasicAuth
 from .. import __version__
 from ..errors import HubFailed, HubUnreachable, SyncError
 from . import diagnosis
-from .address import base_url, shown
+from .address import hide_credentials, parse_base_url
 from .channel import PIECE
 from .dialer import Dialer, DialledAdapter, Resolve
 
-__all__ = ["HttpRemote", "Limits"]
+__all__ = ["HttpRemote", "TimeLimits"]
 
-MAX_ANSWER = 4 * 1024**3
+MAX_RESPONSE = 4 * 1024**3
 """Bytes that an answer may have: a hub of the original program has no pages, and the caller holds it in memory."""
 
 MAX_COMPLAINT = 64 * 1024
@@ -44,14 +44,14 @@ _HEADERS = {
 }
 
 
-class Limits(NamedTuple):
+class TimeLimits(NamedTuple):
     """Seconds: until connected, and without a byte in either direction."""
 
     connect: float = 1.0
     progress: float = 10.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_TIME_LIMITS = TimeLimits()
 
 
 class HttpRemote:
@@ -67,15 +67,15 @@ class HttpRemote:
     def __init__(
         self,
         address: str,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: TimeLimits = DEFAULT_TIME_LIMITS,
         *,
-        largest: int = MAX_ANSWER,
+        largest: int = MAX_RESPONSE,
         resolve: Resolve = socket.getaddrinfo,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        url = base_url(address)
-        self.address = shown(address)
-        self._base = shown(url)
+        url = parse_base_url(address)
+        self.address = hide_credentials(address)
+        self._base = hide_credentials(url)
         self._limits = limits
         self._largest = largest
         self._dialer = Dialer(limits.connect, limits.progress, resolve=resolve, clock=clock)
@@ -83,7 +83,7 @@ class HttpRemote:
         self._session.mount("http://", DialledAdapter(self._dialer))
         self._session.mount("https://", DialledAdapter(self._dialer))
         self._session.headers.update(_HEADERS)
-        self._session.auth = _credentials(url)
+        self._session.auth = _read_credentials(url)
 
     def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
         """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the answer.
@@ -116,10 +116,10 @@ class HttpRemote:
                 allow_redirects=False,
             ) as response:
                 if response.status_code != requests.codes.ok or _is_page(response):
-                    raise diagnosis.of_answer(self.address, url, _refusal(response))
+                    raise diagnosis.diagnose_response(self.address, url, _read_refusal(response))
                 return self._read(response)
         except _FAILURES as error:
-            raise self._failure(error) from error
+            raise self._diagnose(error) from error
 
     def _read(self, response: requests.Response) -> bytes:
         received = io.BytesIO()
@@ -133,10 +133,10 @@ class HttpRemote:
             raise requests.exceptions.ChunkedEncodingError
         return received.getvalue()
 
-    def _failure(self, error: Exception) -> SyncError:
+    def _diagnose(self, error: Exception) -> SyncError:
         if self._dialer.ended:
             return HubUnreachable(self.address, "the exchange was ended")
-        failure = diagnosis.of_exception(self.address, self._limits.progress, error)
+        failure = diagnosis.diagnose_exception(self.address, self._limits.progress, error)
         if isinstance(failure, HubUnreachable) and self._dialer.stale:
             return _Stale(self.address, failure.reason)
         return failure
@@ -153,7 +153,7 @@ class _Stale(HubUnreachable):
     """The hub had closed, meanwhile, the connection that was kept from the last call."""
 
 
-def _credentials(url: str) -> HTTPBasicAuth | None:
+def _read_credentials(url: str) -> HTTPBasicAuth | None:
     """Return what a URL says of a user, to which requests would prefer what ~/.netrc says."""
     split = urlsplit(url)
     if split.username is None:
@@ -165,7 +165,7 @@ def _is_page(response: requests.Response) -> bool:
     return response.headers.get("Content-Type", "").lower().startswith("text/html")
 
 
-def _refusal(response: requests.Response) -> diagnosis.Refusal:
+def _read_refusal(response: requests.Response) -> diagnosis.Refusal:
     body = b""
     if response.status_code != requests.codes.ok:
         for piece in response.iter_content(PIECE):

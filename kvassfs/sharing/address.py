@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import InvalidConfiguration
-from ..remote.address import base_url, shown
+from ..remote.address import hide_credentials, parse_base_url
 from ..store import Store
 
 # A string, compiled only when it is needed: few commands need it.
@@ -17,8 +17,8 @@ def choose_base_url(public_url: str, remote: str) -> str:
 
     Return ``""`` if neither is set.
     """
-    address = public_url or shown(remote)
-    return base_url(address) if address else ""
+    address = public_url or hide_credentials(remote)
+    return parse_base_url(address) if address else ""
 
 
 def find_base_url(store: Store) -> str:

@@ -22,10 +22,10 @@ def open_synchroniser(store: Store, report: Callable[[Progress], None] = lambda 
         InvalidConfiguration: no hub is set.
     """
     address = hub_address(store)
-    from ..remote.http import HttpRemote, Limits  # noqa: PLC0415  requests takes long to load
+    from ..remote.http import HttpRemote, TimeLimits  # noqa: PLC0415  requests takes long to load
 
     store.identity.detach_copy()
-    with closing(HttpRemote(address, Limits(*store.settings.timeouts()))) as remote:
+    with closing(HttpRemote(address, TimeLimits(*store.settings.timeouts()))) as remote:
         yield Synchroniser(store, remote, report=report, ahead=True)
 
 

@@ -41,11 +41,11 @@ class Hub:
 
     def push(self, body: bytes) -> bytes:
         """Merge the entries of a push and return the response. Then they have reached the disk."""
-        seal = self._seal()
+        seal = self._load_seal()
         deliveries = messages.decode_push(seal.unseal(body))
         with self._store.transaction:
             merged = self._store.inbox.merge_pushed(deliveries)
-            self._store.peers.note_counters(_counters(deliveries))
+            self._store.peers.note_counters(_find_counters(deliveries))
             config = self._store.settings.config()
             incarnations = self._store.peers.announce_clock(config.clock)
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
@@ -62,14 +62,14 @@ class Hub:
 
     def pull(self, body: bytes) -> Pull:
         """Return the pull that a request asks for."""
-        seal = self._seal()
+        seal = self._load_seal()
         request = messages.decode_pull_request(seal.unseal(body), self._limits.page_bytes)
         self._store.peers.note_device(request.device or request.process_id)
         return Pull(self._store, request, seal, messages.compute_digest(body), self._now, self._limits)
 
     def serve_blocks(self, body: bytes) -> bytes:
         """Store the blocks of a request, and return those that it asks for."""
-        seal = self._seal()
+        seal = self._load_seal()
         request = block_messages.decode_blocks_request(seal.unseal(body))
         if request.put:
             # The push that names them waits for the disk, with all that was written before.
@@ -79,14 +79,14 @@ class Hub:
         found = self._store.blocks.get(request.get[: self._limits.page_blocks])
         return seal.seal(block_messages.encode_blocks_response(messages.compute_digest(body), found))
 
-    def _seal(self) -> Seal:
+    def _load_seal(self) -> Seal:
         return Seal(self._store.settings.config().encryption_key, self._random)
 
     def _now(self) -> int:
         return self._clock() // 1000
 
 
-def _counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
+def _find_counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
     """Return the greatest counter of each writer, by process id."""
     counters: dict[int, int] = {}
     for _, _, counter, writer, *_ in (delivery.entry for delivery in deliveries):
@@ -125,8 +125,8 @@ class Pull:
         read from the store as they are asked for.
         """
         if self._request.version < messages.VERSION:
-            return self._seal.stream(messages.encode_array(self._everything(), pushed=False))
-        page = self._page(self._request.first, self._limits.whole_bytes)
+            return self._seal.seal_stream(messages.encode_array(self._read_everything(), pushed=False))
+        page = self._read_page(self._request.first, self._limits.whole_bytes)
         was_set_back = page.clock < self._request.first - 1  # to a backup: the device must know at once
         if patient and not page.outgoing and not was_set_back:
             return None
@@ -144,17 +144,17 @@ class Pull:
         )
         return iter([self._seal.seal(messages.encode_pull_response(response))])
 
-    def _page(self, first: int, whole: int) -> Page:
+    def _read_page(self, first: int, whole: int) -> Page:
         limit = Limit(self._request.max_bytes, whole, estimate_size)
         page = self._store.outbox.read_since(first, self._request.process_id, limit)
         self.held = page.held
         return page._replace(outgoing=self._store.outbox.mark_as_sent(page.outgoing))
 
-    def _everything(self) -> Iterator[tuple[Delivery, Iterator[bytes]]]:
+    def _read_everything(self) -> Iterator[tuple[Delivery, Iterator[bytes]]]:
         """Yield all entries there are with their whole values, as the original program hands them out."""
         first = self._request.first
         while True:
-            page = self._page(first, 0)
+            page = self._read_page(first, 0)
             for out in page.outgoing:
                 yield out.delivery, self._store.outbox.pieces(out)
             if not page.more:

@@ -106,7 +106,7 @@ class HubClient:
 
     def push_stream(self, pieces: Iterable[bytes]) -> None:
         """Push a message of any size to a hub of version 1."""
-        if self._post("push", self._count_sent(self._seal.stream(pieces))):
+        if self._post("push", self._count_sent(self._seal.seal_stream(pieces))):
             raise NotAHub(self._remote.address, "its answer to a push is not that of the hub before")
 
     def pull(self, request: PullRequest) -> TimedResponse:
@@ -159,7 +159,7 @@ class HubClient:
         if digest != compute_digest(body):
             raise NotAHub(self._remote.address, "it answers another request than the one that was made")
 
-    def failure(self, reason: str) -> HubFailed:
+    def make_failure(self, reason: str) -> HubFailed:
         """Return the error that the hub responds, but not as it must."""
         return HubFailed(self._remote.address, 200, reason)
 
@@ -221,7 +221,7 @@ class HubClient:
     def _turn_to(self, stranger: Stranger) -> None:
         self._strangers += 1
         if self._strangers > TRIES:
-            raise self.failure("it is another store each time that it answers")
+            raise self.make_failure("it is another store each time that it answers")
         self._begin_anew(self._store.peers.forget_hub)
         self._note_hub(Learned(VERSION, stranger.process_id, 0, 0))
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import HubUnreachable, KvassError
-from ..remote.address import shown
+from ..remote.address import hide_credentials
 from ..store import Store
 from ..store.commits import CommitListener
 from .session import Connect, Session
@@ -161,7 +161,7 @@ class PullLoop(Loop):
             return  # another hub, or key, has been set
         self._wait = self._next_wait(news=bool(changed))
         session.store.processes.note_contact()
-        self._contact.address = shown(session.store.settings.config().remote)
+        self._contact.address = hide_credentials(session.store.settings.config().remote)
         self._contact.note_success(self)
         if session.store.peers.hub().version == 1:
             self._stopping.wait(self._timings.polling)

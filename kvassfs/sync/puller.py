@@ -66,7 +66,7 @@ class Puller:
         ahead = _ReadAhead(self._client)
         while self._client.is_current:
             hub = self._store.peers.hub()
-            (response, difference), known = ahead.pull(self._request(hub, hub.cursor, wait), hub)
+            (response, difference), known = ahead.pull(self._make_request(hub, hub.cursor, wait), hub)
             wait = 0.0
             if not self._client.accept(known, response):
                 continue
@@ -80,10 +80,10 @@ class Puller:
                 break
             incomplete = incomplete + 1 if merged.missing else 0
             if incomplete == TRIES:
-                raise self._client.failure("parts of its entries are missing")
+                raise self._client.make_failure("parts of its entries are missing")
         return changed
 
-    def _request(self, hub: HubState, cursor: int, wait: float = 0.0) -> PullRequest:
+    def _make_request(self, hub: HubState, cursor: int, wait: float = 0.0) -> PullRequest:
         first = cursor + 1 if cursor else 0
         # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
         # A hub of version 1 may hold an older version than what was written here, brought by another device.
@@ -101,7 +101,7 @@ class Puller:
         changed = self._merge_small(response.deliveries) if wanted else 0
         missing = self._fetch(wanted, response.deliveries)
         if not missing and response.more and self._ahead:
-            ahead.begin(self._request(hub, response.cursor), hub)
+            ahead.begin(self._make_request(hub, response.cursor), hub)
         merged = self._merge(hub, response, complete=not missing)
         return Merged(changed + merged.changed, missing or merged.missing)
 
@@ -126,7 +126,7 @@ class Puller:
         try:
             merged = self._store.inbox.merge_pulled(response.deliveries, cursor=cursor, epoch=self._client.epoch)
         except InvalidMessage as error:
-            raise self._client.failure(error.reason) from error
+            raise self._client.make_failure(error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy()
         self._client.expect(to_pull=max(0, response.clock - cursor))

@@ -97,7 +97,7 @@ class Pusher:
                 incomplete = self._push_page(page)
                 tries.update(list(incomplete))
                 if incomplete and max(tries.values()) > TRIES:
-                    raise self._client.failure(_NOT_KEPT)
+                    raise self._client.make_failure(_NOT_KEPT)
                 uploads.update({entry.key: missing for entry, missing in incomplete.items()})
             if uploads:
                 self._upload(uploads)
@@ -155,7 +155,7 @@ class Pusher:
             self._puller.pull(arrived=page)
             futile = 0 if self._client.progress.pushed > pushed else futile + 1
             if futile == TRIES:
-                raise self._client.failure(_NOT_KEPT)
+                raise self._client.make_failure(_NOT_KEPT)
         self._push_pages()
 
     def _push_whole(self, page: list[Outgoing]) -> bool:

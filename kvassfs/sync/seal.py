@@ -33,7 +33,7 @@ class Seal:
         nonce = self._random(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plaintext, None)
 
-    def stream(self, plaintext: Iterable[bytes]) -> Iterator[bytes]:
+    def seal_stream(self, plaintext: Iterable[bytes]) -> Iterator[bytes]:
         """Yield a sealed body piece by piece, so that memory does not grow with it."""
         nonce = self._random(NONCE_BYTES)
         encryptor = Cipher(algorithms.AES(self._key), modes.GCM(nonce)).encryptor()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from ..remote.http import Limits
+from ..remote.http import TimeLimits
 from ..store import Store
 from .hub_client import Remote
 from .synchroniser import Synchroniser
@@ -18,7 +18,7 @@ class Closable(Remote, Protocol):
         """Close the connection."""
 
 
-Connect = Callable[[str, Limits], Closable]
+Connect = Callable[[str, TimeLimits], Closable]
 """Opens the way to the hub at an address."""
 
 
@@ -28,7 +28,7 @@ class _Configuration(NamedTuple):
     address: str
     key: bytes
     process_id: int
-    limits: Limits
+    limits: TimeLimits
     epoch: int
 
 
@@ -61,7 +61,7 @@ class Session:
         return self._synchroniser
 
     def _read_configuration(self) -> _Configuration:
-        config, limits = self.store.settings.config(), Limits(*self.store.settings.timeouts())
+        config, limits = self.store.settings.config(), TimeLimits(*self.store.settings.timeouts())
         # The epoch is another one also where the other thread has found that the hub is not the one that it was.
         epoch = self.store.peers.hub().epoch
         return _Configuration(config.remote, config.encryption_key, config.process_id, limits, epoch)

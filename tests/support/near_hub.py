@@ -22,11 +22,11 @@ class NearHub:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.calls: list[str] = []
-        self.opened: list[tuple[str, remote.Limits]] = []
+        self.opened: list[tuple[str, remote.TimeLimits]] = []
         self.closed = 0
         self.failure: BaseException | None = None
 
-    def connect(self, address: str, limits: remote.Limits) -> NearHub:
+    def connect(self, address: str, limits: remote.TimeLimits) -> NearHub:
         self.opened.append((address, limits))
         return self
 

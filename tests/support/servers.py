@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from kvassfs.errors import HubUnreachable, SyncError
-from kvassfs.remote.http import HttpRemote, Limits
+from kvassfs.remote.http import HttpRemote, TimeLimits
 from tests.support.certificates import make
 
-SHORT = Limits(0.3, 0.3)
-LONG = Limits(5, 5)
+SHORT = TimeLimits(0.3, 0.3)
+LONG = TimeLimits(5, 5)
 MINUTE = 60.0
 """Longer than any of the tests lasts."""
 
@@ -169,7 +169,7 @@ class Authority:
         return run
 
 
-def post(address: str, body: bytes = b"sealed", limits: Limits = LONG, **options: Any) -> bytes:
+def post(address: str, body: bytes = b"sealed", limits: TimeLimits = LONG, **options: Any) -> bytes:
     with closing(HttpRemote(address, limits, **options)) as remote:
         return remote.post("pull", body)
 
@@ -197,4 +197,4 @@ def end_during(remote: HttpRemote, begun: threading.Event, body: bytes = b"seale
 
 
 def patient(address: str, **options: Any) -> HttpRemote:
-    return HttpRemote(address, Limits(MINUTE, MINUTE), **options)
+    return HttpRemote(address, TimeLimits(MINUTE, MINUTE), **options)

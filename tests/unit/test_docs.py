@@ -69,7 +69,7 @@ LIMITS = {
     "bytes of a page that a hub hands out": HUB_LIMITS.page_bytes,
     "bytes of a page that a device sends and asks for": DEVICE_LIMITS.page_bytes,
     "bytes of a request that a hub takes": hub_requests.MAX_BODY,
-    "bytes of a response that a device takes": http.MAX_ANSWER,
+    "bytes of a response that a device takes": http.MAX_RESPONSE,
     "seconds that a pull waits": int(hub.MAX_WAIT),
     "incarnations that are remembered": peers.KEPT_INCARNATIONS,
     "tries of the same before an exchange fails": hub_client.TRIES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.remote.address import base_url, shown
+from kvassfs.remote.address import hide_credentials, parse_base_url
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from kvassfs.remote.address import base_url, shown
     ],
 )
 def test_an_address_stands_for_a_url(address: str, url: str) -> None:
-    assert base_url(address) == url
+    assert parse_base_url(address) == url
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_address_stands_for_a_url(address: str, url: str) -> None:
 )
 def test_what_is_no_address_is_refused_without_showing_a_password(address: str) -> None:
     with pytest.raises(InvalidConfiguration, match="is no address of a hub: ") as raised:
-        base_url(address)
+        parse_base_url(address)
     assert "user" not in str(raised.value)
 
 
@@ -70,4 +70,4 @@ def test_what_is_no_address_is_refused_without_showing_a_password(address: str) 
     ],
 )
 def test_an_address_is_shown_without_user_and_password(address: str, visible: str) -> None:
-    assert shown(address) == visible
+    assert hide_credentials(address) == visible

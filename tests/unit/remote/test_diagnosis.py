@@ -1,4 +1,4 @@
-"""What an answer that is no success means, and an exception."""
+"""What a response that is no success means, and an exception."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import requests
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from kvassfs import errors
-from kvassfs.remote.diagnosis import Refusal, of_answer, of_exception
+from kvassfs.remote.diagnosis import Refusal, diagnose_exception, diagnose_response
 
 URL = "https://hub.example/prefix/pull"
 
@@ -19,7 +19,7 @@ URL = "https://hub.example/prefix/pull"
 def of(
     status: int, body: bytes = b"", *, phrase: str = "Phrase", page: bool = False, location: str = ""
 ) -> errors.SyncError:
-    return of_answer("hub", URL, Refusal(status, phrase, page, location, body))
+    return diagnose_response("hub", URL, Refusal(status, phrase, page, location, body))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def raised(error: Exception, cause: BaseException | None = None) -> Exception:
 
 
 def exception(error: Exception, cause: BaseException | None = None) -> errors.SyncError:
-    return of_exception("hub", 10.0, raised(error, cause))
+    return diagnose_exception("hub", 10.0, raised(error, cause))
 
 
 def test_the_reason_of_the_system_is_told_in_its_words() -> None:

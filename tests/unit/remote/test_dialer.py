@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.errors import HubUnreachable
 from kvassfs.remote.dialer import Dialer
-from kvassfs.remote.http import HttpRemote, Limits
+from kvassfs.remote.http import HttpRemote, TimeLimits
 from tests.support.servers import MINUTE, SHORT, echo, end_during, plain_environment, post, serving, silence
 
 
@@ -94,7 +94,7 @@ def test_another_address_of_the_name_is_tried_beside_a_dead_one() -> None:
             good = ("127.0.0.1", server.port)
             return [(*unusable, dead), *((*stream, each) for each in (broadcast, dead, refused, good))]
 
-        assert post("hub.invalid", limits=Limits(2, 2), resolve=resolve) == b"sealed"
+        assert post("hub.invalid", limits=TimeLimits(2, 2), resolve=resolve) == b"sealed"
 
 
 def test_closing_while_a_name_is_looked_up_ends_the_call() -> None:
@@ -113,7 +113,7 @@ def test_closing_while_a_name_is_looked_up_ends_the_call() -> None:
                 super().close()
                 released.set()
 
-        remote = Releasing("hub.invalid", Limits(MINUTE, MINUTE), resolve=resolve)
+        remote = Releasing("hub.invalid", TimeLimits(MINUTE, MINUTE), resolve=resolve)
         assert end_during(remote, begun) == "the exchange was ended"
 
 

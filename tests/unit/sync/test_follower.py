@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, StoreError, WrongKey
-from kvassfs.remote.http import Limits
+from kvassfs.remote.http import TimeLimits
 from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
 from kvassfs.sync.follower import TIMINGS, Follower
@@ -68,7 +68,7 @@ class FakeHub:
 class FakeRemote:
     """The way to a hub; ``limits`` are those that it was made with."""
 
-    def __init__(self, hub: FakeHub, limits: Limits) -> None:
+    def __init__(self, hub: FakeHub, limits: TimeLimits) -> None:
         self.address = hub.address
         self.hub = hub
         self.limits = limits
@@ -138,7 +138,7 @@ class Rig:
         chosen = {"notify": self.notify, "say": self.said.append, "jitter": lambda: 1.0, **options}
         return Follower(str(self.path), connect=self.connect, **chosen)
 
-    def connect(self, address: str, limits: Limits) -> FakeRemote:
+    def connect(self, address: str, limits: TimeLimits) -> FakeRemote:
         return FakeRemote(self.hubs[address], limits)
 
     def notify(self) -> None:
@@ -454,7 +454,7 @@ def test_another_key_is_used_at_once(rig: Rig) -> None:
 def test_other_limits_are_used_at_once(rig: Rig) -> None:
     with rig.in_touch():
         rig.store.settings.set_timeouts(3.5, 7.5)
-        until(lambda: rig.hub.remotes[-1].limits == Limits(3.5, 7.5))
+        until(lambda: rig.hub.remotes[-1].limits == TimeLimits(3.5, 7.5))
 
 
 def test_without_a_hub_it_does_nothing_until_there_is_one(rig: Rig) -> None:

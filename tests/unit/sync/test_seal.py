@@ -46,7 +46,7 @@ def test_what_was_sealed_opens(plaintext: bytes) -> None:
 @given(st.lists(st.binary(max_size=50), max_size=8))
 def test_a_stream_is_the_body_in_pieces(pieces: list[bytes]) -> None:
     seal = Seal(KEY, steady)
-    assert b"".join(seal.stream(pieces)) == seal.seal(b"".join(pieces))
+    assert b"".join(seal.seal_stream(pieces)) == seal.seal(b"".join(pieces))
 
 
 def test_a_stream_takes_a_piece_only_when_one_is_asked_for() -> None:
@@ -58,7 +58,7 @@ def test_a_stream_takes_a_piece_only_when_one_is_asked_for() -> None:
             taken += 1
             yield bytes(10)
 
-    stream = Seal(KEY).stream(plaintext())
+    stream = Seal(KEY).seal_stream(plaintext())
     assert len(next(stream)) == NONCE_BYTES
     assert taken == 0
     assert len(next(stream)) == 10
@@ -68,7 +68,7 @@ def test_a_stream_takes_a_piece_only_when_one_is_asked_for() -> None:
 def test_every_body_has_a_nonce_of_its_own_from_the_randomness_that_was_given() -> None:
     numbers = iter(range(10))
     seal = Seal(KEY, lambda size: next(numbers).to_bytes(size, "big"))
-    bodies = [seal.seal(b"a"), b"".join(seal.stream([b"a"])), seal.seal(b"a")]
+    bodies = [seal.seal(b"a"), b"".join(seal.seal_stream([b"a"])), seal.seal(b"a")]
     assert [int.from_bytes(body[:NONCE_BYTES], "big") for body in bodies] == [0, 1, 2]
 
 
