@@ -34,6 +34,8 @@ def test_a_directory_is_completed_without_a_space_and_a_key_with_one(shell: str,
     name, settings = SETTINGS[shell]
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(settings)
+    # Without it, fish reads all manual pages of the system at its first start.
+    (tmp_path / ".local/share/fish/generated_completions").mkdir(parents=True)
     variables = environment(
         tmp_path, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", KVASS_DB=store.path
     )
