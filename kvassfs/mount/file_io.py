@@ -12,7 +12,7 @@ from ..errors import KvassError
 from ..store import Store, Written
 from .namespace import Namespace, make_error
 from .open_files import OpenFiles
-from .openfile import OpenFile, State
+from .openfile import CLEAN, EMPTIED, OpenFile
 
 log = logging.getLogger(__name__)
 
@@ -136,13 +136,15 @@ class FileIO:
         file of ``>`` before the command writes to another. ``release`` comes when the last one is closed.
         """
         file, writes, _ = self._open_files.handles[handle]
-        if writes and file.state is not State.EMPTIED:
+        if writes and file.state is not EMPTIED:
             self.save(file)
 
     def save(self, file: OpenFile) -> None:
         """Save what was written to a file, if it has a name to be saved under."""
+        if file.state is CLEAN:
+            return
         key = file.target
-        if not file.is_dirty or key is None:
+        if key is None:
             return
         newer = self._tree.file(key)
         base = file.place.sequence or 0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..store import Node
 from . import paths
-from .openfile import OpenFile, Standing
+from .openfile import REMOVED, OpenFile, Standing
 
 FindNode = Callable[[str], Node | None]
 """Returns the file in the store that has a key."""
@@ -81,8 +81,8 @@ class OpenFiles:
         """Forget a file that has no handle any more, and let go of its buffer."""
         if self._by_key.get(file.place.key) is file:
             del self._by_key[file.place.key]
-        for path in [path for path, hidden in self._hidden.items() if hidden is file]:
-            del self._hidden[path]
+        if not file.is_attached:
+            self._hidden = {path: hidden for path, hidden in self._hidden.items() if hidden is not file}
         file.close()
 
     # Names
@@ -92,7 +92,7 @@ class OpenFiles:
         file.apart = file.place.key in self._by_key
         self._by_key[file.place.key] = file
 
-    def detach(self, key: str, standing: Standing = Standing.REMOVED) -> OpenFile | None:
+    def detach(self, key: str, standing: Standing = REMOVED) -> OpenFile | None:
         """Take its name from the open file of a key, if there is one, and return it; its handles go on."""
         file = self._by_key.pop(key, None)
         if file is not None:

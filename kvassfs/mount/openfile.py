@@ -7,9 +7,10 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
+from ..entry import DEFAULT_MODE
 from ..errors import KvassError
 from ..store import Draft, Node, Tree, Written
-from .stat import Attributes, file_attributes
+from .stat import Attributes
 
 SAVE_DELAY = 1_000_000_000
 """Nanoseconds: a save that comes sooner after the last write than this counts as made by that write,
@@ -42,6 +43,11 @@ class Standing(Enum):
     """It was removed or replaced. Nothing can be saved any more."""
 
 
+CLEAN, DIRTY, EMPTIED = State
+ATTACHED, SUPERSEDED, REMOVED = Standing
+# Names of their own: by an attribute of the class each takes 0.1 µs more in Python 3.11.
+
+
 class Place(NamedTuple):
     """Where an open file is in the store.
 
@@ -63,7 +69,7 @@ class Place(NamedTuple):
 
     def moved(self, key: str, node: Node | None) -> Place:
         """Return the place under another key; ``node`` is the file in the store that moved with it."""
-        return self._replace(key=key, standing=Standing.ATTACHED, sequence=None if node is None else node.sequence)
+        return self._replace(key=key, standing=ATTACHED, sequence=None if node is None else node.sequence)
 
 
 class Refusal(NamedTuple):
@@ -73,6 +79,9 @@ class Refusal(NamedTuple):
     """
 
     write: KvassError | None = None
+
+
+_REFUSED_SAVE = Refusal()
 
 
 class OpenFile:
@@ -85,16 +94,15 @@ class OpenFile:
         apart: whether another version of the same key was open when this one was opened.
     """
 
-    def __init__(
-        self, tree: Tree, clock: Callable[[], int], place: Place, state: State, draft: Draft, attributes: Attributes
-    ) -> None:
+    def __init__(self, tree: Tree, clock: Callable[[], int], place: Place, state: State, draft: Draft) -> None:
         self._tree = tree
         self._clock = clock
         self.place = place
         self.state = state
         self.refusal: Refusal | None = None
         self.draft = draft
-        self.mode, _, self.mtime, self.atime, self.ctime, _ = attributes
+        self.mode = DEFAULT_MODE
+        self.mtime = self.atime = self.ctime = 0
         self.handles = 0
         self.apart = False
 
@@ -103,8 +111,10 @@ class OpenFile:
         """Open a file of the store, ``truncated`` to nothing if so wished. Raises ``KeyMissing``."""
         node, draft = tree.open(key)
         # A scratch file has no revisions, so that the version it becomes by a rename needs none either.
-        place = Place(key, Standing.ATTACHED, node.sequence, amends=node.is_scratch)
-        file = cls(tree, clock, place, State.CLEAN, draft, file_attributes(node))
+        place = Place(key, ATTACHED, node.sequence, amends=node.is_scratch)
+        file = cls(tree, clock, place, CLEAN, draft)
+        file.mode = node.mode
+        file.mtime, file.atime, file.ctime = node.mtime, node.atime, node.changed
         if truncated:
             file.restart()
         return file
@@ -112,10 +122,10 @@ class OpenFile:
     @classmethod
     def created(cls, tree: Tree, clock: Callable[[], int], key: str, mode: int) -> OpenFile:
         """Make a file that is not in the store yet; its first flush puts it there."""
-        now = _microseconds(clock())
-        attributes = Attributes(stat.S_IFREG | stat.S_IMODE(mode), 0, now, now, now)
-        place = Place(key, Standing.ATTACHED, None, amends=True)
-        return cls(tree, clock, place, State.DIRTY, tree.draft(), attributes)
+        file = cls(tree, clock, Place(key, ATTACHED, None, amends=True), DIRTY, tree.draft())
+        file.mode = stat.S_IFREG | stat.S_IMODE(mode)
+        file.mtime = file.atime = file.ctime = _microseconds(clock())
+        return file
 
     @property
     def attributes(self) -> Attributes:
@@ -125,12 +135,12 @@ class OpenFile:
     @property
     def is_dirty(self) -> bool:
         """Whether there is something to save."""
-        return self.state is not State.CLEAN
+        return self.state is not CLEAN
 
     @property
     def is_attached(self) -> bool:
         """Whether it is the file of its key."""
-        return self.place.standing is Standing.ATTACHED
+        return self.place.standing is ATTACHED
 
     @property
     def is_stored(self) -> bool:
@@ -160,7 +170,7 @@ class OpenFile:
         except KvassError as error:
             self.refusal = Refusal(write=error)
             raise
-        self._note_change(State.DIRTY)
+        self._note_change(DIRTY)
 
     def truncate(self, size: int) -> None:
         """Cut or extend the file to ``size`` bytes."""
@@ -170,13 +180,13 @@ class OpenFile:
             self.restart()
             return
         self.draft.truncate(size)
-        self._note_change(State.DIRTY)
+        self._note_change(DIRTY)
 
     def restart(self) -> None:
         """Empty the file as ``O_TRUNC`` does: it counts as changed even if it was empty."""
         had_content = self.draft.size > 0
         self.draft.truncate(0)
-        self._note_change(State.EMPTIED if had_content else State.DIRTY)
+        self._note_change(EMPTIED if had_content else DIRTY)
 
     def _note_change(self, state: State) -> None:
         self.mtime = self.ctime = _microseconds(self._clock())
@@ -201,7 +211,7 @@ class OpenFile:
     @property
     def target(self) -> str | None:
         """The key that a save goes to; none if the file was removed."""
-        return None if self.place.standing is Standing.REMOVED else self.place.key
+        return None if self.place.standing is REMOVED else self.place.key
 
     def save(self, *, scratch: bool) -> None:
         """Store what was written, as one set; nothing if nothing was written or the file was removed.
@@ -210,7 +220,7 @@ class OpenFile:
         dirty as before.
         """
         target = self.target
-        if not self.is_dirty or target is None:
+        if self.state is CLEAN or target is None:
             return
         if self.refusal is not None and self.refusal.write is not None:
             raise self.refusal.write
@@ -219,10 +229,10 @@ class OpenFile:
         atime = self.atime if self.atime != self.mtime else None
         written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
         amends = (self.place.sequence or 0) if self.place.amends else 0
-        self.refusal = Refusal()
+        self.refusal = _REFUSED_SAVE
         node = self._tree.save(target, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=amends)
-        self.state, self.refusal = State.CLEAN, None
-        self.place = self.place.followed(node)._replace(amends=True)
+        self.state, self.refusal = CLEAN, None
+        self.place = Place(target, self.place.standing, node.sequence, amends=True)
 
     def follow(self, node: Node) -> None:
         """Go on from a version in the store that differs in its attributes alone."""
