@@ -64,7 +64,10 @@ class FileIO:
             # The kernel asks for this of links alone: it was one when it looked. By this errno it looks anew.
             raise make_error(errno.ESTALE, path)
         _, draft = self._tree.open(node.key)
-        return draft.read(0, draft.size).decode()
+        try:
+            return draft.read(0, draft.size).decode()
+        finally:
+            draft.close()
 
     def truncate(self, path: str, length: int, handle: int | None = None) -> None:
         """Cut or extend a file to ``length`` bytes."""
@@ -151,9 +154,6 @@ class FileIO:
         file.save(scratch=self._is_scratch(key))
         if newer is not None and newer.sequence != base:
             log.warning("%r changed elsewhere while it was open here: this save wins, the other is a revision", key)
-        if not file.is_attached:
-            # The kernel has another inode under the name, for the version that was replaced now.
-            self._store.feed.disown(key)
 
     def fsync(self, handle: int) -> None:
         """Save what was written and wait until it has reached the disk."""

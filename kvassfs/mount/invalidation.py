@@ -58,7 +58,7 @@ class Invalidation(StoreThread):
     def look(self, store: Store, _woken: bool = True, /) -> float | None:
         """Invalidate what others changed since the last look, and what could not be invalidated then."""
         changes = store.feed.since(self._position, but_by=self._own_writer)
-        keys = [key.removesuffix("/") for key in changes.keys]
+        keys = [*changes.keys, *(prefix.removesuffix("/") for prefix in changes.prefixes)]
         above = {prefix for key in keys for prefix in _directories_above(key)}
         self._pending_keys |= dict.fromkeys(filter(None, keys), False)
         self._pending_prefixes |= dict.fromkeys(above, False)

@@ -127,6 +127,9 @@ class OpenFiles:
             file = self._by_key.pop(key)
             moved = new[:-1] if key == old[:-1] else new + key[len(old) :]
             self._place(file, moved, find_node(moved) if file.is_stored else None)
+        for file in self._hidden.values():
+            if file.place.key.startswith(old):  # a save of one that was superseded goes to the key that it is now
+                file.place = file.place._replace(key=new + file.place.key[len(old) :])
 
     def rename_hidden(self, old: str, new: str) -> None:
         """Have files that are hidden below the path ``old`` found below ``new``."""

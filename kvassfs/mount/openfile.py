@@ -230,7 +230,16 @@ class OpenFile:
         written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
         amends = (self.place.sequence or 0) if self.place.amends else 0
         self.refusal = _REFUSED_SAVE
-        node = self._tree.save(target, self.draft, written, scratch=scratch, now=saved_at // 1000, amends=amends)
+        node = self._tree.save(
+            target,
+            self.draft,
+            written,
+            scratch=scratch,
+            now=saved_at // 1000,
+            amends=amends,
+            # The kernel has another inode under the name, for the version that is replaced now.
+            foreign=not self.is_attached,
+        )
         self.state, self.refusal = CLEAN, None
         self.place = Place(target, self.place.standing, node.sequence, amends=True)
 

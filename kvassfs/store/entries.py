@@ -15,7 +15,7 @@ from .database import Database
 from .feed import Journal
 from .local import Directories, Scratch
 from .revisions import Revisions
-from .rows import DIRTY, HELD, INSERT, SELECT, SELECT_BELOW, Row, Written
+from .rows import DIRTY, HELD, INSERT, NO_WRITER, SELECT, SELECT_BELOW, Row, Written
 from .settling import born, is_transient, state_after_write
 
 
@@ -119,13 +119,14 @@ class Entries:
         now: int | None = None,
         amends: int | None = None,
         transient: bool = False,
+        foreign: bool = False,
     ) -> Row:
         """Give ``key``, whose current row is ``old``, a new version and return it.
 
         ``now`` (µs) is when the write was made, by default the time of the call. ``amends`` is the sequence of a
         version that the new one completes: if that is still the current one and no other device has it, it leaves no
         revision. ``transient``: a mount writes it; a key that is new to other devices is held back from them for a
-        moment, since it may be gone then.
+        moment, since it may be gone then. ``foreign``: the feed tells this open store of it too, as of another's.
         """
         now = self._clock() // 1000 if now is None else now
         sequence, timestamp, process_id = self._tick(now, old)
@@ -145,7 +146,7 @@ class Entries:
             changed=timestamp * 1000 if written.changed is None else written.changed,
             mtime=None if written.mtime == timestamp * 1000 else written.mtime,
             atime=written.atime,
-            writer=self.writer,
+            writer=NO_WRITER if foreign else self.writer,
         )
         amended = old is not None and old.sequence == amends and not old.handed
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)

@@ -33,9 +33,14 @@ class Position(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What has changed up to ``position``: keys, and prefixes of directories, which end in ``/``."""
+    """What has changed up to ``position``.
+
+    ``keys`` are those of entries and other files. ``prefixes`` are those of directories; a local change of a name that
+    ends in ``/`` may be of either, and is in both.
+    """
 
     keys: list[str]
+    prefixes: list[str]
     position: Position
 
 
@@ -65,9 +70,5 @@ class Feed:
             changes = self._database.rows(
                 "SELECT key FROM local_changes WHERE id > ? AND writer <> ? ORDER BY id", (position.change, but_by)
             )
-        return Changes([key for (key,) in entries + changes], now)
-
-    def disown(self, key: str) -> None:
-        """Have the current version of ``key`` reported to everybody, as if another open store had written it."""
-        with self._database.transaction:
-            self._database.execute("UPDATE entries SET writer = 0 WHERE key = ?", (key,))
+        noted = [key for (key,) in changes]
+        return Changes([key for (key,) in entries] + noted, [key for key in noted if key.endswith("/")], now)

@@ -12,6 +12,9 @@ HELD: Final = 2
 """States of ``dirty``: the hub has acknowledged the version; it has not; it has not, and the version is held back for
 a moment, since a mount made or removed the key, which may go or come back (see ``settling``)."""
 
+NO_WRITER: Final = 0
+"""The mark of no open store: every mount is told of the version."""
+
 _COLUMNS = (
     "key, timestamp, counter, process_id, url_token, size, mode, "
     "content, sequence, dirty, handed, born, changed, mtime, atime, writer"

@@ -163,10 +163,20 @@ class Tree:
             return node, self.draft()
         return node, Draft(self._database, self._contents, self._holds, StoredValue(node.size, node.content, row[-1]))
 
-    def save(self, key: str, draft: Draft, written: Written, *, scratch: bool, now: int, amends: int | None) -> Node:
+    def save(
+        self,
+        key: str,
+        draft: Draft,
+        written: Written,
+        *,
+        scratch: bool,
+        now: int,
+        amends: int | None,
+        foreign: bool = False,
+    ) -> Node:
         """Give a file the value of ``draft`` and return it; ``written`` has its attributes.
 
-        ``now`` (µs) and ``amends`` are as in ``Entries.replace``. ``scratch``: it has the name of a scratch file,
+        ``now`` (µs), ``amends`` and ``foreign`` are as in ``Entries.write``. ``scratch``: it has the name of a scratch file,
         and is one unless there is an entry. A scratch file has no revisions.
         """
         with draft.committed() as content:
@@ -175,7 +185,9 @@ class Tree:
             if scratch and (old is None or not old.live):
                 return self._save_scratch(key, written, now)
             listing = None if old is not None and old.live else Listing(self._listed_in(key), record=True)
-            row = self._entries.write(key, written, old=old, listing=listing, now=now, amends=amends, transient=True)
+            row = self._entries.write(
+                key, written, old=old, listing=listing, now=now, amends=amends, transient=True, foreign=foreign
+            )
             return node_of_row(row)
 
     def _save_scratch(self, key: str, written: Written, now: int) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -42,23 +43,28 @@ class Session:
         self._remote: Closable | None = None
         self._synchroniser: Synchroniser | None = None
         self._configuration: _Configuration | None = None
+        self._lock = threading.Lock()
         self.hung_up = False
         """Whether the exchange was ended by another thread, so that its failure tells nothing."""
 
     def synchroniser(self) -> Synchroniser | None:
         """Return what exchanges with the hub; ``None`` if no hub is set."""
         configuration = self._read_configuration()
-        if configuration != self._configuration:
+        if configuration != self._configuration or self.hung_up:
             self.close()
-            self.hung_up = False
-            if configuration.address:
-                self.store.identity.detach_copy()
-                configuration = self._read_configuration()  # it may have another process id now
-                self._remote = self._connect(configuration.address, configuration.limits)
-            self._configuration = configuration
-            if self._remote is not None:
-                self._synchroniser = Synchroniser(self.store, self._remote, clock=self._clock, ahead=True)
+            self._open(configuration)
         return self._synchroniser
+
+    def _open(self, configuration: _Configuration) -> None:
+        remote = synchroniser = None
+        if configuration.address:
+            self.store.identity.detach_copy()
+            configuration = self._read_configuration()  # it may have another process id now
+            remote = self._connect(configuration.address, configuration.limits)
+            synchroniser = Synchroniser(self.store, remote, clock=self._clock, ahead=True)
+        with self._lock:
+            self._remote, self._synchroniser, self._configuration = remote, synchroniser, configuration
+            self.hung_up = False
 
     def _read_configuration(self) -> _Configuration:
         config, limits = self.store.settings.config(), TimeLimits(*self.store.settings.timeouts())
@@ -67,9 +73,12 @@ class Session:
         return _Configuration(config.remote, config.encryption_key, config.process_id, limits, epoch)
 
     def hang_up(self) -> None:
-        """End what is going on, from any thread."""
-        self.hung_up = True
-        self.close()
+        """End what is going on, from any thread; the next exchange opens the way to the hub anew."""
+        with self._lock:
+            self.hung_up = True
+            remote = self._remote
+        if remote is not None:
+            remote.close()
 
     def close(self) -> None:
         """Close the way to the hub; the next exchange opens it anew."""

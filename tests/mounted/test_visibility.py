@@ -78,6 +78,15 @@ def test_a_new_value_shows_within_a_second(mount: Mount, cached: Path, value: by
     within(SECOND, shows(cached, value), what="size and content of the new value")
 
 
+@pytest.mark.parametrize(("key", "name"), [("end/", "end/%"), ("both", "both/%@"), ("a/./b", "a/%./b")])
+def test_a_new_value_of_an_odd_key_shows_within_a_second(mount: Mount, key: str, name: str) -> None:
+    put(mount, "both/below", b"makes a directory")
+    put(mount, key, b"old")
+    within(5, shows(mount.path / name, b"old"), what="the first value")
+    put(mount, key, b"a longer value")
+    within(SECOND, shows(mount.path / name, b"a longer value"), what="size and content of the new value")
+
+
 def test_values_that_follow_each_other_show_within_a_second(mount: Mount, cached: Path) -> None:
     for number in range(10):
         value = f"value {number}".encode() * (1 + number % 3)

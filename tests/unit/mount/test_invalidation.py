@@ -102,9 +102,15 @@ class TestChange:
         rig.change("a", "a/b")
         assert rig.look() == ["/ directory", "/a directory", "/a/%@ file", "/a/b file"]
 
+    def test_of_a_key_that_ends_in_a_slash_is_told_of_its_file(self, rig: Rig) -> None:
+        rig.change("a/")
+        assert rig.look() == ["/ directory", "/a directory", "/a/% file"]
+        rig.change("a/")
+        assert "/a/% file" in rig.look()
+
     def test_of_a_directory_is_told_of_it(self, rig: Rig) -> None:
         rig.other.tree.make_directory("d/", stat.S_IFDIR | 0o700)
-        assert rig.look() == ["/ directory", "/d directory", "/d/%@ name"]
+        assert rig.look() == ["/ directory", "/d directory", "/d/% name", "/d/%@ name"]
 
 
 class TestFailure:

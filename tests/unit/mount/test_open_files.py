@@ -112,6 +112,13 @@ class TestName:
         assert table.hidden("/e/.fuse_hidden1") is hidden
         assert "d" not in table
 
+    def test_that_went_to_another_version_moves_with_its_directory(self, table: Table) -> None:
+        file = table.open_new("d/a")
+        table.detach("d/a", Standing.SUPERSEDED)
+        table.hide(file, "/d/.fuse_hidden1")
+        table.rename_directory("d/", "e/", table.store.tree.file)
+        assert file.target == "e/a"
+
     def test_of_unsaved_files_counts_for_their_directories(self, table: Table) -> None:
         table.open_stored("d/stored")
         assert not table.any_unsaved_below("d/")

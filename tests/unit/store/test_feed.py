@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from kvassfs.store import Position, Store
+from kvassfs.store import Changes, Position, Store, Written
 from kvassfs.store.feed import KEPT_CHANGES, Feed, Journal
-from tests.support.stores import count, save
+from tests.support.stores import REGULAR, count, save
 
 START = Position(0, 0)
 NOBODY = -1
@@ -29,18 +29,18 @@ class TestLocalChanges:
 
     def test_there_are_none_at_first(self, feed: Feed) -> None:
         assert feed.position() == START
-        assert feed.since(START, but_by=1) == ([], START)
+        assert feed.since(START, but_by=1) == Changes([], [], START)
 
     def test_those_of_others_come_in_their_order(self, feed: Feed, mine: Journal, theirs: Journal) -> None:
         theirs.note("b")
         one = feed.position()
         mine.note("own")
         theirs.note("a/")
-        keys, three = feed.since(START, but_by=1)
-        assert keys == ["b", "a/"]
+        keys, prefixes, three = feed.since(START, but_by=1)
+        assert (keys, prefixes) == (["b", "a/"], ["a/"])
         assert feed.position() == three
-        assert feed.since(one, but_by=1) == (["a/"], three)
-        assert feed.since(three, but_by=1) == ([], three)
+        assert feed.since(one, but_by=1) == Changes(["a/"], ["a/"], three)
+        assert feed.since(three, but_by=1) == Changes([], [], three)
         assert feed.since(START, but_by=2).keys == ["own"]
 
     def test_the_newest_are_kept_and_counting_goes_on(self, store: Store, feed: Feed, theirs: Journal) -> None:
@@ -95,10 +95,18 @@ class TestEntries:
             assert other.feed.since(before, but_by=store.feed.writer).keys == []
             assert other.feed.since(before, but_by=other.feed.writer).keys == ["key"]
 
-    def test_a_version_that_is_disowned_is_reported_to_its_writer_too(self, store: Store) -> None:
-        store.set("key", b"value")
-        store.feed.disown("key")
+    def test_a_version_that_is_saved_as_anothers_is_reported_to_its_writer_too(self, store: Store) -> None:
+        draft = store.tree.draft()
+        draft.write(0, b"value")
+        store.tree.save("key", draft, Written(mode=REGULAR), scratch=False, now=1, amends=None, foreign=True)
         assert store.feed.since(START, but_by=store.feed.writer).keys == ["key"]
+
+    def test_a_key_that_ends_in_a_slash_is_the_key_of_no_directory(
+        self, store: Store, open_store: Callable[[], Store]
+    ) -> None:
+        open_store().set("a/", b"value")
+        changes = store.feed.since(START, but_by=store.feed.writer)
+        assert (changes.keys, changes.prefixes) == (["a/"], [])
 
     def test_a_key_that_went_without_a_trace_is_told(self, store: Store, open_store: Callable[[], Store]) -> None:
         node = save(store, "tmp", b"v")
