@@ -8,6 +8,7 @@ from tests.support import searches
 
 searches.set_defaults()
 
-# A shell has its background jobs ignore SIGINT, and so would all that the tests start and interrupt.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell has its background jobs ignore SIGINT, and nohup SIGHUP; so would all that the tests start and end by them.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)

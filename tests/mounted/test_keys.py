@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kvassfs.store import Store
 from tests.support.mounts import Mount
-from tests.support.programs import kvass
+from tests.support.programs import kvass, kvass_here
 from tests.support.waiting import within
 
 LONG = "x" * 300
@@ -95,20 +94,12 @@ def new(key: str) -> bytes:
     return f"changed value of {key}".encode()
 
 
-def each(act: Callable[[str], object], keys: Iterable[str] = KEYS) -> None:
-    """Do something with every key, a few at a time: most of it is starting processes."""
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(act, keys))
-
-
 def listed(mount: Mount) -> set[str]:
     return set(kvass(mount, "ls", "--null").decode().split("\0")) - {""}
 
 
 def values(mount: Mount, keys: Iterable[str] = KEYS) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    each(lambda key: found.update({key: kvass(mount, "get", "--", key)}), keys)
-    return found
+    return {key: kvass_here(mount, "get", "--", key) for key in keys}
 
 
 def files(mount: Mount) -> dict[Path, bytes]:
@@ -146,7 +137,8 @@ def empty(mount: Mount) -> None:
 
 
 def test_every_key_goes_from_the_command_line_through_the_mount_and_back(mount: Mount) -> None:
-    each(lambda key: kvass(mount, "set", "--", key, stdin=old(key)))
+    for key in KEYS:
+        kvass_here(mount, "set", "--", key, stdin=old(key))
     assert listed(mount) == set(KEYS)
 
     within(BEHIND, show(mount, {old(key) for key in KEYS}), what="all keys in the mount")
@@ -182,7 +174,8 @@ def test_every_file_goes_from_the_mount_through_the_command_line_and_back(mount:
     assert listed(mount) == set(fit)
     assert values(mount, fit) == {key: old(key) for key in fit}
 
-    each(lambda key: kvass(mount, "set", "--", key, stdin=new(key)), fit)
+    for key in fit:
+        kvass_here(mount, "set", "--", key, stdin=new(key))
     within(BEHIND, show(mount, {new(key) for key in fit}), what="the changed values")
     assert {key: shown[key].read_bytes() for key in fit} == {key: new(key) for key in fit}
 

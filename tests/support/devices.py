@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Follower, Store
 from tests.support.mounts import Mount, mounted
-from tests.support.processes import HERE, KVASS, SECONDS, end_process, start_server
+from tests.support.processes import HERE, KVASS, SECONDS, end_process, start_server, unmeasured
 from tests.support.proxy import Proxy
 from tests.support.recorder import Recorder
 from tests.support.waiting import wait_until
@@ -136,7 +136,7 @@ class Device:
     def kvass(self, *arguments: str | Path, stdin: bytes = b"") -> Outcome:
         """Run the command line on the store."""
         begun = time.monotonic()
-        with self.start(*arguments) as process:
+        with self.start(*arguments, env=unmeasured()) as process:
             out, err = process.communicate(stdin, timeout=SECONDS)
         return Outcome(process.returncode, out, err.decode(), time.monotonic() - begun)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import KVASS, ROOT, SECONDS, NotStarted, end_process, start_logged
+from tests.support.processes import KVASS, ROOT, SECONDS, NotStarted, end_process, start_logged, unmeasured
 from tests.support.waiting import find_within
 
 BINDINGS = ("mfusepy", "fusepy")
@@ -67,9 +67,8 @@ def task_command(task: str, arguments: dict[str, Any], *, user: int | None = Non
 
 def start(task: str, arguments: dict[str, Any], *, user: int | None = None, **popen: Any) -> subprocess.Popen[bytes]:
     """Start a process for a task of `RUN`, perhaps as another user."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if user not in {None, os.getuid()}:  # who may not write what coverage finds
-        environment = {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
+    inherited = dict(os.environ) if user in {None, os.getuid()} else unmeasured()
+    environment = {**inherited, "PYTHONPATH": str(ROOT)}
     command = task_command(task, arguments, user=user)
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, **popen)
 

@@ -26,6 +26,14 @@ SECONDS = 20.0
 HERE = "127.0.0.1"
 
 
+def unmeasured() -> dict[str, str]:
+    """Return this process's environment without what has coverage measure what is started in it.
+
+    For other users, who may not write what it finds, and for short commands, which it makes twice as long.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 class NotStarted(Exception):
     """A process does not do what it was started for; the message is what it said."""
 
