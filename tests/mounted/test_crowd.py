@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tests.mounted.test_offline import mode
 from tests.support.devices import Device, Network
-from tests.support.processes import SECONDS
+from tests.support.processes import KVASS, SECONDS, unmeasured
 from tests.support.programs import names
 from tests.support.proxy import Mode
 from tests.support.waiting import wait_until, within
@@ -34,9 +33,10 @@ def start_all(db: Path) -> list[subprocess.Popen[bytes]]:
     """Start twenty commands that each set a key of their own."""
     return [
         subprocess.Popen(
-            [sys.executable, "-m", "kvassfs_cli", "--db", str(db), "set", f"cli/{number}", f"{number}"],
+            [*KVASS, "--db", str(db), "set", f"cli/{number}", f"{number}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=unmeasured(),
         )
         for number in range(CROWD)
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from kvassfs.store import Store
 from kvassfs_cli.main import run
 from tests.support.near_hub import NearHub, near_hub
+from tests.support.processes import KVASS, unmeasured
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -75,23 +76,31 @@ def hub(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 class Processes:
-    """Starts `kvass` as real processes."""
+    """Starts `kvass` as real processes; coverage is measured in those that are run to their end only if ``measured``."""
 
-    command = (sys.executable, "-m", "kvassfs_cli")
+    command = KVASS
+
+    def __init__(self, *, measured: bool = True) -> None:
+        self._measured = measured
+
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ) if self._measured else unmeasured()
 
     def start(self, *arguments: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
         streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         return subprocess.Popen([*self.command, *arguments], **{**streams, **options})
 
     def run(self, *arguments: str | bytes, stdin: bytes = b"", **options: Any) -> Outcome:
-        with self.start(*arguments, **options) as process:
+        with self.start(*arguments, **{"env": self.environment(), **options}) as process:
             out, err = process.communicate(None if "stdin" in options else stdin)
         return Outcome(process.returncode, out or b"", (err or b"").decode())
 
     def shell(self, script: str) -> Outcome:
         """Run a bash script in which `kvass` is the command; the status is that of the last pipe as a whole."""
         function = f'kvass() {{ "{self.command[0]}" -m kvassfs_cli "$@"; }}\nset -o pipefail\n'
-        done = subprocess.run(["bash", "-c", function + script], capture_output=True, check=False)
+        done = subprocess.run(
+            ["bash", "-c", function + script], env=self.environment(), capture_output=True, check=False
+        )
         return Outcome(done.returncode, done.stdout, done.stderr.decode())
 
 

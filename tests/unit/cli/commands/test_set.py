@@ -14,6 +14,7 @@ from kvassfs.errors import KeyMissing
 from kvassfs.store import BLOCK_SIZE, Store
 from kvassfs_cli.commands.set import set_from_input
 from kvassfs_cli.streams import InputFailed
+from tests.support.processes import unmeasured
 from tests.unit.cli.conftest import Kvass, Processes
 
 
@@ -126,8 +127,8 @@ def test_an_interrupt_keeps_the_old_value(processes: Processes, store: Store) ->
 
 
 def test_many_processes_at_once_all_succeed(processes: Processes, store: Store) -> None:
-    started = [processes.start("set", f"key {number}", "value") for number in range(20)]
-    started += [processes.start("set", "shared", str(number)) for number in range(5)]
+    started = [processes.start("set", f"key {number}", "value", env=unmeasured()) for number in range(20)]
+    started += [processes.start("set", "shared", str(number), env=unmeasured()) for number in range(5)]
     outcomes = {(process.communicate(), process.returncode) for process in started}
     assert outcomes == {((b"", b""), 0)}
     assert len(list(store.keys())) == 21
@@ -136,7 +137,7 @@ def test_many_processes_at_once_all_succeed(processes: Processes, store: Store) 
 
 
 def test_a_new_database_can_be_made_by_many_processes_at_once(processes: Processes) -> None:
-    started = [processes.start("set", f"key {number}", "value") for number in range(20)]
+    started = [processes.start("set", f"key {number}", "value", env=unmeasured()) for number in range(20)]
     outcomes = {(process.communicate(), process.returncode) for process in started}
     assert outcomes == {((b"", b""), 0)}
     assert processes.run("ls").out.count(b"\n") == 20
