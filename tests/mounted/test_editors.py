@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvassfs.store import Store
-from tests.support.programs import environment, kvass, names, need, run
+from tests.support.programs import environment, kvass_here, names, need, run
 from tests.support.terminal import See, Step, Terminal, Type, press
 from tests.support.waiting import within
 
@@ -249,8 +249,8 @@ class Saved:
 
     def check(self, made: Tool | Editor) -> None:
         """Assert that the save left exactly what it had to leave."""
-        assert kvass(self.mount, "get", KEY) == made.after
-        assert kvass(self.mount, "ls").decode().split() == sorted([KEY, *made.keys])
+        assert kvass_here(self.mount, "get", KEY) == made.after
+        assert kvass_here(self.mount, "ls").decode().split() == sorted([KEY, *made.keys])
         assert self.file.read_bytes() == made.after
         beside = [key.removeprefix("notes/") for key in made.keys]
         assert names(self.directory) == sorted(["plan.txt", *beside, *made.local])
