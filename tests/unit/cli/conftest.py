@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,6 +90,15 @@ class Processes:
     def start(self, *arguments: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
         streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         return subprocess.Popen([*self.command, *arguments], **{**streams, **options})
+
+    @contextmanager
+    def running(self, *arguments: str | bytes, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """``with`` a process, which is killed if it still runs in the end: a test that fails waits for nobody."""
+        with self.start(*arguments, **options) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def run(self, *arguments: str | bytes, stdin: bytes = b"", **options: Any) -> Outcome:
         with self.start(*arguments, **{"env": self.environment(), **options}) as process:

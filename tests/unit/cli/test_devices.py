@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -176,7 +176,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_follow_keeps_in_step_until_a_signal(
     processes: Processes, shared: str, server: Path, store: Store, ending: signal.Signals
 ) -> None:
-    with processes.start("sync", "--follow") as process, Store.open(server) as of_hub:
+    with processes.running("sync", "--follow") as process, Store.open(server) as of_hub:
         wait_until(store.processes.is_in_touch)
         assert processes.run("status").out.count(b"kvass sync --follow (pid ") == 1
         of_hub.set("theirs", b"value")
@@ -191,15 +191,16 @@ def test_follow_keeps_in_step_until_a_signal(
 
 
 def test_follow_says_when_the_hub_goes_and_comes_back(processes: Processes, server: Path, store: Store) -> None:
-    with served(processes, server) as address:
-        join(processes, server, address)
-        process = processes.start("sync", "--follow")
-        wait_until(store.processes.is_in_touch)
-    wait_until(lambda: not store.processes.is_in_touch())
-    with process, served(processes, server, address.partition(":")[2]):
-        wait_until(store.processes.is_in_touch)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=SECONDS)
+    with ExitStack() as ending:
+        with served(processes, server) as address:
+            join(processes, server, address)
+            process = ending.enter_context(processes.running("sync", "--follow"))
+            wait_until(store.processes.is_in_touch)
+        wait_until(lambda: not store.processes.is_in_touch())
+        with served(processes, server, address.partition(":")[2]):
+            wait_until(store.processes.is_in_touch)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=SECONDS)
     lines = err.decode().splitlines()
     assert lines[0] == lines[-1] == f"kvass: in touch with the hub {address}"
     assert all(line.startswith(f"kvass: cannot reach the hub {address}: ") for line in lines[1:-1])
@@ -209,15 +210,24 @@ def test_follow_says_when_the_hub_goes_and_comes_back(processes: Processes, serv
 def test_while_one_follows_get_is_current_and_asks_nobody(
     processes: Processes, shared: str, server: Path, store: Store
 ) -> None:
-    with processes.start("sync", "--follow") as process:
+    with processes.running("sync", "--follow") as process:
         wait_until(store.processes.is_in_touch)
         processes.run("set", "k", "value", "--db", str(server))
         wait_until(lambda: "k" in store.keys())
-        reached = store.peers.hub().reached
+        reached = last_exchange(store)
         assert processes.run("get", "k") == (0, b"value\n", "")
         assert store.peers.hub().reached == reached
         process.terminate()
         process.communicate(timeout=SECONDS)
+
+
+def last_exchange(store: Store) -> int:
+    """Return when the hub was reached last, once the follower only waits for news."""
+    reached, before = store.peers.hub().reached, 0
+    while reached != before:
+        time.sleep(0.3)
+        reached, before = store.peers.hub().reached, reached
+    return reached
 
 
 def test_progress_is_drawn_on_a_terminal_and_taken_away(

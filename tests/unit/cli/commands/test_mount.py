@@ -106,7 +106,7 @@ def test_from_the_command_line_through_the_mount_and_back(processes: Processes, 
 def test_a_mount_in_the_foreground_ends_by_a_signal(
     processes: Processes, mountpoint_path: Path, ending: signal.Signals
 ) -> None:
-    with processes.start("mount", "--foreground", str(mountpoint_path)) as process:
+    with processes.running("mount", "--foreground", str(mountpoint_path)) as process:
         wait_until(lambda: os.path.ismount(mountpoint_path))
         (mountpoint_path / "key").write_bytes(b"value")
         process.send_signal(ending)
