@@ -8,7 +8,6 @@ import ssl
 import threading
 import time
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,18 +27,12 @@ from tests.support.servers import (
     failure,
     head_of,
     patient,
-    plain_environment,
     post,
     request_of,
     reset,
     serving,
     silence,
 )
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plain_environment(monkeypatch, tmp_path)
 
 
 def test_a_hub_that_never_answers_is_given_up() -> None:

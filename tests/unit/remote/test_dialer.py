@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +13,7 @@ import pytest
 from kvassfs.errors import HubUnreachable
 from kvassfs.remote.dialer import Dialer
 from kvassfs.remote.http import HttpRemote, TimeLimits
-from tests.support.servers import MINUTE, SHORT, echo, end_during, plain_environment, post, serving, silence
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plain_environment(monkeypatch, tmp_path)
+from tests.support.servers import MINUTE, SHORT, echo, end_during, post, serving, silence
 
 
 def test_a_refused_connection_is_told() -> None:

@@ -22,16 +22,10 @@ from tests.support.servers import (
     echo,
     failure,
     head_of,
-    plain_environment,
     post,
     request_of,
     serving,
 )
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plain_environment(monkeypatch, tmp_path)
 
 
 def test_the_body_of_the_answer_comes_back() -> None:

@@ -23,17 +23,11 @@ from tests.support.servers import (
     end_during,
     head_of,
     patient,
-    plain_environment,
     post,
     request_of,
     serving,
     silence,
 )
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plain_environment(monkeypatch, tmp_path)
 
 
 def tls_failure(script: Script) -> str:
