@@ -93,14 +93,14 @@ def watch_memory(process: subprocess.Popen[bytes], highest: list[int]) -> None:
         time.sleep(SAMPLE_SECONDS)
 
 
-def companion_of(pid: int) -> int:
+def sync_process_of(pid: int) -> int:
     """Return the process that synchronises beside a mount, once it is there."""
     return find_within(
-        PATIENCE, lambda: next(filter(is_companion, children(pid)), None), what=f"a companion of process {pid}"
+        PATIENCE, lambda: next(filter(is_sync_process, children(pid)), None), what=f"a sync process of process {pid}"
     )
 
 
-def is_companion(pid: int) -> bool:
+def is_sync_process(pid: int) -> bool:
     """Tell whether it is the process that synchronises."""
     try:
         return b"kvassfs.mount.sync_process" in Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import checkout  # noqa: F401
 from large import MIB, STEP, Content, digest
-from measured import MB, companion_of, met, say, temporary_room
+from measured import MB, sync_process_of, met, say, temporary_room
 from report import aligned
 
 from tests.support.devices import Device, Hub, Room
@@ -96,7 +96,7 @@ def side(room: Room, hub: Hub, name: str, binding: str) -> Side:
     device = room.joined(name, hub, proxy.address)
     mount = room.enter(device.mounted(binding))
     new = Side(name, device, proxy, recorder)
-    new.processes = {"mount": mount.process.pid, "its companion": companion_of(mount.process.pid)}
+    new.processes = {"mount": mount.process.pid, "its sync process": sync_process_of(mount.process.pid)}
     return new
 
 

@@ -20,7 +20,7 @@ CREATE TABLE replica (
     cursor         INTEGER NOT NULL    -- greatest sequence of the remote that was pulled
 ) STRICT;
 
--- Counted up by ``sync``: a commit that changes nothing would not wait for the disk. One row.
+-- Counted up by ``flush``: a commit that changes nothing would not wait for the disk. One row.
 CREATE TABLE syncs (number INTEGER NOT NULL) STRICT;
 INSERT INTO syncs VALUES (0);
 

@@ -468,7 +468,7 @@ def tmp_path(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def companion(device: Device) -> int:
+def sync_process(device: Device) -> int:
     """Return the process beside the mount, once there is one."""
     wait_until(lambda: bool(device.followers()), "a process that synchronises")
     (follower,) = device.followers()
@@ -487,7 +487,7 @@ def test_a_mount_follows_from_when_a_hub_is_set_until_it_is_removed(network: Net
         (device.path / "file").write_bytes(b"value")
         assert device.followers() == []
         assert device.kvass("config", "remote", network.proxy.address).status == 0
-        pid = companion(device)
+        pid = sync_process(device)
         wait_until(lambda: hub_value(network, "file") == b"value", "the file")
         assert device.kvass("config", "remote", "").status == 0
         wait_until(lambda: not is_running(pid), "the end of the process that synchronises")
@@ -511,11 +511,11 @@ def test_a_mount_goes_over_to_another_hub_and_key(network: Network, tmp_path: Pa
 def test_the_process_beside_a_mount_comes_back_when_it_was_killed(network: Network) -> None:
     device = network.device("device")
     with device.following():
-        os.kill(pid := companion(device), signal.SIGKILL)
+        os.kill(pid := sync_process(device), signal.SIGKILL)
         wait_until(lambda: device.followers() == [], "its end")
         (device.path / "file").write_bytes(b"value")
         wait_until(lambda: bool(device.followers()), "a new one")
-        assert companion(device) != pid
+        assert sync_process(device) != pid
         wait_until(lambda: hub_value(network, "file") == b"value", "the file")
     assert "ERROR: the process that synchronises ended with status -9" in device.log
 
@@ -523,7 +523,7 @@ def test_the_process_beside_a_mount_comes_back_when_it_was_killed(network: Netwo
 def test_the_process_beside_a_mount_ends_when_the_mount_is_killed(network: Network) -> None:
     device = network.device("device")
     with device.following() as mount:
-        pid = companion(device)
+        pid = sync_process(device)
         mount.process.kill()
         wait_until(lambda: not is_running(pid), "the end of the process that synchronises")
 
@@ -552,7 +552,7 @@ def test_the_hub_may_have_a_mount_itself(network: Network, tmp_path: Path) -> No
 def test_what_was_saved_last_is_pushed_before_the_mount_ends(network: Network, number: signal.Signals) -> None:
     device = network.device("device")
     with device.following() as mount:
-        pid = companion(device)
+        pid = sync_process(device)
         (device.path / "file").write_bytes(b"value")
         with (device.path / "open").open("wb", buffering=0) as writer:
             writer.write(b"not closed yet")

@@ -222,7 +222,7 @@ def _audit_blocks(store: Store) -> None:
     dropped = set(rows(store, "SELECT block FROM dropped_blocks"))
     assert used <= there, f"blocks missing from values: {used - there}"
     assert staged <= there, f"blocks missing from drafts: {staged - there}"
-    assert received <= there, f"blocks missing from transit: {received - there}"
+    assert received <= there, f"blocks missing although they were received: {received - there}"
     known = used | staged | received | dropped
     assert there <= known, f"blocks of nothing: {there - known}"
     for digest, data in store._database.rows("SELECT hash, data FROM blocks"):
