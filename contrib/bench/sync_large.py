@@ -11,7 +11,7 @@ from pathlib import Path
 
 import checkout  # noqa: F401
 from large import MIB, STEP, Content, digest
-from measured import MB, sync_process_of, met, say, temporary_room
+from measured import MB, met, say, sync_process_of, temporary_room
 from report import aligned
 
 from tests.support.devices import Device, Hub, Room
