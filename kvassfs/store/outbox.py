@@ -191,5 +191,7 @@ class Outbox:
             yield from reader.pieces()
 
     def _is_current(self, out: Outgoing) -> bool:
-        row = self._database.row("SELECT content FROM entries WHERE key = ?", (out.delivery.entry.key,))
-        return row is not None and row[0] == out.value.content
+        entry = out.delivery.entry
+        row = self._database.row("SELECT url_token, content FROM entries WHERE key = ?", (entry.key,))
+        # The id alone may have been given to another value since.
+        return row is not None and tuple(row) == (entry.url_token, out.value.content)

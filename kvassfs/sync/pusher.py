@@ -111,8 +111,10 @@ class Pusher:
         if not page:
             return {}
         response = self._client.push(encode_push(out.delivery for out in page))
-        if not self._client.accept(hub, response) or response is None:
+        if not self._client.accept(hub, response):
             return {}
+        if response is None:  # a hub of version 1 by now, which proves nothing in that way
+            raise self._client.make_failure(_NOT_KEPT)
         lacking = frozenset(split_hashes(response.missing))
         incomplete: dict[Entry, list[bytes]] = {}
         for out in page:
