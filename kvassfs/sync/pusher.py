@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..block import split_hashes
 from ..entry import Entry
-from ..errors import StoreError
+from ..errors import StoreError, ValueReplaced
 from ..store import Limit, Outgoing, Store
 from .entry_messages import estimate_size
 from .hub_client import TRIES, HubClient
@@ -151,22 +151,30 @@ class Pusher:
                 return
             page = self._prepare(page)
             pushed = self._client.progress.pushed
-            if not self._push_whole(page):
+            sent = self._push_whole(page)
+            if sent is None:
                 self._puller.pull()  # it has been upgraded just now
                 break
-            self._puller.pull(arrived=page)
-            futile = 0 if self._client.progress.pushed > pushed else futile + 1
+            self._puller.pull(arrived=sent)
+            futile = 0 if self._client.progress.pushed > pushed else futile + bool(sent)
             if futile == TRIES:
                 raise self._client.make_failure(_NOT_KEPT)
         self._push_pages()
 
-    def _push_whole(self, page: list[Outgoing]) -> bool:
-        """Push a page, each large value in a message of its own; ``False`` if the hub is of version 2 by now."""
-        small = [out.delivery for out in page if out.delivery.value is not None]
-        if small and self._client.push(encode_push(small)) is not None:
+    def _push_whole(self, page: list[Outgoing]) -> list[Outgoing] | None:
+        """Push a page, each large value in a message of its own.
+
+        Return what was sent, ``None`` if the hub is of version 2 by now.
+        """
+        small = [out for out in page if out.delivery.value is not None]
+        if small and self._client.push(encode_push(out.delivery for out in small)) is not None:
+            return None
+        return small + [out for out in page if out.delivery.value is None and self._push_large(out)]
+
+    def _push_large(self, out: Outgoing) -> bool:
+        """Push a large value; ``False`` if the key has another version by now, which is pushed in its turn."""
+        try:
+            self._client.push_stream(encode_array([(out.delivery, self._store.outbox.pieces(out))], pushed=True))
+        except ValueReplaced:
             return False
-        for out in page:
-            if out.delivery.value is None:
-                pieces = self._store.outbox.pieces(out)
-                self._client.push_stream(encode_array([(out.delivery, pieces)], pushed=True))
         return True

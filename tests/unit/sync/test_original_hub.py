@@ -11,7 +11,18 @@ from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub, entries_of
 from tests.support.replicas import KEY, KvassHub, posted
 from tests.support.stores import SECOND, revision_values, save
-from tests.support.sync_rig import HTML, Message, Rig, arrives, is_answered, is_lost, large, value, waits
+from tests.support.sync_rig import (
+    HTML,
+    Message,
+    Rig,
+    arrives,
+    is_answered,
+    is_lost,
+    large,
+    value,
+    waits,
+    while_under_way,
+)
 
 
 class TestVersion1:
@@ -73,6 +84,20 @@ class TestVersion1:
         assert sorted(rig.line.pushed_keys()) == [["one"], ["small"], ["two"]]
         rig.exchange(rig.b)
         assert value(rig.b, "one") == long
+
+    @pytest.mark.usefixtures("small")
+    @pytest.mark.parametrize("newer", [b"short", large(320)[8:]])
+    def test_a_large_value_that_is_replaced_before_its_turn_is_left_out(
+        self, rig: Rig, hub: OriginalHub, newer: bytes
+    ) -> None:
+        rig.exchange(rig.a)
+        rig.a.store.set("large", large(320))
+        rig.a.store.set("small", b"x")
+        rig.line.on("push", while_under_way(lambda: rig.a.store.set("large", newer)))
+        rig.exchange(rig.a)
+        assert hub.values() == {"large": newer, "small": b"x"}
+        assert rig.line.pushed_keys() == [["small"], ["large"]]
+        assert waits(rig.a) == 0
 
     def test_the_hub_reads_every_message(self, rig: Rig, hub: OriginalHub) -> None:
         save(rig.a.store, "script", b"x", mode=0o100755)
