@@ -340,8 +340,9 @@ def test_it_says_once_that_the_hub_is_out_of_reach_and_once_that_it_is_back(rig:
     rig.hasten()
     rig.hub.holds = False
     with rig.running():
-        for _ in range(2):
+        for said in (1, 3):
             until(rig.store.processes.is_in_touch)
+            until(lambda: len(rig.said) == said)  # noqa: B023  both loops have found it back
             rig.hub.be_down()
             rig.store.set("key", b"value")
             until(lambda: not rig.store.processes.is_in_touch())
