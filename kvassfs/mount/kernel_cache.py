@@ -62,11 +62,26 @@ class KernelCache:
             self._invalidate_inode(ROOT_INODE)
             return
         with _suppressed(ENDING):
-            known = self._known(path)
+            known = self._ask(path)
             if known is None or (mode is not None and stat.S_IFMT(mode) != stat.S_IFMT(known.st_mode)):
                 self.invalidate_entry(*_split(path))
             else:
                 self._invalidate_inode(known.st_ino)
+                # The attributes are fetched here, as it fails with EIO if the file has got another type meanwhile.
+                self._ask(path)
+
+    def _ask(self, path: str) -> os.stat_result | None:
+        """Like ``_known``, but where that fails, the kernel forgets what it knew and is asked again.
+
+        It fails with EIO for an inode whose type was another one, and from then on for everybody.
+        """
+        try:
+            return self._known(path)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self.invalidate_entry(*_split(path))
+            return self._known(path)
 
     def _invalidate_inode(self, inode: int) -> None:
         self._notify(INVAL_INODE, INODE_BODY.pack(inode, 0, 0))

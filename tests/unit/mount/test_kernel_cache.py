@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +141,45 @@ def test_what_the_kernel_does_not_know_is_no_error(kernel: Kernel, monkeypatch: 
 
     monkeypatch.setattr("os.write", refuse)
     kernel.cache.invalidate("/")
+
+
+def test_the_attributes_are_fetched_at_once_lest_the_type_has_changed_when_somebody_asks(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kernel.directory / "file").touch()
+    calls: list[str] = []
+
+    def recorded(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            calls.append(name)
+            return real(*arguments)
+
+        return call
+
+    for name in ("lstat", "write"):
+        monkeypatch.setattr(f"os.{name}", recorded(name, getattr(os, name)))
+    kernel.cache.invalidate("/file")
+    assert calls == ["lstat", "write", "lstat"]
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_an_inode_that_has_another_type_by_now_is_forgotten_by_its_name(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """The kernel makes it a bad one, for which all calls fail."""
+    (kernel.directory / "file").touch()
+    numbers = itertools.count(1)
+    real = os.lstat
+
+    def lstat(path: str) -> os.stat_result:
+        if next(numbers) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)
+
+    monkeypatch.setattr("os.lstat", lstat)
+    kernel.cache.invalidate("/file")
+    name, inode = ("entry", ROOT_INODE, "file"), ("inode", kernel.inode("file"))
+    assert kernel.notified() == ([name, inode] if failing == 1 else [inode, name])
 
 
 @pytest.mark.parametrize("call", ["lstat", "write"])
