@@ -123,6 +123,11 @@ def check_key(key: str) -> str:
     return key
 
 
+def directory_of(key: str) -> str:
+    """Return the prefix of the directory that lists a key: ``"a/"`` of ``a/b`` and of ``a/``, ``""`` of ``a``."""
+    return key[: key.rfind("/") + 1]
+
+
 def is_text(text: str) -> bool:
     """Return whether ``text`` is encodable as UTF-8: it holds no half of a surrogate pair."""
     if text.isascii():

@@ -144,10 +144,8 @@ class FileIO:
 
     def save(self, file: OpenFile) -> None:
         """Save what was written to a file, if it has a name to be saved under."""
-        if file.state is CLEAN:
-            return
         key = file.target
-        if key is None:
+        if file.state is CLEAN or key is None:
             return
         newer = self._tree.file(key)
         base = file.place.sequence or 0

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from ..entry import directory_of
 from ..errors import KvassError
 from ..store import Store
 from . import paths
@@ -127,8 +128,8 @@ class Invalidation(StoreThread):
 
 def _directories_above(key: str) -> Iterator[str]:
     """Yield the prefixes of the directories above a key, the nearest first and the root last."""
-    prefix = paths.parent(key)
+    prefix = directory_of(key)
     while prefix:
         yield prefix
-        prefix = paths.parent(prefix[:-1])
+        prefix = directory_of(prefix[:-1])
     yield ""

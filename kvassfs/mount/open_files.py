@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from ..entry import directory_of
 from ..store import Node
-from . import paths
 from .openfile import REMOVED, OpenFile, Standing
 
 FindNode = Callable[[str], Node | None]
@@ -55,7 +55,7 @@ class OpenFiles:
 
     def in_directory(self, prefix: str) -> Iterator[OpenFile]:
         """Yield the open files that are directly in a directory."""
-        return (file for key, file in self._by_key.items() if paths.parent(key) == prefix)
+        return (file for key, file in self._by_key.items() if directory_of(key) == prefix)
 
     def any_unsaved_below(self, prefix: str) -> bool:
         """Whether a file that is not in the store yet is open below a directory."""

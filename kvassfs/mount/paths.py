@@ -148,11 +148,6 @@ def join(components: Iterable[str]) -> str:
     return "/".join(components)
 
 
-def parent(key: str) -> str:
-    """Return the prefix of the directory that lists a key: ``"a/"`` of ``a/b`` or ``a/``, ``""`` of ``a``."""
-    return key[: key.rfind("/") + 1]
-
-
 def key_of(path: str) -> str:
     """Return the key of an absolute path, each file name read by itself as by `component`.
 

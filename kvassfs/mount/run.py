@@ -12,7 +12,7 @@ from functools import partial
 
 from ..errors import KvassError, MountError, MountFailed
 from ..store import MOUNT, Store
-from ..store.commits import CommitWatch
+from ..store.commits import CommitThread
 from . import daemon, mountpoint, requirements
 from .binding import Binding, Presentation, choose
 from .filesystem import Filesystem
@@ -145,8 +145,8 @@ class _Service:
         housekeeping = Housekeeping(
             store, use_scratch=self.filesystem.use_scratch, supervise=self._sync_process.supervise
         )
-        commit_watch = CommitWatch(store.path, invalidation.wake, housekeeping.wake, pause=COMMIT_PAUSE)
-        self._threads = (invalidation, housekeeping, commit_watch)
+        commit_thread = CommitThread(store.path, invalidation.wake, housekeeping.wake, pause=COMMIT_PAUSE)
+        self._threads = (invalidation, housekeeping, commit_thread)
 
     def start(self, device: int) -> None:
         """Begin, with the descriptor by which libfuse serves."""

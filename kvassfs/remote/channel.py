@@ -1,7 +1,7 @@
 """A connection on which something has to move all the time, and that another thread can cut.
 
 A limit on single calls of the operating system, which is what requests and urllib3 offer, is not enough:
-an answer of one byte every few seconds never exceeds it, and a large body that is sent in one call does,
+a response of one byte every few seconds never exceeds it, and a large body that is sent in one call does,
 though it moves.
 """
 
@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 FLOOR = 1024
-"""Bytes that have to arrive within the limit once an answer has begun; fewer are no progress."""
+"""Bytes that have to arrive within the limit once a response has begun; fewer are no progress."""
 
 PIECE = 64 * 1024
 """Bytes given to the kernel at once."""
@@ -35,7 +35,7 @@ class TooLate(TimeoutError):
 class Channel:
     """A connected socket, as far as http.client and urllib3 use one, on which something must move.
 
-    While sending, and once an answer has begun, no more than ``progress`` seconds may pass without it;
+    While sending, and once a response has begun, no more than ``progress`` seconds may pass without it;
     until it begins, as many as ``settimeout`` says. ``twin`` is another descriptor of the connection.
     Raises ``OSError``, of which ``TooLate`` is one.
     """
@@ -48,14 +48,14 @@ class Channel:
         self._users = 1
         self._open = True
         self._reused = False
-        self._answered = False
+        self._responded = False
         self._late = False
         self.settimeout(progress)
 
     @property
     def stale(self) -> bool:
         """Whether it served a request before this one, to which not a byte came, without a limit exceeded."""
-        return self._reused and not self._answered and not self._late
+        return self._reused and not self._responded and not self._late
 
     def settimeout(self, seconds: float) -> None:
         """Let the other side be silent for so long from now on, or less while it acknowledges nothing."""
@@ -71,8 +71,8 @@ class Channel:
 
     def sendall(self, data: bytes) -> None:
         """Send ``data``, which takes as long as it moves."""
-        if self._answered:
-            self._answered, self._reused = False, True
+        if self._responded:
+            self._responded, self._reused = False, True
         rest = memoryview(data)
         while rest:
             self.settimeout(self._progress)
@@ -82,13 +82,13 @@ class Channel:
         """Receive what there is, at least a byte, or 0 at the end."""
         size = self._run_in_time(self._socket.recv_into, buffer)
         self._moved += size
-        if self._moved >= FLOOR or (size and not self._answered):
-            self._answered = True
+        if self._moved >= FLOOR or (size and not self._responded):
+            self._responded = True
             self.settimeout(self._progress)
         return size
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a file to read the answer from."""
+        """Return a file to read the response from."""
         self._users += 1
         return _Lines(_Incoming(self))
 
@@ -128,7 +128,7 @@ class Channel:
             self.settimeout(self._patience)
         elif self._clock() >= self._deadline:
             self._late = True
-            raise TooLate("the answer stalled" if self._answered else f"no answer within {self._limit:g} s")
+            raise TooLate("the answer stalled" if self._responded else f"no answer within {self._limit:g} s")
 
     def _count_unacknowledged(self) -> int:
         """Return how many bytes were sent and not acknowledged."""
@@ -156,7 +156,7 @@ class _Incoming(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """The answer; http.client takes its head for complete wherever it ends."""
+    """The response; http.client takes its head for complete wherever it ends."""
 
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)

@@ -1,4 +1,4 @@
-"""What went wrong with a call to the hub, in words: an answer that is no success, or none at all."""
+"""What went wrong with a call to the hub, in words: a response that is no success, or none at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUT_OFF = "the connection was cut off in the middle of the answer"
 _CANNOT_DECRYPT = b"kvass: cannot decrypt"
 _OURS = b"kvass:"
 _ORIGINAL_CANNOT_DECRYPT = b"message authentication failed"
-"""What Go's AES-GCM says, in the error that a hub of the original program answers."""
+"""What Go's AES-GCM says, in the error with which a hub of the original program responds."""
 
 _FROM_PROXIES = (407, 502, 503, 504)
 _TOO_LARGE = 413
@@ -49,11 +49,11 @@ _CERTIFICATES = {
 """By the codes X509_V_ERR_… of OpenSSL."""
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
-"""What the versions of OpenSSL say to an answer that is no TLS."""
+"""What the versions of OpenSSL say to a response that is no TLS."""
 
 
 class Refusal(NamedTuple):
-    """An answer that is no success; ``page`` is whether it is one of HTML, ``body`` its beginning."""
+    """A response that is no success; ``page`` is whether it is one of HTML, ``body`` its beginning."""
 
     status: int
     phrase: str
@@ -62,19 +62,19 @@ class Refusal(NamedTuple):
     body: bytes
 
 
-def diagnose_response(address: str, url: str, answer: Refusal) -> SyncError:
-    """Say what an answer means that the hub shown as ``address`` gave to a call of ``url``."""
-    if answer.status == 200:
+def diagnose_response(address: str, url: str, refusal: Refusal) -> SyncError:
+    """Say what a response means that the hub shown as ``address`` gave to a call of ``url``."""
+    if refusal.status == 200:
         return NotAHub(address, "it answers with a web page")
-    if answer.body.startswith(_CANNOT_DECRYPT) or _ORIGINAL_CANNOT_DECRYPT in answer.body:
+    if refusal.body.startswith(_CANNOT_DECRYPT) or _ORIGINAL_CANNOT_DECRYPT in refusal.body:
         return WrongKey(address)
-    if answer.body.startswith(_OURS) and answer.status in _NOT_UNDER_THIS_PATH:
+    if refusal.body.startswith(_OURS) and refusal.status in _NOT_UNDER_THIS_PATH:
         return NotAHub(address, "a kvass hub is there, but not under this path")
-    if answer.body.startswith(_OURS):
-        return HubFailed(address, answer.status, _first_line(answer.body.removeprefix(_OURS)))
-    if 300 <= answer.status < 400 and answer.location:
-        return NotAHub(address, _describe_redirection(url, answer.location))
-    return _diagnose_status(address, answer)
+    if refusal.body.startswith(_OURS):
+        return HubFailed(address, refusal.status, _first_line(refusal.body.removeprefix(_OURS)))
+    if 300 <= refusal.status < 400 and refusal.location:
+        return NotAHub(address, _describe_redirection(url, refusal.location))
+    return _diagnose_status(address, refusal)
 
 
 def diagnose_exception(address: str, progress: float, error: Exception) -> SyncError:
@@ -99,16 +99,16 @@ def diagnose_exception(address: str, progress: float, error: Exception) -> SyncE
     return HubUnreachable(address, words)
 
 
-def _diagnose_status(address: str, answer: Refusal) -> SyncError:
-    status = answer.status
-    said = f"{status} {_first_line(answer.phrase.encode())}".rstrip()
+def _diagnose_status(address: str, refusal: Refusal) -> SyncError:
+    status = refusal.status
+    said = f"{status} {_first_line(refusal.phrase.encode())}".rstrip()
     if status in _FROM_PROXIES:
         return HubUnreachable(address, f"the proxy in front says {said}")
     if status == _TOO_LARGE:
         reason = "the proxy in front lets no messages of this size through (nginx: client_max_body_size)"
         return HubFailed(address, status, reason)
     if status >= 500 and status not in _NO_HUB:
-        return HubFailed(address, status, (not answer.page and _first_line(answer.body)) or said)
+        return HubFailed(address, status, (not refusal.page and _first_line(refusal.body)) or said)
     return NotAHub(address, f"it answers {said}{_ADVICE.get(status, '')}")
 
 

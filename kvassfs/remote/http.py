@@ -1,4 +1,4 @@
-"""The hub as seen from a device: sealed bodies are sent to it over HTTP, and answers come back.
+"""The hub as seen from a device: sealed bodies are sent to it over HTTP, and responses come back.
 
 It takes a tenth of a second to import, because of requests.
 """
@@ -27,13 +27,13 @@ from .dialer import Dialer, DialledAdapter, Resolve
 __all__ = ["HttpRemote", "TimeLimits"]
 
 MAX_RESPONSE = 4 * 1024**3
-"""Bytes that an answer may have: a hub of the original program has no pages, and the caller holds it in memory."""
+"""Bytes that a response may have: a hub of the original program has no pages, and the caller holds it in memory."""
 
 MAX_COMPLAINT = 64 * 1024
-"""Bytes that are read of an answer that is no success."""
+"""Bytes that are read of a response that is no success."""
 
 GRACE = 3.0
-"""Seconds after the end of a long poll within which its answer has to begin."""
+"""Seconds after the end of a long poll within which its response has to begin."""
 
 _FAILURES = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 _HEADERS = {
@@ -58,7 +58,7 @@ class HttpRemote:
     """A hub over HTTP, for one thread alone, but for ``close``.
 
     The environment of requests (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) counts. ``resolve`` stands in for
-    ``socket.getaddrinfo``; an answer may have ``largest`` bytes.
+    ``socket.getaddrinfo``; a response may have ``largest`` bytes.
 
     Raises:
         InvalidConfiguration: ``address`` is none of a hub.
@@ -86,7 +86,7 @@ class HttpRemote:
         self._session.auth = _read_credentials(url)
 
     def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
-        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the answer.
+        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response.
 
         The hub may take ``wait`` seconds longer than usual. Raises a SyncError.
         """
@@ -146,7 +146,7 @@ class _Session(requests.Session):
     """A session that leaves redirections alone; requests reads their bodies and targets even if it may not follow."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Say that an answer is no redirection."""
+        """Say that a response is no redirection."""
 
 
 class _Stale(HubUnreachable):

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from ..errors import KvassError
 from ..sharing.offers import Offers
 from ..store import Profile, Store
-from ..store.commits import IDLE, CommitWatch
+from ..store.commits import IDLE, CommitThread
 from ..sync.hub import Hub
 from . import pages
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests, open_hub
@@ -53,13 +53,13 @@ class Service:
     async def run(self, _: object = None) -> AsyncIterator[None]:
         """``async with`` the threads that the requests need."""
         notify = partial(asyncio.get_running_loop().call_soon_threadsafe, self.wakeups.notify)
-        commit_watch = CommitWatch(self._path, notify, on_idle=self._empty_log, idle=self._idle)
+        commit_thread = CommitThread(self._path, notify, on_idle=self._empty_log, idle=self._idle)
         async with self.hub.run(CLOSE_TIMEOUT), self.shares.run(CLOSE_TIMEOUT):
-            commit_watch.start()
+            commit_thread.start()
             try:
                 yield
             finally:
-                commit_watch.stop()
+                commit_thread.stop()
 
     def _empty_log(self) -> None:
         with suppress(KvassError), Store.open(self._path) as store:

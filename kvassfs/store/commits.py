@@ -104,7 +104,7 @@ class Inotify:
         os.close(self.descriptor)
 
 
-class CommitListener:
+class CommitWatch:
     """Tells when another connection, of whatever process, commits to the database at ``path``.
 
     For one thread, except ``wake``. A commit is mostly noticed within milliseconds, and within ``interval``
@@ -196,7 +196,7 @@ class CommitListener:
         self._opened.close()
 
 
-class CommitWatch:
+class CommitThread:
     """A thread that calls ``on_commit``, each function in turn, after other connections committed to a database.
 
     Other connections are all but its own, also those of this process. ``path`` is a database that exists. The
@@ -218,7 +218,7 @@ class CommitWatch:
         self._pause = pause
         self._on_idle = on_idle
         self._idle = idle
-        self._listener: CommitListener | None = None
+        self._listener: CommitWatch | None = None
         self._failure = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kvassfs-commits", daemon=True)
@@ -238,7 +238,7 @@ class CommitWatch:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with closing(CommitListener(self._path)) as self._listener:
+                with closing(CommitWatch(self._path)) as self._listener:
                     self._listen(self._listener)
             except KvassError as error:
                 self._report(error, logging.WARNING)
@@ -252,7 +252,7 @@ class CommitWatch:
             self._failure = repr(error)
             log.log(level, "commits of others are noticed late: %s", error, exc_info=error if traceback else None)
 
-    def _listen(self, listener: CommitListener) -> None:
+    def _listen(self, listener: CommitWatch) -> None:
         committed = True  # before anybody listened, perhaps
         while not self._stopping.is_set():
             if not committed:

@@ -6,29 +6,30 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 from .database import Database
-from .identity import new_process_id, place_of
+from .identity import new_process_id
 from .local import DIRECTORY_MODE
+from .machine import Machine
 from .schema import APPLICATION_ID, MIGRATIONS, TABLES, VERSION
 from .settings import KEY_BYTES
 
 
-def initialise(database: Database, clock: Callable[[], int], random: Callable[[int], bytes]) -> None:
+def initialise(database: Database, clock: Callable[[], int], random: Callable[[int], bytes], machine: Machine) -> None:
     """Fill an empty database, unless another process has done so in the meantime."""
     with database.transaction:
         if database.row("PRAGMA user_version")[0] == VERSION:
             return
-        create_tables(database, clock())
+        create_tables(database, clock(), machine)
         database.execute(
             "INSERT INTO replica VALUES (1, ?, ?, '', 0, 0, 0)", (new_process_id(random), random(KEY_BYTES))
         )
 
 
-def create_tables(database: Database, now: int) -> None:
+def create_tables(database: Database, now: int, machine: Machine) -> None:
     """Make the tables and the root directory, and mark the file as ours, inside a transaction."""
     for statement in _statements("".join([TABLES, *MIGRATIONS.values()])):
         database.execute(statement)
     database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL)", (DIRECTORY_MODE, now, now))
-    database.execute("INSERT INTO settings VALUES ('place', ?)", (place_of(database.path),))
+    database.execute("INSERT INTO settings VALUES ('place', ?)", (machine.identify_place(database.path),))
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .contents import Change, Contents
 from .database import Database
@@ -14,6 +13,9 @@ from .values import StoredValue
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+
+T = TypeVar("T")
 
 
 class _Stored(NamedTuple):
@@ -27,7 +29,7 @@ class Draft:
     """The bytes of one value while they are read and changed.
 
     Changed blocks gather in memory; beyond ``Sizes.memory`` the complete ones go into the store,
-    where nothing sees them until ``committed``. So memory is bounded whatever the size of the value.
+    where nothing sees them until ``commit``. So memory is bounded whatever the size of the value.
     A long base is pinned until ``close``: then the draft is made inside the transaction that found it.
     """
 
@@ -216,20 +218,21 @@ class Draft:
             for position in positions:
                 del self._stored[position]
 
-    @contextmanager
-    def committed(self) -> Iterator[int | None]:
-        """``with`` the id of the content that the value is stored as, ``None`` if it is empty, in a transaction.
+    def commit(self, give: Callable[[int | None], T]) -> T:
+        """Store the value and call ``give``, in one transaction; return what it returns.
 
-        The block gives the content to an entry. After it, the draft goes on from what was stored; if it fails, nothing
-        was stored and the draft is as before.
+        ``give`` is called with the id of the content that the value is stored as, ``None`` if it is empty, and gives it
+        to an entry. After it, the draft goes on from what was stored; if it fails, nothing was stored and the draft
+        is as before.
         """
         with self._database.transaction:
             content = self._add()
             self._let_go()
             if self.size > self._sizes.inline and content is not None:
                 self._holds.pin(content)
-            yield content
+            given = give(content)
         self._rebase(content)
+        return given
 
     def _add(self) -> int | None:
         if self.size == 0:

@@ -16,7 +16,7 @@ from .feed import Journal
 from .local import Directories, Scratch
 from .revisions import Revisions
 from .rows import DIRTY, HELD, INSERT, NO_WRITER, SELECT, SELECT_BELOW, Row, Written
-from .settling import born, is_transient, state_after_write
+from .settling import find_birth, is_transient, state_after_write
 
 
 class Fate(Enum):
@@ -142,7 +142,7 @@ class Entries:
             sequence=sequence,
             dirty=state_after_write(old, transient=transient),
             handed=0 if old is None else old.handed,
-            born=born(old, written.born, now),
+            born=find_birth(old, written.born, now),
             changed=timestamp * 1000 if written.changed is None else written.changed,
             mtime=None if written.mtime == timestamp * 1000 else written.mtime,
             atime=written.atime,

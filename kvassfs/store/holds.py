@@ -7,23 +7,19 @@ transaction, so what a transaction rolls back was never held, and nothing has to
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from .database import Database
-from .processes import started
+from .machine import Machine
 
 
 class Holds:
-    """Keeps contents and blocks for the open store that ``holder``, a random number, tells from others.
+    """Keeps contents and blocks for the open store that ``holder``, a random number, tells from others."""
 
-    ``started(pid)`` returns when a process started, ``""`` if it has ended.
-    """
-
-    def __init__(self, database: Database, holder: int, *, started: Callable[[int], str] = started) -> None:
+    def __init__(self, database: Database, holder: int, machine: Machine) -> None:
         self._database = database
         self._holder = holder
-        self._started = started
-        self._own = (holder, os.getpid(), started(os.getpid()))
+        self._machine = machine
+        self._own = (holder, os.getpid(), machine.find_own_start())
         self.any = False
         """Whether this open store may hold something."""
 
@@ -69,7 +65,7 @@ class Holds:
     def release_dead(self) -> None:
         """Let go of what processes held that have ended."""
         for holder, pid, since in self._database.rows("SELECT id, pid, started FROM holders"):
-            if self._started(pid) != since:
+            if self._machine.find_start(pid) != since:
                 self._release(holder)
 
     def _release(self, holder: int) -> None:

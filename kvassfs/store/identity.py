@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
 
 from ..replica import MAX_PROCESS_ID
 from .database import Database
+from .machine import Machine
 from .peers import Peers
 from .settings import Settings
-
-MACHINE_ID = "/etc/machine-id"
-"""The file that names the system, as machine-id(5) says."""
 
 
 def new_process_id(random: Callable[[int], bytes]) -> int:
@@ -20,18 +16,10 @@ def new_process_id(random: Callable[[int], bytes]) -> int:
     return int.from_bytes(random(8), "big") % MAX_PROCESS_ID + 1
 
 
-def place_of(path: str, machine_id: str = MACHINE_ID) -> str:
-    """Return a text that is another one for a copy of the file at ``path``: the system's id and the file's inode."""
-    machine = b""
-    with suppress(OSError), open(machine_id, "rb") as file:
-        machine = file.readline().strip()
-    return f"{machine.hex()}:{os.stat(path).st_ino}"
-
-
 class Identity:
     """Changes the process id where the database turns out to be a copy, or was set back to a backup.
 
-    ``random(n)`` returns n random bytes, ``place`` a text that is another one for a copy of the file.
+    ``random(n)`` returns n random bytes, ``machine`` tells whether the file is where it was.
     """
 
     def __init__(
@@ -40,24 +28,26 @@ class Identity:
         settings: Settings,
         peers: Peers,
         random: Callable[[int], bytes],
-        place: Callable[[str], str] = place_of,
+        machine: Machine,
     ) -> None:
         self._database = database
         self._settings = settings
         self._peers = peers
         self._random = random
-        self._place = place
+        self._machine = machine
 
     def detach_copy(self) -> None:
         """Take a new process id if the file is a copy of another store, and no longer at the place it was made in.
 
         Otherwise each would take what the other writes for its own. What only the copy has goes on under the new id.
         """
-        place = self._place(self._database.path)
-        known = self._database.row("SELECT value FROM settings WHERE name = 'place'")
-        if known is not None and known[0] == place:
+        place = self._machine.identify_place(self._database.path)
+        if self._read_place() == place:
             return
         with self._database.transaction:
+            known = self._read_place()
+            if known == place:  # another process has been quicker
+                return
             before = self._settings.config().process_id
             self._database.execute("INSERT OR REPLACE INTO settings VALUES ('place', ?)", (place,))
             if known is not None:
@@ -66,6 +56,10 @@ class Identity:
                 self._database.execute(
                     "UPDATE entries SET process_id = ? WHERE dirty AND process_id = ?", (process_id, before)
                 )
+
+    def _read_place(self) -> str | None:
+        row = self._database.row("SELECT value FROM settings WHERE name = 'place'")
+        return None if row is None else str(row[0])
 
     def renew(self, counter: int) -> None:
         """Take a new process id, and a clock beyond ``counter``; all is pulled and pushed anew.

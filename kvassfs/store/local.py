@@ -37,11 +37,6 @@ class ScratchRow(NamedTuple):
     atime: int | None
 
 
-def directory_of(key: str) -> str:
-    """Return the prefix of the directory that holds a key: ``"a/"`` of ``a/b`` and of ``a/``."""
-    return key[: key.rfind("/") + 1]
-
-
 def parent(prefix: str) -> str:
     """Return the prefix of the directory that holds a directory: ``"a/"`` of ``a/b/``."""
     return prefix[: prefix.rfind("/", 0, -1) + 1]
@@ -62,6 +57,7 @@ class Directories:
 
     def put(self, prefix: str, record: DirectoryRecord) -> None:
         """Record a directory, and those above it."""
+        self._touched = None
         self._database.execute("INSERT OR REPLACE INTO directories VALUES (?, ?, ?, ?, ?)", (prefix, *record))
         self._journal.note(prefix)
         if prefix:
@@ -96,11 +92,13 @@ class Directories:
 
     def remove(self, prefix: str) -> None:
         """Forget a directory."""
+        self._touched = None
         self._database.execute("DELETE FROM directories WHERE prefix = ?", (prefix,))
         self._journal.note(prefix)
 
     def move(self, old: str, new: str) -> None:
         """Rename a directory and all below it, in place of an empty one."""
+        self._touched = None
         end = old[:-1] + "0"
         self._database.execute(
             "UPDATE OR REPLACE directories SET prefix = ? || substr(prefix, ?) WHERE prefix >= ? AND prefix < ?",

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..block import split_hashes
-from ..entry import Delivery, Verdict, have_same_value, judge
+from ..entry import Delivery, Verdict, directory_of, have_same_value, judge
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .entries import Entries, Fate, Listing
-from .local import directory_of
 from .revisions import Revisions
 from .rows import CLEAN, DIRTY, Row
 
@@ -92,8 +91,18 @@ class Merging:
             content = self._add(delivery, None if old is None else old.content)
         self._clock += 1
         self._changed += 1
-        born = old.born if old is not None and old.live else self._now // 1000
-        row = Row(*entry, content, self._clock, self._dirty, 1, born, self._now, None, None, self._entries.writer)
+        row = Row(
+            *entry,
+            content=content,
+            sequence=self._clock,
+            dirty=self._dirty,
+            handed=1,
+            born=old.born if old is not None and old.live else self._now // 1000,
+            changed=self._now,
+            mtime=None,
+            atime=None,
+            writer=self._entries.writer,
+        )
         # The directory above the key, also where a directory of the key's own lists it: a look-up for each new key
         # would make merging a sixth slower.
         listing = Listing(directory_of(entry.key))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..replica import HubState, Incarnation
 from .database import Database
-from .processes import own_start
+from .machine import Machine
 
 SEEN_INTERVAL = 10 * 1_000_000
 """Microseconds between two notes that a device has been seen."""
@@ -27,10 +27,11 @@ class Device(NamedTuple):
 class Peers:
     """Reads and writes what is known of other replicas. ``writer`` tells this open store from others."""
 
-    def __init__(self, database: Database, clock: Callable[[], int], writer: int) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int], writer: int, machine: Machine) -> None:
         self._database = database
         self._clock = clock
         self._writer = writer
+        self._machine = machine
 
     # The hub
 
@@ -43,7 +44,7 @@ class Peers:
         )
 
     def note_hub(self, *, version: int, process_id: int, incarnation: int, told: int, epoch: int) -> None:
-        """Note who the hub is; the answers to two processes may come in any order."""
+        """Note who the hub is; the responses to two processes may come in any order."""
         with self._database.transaction:
             self._database.execute(
                 "UPDATE hub SET version = ?, process_id = ?, incarnation = iif(told <= ?, ?, incarnation),"
@@ -86,14 +87,14 @@ class Peers:
 
     def _incarnations(self) -> tuple[list[Incarnation], int | None]:
         """Return the incarnations, this process at the end, and what it told if it is among them."""
-        own = (os.getpid(), own_start())
+        own = (os.getpid(), self._machine.find_own_start())
         rows = self._database.rows("SELECT mark, told, pid, started FROM incarnations ORDER BY id")
         rows.sort(key=lambda row: row[2:] == own)
         told = rows[-1][1] if rows and rows[-1][2:] == own else None
         return [Incarnation(*row[:2]) for row in rows], told
 
     def _note_told(self, clock: int) -> None:
-        own = (os.getpid(), own_start())
+        own = (os.getpid(), self._machine.find_own_start())
         updated = self._database.execute(
             "UPDATE incarnations SET told = max(told, ?) WHERE pid = ? AND started = ?", (clock, *own)
         )

@@ -7,32 +7,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .database import Database
+from .machine import Machine
 
 IN_TOUCH_TIME = 90 * 1_000_000
 """Microseconds after which a follower that has not said so again is not taken to be in touch."""
-
-_ENDED = ("Z", "X")
-"""States of a process that is a zombie, or dead."""
-
-
-def started(pid: int) -> str:
-    """Return when the process ``pid`` started, as the system tells it; ``""`` if there is none, or it has ended.
-
-    It tells a process from a later one with the same number. proc(5), /proc/PID/stat: fields 3 and 22, counted
-    behind the parenthesised command name.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        # Its parent may be in no hurry to hear of its end.
-        return "" if fields[0] in _ENDED else fields[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def own_start() -> str:
-    """Return when this process started."""
-    return started(os.getpid())
 
 
 class Follower(NamedTuple):
@@ -48,10 +26,11 @@ class Follower(NamedTuple):
 class Processes:
     """Reads and writes which processes push and follow. ``writer`` tells this open store from others."""
 
-    def __init__(self, database: Database, clock: Callable[[], int], writer: int) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int], writer: int, machine: Machine) -> None:
         self._database = database
         self._clock = clock
         self._writer = writer
+        self._machine = machine
 
     # Pushing
 
@@ -63,12 +42,14 @@ class Processes:
             if self._somebody_pushes():
                 return False
             self._database.execute("DELETE FROM pusher")
-            self._database.execute("INSERT INTO pusher VALUES (?, ?, ?)", (self._writer, os.getpid(), own_start()))
+            self._database.execute(
+                "INSERT INTO pusher VALUES (?, ?, ?)", (self._writer, os.getpid(), self._machine.find_own_start())
+            )
             return True
 
     def _somebody_pushes(self) -> bool:
         row = self._database.row("SELECT writer, pid, started FROM pusher")
-        return row is not None and row[0] != self._writer and started(row[1]) == row[2]
+        return row is not None and row[0] != self._writer and self._machine.find_start(row[1]) == row[2]
 
     def end_push(self) -> None:
         """Let others push."""
@@ -81,11 +62,11 @@ class Processes:
         """Note that this process keeps the store in step, for the mount at ``place`` or on its own."""
         with self._database.transaction:
             for pid, since in self._database.rows("SELECT pid, started FROM followers"):
-                if started(pid) != since:
+                if self._machine.find_start(pid) != since:
                     self._database.execute("DELETE FROM followers WHERE pid = ?", (pid,))
             self._database.execute(
                 "INSERT OR REPLACE INTO followers VALUES (?, ?, ?, ?, 0, '')",
-                (os.getpid(), own_start(), place, self._clock() // 1000),
+                (os.getpid(), self._machine.find_own_start(), place, self._clock() // 1000),
             )
 
     def note_contact(self, error: str | None = None) -> None:
@@ -108,7 +89,7 @@ class Processes:
             for pid, begun, *rest in self._database.rows(
                 "SELECT pid, started, place, since, reached, error FROM followers ORDER BY since"
             )
-            if started(pid) == begun
+            if self._machine.find_start(pid) == begun
         ]
 
     def is_in_touch(self) -> bool:

@@ -13,12 +13,6 @@ from .contents import Contents
 from .database import Database
 from .rows import Row
 
-KEPT_REVISIONS = 10
-"""Revisions that are kept of each key."""
-
-KEPT_TIME = 30 * 24 * 3600 * 1_000_000
-"""Microseconds for which a revision is kept."""
-
 
 class Revision(NamedTuple):
     """An earlier version of a key, and when this replica replaced it (µs since the epoch)."""
@@ -54,7 +48,7 @@ class Revisions:
             self.add(row.entry, row.content, now)
 
     def add(self, entry: Entry, content: int, now: int) -> None:
-        """Keep a version that is not the current one, and let go of the oldest beyond ``KEPT_REVISIONS``."""
+        """Keep a version that is not the current one, and let go of the oldest where there are too many."""
         self._database.execute(
             "INSERT INTO revisions (key, timestamp, counter, process_id, url_token, size, mode, content, replaced)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -62,7 +56,7 @@ class Revisions:
         )
         for number, old in self._database.rows(
             "SELECT id, content FROM revisions WHERE key = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
-            (entry.key, KEPT_REVISIONS),
+            (entry.key, self._contents.sizes.revisions),
         ):
             self._forget(number, old)
 
@@ -88,12 +82,12 @@ class Revisions:
 
     def has_expired(self) -> bool:
         """Return True if ``expire`` has something to forget."""
-        before = self._clock() // 1000 - KEPT_TIME
+        before = self._clock() // 1000 - self._contents.sizes.kept_time
         return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM revisions WHERE replaced < ?)", (before,))[0])
 
     def expire(self, limit: int) -> bool:
         """Forget at most ``limit`` revisions that are too old; return whether more may be left."""
-        before = self._clock() // 1000 - KEPT_TIME
+        before = self._clock() // 1000 - self._contents.sizes.kept_time
         rows = self._database.rows("SELECT id, content FROM revisions WHERE replaced < ? LIMIT ?", (before, limit))
         for number, content in rows:
             self._forget(number, content)

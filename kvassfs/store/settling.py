@@ -47,7 +47,7 @@ def is_transient(row: Row, now: int) -> bool:
     return not row.handed and 0 <= now - row.born < TRANSIENT_TIME
 
 
-def born(old: Row | None, came: int | None, now: int) -> int:
+def find_birth(old: Row | None, came: int | None, now: int) -> int:
     """Return when a key that is written at ``now`` came into being (µs).
 
     ``came`` is the age that a value brings along from another key. A key that was deleted a moment ago goes on with

@@ -1,4 +1,4 @@
-"""How values are cut up, and how much is done at a time; a test makes stores with small ones."""
+"""How values are cut up, how much is done at a time, and what is kept; a test makes stores with small sizes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from ..block import BLOCK_SIZE
 INLINE_LIMIT = 64 * 1024
 """Greatest size of a value that is kept as one column of one row."""
 
+KEPT_REVISIONS = 10
+"""Revisions that are kept of each key."""
+
+KEPT_TIME = 30 * 24 * 3600 * 1_000_000
+"""Microseconds for which a revision is kept."""
+
 
 class Sizes(NamedTuple):
-    """The sizes of one store. All but ``memory``, ``clean`` and ``read`` must be those that it was written with.
+    """The sizes of one store. ``block``, ``inline`` and ``segment`` must be those that it was written with.
 
     Attributes:
         block: bytes in a block of a large value; only the last one of a value is shorter.
@@ -20,6 +26,8 @@ class Sizes(NamedTuple):
         memory: changed blocks that a draft keeps in memory before it stores the complete ones (8 MiB).
         clean: blocks and revisions that one step of the clean-up removes (16 MiB).
         read: bytes read at a time from a stream.
+        revisions: revisions that are kept of each key.
+        kept_time: microseconds for which a revision is kept.
     """
 
     block: int = BLOCK_SIZE
@@ -28,6 +36,8 @@ class Sizes(NamedTuple):
     memory: int = 32
     clean: int = 64
     read: int = 1024 * 1024
+    revisions: int = KEPT_REVISIONS
+    kept_time: int = KEPT_TIME
 
     def count(self, size: int) -> int:
         """Return the number of blocks of a value of ``size`` bytes."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
-from ..entry import DEFAULT_MODE, Entry, check_key, is_text
+from ..entry import DEFAULT_MODE, Entry, check_key, directory_of, is_text
 from ..errors import KeyMissing, KvassError
 from . import takeover
 from .blocks import Blocks
@@ -22,7 +22,8 @@ from .feed import Feed, Journal
 from .holds import Holds
 from .identity import Identity
 from .inbox import Inbox
-from .local import Directories, Scratch, directory_of
+from .local import Directories, Scratch
+from .machine import MACHINE, Machine
 from .opening import connect
 from .outbox import Outbox
 from .peers import Peers
@@ -51,7 +52,12 @@ class Store:
     """
 
     def __init__(
-        self, database: Database, clock: Callable[[], int], random: Callable[[int], bytes], sizes: Sizes = SIZES
+        self,
+        database: Database,
+        clock: Callable[[], int],
+        random: Callable[[int], bytes],
+        sizes: Sizes,
+        machine: Machine,
     ) -> None:
         self._sizes = sizes
         self.path = database.path
@@ -59,7 +65,7 @@ class Store:
         self._database = database
         writer = int.from_bytes(random(6), "big")  # tells this open store from others
         self._contents = Contents(database, sizes)
-        self._holds = Holds(database, writer)
+        self._holds = Holds(database, writer, machine)
         self._revisions = Revisions(database, self._contents, clock)
         journal = Journal(database, writer)
         directories = Directories(database, journal)
@@ -78,10 +84,10 @@ class Store:
         self.feed = Feed(database, writer)
         self.transaction = database.transaction
         self.values = Values(database, self._contents, self._holds)
-        self.peers = Peers(database, clock, writer)
-        self.processes = Processes(database, clock, writer)
+        self.peers = Peers(database, clock, writer, machine)
+        self.processes = Processes(database, clock, writer, machine)
         self.settings = Settings(database, self.peers)
-        self.identity = Identity(database, self.settings, self.peers, random)
+        self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, directories, scratch, clock)
         self.blocks = Blocks(database, self._contents, clock)
@@ -100,6 +106,7 @@ class Store:
         profile: Profile = COMMAND,
         alone_if_full: bool = False,
         sizes: Sizes = SIZES,
+        machine: Machine = MACHINE,
     ) -> Self:
         """Open the database at ``path``, made with mode 0600 if it is missing.
 
@@ -112,13 +119,13 @@ class Store:
         """
         database = connect(
             os.fspath(path),
-            initialise=lambda empty: initialise(empty, clock, random),
-            take_over=lambda original: takeover.take_over(original, clock, random, notice, sizes),
+            initialise=lambda empty: initialise(empty, clock, random, machine),
+            take_over=lambda original: takeover.take_over(original, clock, random, notice, sizes, machine),
             upgrade=upgrade,
             profile=profile,
             alone_if_full=alone_if_full,
         )
-        return cls(database, clock, random, sizes)
+        return cls(database, clock, random, sizes, machine)
 
     def close(self) -> None:
         """Let go of what this process holds, and close the file."""
@@ -240,12 +247,14 @@ class Store:
     def _put(self, key: str, draft: Draft) -> Entry:
         if draft.size == 0:
             return self._clear(key)
-        with draft.committed() as content:
-            old = self._entries.current(key)
-            was_symlink = old is not None and old.mode is not None and stat.S_ISLNK(old.mode)
-            # A value is no target of a symlink.
-            written = Written(draft.size, content, DEFAULT_MODE if was_symlink else None)
-            return self._entries.write(key, written, old=old, listing=Listing(directory_of(key))).entry
+        return draft.commit(lambda content: self._write(key, draft.size, content))
+
+    def _write(self, key: str, size: int, content: int | None) -> Entry:
+        old = self._entries.current(key)
+        was_symlink = old is not None and old.mode is not None and stat.S_ISLNK(old.mode)
+        # A value is no target of a symlink.
+        written = Written(size, content, DEFAULT_MODE if was_symlink else None)
+        return self._entries.write(key, written, old=old, listing=Listing(directory_of(key))).entry
 
     def _clear(self, key: str) -> Entry:
         """Delete a key, as an empty value does; one that has none gets a new tombstone."""

@@ -21,10 +21,11 @@ from .contents import Contents
 from .creation import create_tables
 from .database import Database
 from .identity import new_process_id
+from .machine import Machine
 from .rows import INSERT, Row
 from .schema import APPLICATION_ID
 from .settings import KEY_BYTES
-from .sizes import SIZES, Sizes
+from .sizes import Sizes
 
 BACKUP_SUFFIX = ".kvass-go.bak"
 
@@ -55,7 +56,8 @@ def take_over(
     clock: Callable[[], int],
     random: Callable[[int], bytes],
     notice: Callable[[str], None],
-    sizes: Sizes = SIZES,
+    sizes: Sizes,
+    machine: Machine,
 ) -> None:
     """Convert the original's database in one transaction, after making a backup beside it.
 
@@ -71,7 +73,9 @@ def take_over(
         try:
             entries = _read_entries(database, random)
             backup = _back_up(database.path)
-            _convert(database, state, entries, clock(), sizes)
+            _set_aside(database)
+            create_tables(database, clock(), machine)
+            _convert(database, state, entries, sizes)
         except (TypeError, OverflowError) as error:
             raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
     with suppress(OSError):  # the file of somebody else, who lets us write it
@@ -164,10 +168,13 @@ def _same(one: str, other: str) -> bool:
     return os.path.isfile(one) and filecmp.cmp(one, other, shallow=False)
 
 
-def _convert(database: Database, state: _State, entries: list[_Old], now: int, sizes: Sizes) -> None:
+def _set_aside(database: Database) -> None:
+    """Give the original's tables other names than those of a store."""
     for table in ("entries", "state"):
         database.execute(f"ALTER TABLE {table} RENAME TO original_{table}")
-    create_tables(database, now)
+
+
+def _convert(database: Database, state: _State, entries: list[_Old], sizes: Sizes) -> None:
     contents = Contents(database, sizes)
     sequence = last = 0
     for old in entries:

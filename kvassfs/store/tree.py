@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..entry import DEFAULT_MODE
+from ..entry import DEFAULT_MODE, directory_of
 from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
 from .draft import Draft
 from .entries import Entries, Listing
 from .holds import Holds
-from .local import Directories, DirectoryRecord, Scratch, ScratchRow, directory_of, parent
+from .local import Directories, DirectoryRecord, Scratch, ScratchRow, parent
 from .moving import Mover
 from .nodes import (
     DIRECTORY,
@@ -179,16 +179,20 @@ class Tree:
         ``now`` (µs), ``amends`` and ``foreign`` are as in ``Entries.write``. ``scratch``: it has the name of a scratch file,
         and is one unless there is an entry. A scratch file has no revisions.
         """
-        with draft.committed() as content:
-            written = written._replace(size=draft.size, content=content)
+
+        def give(content: int | None) -> Node:
+            complete = written._replace(size=draft.size, content=content)
             old = self._entries.current(key)
-            if scratch and (old is None or not old.live):
-                return self._save_scratch(key, written, now)
-            listing = None if old is not None and old.live else Listing(self._listed_in(key), record=True)
+            is_new = old is None or not old.live
+            if scratch and is_new:
+                return self._save_scratch(key, complete, now)
+            listing = Listing(self._listed_in(key), record=True) if is_new else None
             row = self._entries.write(
-                key, written, old=old, listing=listing, now=now, amends=amends, transient=True, foreign=foreign
+                key, complete, old=old, listing=listing, now=now, amends=amends, transient=True, foreign=foreign
             )
             return node_of_row(row)
+
+        return draft.commit(give)
 
     def _save_scratch(self, key: str, written: Written, now: int) -> Node:
         mode = DEFAULT_MODE if written.mode is None else written.mode

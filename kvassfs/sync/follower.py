@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from ..errors import KvassError
 from ..remote.http import HttpRemote
 from ..store import FOLLOWER, Store
-from ..store.commits import CommitListener
+from ..store.commits import CommitWatch
 from .loops import Contact, PullLoop, PushLoop, Surroundings, Timings
 from .session import Connect
 
@@ -25,9 +25,9 @@ TIMINGS = Timings()
 class Follower:
     """Keeps the store at ``path`` in step with its hub while ``run`` runs, in two threads.
 
-    ``place`` is the directory of the mount that it serves, if any. ``notify`` is called when keys changed here, and
-    ``say`` with a line when the hub is in touch or not any more: both from any thread. ``connect`` makes the way to
-    a hub, ``jitter`` returns a number from 0 to 1, ``stopping`` is what it pauses on.
+    ``place`` is the directory of the mount that it serves, if any. ``say`` is called with a line when
+    the hub is in touch or not any more, from any thread. ``connect`` makes the way to a hub, ``jitter`` returns a
+    number from 0 to 1, ``stopping`` is what it pauses on.
     """
 
     def __init__(
@@ -35,7 +35,6 @@ class Follower:
         path: str,
         *,
         place: str = "",
-        notify: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
         connect: Connect = HttpRemote,
         clock: Callable[[], int] = time.time_ns,
@@ -49,7 +48,7 @@ class Follower:
         self._timings = timings
         self._stopping = threading.Event() if stopping is None else stopping
         surroundings = Surroundings(connect, clock, jitter, timings, self._stopping, Contact(say))
-        self._pull_loop = PullLoop(surroundings, notify)
+        self._pull_loop = PullLoop(surroundings)
         self._push_loop = PushLoop(surroundings, self._pull_loop)
         self._hurry = threading.Timer(timings.farewell, self._push_loop.hang_up)
         self._hurry.daemon = True
@@ -62,7 +61,7 @@ class Follower:
             StoreError: it cannot be opened.
         """
         pulling = threading.Thread(target=self._pull, name="kvassfs-pull", daemon=True)
-        with self._open() as store, closing(CommitListener(self._path)) as self._push_loop.changes:
+        with self._open() as store, closing(CommitWatch(self._path)) as self._push_loop.changes:
             store.processes.follow(self._place)
             pulling.start()
             try:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..errors import HubUnreachable, KvassError
 from ..remote.address import hide_credentials
 from ..store import Store
-from ..store.commits import CommitListener
+from ..store.commits import CommitWatch
 from .session import Connect, Session
 from .synchroniser import Synchroniser
 
@@ -136,11 +136,10 @@ class Loop(ABC):
 
 
 class PullLoop(Loop):
-    """Pulls, and waits for news at the hub. ``notify`` is called when keys changed here."""
+    """Pulls, and waits for news at the hub."""
 
-    def __init__(self, surroundings: Surroundings, notify: Callable[[], None]) -> None:
+    def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
-        self._notify = notify
         self._wait = 0.0
 
     def begin_anew(self) -> None:
@@ -155,8 +154,6 @@ class PullLoop(Loop):
             self._stopping.wait(self._timings.longest_pause)
             return
         changed = synchroniser.pull(wait=self._wait)
-        if changed:
-            self._notify()
         if session.synchroniser() is not synchroniser:
             return  # another hub, or key, has been set
         self._wait = self._next_wait(news=bool(changed))
@@ -186,7 +183,7 @@ class PushLoop(Loop):
 
     def __init__(self, surroundings: Surroundings, pull_loop: PullLoop) -> None:
         super().__init__(surroundings)
-        self.changes: CommitListener | None = None
+        self.changes: CommitWatch | None = None
         self._pull_loop = pull_loop
         self._gathered = False
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.support.histories import FATES, Peers
-from tests.support.replicas import Pool, small_replicas
+from tests.support.replicas import Pool
 from tests.support.searches import examples
 from tests.support.stores import DAY, REGULAR, SECOND
 
@@ -159,20 +159,19 @@ def batches(usual: int) -> list[int]:
 
 def run_batch(machine: type[Devices], number: int) -> None:
     batch = seed(number)(type(machine.__name__, (machine,), {}))
-    with small_replicas():
-        run_state_machine_as_test(
-            batch,
-            settings=settings(
-                max_examples=BATCH,
-                stateful_step_count=8,
-                derandomize=False,
-                database=None,
-                deadline=None,
-                print_blob=True,
-                report_multiple_bugs=False,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+    run_state_machine_as_test(
+        batch,
+        settings=settings(
+            max_examples=BATCH,
+            stateful_step_count=8,
+            derandomize=False,
+            database=None,
+            deadline=None,
+            print_blob=True,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
 
 
 @pytest.mark.parametrize("number", batches(examples(500, long=16_000)))

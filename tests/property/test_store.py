@@ -13,16 +13,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from kvassfs.entry import directory_of
 from kvassfs.errors import KeyMissing
-from kvassfs.store import Node, Store, revisions
-from kvassfs.store.local import directory_of, parent
-from kvassfs.store.revisions import KEPT_TIME
+from kvassfs.store import Node, Store
+from kvassfs.store.local import parent
 from kvassfs.store.settling import TRANSIENT_TIME
+from kvassfs.store.sizes import KEPT_TIME
 from tests.support.searches import examples
 from tests.support.stores import SMALL, Clock, audit, audit_clean, is_scratch, read, save
 
 KEPT = 3
 """Revisions that are kept of a key here: few, so that the limit is met."""
+
+FEW = SMALL._replace(revisions=KEPT)
 
 KEYS = st.sampled_from(["a", "b", "b~", "c~", "d", "d/a", "d/b~", "d/e/a", "d/", "d!", "f/a", "f~/a", "f~/e/b~", "/"])
 """Keys, some of which have the name of a scratch file."""
@@ -62,8 +65,6 @@ class Stores(RuleBasedStateMachine):
     def make(self) -> None:
         self.directory = Path(tempfile.mkdtemp())
         self.stack = ExitStack()
-        patch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(revisions, "KEPT_REVISIONS", KEPT)
         self.clock = Clock()
         self.store = self.connection()
         self.other = self.connection()
@@ -82,7 +83,7 @@ class Stores(RuleBasedStateMachine):
         return sorted(self.files)[pick % len(self.files)]
 
     def connection(self) -> Store:
-        store = self.stack.enter_context(Store.open(self.directory / "db", clock=self.clock, sizes=SMALL))
+        store = self.stack.enter_context(Store.open(self.directory / "db", clock=self.clock, sizes=FEW))
         store._database.execute("PRAGMA synchronous=OFF")
         return store
 

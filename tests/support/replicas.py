@@ -6,19 +6,14 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import pytest
-
 from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undecipherable, WrongKey
-from kvassfs.store import Store, creation, holds, identity, processes, revisions
-from kvassfs.store.database import Database
-from kvassfs.store.processes import started
+from kvassfs.store import Store
+from kvassfs.store.machine import Machine
 from kvassfs.sync import Remote, Synchroniser
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
@@ -32,7 +27,23 @@ WRONG_KEY = bytes(32)
 ADDRESS = "hub.example:8000"
 
 SMALL_LIMITS = MessageLimits(page_bytes=700, whole_bytes=100, page_blocks=2)
-"""What goes into a message beside ``small_replicas``."""
+"""What goes into a message where values are small: those above 100 bytes travel in blocks, two to a message."""
+
+KEEPING = SMALL._replace(revisions=10_000, kept_time=10**18)
+"""The sizes of a store that keeps every revision."""
+
+
+class OneProcess(Machine):
+    """A system with one process, which need not be asked about each time, and where nothing is copied elsewhere."""
+
+    def find_start(self, pid: int) -> str:
+        return str(pid)
+
+    def identify_place(self, path: str) -> str:
+        return "here"
+
+
+MACHINE = OneProcess()
 
 
 # The hub's end
@@ -124,7 +135,7 @@ class Replica:
 
     def open(self) -> None:
         """Open the store as a new process does: the one before is no more."""
-        self.store = Store.open(self.path, clock=self.clock, random=self.random, sizes=SMALL)
+        self.store = Store.open(self.path, clock=self.clock, random=self.random, sizes=KEEPING, machine=MACHINE)
         for table in ("pusher", "holders", "incarnations"):
             self.store._database.execute(f"UPDATE {table} SET started = ''")
 
@@ -200,22 +211,6 @@ def acknowledged(store: Store) -> dict[str, tuple[int, int, int]]:
 # Many of them, quickly
 
 
-@contextmanager
-def small_replicas() -> Iterator[None]:
-    """Keep every revision, and never wait for the disk."""
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(revisions, "KEPT_REVISIONS", 10_000)
-        patch.setattr(revisions, "KEPT_TIME", 10**18)
-        # All are of one process, which the system need not be asked about each time, and none is copied elsewhere.
-        for module in (processes, holds):
-            patch.setattr(module, "started", cache(started))
-        for module in (creation, identity):
-            patch.setattr(module, "place_of", lambda _: "here")
-        patch.setattr(Database, "_wait_for_disk", lambda database, _: database.execute("PRAGMA synchronous=OFF"))
-        yield
-
-
 class Pool:
     """Directory and templates of replicas, made once for many histories; the first one is the hub's."""
 
@@ -228,7 +223,7 @@ class Pool:
 
     def _template(self, number: int) -> bytes:
         path = self.directory / str(number)
-        with Store.open(path, clock=Clock()) as store:
+        with Store.open(path, clock=Clock(), machine=MACHINE) as store:
             store.settings.set_process_id(number + 1)
             store.settings.set_encryption_key(KEY)
             if number:

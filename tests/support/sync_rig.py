@@ -14,8 +14,7 @@ from kvassfs.sync import Progress, Synchroniser, block_messages, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalClient, OriginalHub
-from tests.support.replicas import ADDRESS, KEY, KvassHub, Pool, Replica, posted
-from tests.support.stores import SMALL
+from tests.support.replicas import ADDRESS, KEEPING, KEY, MACHINE, KvassHub, Pool, Replica, posted
 
 HTML = b"<!DOCTYPE html><html><title>Welcome</title></html>"
 
@@ -111,7 +110,7 @@ class ThreadedHub(KvassHub):
         self._home = home
 
     def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
-        with Store.open(self._home.path, clock=self._home.clock, sizes=SMALL) as store:
+        with Store.open(self._home.path, clock=self._home.clock, sizes=KEEPING, machine=MACHINE) as store:
             return KvassHub(lambda: store, limits=self._limits).answer(call, body, patient=patient)
 
 

@@ -8,7 +8,17 @@ import stat
 
 import pytest
 
-from kvassfs.entry import DEFAULT_MODE, TOKEN_BYTES, Entry, Verdict, check_key, judge, new_token, next_timestamp
+from kvassfs.entry import (
+    DEFAULT_MODE,
+    TOKEN_BYTES,
+    Entry,
+    Verdict,
+    check_key,
+    directory_of,
+    judge,
+    new_token,
+    next_timestamp,
+)
 from kvassfs.errors import InvalidKey
 from kvassfs.replica import MAX_PROCESS_ID, NOBODY
 from kvassfs.sharing.address import is_token
@@ -129,3 +139,10 @@ class TestKey:
 
 def test_process_ids_fit_32_bits() -> None:
     assert MAX_PROCESS_ID.bit_length() == 32
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix"), [("a", ""), ("a/b", "a/"), ("a/", "a/"), ("/", "/"), ("/a", "/"), ("a//b", "a//")]
+)
+def test_the_directory_of_a_key(key: str, prefix: str) -> None:
+    assert directory_of(key) == prefix

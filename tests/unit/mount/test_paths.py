@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from kvassfs.entry import directory_of
 from kvassfs.errors import KvassError
 from kvassfs.mount import paths
 from kvassfs.mount.paths import InvalidName
@@ -246,7 +247,7 @@ class TestWholeKeys:
     def test_a_key_has_one_path(self, key: str, components: list[str], directory: str, path: str) -> None:
         assert paths.split(key) == components
         assert paths.join(components) == key
-        assert paths.parent(key) == directory
+        assert directory_of(key) == directory
         assert paths.path_of(key) == path
         assert paths.key_of(path) == key
 

@@ -20,7 +20,7 @@ import pytest
 
 from kvassfs.errors import NotAStore, StoreError, StoreUnavailable
 from kvassfs.store import Store
-from kvassfs.store.commits import POLLING_INTERVAL, SHORTEST_PAUSE, CommitListener, Inotify
+from kvassfs.store.commits import POLLING_INTERVAL, SHORTEST_PAUSE, CommitWatch, Inotify
 from kvassfs.store.database import COMMAND, MOUNT, RESERVE
 from tests.support.stores import contents_of, error_line, finish, rows, start
 
@@ -36,8 +36,8 @@ def writer(path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def listener(path: Path, writer: Store) -> Iterator[CommitListener]:
-    with closing(CommitListener(str(path), interval=SLOW)) as opened:
+def listener(path: Path, writer: Store) -> Iterator[CommitWatch]:
+    with closing(CommitWatch(str(path), interval=SLOW)) as opened:
         yield opened
 
 
@@ -77,14 +77,14 @@ def refuse(path: str) -> Inotify:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-def wait_told(listener: CommitListener) -> None:
+def wait_told(listener: CommitWatch) -> None:
     """Wait for a change, and fail if only the slow look noticed it."""
     started = time.monotonic()
     assert listener.wait(SLOW)
     assert time.monotonic() - started < SLOW / 2
 
 
-def settle(listener: CommitListener) -> None:
+def settle(listener: CommitWatch) -> None:
     """Forget what was, as if nothing had happened for ages, so that only a new event makes for a look."""
     while listener.wait(0.1):
         pass
@@ -108,7 +108,7 @@ def later(path: Path, *, durable: bool = False) -> Iterator[None]:
     thread.join()
 
 
-def count_looks(listener: CommitListener, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def count_looks(listener: CommitWatch, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows with every look."""
     looks: list[int] = []
     real = listener._database.data_version
@@ -127,13 +127,13 @@ def descriptors() -> int:
 
 class TestCommit:
     @MODES
-    def test_of_this_process_is_noticed(self, listener: CommitListener, path: Path, durable: bool) -> None:
+    def test_of_this_process_is_noticed(self, listener: CommitWatch, path: Path, durable: bool) -> None:
         settle(listener)
         with later(path, durable=durable):
             wait_told(listener)
 
     @MODES
-    def test_of_another_process_is_noticed(self, listener: CommitListener, path: Path, durable: bool) -> None:
+    def test_of_another_process_is_noticed(self, listener: CommitWatch, path: Path, durable: bool) -> None:
         process = start(
             """
             from kvassfs.store.database import COMMAND, MOUNT
@@ -155,11 +155,11 @@ class TestCommit:
         timer.join()
         finish(process)
 
-    def test_before_the_wait_is_noticed(self, listener: CommitListener, writer: Store) -> None:
+    def test_before_the_wait_is_noticed(self, listener: CommitWatch, writer: Store) -> None:
         commit(writer)
         assert listener.wait(0)
 
-    def test_is_noticed_once(self, listener: CommitListener, writer: Store) -> None:
+    def test_is_noticed_once(self, listener: CommitWatch, writer: Store) -> None:
         for _ in range(50):
             commit(writer)
         assert listener.wait(0)
@@ -167,19 +167,19 @@ class TestCommit:
 
     def test_none_before_this_was_made_counts(self, path: Path, writer: Store) -> None:
         commit(writer)
-        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
             assert not listener.wait(0.2)
 
     def test_may_become_visible_long_after_its_event(self, path: Path, writer: Store) -> None:
-        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener, later(path):
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener, later(path):
             wait_told(listener)
 
     def test_without_any_event_is_noticed_at_the_next_look(self, path: Path, writer: Store) -> None:
-        with closing(CommitListener(str(path), interval=0.1, open_events=lambda _: Told())) as listener, later(path):
+        with closing(CommitWatch(str(path), interval=0.1, open_events=lambda _: Told())) as listener, later(path):
             wait_told(listener)
 
     def test_may_have_had_its_event_before_another_one_was_noticed(self, path: Path, writer: Store) -> None:
-        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener:
             commit(writer)
             assert listener.wait(0)
             with later(path):
@@ -188,7 +188,7 @@ class TestCommit:
     @MODES
     @pytest.mark.parametrize("seed", range(2))
     def test_is_never_missed_among_many(
-        self, listener: CommitListener, path: Path, writer: Store, durable: bool, seed: int
+        self, listener: CommitWatch, path: Path, writer: Store, durable: bool, seed: int
     ) -> None:
         process = start(
             """
@@ -223,7 +223,7 @@ class TestLargeTransaction:
             store._database.execute(sys.stdin.readline())
         """
 
-    def test_is_noticed_when_it_ends_and_not_before(self, listener: CommitListener, path: Path) -> None:
+    def test_is_noticed_when_it_ends_and_not_before(self, listener: CommitWatch, path: Path) -> None:
         process = start(self.SPILL, path)
         assert process.stdout is not None
         assert int(process.stdout.readline()) > 100_000
@@ -234,7 +234,7 @@ class TestLargeTransaction:
         wait_told(listener)
         finish(process)
 
-    def test_is_not_noticed_if_it_is_rolled_back(self, listener: CommitListener, path: Path) -> None:
+    def test_is_not_noticed_if_it_is_rolled_back(self, listener: CommitWatch, path: Path) -> None:
         process = start(self.SPILL, path)
         process.communicate("ROLLBACK\n")
         assert process.returncode == 0
@@ -246,7 +246,7 @@ class TestLog:
         Store.open(path).close()
         log = Path(f"{path}-wal")
         assert not log.exists()
-        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
             assert log.exists()
             settle(listener)
             with later(path):
@@ -254,7 +254,7 @@ class TestLog:
 
     def test_outlives_the_last_other_connection(self, path: Path) -> None:
         Store.open(path).close()
-        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
             for _ in range(3):
                 with Store.open(path) as store:
                     commit(store)
@@ -262,7 +262,7 @@ class TestLog:
                 with later(path):
                     wait_told(listener)
 
-    def test_is_watched_after_it_was_truncated(self, listener: CommitListener, path: Path, writer: Store) -> None:
+    def test_is_watched_after_it_was_truncated(self, listener: CommitWatch, path: Path, writer: Store) -> None:
         commit(writer)
         writer.upkeep.checkpoint()
         assert writer.upkeep.log_size() == RESERVE
@@ -272,7 +272,7 @@ class TestLog:
 
     def test_is_watched_as_soon_as_an_empty_file_becomes_a_database(self, path: Path) -> None:
         path.touch()
-        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
             assert not listener.wait(0.2)
             with Store.open(path):
                 assert listener.wait(SLOW)
@@ -284,7 +284,7 @@ class TestLog:
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.chdir(path.parent)
-        with closing(CommitListener(path.name, interval=SLOW)) as listener:
+        with closing(CommitWatch(path.name, interval=SLOW)) as listener:
             monkeypatch.chdir(tmp_path)
             settle(listener)
             with later(path):
@@ -293,7 +293,7 @@ class TestLog:
     def test_is_found_behind_a_symbolic_link(self, path: Path, writer: Store, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to(path)
-        with closing(CommitListener(str(link), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(link), interval=SLOW)) as listener:
             settle(listener)
             with later(path):
                 wait_told(listener)
@@ -302,38 +302,38 @@ class TestLog:
     def test_is_found_beside_a_file_of_any_name(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / name
         Store.open(path).close()
-        with closing(CommitListener(str(path), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
             settle(listener)
             with later(path):
                 wait_told(listener)
 
 
 class TestNoChange:
-    def test_ends_with_the_timeout(self, listener: CommitListener) -> None:
+    def test_ends_with_the_timeout(self, listener: CommitWatch) -> None:
         started = time.monotonic()
         assert not listener.wait(0.3)
         assert time.monotonic() - started >= 0.3
 
     @pytest.mark.parametrize("timeout", [0, -1])
-    def test_without_a_timeout_it_only_looks(self, listener: CommitListener, timeout: float) -> None:
+    def test_without_a_timeout_it_only_looks(self, listener: CommitWatch, timeout: float) -> None:
         assert not listener.wait(timeout)
 
     def test_writes_nothing(self, path: Path) -> None:
         Store.open(path).close()
         before = contents_of(path.parent)
-        with closing(CommitListener(str(path))) as listener:
+        with closing(CommitWatch(str(path))) as listener:
             listener.wait(0.1)
         assert contents_of(path.parent) == before
 
 
 class TestWake:
-    def test_ends_the_wait(self, listener: CommitListener) -> None:
+    def test_ends_the_wait(self, listener: CommitWatch) -> None:
         timer = threading.Timer(0.2, listener.wake)
         timer.start()
         wait_told(listener)
         timer.join()
 
-    def test_ends_the_wait_from_a_signal_handler(self, listener: CommitListener) -> None:
+    def test_ends_the_wait_from_a_signal_handler(self, listener: CommitWatch) -> None:
         before = signal.signal(signal.SIGALRM, lambda *_: listener.wake())
         try:
             signal.setitimer(signal.ITIMER_REAL, 0.2)
@@ -341,13 +341,13 @@ class TestWake:
         finally:
             signal.signal(signal.SIGALRM, before)
 
-    def test_before_the_wait_ends_the_next_one_alone(self, listener: CommitListener) -> None:
+    def test_before_the_wait_ends_the_next_one_alone(self, listener: CommitWatch) -> None:
         listener.wake()
         listener.wake()
         assert listener.wait(0)
         assert not listener.wait(0.1)
 
-    def test_hides_no_change_and_repeats_none(self, listener: CommitListener, writer: Store) -> None:
+    def test_hides_no_change_and_repeats_none(self, listener: CommitWatch, writer: Store) -> None:
         listener.wake()
         commit(writer)
         assert listener.wait(0)
@@ -355,13 +355,13 @@ class TestWake:
         commit(writer)
         assert listener.wait(0)
 
-    def test_may_interrupt_another_one_or_the_close(self, listener: CommitListener) -> None:
+    def test_may_interrupt_another_one_or_the_close(self, listener: CommitWatch) -> None:
         with listener._lock:
             listener.wake()
         assert listener.wait(0)
 
     def test_ends_the_wait_without_events_too(self, path: Path, writer: Store) -> None:
-        with closing(CommitListener(str(path), open_events=refuse)) as listener:
+        with closing(CommitWatch(str(path), open_events=refuse)) as listener:
             timer = threading.Timer(0.2, listener.wake)
             timer.start()
             wait_told(listener)
@@ -370,19 +370,19 @@ class TestWake:
 
 class TestWithoutEvents:
     def test_a_commit_is_noticed(self, path: Path, writer: Store) -> None:
-        with closing(CommitListener(str(path), interval=SLOW, open_events=refuse)) as listener, later(path):
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=refuse)) as listener, later(path):
             wait_told(listener)
 
     def test_the_looks_are_the_polling_interval_apart(
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with closing(CommitListener(str(path), interval=SLOW, open_events=refuse)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=refuse)) as listener:
             looks = count_looks(listener, monkeypatch)
             assert not listener.wait(1)
         assert len(looks) <= 1 / POLLING_INTERVAL + 2
 
     def test_a_shorter_interval_is_kept(self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        with closing(CommitListener(str(path), interval=0.02, open_events=refuse)) as listener:
+        with closing(CommitWatch(str(path), interval=0.02, open_events=refuse)) as listener:
             looks = count_looks(listener, monkeypatch)
             while len(looks) <= 1 / POLLING_INTERVAL + 2:
                 assert not listener.wait(0.1)
@@ -440,18 +440,18 @@ class TestInotify:
 class TestCost:
     def test_an_idle_wait_looks_at_its_beginning_and_its_end(self, path: Path, writer: Store) -> None:
         events = Told()
-        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
             assert not listener.wait(0.5)
         assert events.looks == 2
 
     def test_an_idle_wait_looks_once_in_an_interval(self, path: Path, writer: Store) -> None:
         events = Told()
-        with closing(CommitListener(str(path), interval=0.1, open_events=lambda _: events)) as listener:
+        with closing(CommitWatch(str(path), interval=0.1, open_events=lambda _: events)) as listener:
             assert not listener.wait(0.5)
         assert events.looks <= 7
 
     def test_the_looks_after_an_event_become_rare(
-        self, listener: CommitListener, writer: Store, monkeypatch: pytest.MonkeyPatch
+        self, listener: CommitWatch, writer: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         commit(writer)
         assert listener.wait(0)
@@ -461,7 +461,7 @@ class TestCost:
 
     def test_events_without_pause_are_looked_at_with_pauses(self, path: Path, writer: Store) -> None:
         events = Told(always=True)
-        with closing(CommitListener(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
             assert not listener.wait(0.5)
         assert events.looks <= 0.5 / SHORTEST_PAUSE + 2
 
@@ -469,7 +469,7 @@ class TestCost:
 class TestFile:
     def test_that_is_missing_is_refused_and_not_made(self, path: Path) -> None:
         with pytest.raises(StoreUnavailable) as caught:
-            CommitListener(str(path))
+            CommitWatch(str(path))
         assert str(path) in error_line(caught.value)
         assert not path.exists()
 
@@ -477,7 +477,7 @@ class TestFile:
         path.write_bytes(b"something else\n" * 100)
         before = descriptors()
         with pytest.raises(NotAStore):
-            CommitListener(str(path))
+            CommitWatch(str(path))
         assert descriptors() == before
 
 
@@ -486,12 +486,12 @@ class TestClose:
         Store.open(path).close()  # beside an open one, SQLite keeps a descriptor for the next connection
         before = descriptors()
         for events in (Inotify, refuse) * 5:
-            with closing(CommitListener(str(path), open_events=events)) as listener:
+            with closing(CommitWatch(str(path), open_events=events)) as listener:
                 listener.wait(0)
         assert descriptors() == before
 
     def test_may_come_twice(self, path: Path, writer: Store) -> None:
-        listener = CommitListener(str(path))
+        listener = CommitWatch(str(path))
         listener.close()
         others = os.pipe()  # the numbers that were free again
         listener.close()
@@ -499,12 +499,12 @@ class TestClose:
             os.close(descriptor)
 
     def test_makes_a_later_wake_do_nothing(self, path: Path, writer: Store) -> None:
-        listener = CommitListener(str(path))
+        listener = CommitWatch(str(path))
         listener.close()
         listener.wake()
 
     def test_makes_a_later_wait_an_error(self, path: Path, writer: Store) -> None:
-        listener = CommitListener(str(path), open_events=refuse)
+        listener = CommitWatch(str(path), open_events=refuse)
         listener.close()
         with pytest.raises(StoreError):
             listener.wait(0)

@@ -14,6 +14,7 @@ from kvassfs.store import DIRECTORY_MODE, Store, opening
 from kvassfs.store.creation import initialise
 from kvassfs.store.database import COMMAND, Database
 from kvassfs.store.identity import new_process_id
+from kvassfs.store.machine import Machine
 from tests.support.stores import YEAR_2024, Clock, audit, rows, state
 
 
@@ -60,7 +61,7 @@ class TestNewStore:
     def test_is_not_filled_twice(self, store: Store, clock: Clock) -> None:
         store.set("a", b"1")
         before = state(store)
-        initialise(store._database, clock, bytes)
+        initialise(store._database, clock, bytes, Machine())
         assert state(store) == before
 
     def test_that_could_not_be_filled_is_filled_the_next_time(self, path: Path) -> None:

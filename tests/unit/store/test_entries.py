@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from kvassfs.store import Node, Store, Written
-from kvassfs.store.revisions import KEPT_REVISIONS, KEPT_TIME
 from kvassfs.store.rows import Row
 from kvassfs.store.settling import TRANSIENT_TIME
+from kvassfs.store.sizes import KEPT_REVISIONS, KEPT_TIME
 from tests.support.stores import (
     DAY,
     SECOND,

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from kvassfs.store import Store
-from kvassfs.store.identity import place_of
+from kvassfs.store.machine import Machine
 
 
 def copied(store: Store, path: Path) -> Store:
@@ -23,12 +23,12 @@ def test_a_place_is_that_of_the_file_and_the_system(tmp_path: Path) -> None:
     file.touch()
     shutil.copy(file, copy)
     machine.write_text("0123\n")
-    there = place_of(str(file), str(machine))
-    assert there == place_of(str(file), str(machine))
-    assert there != place_of(str(copy), str(machine))
+    there = Machine(str(machine)).identify_place(str(file))
+    assert there == Machine(str(machine)).identify_place(str(file))
+    assert there != Machine(str(machine)).identify_place(str(copy))
     machine.write_text("4567\n")
-    assert there != place_of(str(file), str(machine))
-    assert place_of(str(file), str(tmp_path / "none")).startswith(":")
+    assert there != Machine(str(machine)).identify_place(str(file))
+    assert Machine(str(tmp_path / "none")).identify_place(str(file)).startswith(":")
 
 
 def test_a_store_in_its_place_keeps_its_process_id(store: Store) -> None:

@@ -6,17 +6,10 @@ import pytest
 
 from kvassfs.store import DIRECTORY_MODE, DirectoryRecord, Store
 from kvassfs.store.feed import Journal
-from kvassfs.store.local import Directories, Scratch, ScratchRow, directory_of, parent
+from kvassfs.store.local import Directories, Scratch, ScratchRow, parent
 from tests.support.stores import REGULAR, count, rows
 
 RECORD = DirectoryRecord(DIRECTORY_MODE, 1, 2, 3)
-
-
-@pytest.mark.parametrize(
-    ("key", "prefix"), [("a", ""), ("a/b", "a/"), ("a/", "a/"), ("/", "/"), ("/a", "/"), ("a//b", "a//")]
-)
-def test_the_directory_of_a_key(key: str, prefix: str) -> None:
-    assert directory_of(key) == prefix
 
 
 @pytest.mark.parametrize(
@@ -64,6 +57,19 @@ class TestDirectories:
         assert directories.get("b/") is None
         directories.touch("b/c/", 9)
         assert self.prefixes(store) == ["", "a/", "b/", "b/c/"]
+
+    def test_that_come_anew_are_touched_again(self, store: Store, directories: Directories) -> None:
+        with store.transaction:
+            directories.touch("a/", 9)
+            directories.put("a/", RECORD)
+            directories.touch("a/", 9)
+            assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, 3)
+            directories.remove("a/")
+            directories.touch("a/", 9)
+            assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, None)
+            directories.move("a/", "b/")
+            directories.touch("a/", 9)
+            assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, None)
 
     def test_are_forgotten(self, store: Store, directories: Directories) -> None:
         directories.put("a/b/", RECORD)

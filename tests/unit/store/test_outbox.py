@@ -12,8 +12,9 @@ import pytest
 from kvassfs.block import split_hashes
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import StoreError
-from kvassfs.store import Limit, Outgoing, Store, revisions
+from kvassfs.store import Limit, Outgoing, Store
 from kvassfs.store.settling import GATHERING_TIME
+from kvassfs.store.sizes import KEPT_REVISIONS
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
 from tests.support.stores import (
@@ -232,9 +233,9 @@ class TestMergingAtTheHub:
 
     def test_losers_are_kept_as_far_as_revisions_are(self, store: Store) -> None:
         store.inbox.merge_pushed([made("a", b"winner")])
-        for number in range(revisions.KEPT_REVISIONS + 5):
+        for number in range(KEPT_REVISIONS + 5):
             store.inbox.merge_pushed([made("a", b"%d" % number, time=number, counter=number + 1, writer=2)])
-        assert len(revision_values(store, "a")) == revisions.KEPT_REVISIONS
+        assert len(revision_values(store, "a")) == KEPT_REVISIONS
 
     def test_an_empty_loser_leaves_nothing(self, store: Store) -> None:
         store.inbox.merge_pushed([made("a", b"winner")])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.store import HubState, Store, processes
+from kvassfs.store import HubState, Store
+from kvassfs.store.machine import Machine
 from kvassfs.store.peers import KEPT_INCARNATIONS, SEEN_INTERVAL
 from kvassfs.store.processes import IN_TOUCH_TIME
 from tests.support.stores import SECOND, Clock, count, finish, rows, run, start
@@ -113,7 +114,7 @@ class TestPushing:
     ) -> None:
         one, other = open_store(), open_store()
         assert one.processes.begin_push()
-        monkeypatch.setattr(processes, "started", lambda _: "later")
+        monkeypatch.setattr(Machine, "find_start", lambda *_: "later")
         assert other.processes.begin_push()
 
 
@@ -238,7 +239,7 @@ class TestIncarnations:
 
     def test_only_the_latest_are_remembered(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(KEPT_INCARNATIONS + 5):
-            monkeypatch.setattr(processes, "started", lambda _, number=number: str(number))
+            monkeypatch.setattr(Machine, "find_start", lambda *_, number=number: str(number))
             store.peers.announce_clock(number)
         incarnations = store.peers.announce_clock(0)
         assert [incarnation.told for incarnation in incarnations] == list(range(5, KEPT_INCARNATIONS + 5))

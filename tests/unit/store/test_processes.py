@@ -10,25 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.store import Store, processes
-from kvassfs.store.processes import started
+from kvassfs.store import Store
+from kvassfs.store.machine import Machine
 
 SECONDS = 20.0
 
 
 def test_a_process_has_one_start() -> None:
-    assert started(os.getpid()).isdigit()
-    assert started(os.getpid()) == started(os.getpid())
+    assert Machine().find_start(os.getpid()).isdigit()
+    assert Machine().find_start(os.getpid()) == Machine().find_start(os.getpid())
 
 
 def test_a_process_that_is_not_there_has_none() -> None:
-    assert started(2**22 + 1) == ""
+    assert Machine().find_start(2**22 + 1) == ""
 
 
 def test_a_process_that_has_ended_has_none_although_its_parent_has_not_heard() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         deadline = time.monotonic() + SECONDS
-        while started(process.pid):
+        while Machine().find_start(process.pid):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert Path(f"/proc/{process.pid}").exists()
@@ -47,6 +47,6 @@ def test_another_hub_is_one_that_nobody_is_in_touch_with(store: Store) -> None:
 def test_a_follower_that_has_ended_is_none(store: Store, start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store.processes.follow("/place")
     store.processes.note_contact()
-    monkeypatch.setattr(processes, "started", lambda _: start)
+    monkeypatch.setattr(Machine, "find_start", lambda *_: start)
     assert store.processes.followers() == []
     assert not store.processes.is_in_touch()

@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.errors import DiskFull, InvalidConfiguration, InvalidKey, KeyMissing
 from kvassfs.store import MOUNT, Draft, Store
-from kvassfs.store.revisions import KEPT_REVISIONS, KEPT_TIME
+from kvassfs.store.sizes import KEPT_REVISIONS, KEPT_TIME
 from tests.support.stores import (
     REGULAR,
     SMALL,

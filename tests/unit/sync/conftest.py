@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.replicas import SMALL_LIMITS, small_replicas
+from tests.support.replicas import SMALL_LIMITS
 from tests.support.stores import audit
 from tests.support.sync_rig import Rig, pool
 
@@ -21,7 +21,5 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def small() -> Iterator[None]:
+def small() -> None:
     """Blocks of 64 bytes, two to a message; values above 100 bytes travel in blocks; pages of 700 bytes."""
-    with small_replicas():
-        yield

@@ -18,7 +18,7 @@ from kvassfs.sync.hub import Hub
 from kvassfs.sync.limits import HUB_LIMITS, MessageLimits
 from kvassfs.sync.seal import Seal
 from tests.support.original import entries_of
-from tests.support.replicas import KEY, SMALL_LIMITS, small_replicas
+from tests.support.replicas import KEY, SMALL_LIMITS
 from tests.support.stores import (
     DAY,
     REGULAR,
@@ -128,8 +128,8 @@ def limits() -> MessageLimits:
 
 
 @pytest.fixture
-def sizes(request: pytest.FixtureRequest) -> Sizes:
-    return SMALL if "small" in request.fixturenames else Sizes()
+def sizes() -> Sizes:
+    return Sizes()
 
 
 @pytest.fixture
@@ -273,10 +273,9 @@ class TestKeptBack:
 class TestLargeValues:
     """Values that travel in blocks; messages and blocks are small here."""
 
-    @pytest.fixture(autouse=True)
-    def small(self) -> Iterator[None]:
-        with small_replicas():
-            yield
+    @pytest.fixture
+    def sizes(self) -> Sizes:
+        return SMALL
 
     @pytest.fixture
     def limits(self) -> MessageLimits:

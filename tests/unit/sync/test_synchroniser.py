@@ -13,7 +13,7 @@ from kvassfs.sync import block_messages, messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.pusher import LEASE_PATIENCE
 from kvassfs.sync.seal import Seal
-from tests.support.replicas import KEY, SMALL_LIMITS, versions
+from tests.support.replicas import KEY, MACHINE, SMALL_LIMITS, versions
 from tests.support.stores import DAY, SECOND, count, revision_values, save
 from tests.support.sync_rig import (
     BLOCKS,
@@ -285,7 +285,7 @@ class TestTwoProcesses:
         """The device's store as another process has it, which pushes just now."""
         rig.exchange(rig.a)
         rig.a.store.set("a", b"x")
-        with Store.open(rig.a.path, clock=rig.a.clock) as store:
+        with Store.open(rig.a.path, clock=rig.a.clock, machine=MACHINE) as store:
             assert store.processes.begin_push()
             yield store
             store.processes.end_push()

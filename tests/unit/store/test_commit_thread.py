@@ -14,7 +14,7 @@ import pytest
 
 from kvassfs.errors import StoreUnavailable
 from kvassfs.store import Store, commits
-from kvassfs.store.commits import CommitWatch
+from kvassfs.store.commits import CommitThread
 
 SECONDS = 20.0
 
@@ -42,7 +42,7 @@ def writer(path: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def started(watch: CommitWatch) -> Iterator[CommitWatch]:
+def started(watch: CommitThread) -> Iterator[CommitThread]:
     watch.start()
     try:
         yield watch
@@ -61,7 +61,7 @@ def until(condition: Callable[[], bool]) -> None:
 class TestCommit:
     def test_by_others_is_called_for(self, path: Path, writer: Store) -> None:
         calls = Calls()
-        with started(CommitWatch(str(path), calls, pause=0)):
+        with started(CommitThread(str(path), calls, pause=0)):
             calls.wait()  # it listens
             for number in range(5):
                 time.sleep(0.05)
@@ -72,7 +72,7 @@ class TestCommit:
     def test_is_called_for_in_order(self, path: Path, writer: Store) -> None:
         called: list[str] = []
         last = Calls()
-        with started(CommitWatch(str(path), lambda: called.append("one"), lambda: called.append("other"), last)):
+        with started(CommitThread(str(path), lambda: called.append("one"), lambda: called.append("other"), last)):
             last.wait()
             writer.set("key", b"value")
             last.wait()
@@ -80,12 +80,12 @@ class TestCommit:
 
     def test_before_the_watch_listens_is_not_missed(self, path: Path, writer: Store) -> None:
         calls = Calls()
-        with started(CommitWatch(str(path), calls)):
+        with started(CommitThread(str(path), calls)):
             calls.wait()
 
     def test_without_pause_is_called_for_now_and_then(self, path: Path, writer: Store) -> None:
         calls = Calls()
-        with started(CommitWatch(str(path), calls, pause=SECONDS)):
+        with started(CommitThread(str(path), calls, pause=SECONDS)):
             calls.wait()
             for _ in range(20):
                 writer.set("key", b"value")
@@ -96,13 +96,13 @@ class TestCommit:
 class TestIdle:
     def test_is_called_for_when_nobody_commits_any_more(self, path: Path, writer: Store) -> None:
         idle = Calls()
-        with started(CommitWatch(str(path), on_idle=idle, idle=0.05)):
+        with started(CommitThread(str(path), on_idle=idle, idle=0.05)):
             idle.wait()
             idle.wait()
 
     def test_is_not_called_for_while_somebody_commits(self, path: Path, writer: Store) -> None:
         commit, idle = Calls(), Calls()
-        with started(CommitWatch(str(path), commit, on_idle=idle, idle=SECONDS)):
+        with started(CommitThread(str(path), commit, on_idle=idle, idle=SECONDS)):
             commit.wait()
             writer.set("key", b"value")
             commit.wait()
@@ -113,19 +113,19 @@ class TestStop:
     def test_ends_a_watch_that_waits(self, path: Path, writer: Store) -> None:
         calls = Calls()
         begun = time.monotonic()
-        with started(CommitWatch(str(path), calls)):
+        with started(CommitThread(str(path), calls)):
             calls.wait()
         assert time.monotonic() - begun < SECONDS
 
     def test_ends_a_watch_that_was_never_started(self, path: Path) -> None:
-        CommitWatch(str(path)).stop()
+        CommitThread(str(path)).stop()
 
     def test_does_not_wait_for_a_call_without_end(
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(commits, "END_TIME", 0.1)
         called, end = Calls(), threading.Event()
-        watch = CommitWatch(str(path), called, end.wait)
+        watch = CommitThread(str(path), called, end.wait)
         watch.start()
         called.wait()
         watch.stop()
@@ -140,14 +140,14 @@ class TestFailure:
         monkeypatch.setattr(commits, "RETRY_PAUSE", 0.01)
 
     def test_to_open_the_database_is_one_warning(self, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        with started(CommitWatch(str(path))):
+        with started(CommitThread(str(path))):
             time.sleep(0.1)
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         assert "commits of others are noticed late" in caplog.text
 
     def test_to_open_the_database_passes(self, path: Path) -> None:
         calls = Calls()
-        with started(CommitWatch(str(path), calls)):
+        with started(CommitThread(str(path), calls)):
             time.sleep(0.05)
             with Store.open(path):
                 calls.wait()
@@ -156,7 +156,7 @@ class TestFailure:
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         calls = Calls()
-        with started(CommitWatch(str(path), calls)) as watch:
+        with started(CommitThread(str(path), calls)) as watch:
             calls.wait()
 
             def fail(_: float) -> bool:
@@ -179,7 +179,7 @@ class TestFailure:
             calls()
             raise ValueError("a bug")
 
-        with started(CommitWatch(str(path), broken)):
+        with started(CommitThread(str(path), broken)):
             for _ in range(3):
                 calls.wait()
         assert [record.levelno for record in caplog.records] == [logging.ERROR]
