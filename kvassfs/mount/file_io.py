@@ -147,10 +147,7 @@ class FileIO:
         key = file.target
         if file.state is CLEAN or key is None:
             return
-        newer = self._tree.file(key)
-        base = file.place.sequence or 0
-        file.save(scratch=self._is_scratch(key))
-        if newer is not None and newer.sequence != base:
+        if file.save(scratch=self._is_scratch(key)):
             log.warning("%r changed elsewhere while it was open here: this save wins, the other is a revision", key)
 
     def fsync(self, handle: int) -> None:

@@ -213,35 +213,36 @@ class OpenFile:
         """The key that a save goes to; none if the file was removed."""
         return None if self.place.standing is REMOVED else self.place.key
 
-    def save(self, *, scratch: bool) -> None:
+    def save(self, *, scratch: bool) -> bool:
         """Store what was written, as one set; nothing if nothing was written or the file was removed.
 
-        ``scratch``: it is a scratch file. Raises ``KvassError`` (``DiskFull``, …), and is then as
+        Return whether that replaced a version that this file does not come from. ``scratch``: it is a scratch file. Raises ``KvassError`` (``DiskFull``, …), and is then as
         dirty as before.
         """
         target = self.target
         if self.state is CLEAN or target is None:
-            return
+            return False
         if self.refusal is not None and self.refusal.write is not None:
             raise self.refusal.write
         now = self._clock()
         saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
         atime = self.atime if self.atime != self.mtime else None
         written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
-        amends = (self.place.sequence or 0) if self.place.amends else 0
+        base = self.place.sequence or 0
         self.refusal = _REFUSED_SAVE
-        node = self._tree.save(
+        saved = self._tree.save(
             target,
             self.draft,
             written,
             scratch=scratch,
             now=saved_at // 1000,
-            amends=amends,
+            amends=base if self.place.amends else 0,
             # The kernel has another inode under the name, for the version that is replaced now.
             foreign=not self.is_attached,
         )
         self.state, self.refusal = CLEAN, None
-        self.place = Place(target, self.place.standing, node.sequence, amends=True)
+        self.place = Place(target, self.place.standing, saved.node.sequence, amends=True)
+        return saved.replaced not in (0, base)
 
     def follow(self, node: Node) -> None:
         """Go on from a version in the store that differs in its attributes alone."""

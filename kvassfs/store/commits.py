@@ -45,7 +45,7 @@ RETRY_PAUSE = 1.0
 END_TIME = 1.0
 """Seconds that the thread of a commit watch is given to end in."""
 
-IN_MODIFY = 0x2  # sys/inotify.h
+IN_MODIFY, IN_ONESHOT = 0x2, 0x80000000  # sys/inotify.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
@@ -70,6 +70,9 @@ class FileEvents(Protocol):
 class Inotify:
     """The events of the file at ``path``, which need not exist yet.
 
+    The kernel tells of one write and then of no more until the next call of ``news``: to be told of every page of a large
+    transaction makes it a tenth slower.
+
     Raises OSError where the system has no inotify, or this user too many instances (Linux allows 128).
     """
 
@@ -84,8 +87,8 @@ class Inotify:
     def news(self) -> bool:
         """Whether the file was written, or appeared, since the last call."""
         before = self._number
-        # For a file that was added already this changes nothing; another one may have taken its place.
-        self._number = _libc.inotify_add_watch(self.descriptor, self._path, IN_MODIFY)
+        # It has the same number if nothing was told since. Another file may have taken the place of the first one.
+        self._number = _libc.inotify_add_watch(self.descriptor, self._path, IN_MODIFY | IN_ONESHOT)
         return self._told() or self._number not in {before, -1}
 
     def _told(self) -> bool:
@@ -218,7 +221,7 @@ class CommitThread:
         self._pause = pause
         self._on_idle = on_idle
         self._idle = idle
-        self._listener: CommitWatch | None = None
+        self._watch: CommitWatch | None = None
         self._failure = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kvassfs-commits", daemon=True)
@@ -230,16 +233,16 @@ class CommitThread:
     def stop(self) -> None:
         """End, and wait for that; but not for a database that does not answer."""
         self._stopping.set()
-        if self._listener is not None:
-            self._listener.wake()
+        if self._watch is not None:
+            self._watch.wake()
         if self._thread.is_alive():
             self._thread.join(END_TIME)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with closing(CommitWatch(self._path)) as self._listener:
-                    self._listen(self._listener)
+                with closing(CommitWatch(self._path)) as self._watch:
+                    self._call_after_commits(self._watch)
             except KvassError as error:
                 self._report(error, logging.WARNING)
             except Exception as error:  # noqa: BLE001  logged with its traceback
@@ -252,7 +255,7 @@ class CommitThread:
             self._failure = repr(error)
             log.log(level, "commits of others are noticed late: %s", error, exc_info=error if traceback else None)
 
-    def _listen(self, listener: CommitWatch) -> None:
+    def _call_after_commits(self, watch: CommitWatch) -> None:
         committed = True  # before anybody listened, perhaps
         while not self._stopping.is_set():
             if not committed:
@@ -261,7 +264,7 @@ class CommitThread:
                 for call in self._on_commit:
                     call()
                 self._stopping.wait(self._pause)
-            committed = listener.wait(self._idle)
+            committed = watch.wait(self._idle)
 
 
 def _connect(path: str) -> Database:

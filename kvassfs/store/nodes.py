@@ -28,6 +28,13 @@ class Node(NamedTuple):
         return self.sequence == 0
 
 
+class Saved(NamedTuple):
+    """A file as it was saved, and the sequence of the entry that it replaced; 0 if there was none."""
+
+    node: Node
+    replaced: int
+
+
 class Found(NamedTuple):
     """What is under a name: a file, a directory, or both (the value of a directory's key)."""
 

@@ -26,6 +26,7 @@ from .nodes import (
     Child,
     Found,
     Node,
+    Saved,
     implied_directory,
     node_of,
     node_of_row,
@@ -173,24 +174,24 @@ class Tree:
         now: int,
         amends: int | None,
         foreign: bool = False,
-    ) -> Node:
-        """Give a file the value of ``draft`` and return it; ``written`` has its attributes.
+    ) -> Saved:
+        """Give a file the value of ``draft``; ``written`` has its attributes.
 
         ``now`` (µs), ``amends`` and ``foreign`` are as in ``Entries.write``. ``scratch``: it has the name of a scratch file,
         and is one unless there is an entry. A scratch file has no revisions.
         """
 
-        def give(content: int | None) -> Node:
+        def give(content: int | None) -> Saved:
             complete = written._replace(size=draft.size, content=content)
             old = self._entries.current(key)
-            is_new = old is None or not old.live
-            if scratch and is_new:
-                return self._save_scratch(key, complete, now)
-            listing = Listing(self._listed_in(key), record=True) if is_new else None
+            replaced = old.sequence if old is not None and old.live else 0
+            if scratch and not replaced:
+                return Saved(self._save_scratch(key, complete, now), 0)
+            listing = None if replaced else Listing(self._listed_in(key), record=True)
             row = self._entries.write(
                 key, complete, old=old, listing=listing, now=now, amends=amends, transient=True, foreign=foreign
             )
-            return node_of_row(row)
+            return Saved(node_of_row(row), replaced)
 
         return draft.commit(give)
 

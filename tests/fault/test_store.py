@@ -381,7 +381,7 @@ class TestDraft:
         clean_up(store)
         save(store, "y~", value_of(3000, 8), scratch=True)
         assert draft.read(0, 10_000) == expected
-        node = store.tree.save("long", draft, Written(mode=REGULAR), scratch=False, now=10**15, amends=None)
+        node = store.tree.save("long", draft, Written(mode=REGULAR), scratch=False, now=10**15, amends=None).node
         assert draft.read(0, 10_000) == expected
         assert read(store, node) == store.get("long").read() == expected
 

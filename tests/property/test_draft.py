@@ -114,7 +114,7 @@ class Drafts(RuleBasedStateMachine):
     def save(self, one: tuple[Draft, bytearray]) -> None:
         draft, expected = one
         written = Written(mode=REGULAR)
-        node = self.store.tree.save("a", draft, written, scratch=False, now=10**15, amends=None)
+        node = self.store.tree.save("a", draft, written, scratch=False, now=10**15, amends=None).node
         assert node.size == len(expected)
         self.saved = bytes(expected)
 

@@ -55,7 +55,7 @@ def save(
     new = store.tree.draft()
     new.write(0, value)
     now = store._entries._clock() // 1000
-    node = store.tree.save(key, new, Written(mode=mode), scratch=scratch, now=now, amends=amends)
+    node = store.tree.save(key, new, Written(mode=mode), scratch=scratch, now=now, amends=amends).node
     new.close()
     return node
 

@@ -72,6 +72,21 @@ class TestState:
         assert rig.value() == b"Value"
         assert file.is_current()
 
+    def test_that_is_saved_over_another_version_says_so_once(self, rig: Rig) -> None:
+        file = rig.stored()
+        save(rig.store, "key", b"elsewhere")
+        file.write(0, b"V")
+        assert file.save(scratch=False)
+        file.write(0, b"W")
+        assert not file.save(scratch=False)
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_of_a_new_file_that_is_saved_says_whether_there_was_another(self, rig: Rig, there: bool) -> None:
+        file = rig.new()
+        if there:
+            save(rig.store, "key", b"elsewhere")
+        assert file.save(scratch=False) is there
+
     def test_of_a_file_without_content_that_is_truncated_is_dirty(self, rig: Rig) -> None:
         assert rig.stored(b"", truncated=True).state is State.DIRTY
 

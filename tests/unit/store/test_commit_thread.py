@@ -162,8 +162,8 @@ class TestFailure:
             def fail(_: float) -> bool:
                 raise StoreUnavailable(str(path), "disk I/O error")
 
-            assert watch._listener is not None
-            monkeypatch.setattr(watch._listener, "wait", fail)
+            assert watch._watch is not None
+            monkeypatch.setattr(watch._watch, "wait", fail)
             writer.set("key", b"value")
             until(lambda: "disk I/O error" in caplog.text)
             calls.wait()  # for this commit, or because it listens again

@@ -36,7 +36,7 @@ def writer(path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def listener(path: Path, writer: Store) -> Iterator[CommitWatch]:
+def watch(path: Path, writer: Store) -> Iterator[CommitWatch]:
     with closing(CommitWatch(str(path), interval=SLOW)) as opened:
         yield opened
 
@@ -77,20 +77,20 @@ def refuse(path: str) -> Inotify:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-def wait_told(listener: CommitWatch) -> None:
+def wait_told(watch: CommitWatch) -> None:
     """Wait for a change, and fail if only the slow look noticed it."""
     started = time.monotonic()
-    assert listener.wait(SLOW)
+    assert watch.wait(SLOW)
     assert time.monotonic() - started < SLOW / 2
 
 
-def settle(listener: CommitWatch) -> None:
+def settle(watch: CommitWatch) -> None:
     """Forget what was, as if nothing had happened for ages, so that only a new event makes for a look."""
-    while listener.wait(0.1):
+    while watch.wait(0.1):
         pass
-    assert listener._events is not None
-    assert listener._events.attached()
-    listener._last_news = float("-inf")
+    assert watch._events is not None
+    assert watch._events.attached()
+    watch._last_news = float("-inf")
 
 
 @contextmanager
@@ -108,16 +108,16 @@ def later(path: Path, *, durable: bool = False) -> Iterator[None]:
     thread.join()
 
 
-def count_looks(listener: CommitWatch, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def count_looks(watch: CommitWatch, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows with every look."""
     looks: list[int] = []
-    real = listener._database.data_version
+    real = watch._database.data_version
 
     def data_version() -> int:
         looks.append(1)
         return real()
 
-    monkeypatch.setattr(listener._database, "data_version", data_version)
+    monkeypatch.setattr(watch._database, "data_version", data_version)
     return looks
 
 
@@ -127,13 +127,13 @@ def descriptors() -> int:
 
 class TestCommit:
     @MODES
-    def test_of_this_process_is_noticed(self, listener: CommitWatch, path: Path, durable: bool) -> None:
-        settle(listener)
+    def test_of_this_process_is_noticed(self, watch: CommitWatch, path: Path, durable: bool) -> None:
+        settle(watch)
         with later(path, durable=durable):
-            wait_told(listener)
+            wait_told(watch)
 
     @MODES
-    def test_of_another_process_is_noticed(self, listener: CommitWatch, path: Path, durable: bool) -> None:
+    def test_of_another_process_is_noticed(self, watch: CommitWatch, path: Path, durable: bool) -> None:
         process = start(
             """
             from kvassfs.store.database import COMMAND, MOUNT
@@ -147,48 +147,48 @@ class TestCommit:
         )
         assert process.stdout is not None
         process.stdout.readline()
-        settle(listener)
+        settle(watch)
         assert process.stdin is not None
         timer = threading.Timer(0.2, lambda: process.stdin and (process.stdin.write("set\n"), process.stdin.flush()))
         timer.start()
-        wait_told(listener)
+        wait_told(watch)
         timer.join()
         finish(process)
 
-    def test_before_the_wait_is_noticed(self, listener: CommitWatch, writer: Store) -> None:
+    def test_before_the_wait_is_noticed(self, watch: CommitWatch, writer: Store) -> None:
         commit(writer)
-        assert listener.wait(0)
+        assert watch.wait(0)
 
-    def test_is_noticed_once(self, listener: CommitWatch, writer: Store) -> None:
+    def test_is_noticed_once(self, watch: CommitWatch, writer: Store) -> None:
         for _ in range(50):
             commit(writer)
-        assert listener.wait(0)
-        assert not listener.wait(0.2)
+        assert watch.wait(0)
+        assert not watch.wait(0.2)
 
     def test_none_before_this_was_made_counts(self, path: Path, writer: Store) -> None:
         commit(writer)
-        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
-            assert not listener.wait(0.2)
+        with closing(CommitWatch(str(path), interval=SLOW)) as watch:
+            assert not watch.wait(0.2)
 
     def test_may_become_visible_long_after_its_event(self, path: Path, writer: Store) -> None:
-        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener, later(path):
-            wait_told(listener)
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: Told(1))) as watch, later(path):
+            wait_told(watch)
 
     def test_without_any_event_is_noticed_at_the_next_look(self, path: Path, writer: Store) -> None:
-        with closing(CommitWatch(str(path), interval=0.1, open_events=lambda _: Told())) as listener, later(path):
-            wait_told(listener)
+        with closing(CommitWatch(str(path), interval=0.1, open_events=lambda _: Told())) as watch, later(path):
+            wait_told(watch)
 
     def test_may_have_had_its_event_before_another_one_was_noticed(self, path: Path, writer: Store) -> None:
-        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: Told(1))) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: Told(1))) as watch:
             commit(writer)
-            assert listener.wait(0)
+            assert watch.wait(0)
             with later(path):
-                wait_told(listener)
+                wait_told(watch)
 
     @MODES
     @pytest.mark.parametrize("seed", range(2))
     def test_is_never_missed_among_many(
-        self, listener: CommitWatch, path: Path, writer: Store, durable: bool, seed: int
+        self, watch: CommitWatch, path: Path, writer: Store, durable: bool, seed: int
     ) -> None:
         process = start(
             """
@@ -207,7 +207,7 @@ class TestCommit:
         )
         chance = random.Random(seed)
         while commits(writer) < 100:
-            wait_told(listener)
+            wait_told(watch)
             time.sleep(chance.choice([0, 0.001, 0.02]) * chance.random())
         finish(process)
 
@@ -223,22 +223,22 @@ class TestLargeTransaction:
             store._database.execute(sys.stdin.readline())
         """
 
-    def test_is_noticed_when_it_ends_and_not_before(self, listener: CommitWatch, path: Path) -> None:
+    def test_is_noticed_when_it_ends_and_not_before(self, watch: CommitWatch, path: Path) -> None:
         process = start(self.SPILL, path)
         assert process.stdout is not None
         assert int(process.stdout.readline()) > 100_000
-        assert not listener.wait(0.5)
+        assert not watch.wait(0.5)
         assert process.stdin is not None
         process.stdin.write("COMMIT\n")
         process.stdin.flush()
-        wait_told(listener)
+        wait_told(watch)
         finish(process)
 
-    def test_is_not_noticed_if_it_is_rolled_back(self, listener: CommitWatch, path: Path) -> None:
+    def test_is_not_noticed_if_it_is_rolled_back(self, watch: CommitWatch, path: Path) -> None:
         process = start(self.SPILL, path)
         process.communicate("ROLLBACK\n")
         assert process.returncode == 0
-        assert not listener.wait(0.5)
+        assert not watch.wait(0.5)
 
 
 class TestLog:
@@ -246,146 +246,146 @@ class TestLog:
         Store.open(path).close()
         log = Path(f"{path}-wal")
         assert not log.exists()
-        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW)) as watch:
             assert log.exists()
-            settle(listener)
+            settle(watch)
             with later(path):
-                wait_told(listener)
+                wait_told(watch)
 
     def test_outlives_the_last_other_connection(self, path: Path) -> None:
         Store.open(path).close()
-        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
+        with closing(CommitWatch(str(path), interval=SLOW)) as watch:
             for _ in range(3):
                 with Store.open(path) as store:
                     commit(store)
-                settle(listener)
+                settle(watch)
                 with later(path):
-                    wait_told(listener)
+                    wait_told(watch)
 
-    def test_is_watched_after_it_was_truncated(self, listener: CommitWatch, path: Path, writer: Store) -> None:
+    def test_is_watched_after_it_was_truncated(self, watch: CommitWatch, path: Path, writer: Store) -> None:
         commit(writer)
         writer.upkeep.checkpoint()
         assert writer.upkeep.log_size() == RESERVE
-        settle(listener)
+        settle(watch)
         with later(path):
-            wait_told(listener)
+            wait_told(watch)
 
     def test_is_watched_as_soon_as_an_empty_file_becomes_a_database(self, path: Path) -> None:
         path.touch()
-        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
-            assert not listener.wait(0.2)
+        with closing(CommitWatch(str(path), interval=SLOW)) as watch:
+            assert not watch.wait(0.2)
             with Store.open(path):
-                assert listener.wait(SLOW)
-                settle(listener)
+                assert watch.wait(SLOW)
+                settle(watch)
                 with later(path):
-                    wait_told(listener)
+                    wait_told(watch)
 
     def test_is_found_from_a_relative_path(
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.chdir(path.parent)
-        with closing(CommitWatch(path.name, interval=SLOW)) as listener:
+        with closing(CommitWatch(path.name, interval=SLOW)) as watch:
             monkeypatch.chdir(tmp_path)
-            settle(listener)
+            settle(watch)
             with later(path):
-                wait_told(listener)
+                wait_told(watch)
 
     def test_is_found_behind_a_symbolic_link(self, path: Path, writer: Store, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to(path)
-        with closing(CommitWatch(str(link), interval=SLOW)) as listener:
-            settle(listener)
+        with closing(CommitWatch(str(link), interval=SLOW)) as watch:
+            settle(watch)
             with later(path):
-                wait_told(listener)
+                wait_told(watch)
 
     @pytest.mark.parametrize("name", ["a b", "50%41", "what?mode=ro", "#1", "é", os.fsdecode(b"\xff")])
     def test_is_found_beside_a_file_of_any_name(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / name
         Store.open(path).close()
-        with closing(CommitWatch(str(path), interval=SLOW)) as listener:
-            settle(listener)
+        with closing(CommitWatch(str(path), interval=SLOW)) as watch:
+            settle(watch)
             with later(path):
-                wait_told(listener)
+                wait_told(watch)
 
 
 class TestNoChange:
-    def test_ends_with_the_timeout(self, listener: CommitWatch) -> None:
+    def test_ends_with_the_timeout(self, watch: CommitWatch) -> None:
         started = time.monotonic()
-        assert not listener.wait(0.3)
+        assert not watch.wait(0.3)
         assert time.monotonic() - started >= 0.3
 
     @pytest.mark.parametrize("timeout", [0, -1])
-    def test_without_a_timeout_it_only_looks(self, listener: CommitWatch, timeout: float) -> None:
-        assert not listener.wait(timeout)
+    def test_without_a_timeout_it_only_looks(self, watch: CommitWatch, timeout: float) -> None:
+        assert not watch.wait(timeout)
 
     def test_writes_nothing(self, path: Path) -> None:
         Store.open(path).close()
         before = contents_of(path.parent)
-        with closing(CommitWatch(str(path))) as listener:
-            listener.wait(0.1)
+        with closing(CommitWatch(str(path))) as watch:
+            watch.wait(0.1)
         assert contents_of(path.parent) == before
 
 
 class TestWake:
-    def test_ends_the_wait(self, listener: CommitWatch) -> None:
-        timer = threading.Timer(0.2, listener.wake)
+    def test_ends_the_wait(self, watch: CommitWatch) -> None:
+        timer = threading.Timer(0.2, watch.wake)
         timer.start()
-        wait_told(listener)
+        wait_told(watch)
         timer.join()
 
-    def test_ends_the_wait_from_a_signal_handler(self, listener: CommitWatch) -> None:
-        before = signal.signal(signal.SIGALRM, lambda *_: listener.wake())
+    def test_ends_the_wait_from_a_signal_handler(self, watch: CommitWatch) -> None:
+        before = signal.signal(signal.SIGALRM, lambda *_: watch.wake())
         try:
             signal.setitimer(signal.ITIMER_REAL, 0.2)
-            wait_told(listener)
+            wait_told(watch)
         finally:
             signal.signal(signal.SIGALRM, before)
 
-    def test_before_the_wait_ends_the_next_one_alone(self, listener: CommitWatch) -> None:
-        listener.wake()
-        listener.wake()
-        assert listener.wait(0)
-        assert not listener.wait(0.1)
+    def test_before_the_wait_ends_the_next_one_alone(self, watch: CommitWatch) -> None:
+        watch.wake()
+        watch.wake()
+        assert watch.wait(0)
+        assert not watch.wait(0.1)
 
-    def test_hides_no_change_and_repeats_none(self, listener: CommitWatch, writer: Store) -> None:
-        listener.wake()
+    def test_hides_no_change_and_repeats_none(self, watch: CommitWatch, writer: Store) -> None:
+        watch.wake()
         commit(writer)
-        assert listener.wait(0)
-        assert not listener.wait(0.1)
+        assert watch.wait(0)
+        assert not watch.wait(0.1)
         commit(writer)
-        assert listener.wait(0)
+        assert watch.wait(0)
 
-    def test_may_interrupt_another_one_or_the_close(self, listener: CommitWatch) -> None:
-        with listener._lock:
-            listener.wake()
-        assert listener.wait(0)
+    def test_may_interrupt_another_one_or_the_close(self, watch: CommitWatch) -> None:
+        with watch._lock:
+            watch.wake()
+        assert watch.wait(0)
 
     def test_ends_the_wait_without_events_too(self, path: Path, writer: Store) -> None:
-        with closing(CommitWatch(str(path), open_events=refuse)) as listener:
-            timer = threading.Timer(0.2, listener.wake)
+        with closing(CommitWatch(str(path), open_events=refuse)) as watch:
+            timer = threading.Timer(0.2, watch.wake)
             timer.start()
-            wait_told(listener)
+            wait_told(watch)
             timer.join()
 
 
 class TestWithoutEvents:
     def test_a_commit_is_noticed(self, path: Path, writer: Store) -> None:
-        with closing(CommitWatch(str(path), interval=SLOW, open_events=refuse)) as listener, later(path):
-            wait_told(listener)
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=refuse)) as watch, later(path):
+            wait_told(watch)
 
     def test_the_looks_are_the_polling_interval_apart(
         self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with closing(CommitWatch(str(path), interval=SLOW, open_events=refuse)) as listener:
-            looks = count_looks(listener, monkeypatch)
-            assert not listener.wait(1)
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=refuse)) as watch:
+            looks = count_looks(watch, monkeypatch)
+            assert not watch.wait(1)
         assert len(looks) <= 1 / POLLING_INTERVAL + 2
 
     def test_a_shorter_interval_is_kept(self, path: Path, writer: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        with closing(CommitWatch(str(path), interval=0.02, open_events=refuse)) as listener:
-            looks = count_looks(listener, monkeypatch)
+        with closing(CommitWatch(str(path), interval=0.02, open_events=refuse)) as watch:
+            looks = count_looks(watch, monkeypatch)
             while len(looks) <= 1 / POLLING_INTERVAL + 2:
-                assert not listener.wait(0.1)
+                assert not watch.wait(0.1)
 
 
 class TestInotify:
@@ -440,29 +440,29 @@ class TestInotify:
 class TestCost:
     def test_an_idle_wait_looks_at_its_beginning_and_its_end(self, path: Path, writer: Store) -> None:
         events = Told()
-        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
-            assert not listener.wait(0.5)
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: events)) as watch:
+            assert not watch.wait(0.5)
         assert events.looks == 2
 
     def test_an_idle_wait_looks_once_in_an_interval(self, path: Path, writer: Store) -> None:
         events = Told()
-        with closing(CommitWatch(str(path), interval=0.1, open_events=lambda _: events)) as listener:
-            assert not listener.wait(0.5)
+        with closing(CommitWatch(str(path), interval=0.1, open_events=lambda _: events)) as watch:
+            assert not watch.wait(0.5)
         assert events.looks <= 7
 
     def test_the_looks_after_an_event_become_rare(
-        self, listener: CommitWatch, writer: Store, monkeypatch: pytest.MonkeyPatch
+        self, watch: CommitWatch, writer: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         commit(writer)
-        assert listener.wait(0)
-        looks = count_looks(listener, monkeypatch)
-        assert not listener.wait(1)
+        assert watch.wait(0)
+        looks = count_looks(watch, monkeypatch)
+        assert not watch.wait(1)
         assert len(looks) < 30
 
     def test_events_without_pause_are_looked_at_with_pauses(self, path: Path, writer: Store) -> None:
         events = Told(always=True)
-        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: events)) as listener:
-            assert not listener.wait(0.5)
+        with closing(CommitWatch(str(path), interval=SLOW, open_events=lambda _: events)) as watch:
+            assert not watch.wait(0.5)
         assert events.looks <= 0.5 / SHORTEST_PAUSE + 2
 
 
@@ -486,25 +486,25 @@ class TestClose:
         Store.open(path).close()  # beside an open one, SQLite keeps a descriptor for the next connection
         before = descriptors()
         for events in (Inotify, refuse) * 5:
-            with closing(CommitWatch(str(path), open_events=events)) as listener:
-                listener.wait(0)
+            with closing(CommitWatch(str(path), open_events=events)) as watch:
+                watch.wait(0)
         assert descriptors() == before
 
     def test_may_come_twice(self, path: Path, writer: Store) -> None:
-        listener = CommitWatch(str(path))
-        listener.close()
+        watch = CommitWatch(str(path))
+        watch.close()
         others = os.pipe()  # the numbers that were free again
-        listener.close()
+        watch.close()
         for descriptor in others:
             os.close(descriptor)
 
     def test_makes_a_later_wake_do_nothing(self, path: Path, writer: Store) -> None:
-        listener = CommitWatch(str(path))
-        listener.close()
-        listener.wake()
+        watch = CommitWatch(str(path))
+        watch.close()
+        watch.wake()
 
     def test_makes_a_later_wait_an_error(self, path: Path, writer: Store) -> None:
-        listener = CommitWatch(str(path), open_events=refuse)
-        listener.close()
+        watch = CommitWatch(str(path), open_events=refuse)
+        watch.close()
         with pytest.raises(StoreError):
-            listener.wait(0)
+            watch.wait(0)

@@ -138,7 +138,7 @@ class TestSharing:
         for number in range(10):
             draft = store.tree.open(node.key)[1]
             draft.write(draft.size, value_of(4096, number))
-            node = store.tree.save("a", draft, _written(), scratch=False, now=1, amends=None)
+            node = store.tree.save("a", draft, _written(), scratch=False, now=1, amends=None).node
             draft.close()
         store.upkeep.checkpoint()
         assert len(store.revisions("a")) == 10

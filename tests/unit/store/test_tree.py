@@ -183,7 +183,7 @@ class TestSaving:
         draft = store.tree.draft()
         for number in range(3):
             draft.write(draft.size, b"x" * 70_000)
-            node = store.tree.save("a", draft, Written(mode=REGULAR), scratch=False, now=1, amends=None)
+            node = store.tree.save("a", draft, Written(mode=REGULAR), scratch=False, now=1, amends=None).node
             assert node.size == 70_000 * (number + 1)
             assert store.get("a").read() == b"x" * node.size
         draft.close()
@@ -205,7 +205,7 @@ class TestSaving:
         draft.write(0, b"x")
         for key in ("a", "a~"):
             written = Written(mode=stat.S_IFREG | 0o640, mtime=5, atime=6, changed=7)
-            node = store.tree.save(key, draft, written, scratch=is_scratch(key), now=10**9, amends=None)
+            node = store.tree.save(key, draft, written, scratch=is_scratch(key), now=10**9, amends=None).node
             assert node == node_of(store, key)
             assert (node.mode, node.mtime, node.atime, node.changed) == (stat.S_IFREG | 0o640, 5, 6, 7)
 
