@@ -12,6 +12,9 @@ from .store_thread import StoreThread
 INTERVAL = 5.0
 """Seconds between two beginnings of the clean-up, which then goes on step by step until it is done."""
 
+REST = 0.25
+"""Seconds between two looks while somebody commits: each holds the mount up a little."""
+
 QUIET_TIME = 0.2
 """Seconds without a commit after which nobody writes."""
 
@@ -28,6 +31,8 @@ class Housekeeping(StoreThread):
     ``use_scratch`` is called with the names of scratch files when others have been configured, and ``supervise`` now
     and then with whether there is a hub to keep in step with: both in the thread. Wake it after commits.
     """
+
+    rest = REST
 
     def __init__(
         self,

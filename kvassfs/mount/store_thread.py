@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from ..errors import KvassError
 from ..store import MOUNT, Store
@@ -19,7 +20,12 @@ class StoreThread(ABC):
     """Looks at the store when it starts, whenever it is woken, and after the seconds for which the last look said.
 
     ``path`` is the database's, ``name`` says in the log what failed. It is then tried again.
+
+    Attributes:
+        rest: seconds between two looks at least, however often it is woken.
     """
+
+    rest: ClassVar[float] = 0.0
 
     def __init__(self, path: str, name: str) -> None:
         self._path = path
@@ -68,6 +74,7 @@ class StoreThread(ABC):
         woken = True
         while not self.stopping:
             pause = self._guarded_look(store, woken)
+            self._stopping.wait(self.rest)
             woken = self._awake.wait(pause)
             self._awake.clear()
 

@@ -165,10 +165,20 @@ class CommitWatch:
         return True
 
     def _look(self) -> bool:
-        if self._events is not None and self._events.news():
-            self._last_news = time.monotonic()
+        # A thread that serves a mount beside this one is held up by each call here: first comes what mostly suffices.
+        return self._has_changed() or self._take_wakes() or (self._take_news() and self._has_changed())
+
+    def _has_changed(self) -> bool:
         seen, self._seen = self._seen, self._database.data_version()
-        return self._take_wakes() or seen != self._seen
+        return seen != self._seen
+
+    def _take_news(self) -> bool:
+        """Be told of the next write; return whether there was one, or one may have come between."""
+        if self._events is None:
+            return False
+        if self._events.news():
+            self._last_news = time.monotonic()
+        return True
 
     def _take_wakes(self) -> bool:
         try:

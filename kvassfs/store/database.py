@@ -164,6 +164,7 @@ class Database:
         self.transaction = Transaction(self)
         self._run = connection.execute
         self._profile = COMMAND
+        self._log = os.path.realpath(path) + "-wal"
 
     def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run one statement.
@@ -277,7 +278,7 @@ class Database:
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""
         try:
-            return os.stat(os.path.realpath(self.path) + "-wal").st_size
+            return os.stat(self._log).st_size
         except FileNotFoundError:
             return 0
 
@@ -304,7 +305,7 @@ class Database:
         they can't be had, it goes without.
         """
         with suppress(OSError):
-            log = os.open(os.path.realpath(self.path) + "-wal", os.O_WRONLY)  # not a file with locks, as the others are
+            log = os.open(self._log, os.O_WRONLY)  # not a file with locks, as the others are
             try:
                 os.posix_fallocate(log, 0, RESERVE)
             finally:
