@@ -166,7 +166,8 @@ class CommitWatch:
 
     def _look(self) -> bool:
         # A thread that serves a mount beside this one is held up by each call here: first comes what mostly suffices.
-        return self._has_changed() or self._take_wakes() or (self._take_news() and self._has_changed())
+        changed = self._has_changed()
+        return self._take_wakes() or changed or (self._take_news() and self._has_changed())
 
     def _has_changed(self) -> bool:
         seen, self._seen = self._seen, self._database.data_version()

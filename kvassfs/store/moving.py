@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..entry import directory_of
 from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
@@ -111,8 +112,10 @@ class Mover:
         node = taken.node
         atime = None if node.atime == node.mtime else node.atime
         if scratch and (target is None or target.is_scratch):
-            row = ScratchRow(key, node.size, node.mode, node.content, self._clock(), node.mtime, atime)
+            now = self._clock()
+            row = ScratchRow(key, node.size, node.mode, node.content, now, node.mtime, atime)
             self._scratch.put(row)
+            self._directories.ensure(directory_of(key), now)  # the entry that it was implied it
             return node_of_scratch(row)
         # An entry without a mode stays so, unless it would take on that of the entry it replaces.
         mode = taken.mode if target is None else node.mode

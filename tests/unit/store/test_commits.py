@@ -457,7 +457,7 @@ class TestCost:
         assert watch.wait(0)
         looks = count_looks(watch, monkeypatch)
         assert not watch.wait(1)
-        assert len(looks) < 30
+        assert len(looks) < 2 * 30
 
     def test_events_without_pause_are_looked_at_with_pauses(self, path: Path, writer: Store) -> None:
         events = Told(always=True)

@@ -418,6 +418,13 @@ class TestExchanging:
         store.tree.unlink(node_of(store, "a~"))
         assert revision_values(store, "a") == [b"one"]
 
+    def test_a_key_that_becomes_a_scratch_file_stays_in_its_directory(self, store: Store) -> None:
+        store.set("d~/a", b"1")
+        one, other = node_of(store, "d~/a"), save(store, "b", b"2")
+        store.tree.swap(one, other, is_scratch=is_scratch)
+        assert [child.component for child in store.tree.children("") if child.directory] == ["d~"]
+        assert [child.component for child in store.tree.children("d~/")] == ["a"]
+
     def test_an_empty_file_and_a_long_one(self, store: Store) -> None:
         save(store, "a", b"")
         save(store, "b", b"x" * 300_000)
@@ -557,6 +564,12 @@ class TestRenamingDirectories:
         for key in ("d~/a", "d~/e/long"):
             store.tree.unlink(node_of(store, key))
         assert kept_values(store) == {b"value", b"x" * 100_000}
+
+    def test_to_a_scratch_name_keeps_the_directories_in_it(self, store: Store) -> None:
+        store.set("d/e/a", b"1")
+        store.tree.rename_directory("d/", "d~/", is_scratch=is_scratch)
+        assert [child.component for child in store.tree.children("d~/") if child.directory] == ["e"]
+        assert [child.component for child in store.tree.children("d~/e/")] == ["a"]
 
     def test_from_a_scratch_name_makes_them_keys(self, store: Store) -> None:
         """``mv notes~ notes`` brings them back, to other devices as well."""
