@@ -27,6 +27,7 @@ from kvassfs.sync import messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
+from tests.support.forks import fork_unmeasured
 from tests.support.stores import (
     DAY,
     REGULAR,
@@ -307,7 +308,7 @@ def test_a_process_that_dies_leaves_the_old_or_the_new_state(prepared: Path, tmp
     trial = Trial(prepared, tmp_path, ACTIONS[name])
     for number in itertools.count(1):
         trial.fresh().close()
-        child = os.fork()
+        child = fork_unmeasured()
         if child == 0:
             die_at(trial, number)
         _, status = os.waitpid(child, 0)

@@ -21,6 +21,7 @@ import pytest
 from kvassfs.errors import DamagedStore, DiskFull, KeyMissing, KvassError, StoreBusy, StoreUnavailable
 from kvassfs.store import Store, opening
 from kvassfs.store.database import COMMAND, Database, translate_error
+from tests.support.forks import fork_unmeasured
 from tests.support.stores import (
     ROOT,
     SMALL,
@@ -697,7 +698,7 @@ class TestFaults:
     def test_a_process_that_ends(self, path: Path, source: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in itertools.count(1):
             self.restore(path, source)
-            child = os.fork()
+            child = fork_unmeasured()
             if child == 0:
                 try:
                     Failing.at(monkeypatch, number, lambda: os.kill(os.getpid(), signal.SIGKILL))
