@@ -47,5 +47,5 @@ def find_completions(database: DatabaseFile, prefix: str) -> list[str]:
 
     if not is_store(database.path):
         return []
-    with database.open() as store:
+    with database.open_existing() as store:
         return list(islice(filter(str.isprintable, store.level(prefix)), COMPLETIONS))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kvassfs.errors import InvalidConfiguration
+
 from .notices import print_notice
 
 if TYPE_CHECKING:
@@ -20,17 +22,33 @@ class DatabaseFile:
     """The path of the database: that of the last ``--db``, else ``KVASS_DB``, else the default."""
 
     def __init__(self) -> None:
-        self.path = _expand(os.environ.get(VARIABLE) or DEFAULT)
+        self._chosen = os.environ.get(VARIABLE) or DEFAULT
 
     def choose(self, path: str) -> None:
         """Use the file at ``path``, where ``~`` is the home directory."""
-        self.path = _expand(path)
+        self._chosen = path
+
+    @property
+    def path(self) -> str:
+        """The absolute path.
+
+        Raises:
+            InvalidConfiguration: nothing says where the home, or the working directory, is.
+        """
+        return os.path.abspath(make_absolute(_expand_home(self._chosen)))
 
     def open(self) -> Store:
-        """Open the store; what it has to say goes to standard error."""
+        """Open the store, made if it is missing; what it has to say goes to standard error."""
+        return self._open(create=True)
+
+    def open_existing(self) -> Store:
+        """Open the store for a command that has no use for a new one."""
+        return self._open(create=False)
+
+    def _open(self, *, create: bool) -> Store:
         from kvassfs.store import Store
 
-        return Store.open(self.path, notice=print_notice, alone_if_full=True)
+        return Store.open(self.path, notice=print_notice, create=create, alone_if_full=True)
 
 
 pass_database = click.make_pass_decorator(DatabaseFile, ensure=True)
@@ -63,5 +81,33 @@ def _choose(context: click.Context, _parameter: click.Parameter, path: str | Non
         database.choose(path)
 
 
-def _expand(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+def make_absolute(path: str) -> str:
+    """Return ``path`` with the working directory before it if it is relative.
+
+    Raises:
+        InvalidConfiguration: the working directory is gone.
+    """
+    try:
+        return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+    except FileNotFoundError:
+        raise InvalidConfiguration(
+            f"{path} is in the working directory, which has been removed; go to another one, or name a full path"
+        ) from None
+
+
+def _expand_home(path: str) -> str:
+    if path.partition("/")[0] != "~":
+        return os.path.expanduser(path)
+    home = os.environ.get("HOME") or _find_home()
+    if not home:
+        raise InvalidConfiguration(f"{path}: nothing says where your home directory is; set HOME, or name a full path")
+    return home + path[1:]
+
+
+def _find_home() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""

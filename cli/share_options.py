@@ -55,7 +55,7 @@ def get_address(database: DatabaseFile, key: str, terms: Terms, *, offline: bool
         InvalidConfiguration: no address is known, or the hub does not know share links.
         KeyMissing: there is no such key.
     """
-    with database.open() as store:
+    with database.open_existing() as store:
         base = require_base_url(store)
         hub.pull_first(store, offline=offline)
         token = share(store, key, terms)

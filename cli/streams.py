@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from signal import SIGPIPE
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from kvassfs.errors import KvassError
 
@@ -43,11 +45,13 @@ def write(chunks: Iterable[bytes]) -> None:
     """
     if sys.stdout is None:
         raise OutputFailed("it is closed")
-    stream = sys.stdout.buffer
+    # Not through a buffer, which gives up in the middle of a chunk where the other side reads slowly and the output
+    # does not block; and there is none with PYTHONUNBUFFERED.
+    stream = _unbuffered(sys.stdout.buffer)
     try:
+        sys.stdout.flush()
         for chunk in chunks:
-            stream.write(chunk)
-        stream.flush()
+            _write_all(stream, chunk)
     except BrokenPipeError:
         raise OutputClosed from None
     except OSError as error:
@@ -57,24 +61,50 @@ def write(chunks: Iterable[bytes]) -> None:
             chunks.close()
 
 
-class Input:
-    """A stream whose first short read is its end: at a terminal, Ctrl-D says that just once."""
+def _unbuffered(stream: BinaryIO) -> RawIOBase:
+    """Return what is beneath a buffer through which nothing has passed yet."""
+    return cast("RawIOBase", getattr(stream, "raw", stream))
 
-    def __init__(self, stream: BinaryIO) -> None:
+
+def _write_all(stream: RawIOBase, data: bytes) -> None:
+    """Write all of ``data``, also where the stream takes a part at a time or, not blocking, nothing just now."""
+    rest = memoryview(data)
+    while rest:
+        written = stream.write(rest)
+        if written is None:
+            select.select([], [stream], [])
+        else:
+            rest = rest[written:]
+
+
+class Input:
+    """A stream of bytes that ends once: at a terminal, Ctrl-D says so just once.
+
+    ``stream`` has no buffer. It may be in non-blocking mode, which whoever shares the open file may have set.
+    """
+
+    def __init__(self, stream: RawIOBase) -> None:
         self._stream = stream
         self._ended = False
 
     def read(self, size: int, /) -> bytes:
         """Return ``size`` bytes; fewer only at the end."""
-        if self._ended:
-            return b""
-        data = self._stream.read(size)
-        self._ended = len(data) < size
-        return data
+        data = bytearray()
+        while len(data) < size and not self._ended:
+            piece = self._stream.read(size - len(data))
+            if piece is None:
+                select.select([self._stream], [], [])
+                continue
+            data += piece
+            self._ended = not piece
+        return bytes(data)
 
-    def readline(self, size: int = -1, /) -> bytes:
-        """Return the next line with its end, of at most ``size`` bytes."""
-        return self._stream.readline(size)
+    def readline(self, size: int, /) -> bytes:
+        """Return the next line with its end, of at most ``size`` bytes; what follows it is left to others."""
+        line = bytearray()
+        while len(line) < size and not line.endswith(b"\n") and (byte := self.read(1)):
+            line += byte
+        return bytes(line)
 
 
 @contextmanager
@@ -87,7 +117,7 @@ def standard_input() -> Iterator[Input]:
     if sys.stdin is None:
         raise InputFailed("it is closed")
     try:
-        yield Input(sys.stdin.buffer)
+        yield Input(_unbuffered(sys.stdin.buffer))
     except OSError as error:
         raise InputFailed(error.strerror or str(error)) from error
 

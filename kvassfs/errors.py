@@ -4,6 +4,7 @@
 
     KvassError                    exit status 1 unless a class says otherwise
     ├── InvalidKey                a key that no entry can have
+    ├── EmptyValue                an input without a byte
     ├── KeyMissing                no entry under this key
     ├── LinkMissing               no share link that could be ended
     ├── ValueReplaced             another value than the one that was found
@@ -64,6 +65,18 @@ class InvalidKey(KvassError):
         super().__init__(f"{key!r} cannot be a key: {reason}")
         self.key = key
         self.reason = reason
+
+
+class EmptyValue(KvassError):
+    """A stream that ends before its first byte, perhaps because what was to write it has failed."""
+
+    errno = errno.EINVAL
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"nothing to set {key} to: the input is empty (`kvass rm` deletes, `kvass set --empty` makes an empty file)"
+        )
+        self.key = key
 
 
 class KeyMissing(KvassError):

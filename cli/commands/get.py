@@ -16,6 +16,6 @@ from ..group import Command
 @pass_database
 def command(database: DatabaseFile, key: str, offline: bool) -> None:
     """Write the value of KEY to standard output, byte for byte."""
-    with database.open() as store:
+    with database.open_existing() as store:
         hub.pull_first(store, offline=offline)
         streams.write(store.get(key).chunks())

@@ -28,7 +28,7 @@ def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
 
     With PREFIX, only those to keys that begin with it.
     """
-    with database.open() as store:
+    with database.open_existing() as store:
         hub.pull_first(store, offline=offline)
         lines = list(format_links(store, prefix))
     streams.write(f"{escape_controls(line)}\n".encode() for line in lines)

@@ -27,7 +27,7 @@ from ..notices import escape_controls
 def command(database: DatabaseFile, prefix: str, long: bool, null: bool, offline: bool) -> None:
     """List the keys, sorted; with PREFIX those that begin with it."""
     end = "\0" if null else "\n"
-    with database.open() as store:
+    with database.open_existing() as store:
         hub.pull_first(store, offline=offline)
         lines = format_entries(store, prefix) if long else store.keys(prefix)
         if not null and streams.output_is_terminal():

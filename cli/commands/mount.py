@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ..database import DatabaseFile, pass_database, require_path
+from ..database import DatabaseFile, make_absolute, pass_database, require_path
 from ..group import Command
 from ..notices import print_notice
 
@@ -31,14 +31,14 @@ def command(
 
     mount(
         MountOptions(
-            directory=directory,
+            directory=make_absolute(directory),
             database=database.path,
             create=True,
             foreground=foreground,
             read_only=read_only,
             allow_other=allow_other,
             binding=os.environ.get(BINDING) or "auto",
-            log=log and os.path.abspath(log),
+            log=log and make_absolute(log),
         ),
         notice=print_notice,
     )

@@ -23,7 +23,7 @@ from ..notices import print_notice
 @pass_database
 def command(database: DatabaseFile, context: click.Context, keys: tuple[str, ...], offline: bool) -> None:
     """Remove each KEY; the others go even if one is missing."""
-    with database.open() as store:
+    with database.open_existing() as store:
         missing = remove(store, keys)
         for error in missing:
             print_notice(str(error))

@@ -17,15 +17,21 @@ from ..group import Command
 @click.command("set", cls=Command, options_metavar="[OPTIONS] [--]")
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @click.argument("value", required=False)
+@click.option("--empty", is_flag=True, help="make an empty file of KEY")
 @hub.offline_option
 @pass_database
-def command(database: DatabaseFile, key: str, value: str | None, offline: bool) -> None:
+def command(database: DatabaseFile, key: str, value: str | None, empty: bool, offline: bool) -> None:
     """Set KEY to VALUE and a newline, or to what standard input holds, byte for byte.
 
-    An empty value deletes the key. Put -- before a KEY or VALUE that begins with a dash.
+    So an empty VALUE is stored as a newline. An empty standard input is refused: kvass rm deletes.
+    Put -- before a KEY or VALUE that begins with a dash.
     """
+    if empty and value is not None:
+        raise click.UsageError("--empty and a VALUE exclude each other.")
     with database.open() as store:
-        if value is None:
+        if empty:
+            store.set_empty(key)
+        elif value is None:
             set_from_input(store, key)
         else:
             store.set(key, os.fsencode(value) + b"\n")
@@ -33,6 +39,6 @@ def command(database: DatabaseFile, key: str, value: str | None, offline: bool) 
 
 
 def set_from_input(store: Store, key: str) -> None:
-    """Set ``key`` to what standard input holds; if reading it fails, the old value stays."""
+    """Set ``key`` to what standard input holds; if it is empty, or reading it fails, the old value stays."""
     with streams.standard_input() as stream:
         store.set_stream(key, stream)

@@ -33,7 +33,7 @@ NOTHING = "(None)"
 @pass_database
 def command(database: DatabaseFile, as_json: bool, offline: bool) -> None:
     """Show the store, whether its hub answers, who is in touch with it, and what waits to be pushed."""
-    with database.open() as store:
+    with database.open_existing() as store:
         status = inspect(store, offline=offline)
     text = json.dumps(build_object(status), indent=2) + "\n" if as_json else format_status(status)
     streams.write([text.encode("utf-8", "surrogateescape")])

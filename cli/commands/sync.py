@@ -50,7 +50,7 @@ def exchange(database: DatabaseFile) -> Progress:
     from kvassfs.sync.connection import open_synchroniser
 
     with (
-        database.open() as store,
+        database.open_existing() as store,
         show_progress(sys.stderr) as report,
         open_synchroniser(store, report) as synchroniser,
     ):
@@ -120,7 +120,7 @@ def follow_hub(database: DatabaseFile) -> None:
     from kvassfs.sync.connection import hub_address
     from kvassfs.sync.follower import Follower
 
-    with database.open() as store:
+    with database.open_existing() as store:
         hub_address(store)
 
     follower = Follower(database.path, say=print_notice)

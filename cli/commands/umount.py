@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..database import require_path
+from ..database import make_absolute, require_path
 from ..group import Command
 
 
@@ -15,4 +15,4 @@ def command(directory: str, lazy: bool) -> None:
     """Write what is still open in the mount at DIRECTORY, and end it."""
     from kvassfs.mount.mountpoint import unmount
 
-    unmount(directory, lazy=lazy)
+    unmount(make_absolute(directory), lazy=lazy)

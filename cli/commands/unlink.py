@@ -30,7 +30,7 @@ def command(database: DatabaseFile, context: click.Context, names: tuple[str, ..
     A LINK is given by its address, in quotes, or by the token at the end of that. The links to a KEY are those that
     `kvass links` lists. The address of its current value is not among them: given as LINK, that ends too.
     """
-    with database.open() as store:
+    with database.open_existing() as store:
         hub.pull_first(store, offline=offline)
         missing = end_links(store, names)
         for error in missing:

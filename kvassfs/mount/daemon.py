@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from ..errors import KvassError, MountError
@@ -18,7 +18,8 @@ READY: Final = b"\0"  # a message never begins so
 def detach(work: Callable[[Callable[[], None]], None]) -> None:
     """Run ``work`` in a daemon, and return once it has called the function that it is given.
 
-    The daemon has no terminal and nothing on its standard descriptors, and ends with ``work``. If that fails before
+    The daemon has no terminal, nothing on its standard descriptors and none of those that this process inherited, and
+    ends with ``work``. If that fails before
     it is ready, its message is raised here as a MountError; later it is logged there. Call it in a process with one
     thread.
     """
@@ -56,6 +57,12 @@ def _settle() -> None:
     for standard in range(3):
         os.dup2(nothing, standard)
     os.close(nothing)
+    # Python opens what is not for other programs (PEP 446), so what another program left here can be told: a lock of a
+    # shell, a pipe whose reader waits for its end.
+    for descriptor in [int(name) for name in os.listdir("/proc/self/fd")]:
+        with suppress(OSError):  # the one by which they were listed
+            if descriptor > 2 and os.get_inheritable(descriptor):
+                os.close(descriptor)
 
 
 def _work(work: Callable[[Callable[[], None]], None], status: int) -> None:
@@ -83,7 +90,7 @@ class Captured:
     """What this process writes to standard error until ``release``; libfuse says there why it does not mount."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by release()
+        self._file = os.fdopen(os.memfd_create("kvassfs-stderr"), "w+b")  # no directory need be writable
         self._standard_error = os.dup(2)
         os.dup2(self._file.fileno(), 2)
         self._text = ""

@@ -50,7 +50,7 @@ class Invalidation(StoreThread):
         self._own_writer = own_store.feed.writer
         self._position = own_store.feed.position()
         self._cache = cache
-        self._directory = directory
+        self._directory = os.fsencode(directory)
         self._is_open = is_open
         self._numbers = itertools.count(1)
         self._pending_keys: dict[str, bool] = {}  # and whether that was logged
@@ -116,7 +116,7 @@ class Invalidation(StoreThread):
         parent = path.rpartition("/")[0]
         hidden = f"{parent}/{SUPERSEDED}{next(self._numbers)}"
         try:
-            os.rename(self._directory + path, self._directory + hidden)
+            os.rename(self._directory + path.encode(), self._directory + hidden.encode())
         except OSError as error:
             if error.errno not in NOT_SUPERSEDED:
                 raise

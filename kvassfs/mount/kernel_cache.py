@@ -39,7 +39,7 @@ class KernelCache:
     """
 
     def __init__(self, directory: str) -> None:
-        self._directory = directory
+        self._directory = os.fsencode(directory)
         self._device = -1
         self._kind = -1
 
@@ -106,7 +106,7 @@ class KernelCache:
     def _known(self, path: str) -> os.stat_result | None:
         """Return what the kernel knows of ``path``: nothing, perhaps."""
         try:
-            return os.lstat(self._directory + path)
+            return os.lstat(self._directory + path.encode())
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -39,20 +39,23 @@ class Mounted(NamedTuple):
 
 
 def list_mounts() -> list[Mounted]:
-    """Return what is mounted, what hides something else after that."""
-    with open(MOUNT_TABLE, encoding="utf-8", errors="surrogateescape") as table:
-        return [_parse(line) for line in table]
+    """Return what is mounted, what hides something else after that; a line that says something else is left out."""
+    with open(MOUNT_TABLE, "rb") as table:
+        return [mounted for line in table.read().split(b"\n") if (mounted := _parse(line)) is not None]
 
 
-def _parse(line: str) -> Mounted:
-    place, _, described = line.partition(" - ")
-    kind, source, *_ = described.split()
-    return Mounted(_unescape(place.split()[4]), kind, _unescape(source))
+def _parse(line: bytes) -> Mounted | None:
+    """Read a line of mountinfo, as proc(5) has it: single spaces divide it, whatever else is blank in a name."""
+    place, _, described = line.partition(b" - ")
+    fields, descriptions = place.split(b" "), described.split(b" ")
+    if len(fields) < 6 or len(descriptions) < 2:
+        return None
+    return Mounted(*map(_unescape, (fields[4], *descriptions[:2])))
 
 
-def _unescape(text: str) -> str:
-    """Return what the kernel wrote with white space and backslashes in octal."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+def _unescape(text: bytes) -> str:
+    """Return what the kernel wrote with blanks, tabs, newlines and backslashes in octal."""
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8) & 255]), text))
 
 
 def find_mount(directory: str) -> Mounted | None:

@@ -36,6 +36,10 @@ SECOND = 1_000_000_000
 BLOCK_SIZE = 128 * 1024
 """``st_blksize``: programs take it as the size of their buffers, and it is the largest write of libfuse 2."""
 
+LINKS = 1
+"""``st_nlink``: a file has one name. Of a directory it says, as on btrfs, that its subdirectories are not counted; 2
+would say that there are none, and ``fts`` would look for none."""
+
 UNKNOWN_INODE = (1 << 32) - 1
 """libfuse puts its own in its place, but for ``.`` and ``..`` in a list; 0 is a removed entry to readdir()."""
 
@@ -151,8 +155,8 @@ class Operations:
     fgetattr = getattr
 
     def _put_stat(self, address: int, attributes: Attributes) -> None:
-        mode, size, mtime, atime, ctime, links = attributes
-        first, second = (mode, links) if self._mode_first else (links, mode)
+        mode, size, mtime, atime, ctime = attributes
+        first, second = (mode, LINKS) if self._mode_first else (LINKS, mode)
         self._pack_stat(
             self._memory,
             address,

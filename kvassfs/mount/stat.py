@@ -15,7 +15,6 @@ class Attributes(NamedTuple):
     mtime: int
     atime: int
     ctime: int
-    nlink: int = 1
 
 
 DEFAULT_DIRECTORY = DirectoryRecord(DIRECTORY_MODE, 0, 0, None)
@@ -30,4 +29,4 @@ def file_attributes(node: Node) -> Attributes:
 def directory_attributes(record: DirectoryRecord) -> Attributes:
     """Return the attributes of a directory."""
     atime = record.mtime if record.atime is None else record.atime
-    return Attributes(record.mode, 0, record.mtime, atime, record.changed, 2)
+    return Attributes(record.mode, 0, record.mtime, atime, record.changed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,9 +22,10 @@ def connect(
     take_over: Callable[[Database], None],
     upgrade: Callable[[Database], None],
     profile: Profile = COMMAND,
+    create: bool = True,
     alone_if_full: bool = False,
 ) -> Database:
-    """Open the database at ``path``, made with mode 0600 if it is missing.
+    """Open the database at ``path``; if it is missing or empty, ``create`` makes one with mode 0600.
 
     ``initialise`` fills an empty one, ``take_over`` converts one of the original program, ``upgrade`` one of an
     earlier version of this one.
@@ -35,6 +37,8 @@ def connect(
         StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
     """
     prepare = partial(_prepare, initialise=initialise, take_over=take_over, upgrade=upgrade, profile=profile)
+    if not create and not _is_there(path):
+        raise StoreUnavailable(path, "it does not exist (`kvass set` makes one)")
     _ensure_file(path)
     try:
         return _connect(path, prepare, profile)
@@ -67,8 +71,19 @@ def _connect(path: str, prepare: Callable[[Database], None], profile: Profile) -
     return database
 
 
+def _is_there(path: str) -> bool:
+    """Whether there is something at ``path``: a file without content may be a database to come, but is none yet."""
+    try:
+        status = os.stat(path)
+        return status.st_size > 0 or not stat.S_ISREG(status.st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
+
+
 def _ensure_file(path: str) -> None:
-    """Make the file if it is missing.
+    """Make the file if it is missing; refuse what can be no database.
 
     One that is there is not opened: closing a descriptor of it would drop the locks that other
     connections of this process hold on it. https://sqlite.org/howtocorrupt.html, section 2.2.
@@ -80,11 +95,14 @@ def _ensure_file(path: str) -> None:
         pass
     except OSError as error:
         raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
-    if os.path.isdir(path):
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
         raise StoreUnavailable(path, "it is a directory")
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreUnavailable(path, "it is no regular file")
     if not os.access(path, os.R_OK | os.W_OK):
         raise StoreUnavailable(path, "permission denied")
-    if os.path.getsize(path) == 1:
+    if status.st_size == 1:
         # SQLite takes a file of one byte for an empty one.
         raise NotAStore(path)
 

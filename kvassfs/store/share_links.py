@@ -79,7 +79,7 @@ class ShareLinks:
     # Making and ending
 
     def create(self, key: str, *, expires: int = 0, once: bool = False) -> ShareLink:
-        """Make a link to a key that has a value; the parameters are those of ``ShareLink``.
+        """Make a link to a key that is there; the parameters are those of ``ShareLink``.
 
         Raises:
             InvalidKey, KeyMissing
@@ -87,7 +87,7 @@ class ShareLinks:
         link = ShareLink(new_token(self._random), check_key(key), expires, once)
         with self._database.transaction:
             row = self._entries.current(key)
-            if row is None or row.size == 0:
+            if row is None or not row.live:
                 raise KeyMissing(key)
             self._entries.write(
                 link.record, Written(url_token=link.token), old=self._entries.current(link.record), listing=None

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
 from ..entry import DEFAULT_MODE, Entry, check_key, directory_of, is_text
-from ..errors import KeyMissing, KvassError
+from ..errors import EmptyValue, KeyMissing, KvassError
 from . import takeover
 from .blocks import Blocks
 from .contents import Contents
@@ -104,11 +104,12 @@ class Store:
         random: Callable[[int], bytes] = os.urandom,
         notice: Callable[[str], None] = lambda _: None,
         profile: Profile = COMMAND,
+        create: bool = True,
         alone_if_full: bool = False,
         sizes: Sizes = SIZES,
         machine: Machine = MACHINE,
     ) -> Self:
-        """Open the database at ``path``, made with mode 0600 if it is missing.
+        """Open the database at ``path``; if it is missing or empty, ``create`` makes one with mode 0600.
 
         ``profile`` says how it waits for the disk and for others.
         A database of the original program is taken over; ``notice`` is told so in one line. With ``alone_if_full``,
@@ -123,6 +124,7 @@ class Store:
             take_over=lambda original: takeover.take_over(original, clock, random, notice, sizes, machine),
             upgrade=upgrade,
             profile=profile,
+            create=create,
             alone_if_full=alone_if_full,
         )
         return cls(database, clock, random, sizes, machine)
@@ -146,15 +148,15 @@ class Store:
     # Keys and values
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that have a value and begin with ``prefix``, in the order of their UTF-8 bytes."""
+        """Yield the keys that are there, empty files among them, and begin with ``prefix``, in the order of their UTF-8 bytes."""
         for (key,) in self._keys_from(prefix):
             if not key.startswith(prefix):
                 return
             yield key
 
     def count_keys(self) -> int:
-        """Return how many keys have a value."""
-        row = self._database.row("SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND size > 0")
+        """Return how many keys there are, empty files among them."""
+        row = self._database.row("SELECT count(*) FROM entries INDEXED BY entries_live WHERE live")
         return int(row[0])
 
     def level(self, prefix: str) -> Iterator[str]:
@@ -178,12 +180,12 @@ class Store:
         if not is_text(first):  # no key can begin so
             return iter(())
         return self._database.iterate(
-            "SELECT key FROM entries INDEXED BY entries_live WHERE live AND size > 0 AND key >= ? ORDER BY key",
+            "SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
             (first,),
         )
 
     def entry(self, key: str) -> Entry:
-        """Return the entry of a key that has a value.
+        """Return the entry of a key that is there.
 
         Raises:
             InvalidKey, KeyMissing
@@ -204,7 +206,7 @@ class Store:
 
     def _present(self, key: str) -> Row:
         row = self._entries.current(check_key(key))
-        if row is None or row.size == 0:
+        if row is None or not row.live:
             raise KeyMissing(key)
         return row
 
@@ -222,11 +224,18 @@ class Store:
             self._clean_up(draft)
 
     def set_stream(self, key: str, stream: Readable) -> Entry:
-        """Like ``set``, with a value of any size read from ``stream`` to its end."""
+        """Like ``set``, with a value of any size read from ``stream`` to its end.
+
+        Raises:
+            InvalidKey, DiskFull
+            EmptyValue: there is nothing in the stream; the key is as it was.
+        """
         check_key(key)
         head = b""
         while len(head) <= self._sizes.inline:
             piece = stream.read(self._sizes.read)
+            if not piece and not head:
+                raise EmptyValue(key)
             if not piece:
                 return self.set(key, head)
             head += piece
@@ -237,6 +246,18 @@ class Store:
             return self._put(key, draft)
         finally:
             self._clean_up(draft)
+
+    def set_empty(self, key: str) -> Entry:
+        """Make an empty file of a key, which keeps the mode that it has, and return its entry.
+
+        Raises:
+            InvalidKey, DiskFull
+        """
+        check_key(key)
+        with self._database.transaction:
+            entry = self._write(key, 0, None)
+        self._clean_up()
+        return entry
 
     def _make_draft(self, value: bytes) -> Draft:
         """Return a draft that holds ``value``."""
@@ -251,9 +272,10 @@ class Store:
 
     def _write(self, key: str, size: int, content: int | None) -> Entry:
         old = self._entries.current(key)
-        was_symlink = old is not None and old.mode is not None and stat.S_ISLNK(old.mode)
-        # A value is no target of a symlink.
-        written = Written(size, content, DEFAULT_MODE if was_symlink else None)
+        known = None if old is None else old.mode
+        # A value is no target of a symlink, and without a mode an empty one deletes.
+        mode = DEFAULT_MODE if (known is None and not size) or (known is not None and stat.S_ISLNK(known)) else None
+        written = Written(size, content, mode)
         return self._entries.write(key, written, old=old, listing=Listing(directory_of(key))).entry
 
     def _clear(self, key: str) -> Entry:

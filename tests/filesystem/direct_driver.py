@@ -21,6 +21,7 @@ from typing import Any, cast
 
 from kvassfs.errors import KvassError
 from kvassfs.mount.filesystem import Filesystem
+from kvassfs.mount.operations import LINKS
 from kvassfs.mount.scratch import ScratchNames
 from kvassfs.mount.stat import Attributes
 from kvassfs.store import Store
@@ -53,7 +54,7 @@ class _Adapted:
 
 def _status(attributes: Attributes) -> Status:
     blocks = -(-attributes.size // BLOCK)
-    return Status(attributes.mode, attributes.size, attributes.mtime, attributes.nlink, blocks)
+    return Status(attributes.mode, attributes.size, attributes.mtime, LINKS, blocks)
 
 
 @dataclass

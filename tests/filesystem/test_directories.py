@@ -19,6 +19,14 @@ def test_a_new_directory_is_there_and_empty(filesystem: Driver) -> None:
     assert filesystem.listdir()["dir"].type == stat.S_IFDIR
 
 
+def test_the_links_of_a_directory_are_one_for_each_in_it_and_two_or_not_counted(filesystem: Driver) -> None:
+    """With another number, ``fts`` and older ``find`` skip directories."""
+    filesystem.mkdir("dir")
+    for number in range(3):
+        assert filesystem.stat("dir").nlink in {1, 2 + number}
+        filesystem.mkdir(f"dir/{number}")
+
+
 def test_a_directory_stays_when_its_last_file_goes(filesystem: Driver) -> None:
     filesystem.mkdir("dir")
     filesystem.write_file("dir/file", b"x")

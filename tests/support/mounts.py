@@ -146,8 +146,8 @@ def is_in_table(path: Path) -> bool:
 
 def mount_points() -> list[str]:
     """Return the mount points of this process, without touching them."""
-    lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
-    return [line.split()[4].replace("\\040", " ") for line in lines]
+    lines = Path("/proc/self/mountinfo").read_text(errors="replace").split("\n")[:-1]
+    return [line.split(" ")[4].replace("\\040", " ") for line in lines]
 
 
 def mount_command(database: Path, directory: Path, kvass: Sequence[str] = KVASS) -> list[str]:

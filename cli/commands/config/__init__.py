@@ -83,12 +83,13 @@ def url(database: DatabaseFile, url: str | None) -> None:
     It is the URL under which others reach the hub: behind a proxy, say, or where this is the hub itself. An empty URL
     returns to the remote.
     """
-    checked = None if url is None else config_values.check_public_url(url)
-    with database.open() as store:
-        if checked is None:
+    if url is None:
+        with database.open_existing() as store:
             streams.write([f"{require_base_url(store)}\n".encode()])
-        else:
-            store.settings.set_public_url(checked)
+        return
+    checked = config_values.check_public_url(url)
+    with database.open() as store:
+        store.settings.set_public_url(checked)
 
 
 @command.command("timeout", short_help="show or set how long to wait for the hub", context_settings=_NUMBERS)
@@ -101,11 +102,12 @@ def timeout(database: DatabaseFile, connect: str | None, progress: str | None) -
     CONNECT is the limit for a connection, PROGRESS that for an answer in which nothing moves.
     `default` in place of both returns to 1 and 10 seconds.
     """
-    with database.open() as store:
-        if connect is None:
+    if connect is None:
+        with database.open_existing() as store:
             streams.write([format_timeouts(*store.settings.timeouts()).encode()])
-        else:
-            store.settings.set_timeouts(*config_values.parse_timeouts(connect, progress, store.settings.timeouts()))
+        return
+    with database.open() as store:
+        store.settings.set_timeouts(*config_values.parse_timeouts(connect, progress, store.settings.timeouts()))
 
 
 def format_timeouts(connect: float, progress: float) -> str:

@@ -22,7 +22,7 @@ from ...group import Group
 def command(database: DatabaseFile, context: click.Context) -> None:
     """Show the patterns, one per line."""
     if context.invoked_subcommand is None:
-        with database.open() as store:
+        with database.open_existing() as store:
             patterns = read_patterns(store)
         streams.write(f"{pattern}\n".encode() for pattern in patterns)
 

@@ -105,13 +105,15 @@ class Processes:
             out, err = process.communicate(None if "stdin" in options else stdin)
         return Outcome(process.returncode, out or b"", (err or b"").decode())
 
+    def run_command(self, command: list[str], **options: Any) -> Outcome:
+        """Run another program to its end."""
+        done = subprocess.run(command, capture_output=True, check=False, **options)
+        return Outcome(done.returncode, done.stdout, done.stderr.decode())
+
     def shell(self, script: str) -> Outcome:
         """Run a bash script in which `kvass` is the command; the status is that of the last pipe as a whole."""
         function = f'kvass() {{ "{self.command[0]}" -m kvassfs_cli "$@"; }}\nset -o pipefail\n'
-        done = subprocess.run(
-            ["bash", "-c", function + script], env=self.environment(), capture_output=True, check=False
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr.decode())
+        return self.run_command(["bash", "-c", function + script], env=self.environment())
 
 
 @pytest.fixture

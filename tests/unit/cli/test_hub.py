@@ -21,7 +21,7 @@ from tests.unit.cli.conftest import Kvass, Processes
 DOWN = "cannot reach the hub hub.example:8000: connection refused"
 
 READING = ["get k", "ls", "ls -l"]
-WRITING = ["set k new", "set k", "rm k"]
+WRITING = ["set k new", "set --empty k", "rm k"]
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ PROBE = "import sys; from kvassfs_cli.main import run; run(sys.argv[1:]); print(
 def modules_after(*arguments: str) -> set[str]:
     # -S, -I: what the environment's .pth files and this test's coverage bring along is not ours.
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True, input="value"
     )
     return set(done.stderr.split())
 

@@ -126,6 +126,28 @@ def test_write_stops_asking_for_more_when_nobody_reads_and_closes_what_it_asked(
     assert asked == ["asked", "closed"]
 
 
+def test_output_that_does_not_block_is_written_to_its_end(processes: Processes, store: Store) -> None:
+    value = os.urandom(300_000)
+    store.set("k", value)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with processes.start("get", "k", stdout=writer) as process, open(reader, "rb") as pipe:
+        os.close(writer)
+        time.sleep(0.5)  # it meets a pipe that is full
+        assert pipe.read() == value
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_is_cut_off_is_no_success(processes: Processes, store: Store, unbuffered: str) -> None:
+    store.set("k", os.urandom(300_000))
+    assert processes.shell(f"export PYTHONUNBUFFERED={unbuffered}; ulimit -f 100; kvass --db $KVASS_DB get k >out") == (
+        1,
+        b"",
+        "kvass: cannot write to standard output: File too large\n",
+    )
+
+
 def test_a_closed_pipe_says_nothing() -> None:
     assert str(OutputClosed()) == ""
     assert OutputClosed.exit_code == SIGPIPE_STATUS

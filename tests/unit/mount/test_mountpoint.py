@@ -21,6 +21,14 @@ TABLE = r"""27 1 254:0 / / rw,relatime - ext4 /dev/root rw
 """
 
 
+ODD = """
+not a line of the kernel's
+45 27 0:42 / /wide\u3000blank\u00a0and\u2028line\rend rw - fuse.kvassfs /db rw
+46 27 0:43 / /without rw -  rw
+47 27 0:44 / /latin\udce9 rw - fuse.other x\u3000y rw
+"""
+
+
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "mountinfo"
@@ -38,6 +46,14 @@ def test_a_mount_is_found_by_its_directory() -> None:
 
 @pytest.mark.usefixtures("table")
 def test_the_last_of_several_mounts_counts() -> None:
+    assert find_mount("/twice") == Mounted("/twice", "fuse.kvassfs", "/db - copy")
+
+
+def test_what_is_odd_in_the_table_stops_nothing(table: Path) -> None:
+    table.write_bytes(table.read_bytes() + os.fsencode(ODD))
+    directory = "/wide\u3000blank\u00a0and\u2028line\rend"
+    assert find_mount(directory) == Mounted(directory, "fuse.kvassfs", "/db")
+    assert find_mount("/latin\udce9") == Mounted("/latin\udce9", "fuse.other", "x\u3000y")
     assert find_mount("/twice") == Mounted("/twice", "fuse.kvassfs", "/db - copy")
 
 

@@ -6,15 +6,16 @@ import io
 import os
 import pty
 import signal
+import stat
 import time
 
 import pytest
 
-from kvassfs.errors import KeyMissing
 from kvassfs.store import BLOCK_SIZE, Store
 from kvassfs_cli.commands.set import set_from_input
 from kvassfs_cli.streams import InputFailed
 from tests.support.processes import unmeasured
+from tests.support.stores import revision_values, save
 from tests.unit.cli.conftest import Kvass, Processes
 
 
@@ -51,16 +52,51 @@ def test_set_replaces_and_keeps_the_old_value_as_a_revision(kvass: Kvass, store:
     assert len(store.revisions("k")) == 1
 
 
-def test_nothing_on_standard_input_deletes(kvass: Kvass, store: Store) -> None:
+def test_nothing_on_standard_input_is_refused_and_changes_nothing(kvass: Kvass, store: Store) -> None:
     store.set("k", b"value")
-    assert kvass("set", "k") == (0, b"", "")
-    with pytest.raises(KeyMissing):
-        store.get("k")
+    for key in ("k", "missing"):
+        assert kvass("set", key) == (
+            1,
+            b"",
+            f"kvass: nothing to set {key} to: the input is empty (`kvass rm` deletes, `kvass set --empty` makes an empty file)\n",
+        )
+    assert store.get("k").read() == b"value"
+    assert list(store.keys()) == ["k"]
 
 
-def test_nothing_on_standard_input_is_no_error_for_a_missing_key(kvass: Kvass) -> None:
-    assert kvass("set", "k") == (0, b"", "")
+def test_an_empty_file_is_made_and_is_a_key_like_others(kvass: Kvass, store: Store) -> None:
+    assert kvass("set", "--empty", "k") == (0, b"", "")
+    assert kvass("ls").out == b"k\n"
+    assert kvass("get", "k") == (0, b"", "")
+    assert kvass("rm", "k") == (0, b"", "")
+    assert kvass("get", "k").status == 1
     assert kvass("ls").out == b""
+
+
+def test_an_empty_file_in_the_place_of_a_value_keeps_its_mode_and_a_revision(kvass: Kvass, store: Store) -> None:
+    save(store, "k", b"value", mode=stat.S_IFREG | 0o755)
+    assert kvass("set", "--empty", "k").status == 0
+    assert store.entry("k").mode == stat.S_IFREG | 0o755
+    assert revision_values(store, "k") == [b"value"]
+
+
+def test_an_empty_file_has_no_value(kvass: Kvass, store: Store) -> None:
+    assert kvass("set", "--empty", "k", "value").status == 2
+    assert list(store.keys()) == []
+
+
+def test_standard_input_that_does_not_block_is_read_to_its_end(processes: Processes, store: Store) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    value = os.urandom(300_000)
+    with processes.start("set", "k", stdin=reader) as process, open(writer, "wb", buffering=0) as pipe:
+        for start in range(0, len(value), 50_000):
+            time.sleep(0.02)
+            pipe.write(value[start : start + 50_000])
+        pipe.close()
+        assert process.wait(30) == 0
+    os.close(reader)
+    assert store.get("k").read() == value
 
 
 def test_an_empty_key_is_refused_before_standard_input_is_read(kvass: Kvass) -> None:
