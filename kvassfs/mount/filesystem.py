@@ -17,7 +17,7 @@ from .file_io import FileIO
 from .metadata import Metadata
 from .namespace import Namespace, make_error
 from .open_files import OpenFiles
-from .renaming import Renaming
+from .renaming import Renaming, make_superseded_prefix
 from .scratch import ScratchNames
 from .stat import Attributes
 
@@ -47,6 +47,7 @@ class Filesystem:
         self.uid = uid
         self.gid = gid
         self.now = clock
+        self.superseded = make_superseded_prefix()
         self._store = store
         self._scratch = scratch
         self._read_only = read_only
@@ -59,7 +60,12 @@ class Filesystem:
             store, names, self._open_files, is_scratch=self._is_scratch, clock=clock, read_only=read_only
         )
         self._renaming = Renaming(
-            store.tree, names, self._open_files, is_scratch=self._is_scratch, save=self._files.save
+            store.tree,
+            names,
+            self._open_files,
+            is_scratch=self._is_scratch,
+            save=self._files.save,
+            superseded=self.superseded,
         )
 
     def use_scratch(self, scratch: ScratchNames) -> None:

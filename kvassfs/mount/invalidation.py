@@ -18,7 +18,6 @@ from ..entry import directory_of
 from ..errors import KvassError
 from ..store import Store
 from . import paths
-from .renaming import SUPERSEDED
 from .store_thread import RETRY_PAUSE, StoreThread
 
 log = logging.getLogger(__name__)
@@ -41,17 +40,20 @@ class Invalidation(StoreThread):
     """Invalidates, in a thread of its own, what others change in the store that is mounted at ``directory``.
 
     ``own_store`` is the one through which the mount makes its own changes; ``is_open`` tells, in any thread, whether
-    the file of a key is open. What cannot be invalidated stays pending, and holds nothing else up. The thread holds
+    the file of a key is open, ``superseded`` is how the names begin by which one is set apart. What cannot be invalidated stays pending, and holds nothing else up. The thread holds
     no transaction and no lock meanwhile: the kernel may wait for callbacks of the mount.
     """
 
-    def __init__(self, own_store: Store, cache: Cache, directory: str, *, is_open: Callable[[str], bool]) -> None:
+    def __init__(
+        self, own_store: Store, cache: Cache, directory: str, *, is_open: Callable[[str], bool], superseded: str
+    ) -> None:
         super().__init__(own_store.path, "invalidation")
         self._own_writer = own_store.feed.writer
         self._position = own_store.feed.position()
         self._cache = cache
         self._directory = os.fsencode(directory)
         self._is_open = is_open
+        self._superseded = superseded
         self._numbers = itertools.count(1)
         self._pending_keys: dict[str, bool] = {}  # and whether that was logged
         self._pending_prefixes: dict[str, bool] = {}
@@ -114,7 +116,7 @@ class Invalidation(StoreThread):
     def _set_apart(self, path: str) -> None:
         """Give an open file that was superseded a name of its own."""
         parent = path.rpartition("/")[0]
-        hidden = f"{parent}/{SUPERSEDED}{next(self._numbers)}"
+        hidden = f"{parent}/{self._superseded}{next(self._numbers)}"
         try:
             os.rename(self._directory + path.encode(), self._directory + hidden.encode())
         except OSError as error:

@@ -121,6 +121,28 @@ class OpenFiles:
         self._place(file, other, find_node(other))
         self._place(other_file, one, find_node(one))
 
+    def swap_trees(self, one: str, other: str, find_node: FindNode) -> None:
+        """Have the files that are open under the key ``one`` and below go on under ``other`` and below, and reversely."""
+
+        def find_new(key: str) -> str | None:
+            return _swap_beginning(key, one, other) or _swap_beginning(key, other, one)
+
+        moves = [(key, new) for key in self._by_key if (new := find_new(key)) is not None]
+        files = [(self._by_key.pop(key), new) for key, new in moves]
+        for file, new in files:
+            self._place(file, new, find_node(new) if file.is_stored else None)
+        for file in self._hidden.values():
+            new_key = find_new(file.place.key)
+            if new_key is not None:
+                file.place = file.place._replace(key=new_key)
+
+    def swap_hidden(self, one: str, other: str) -> None:
+        """Have files that are hidden below the paths ``one`` and ``other`` found below the other one."""
+        self._hidden = {
+            _swap_beginning(path, one, other) or _swap_beginning(path, other, one) or path: file
+            for path, file in self._hidden.items()
+        }
+
     def rename_directory(self, old: str, new: str, find_node: FindNode) -> None:
         """Go on with the files that are open below a directory, and with its own value, below another prefix."""
         for key in [key for key in self._by_key if key.startswith(old) or key == old[:-1]]:
@@ -153,3 +175,8 @@ class OpenFiles:
             for file, place in places:
                 file.place = place
             raise
+
+
+def _swap_beginning(name: str, old: str, new: str) -> str | None:
+    """Return ``name`` with ``new`` in the place of ``old``, if it is that or below it."""
+    return new + name[len(old) :] if name == old or name.startswith(f"{old}/") else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 from collections.abc import Callable
 
 from ..store import Node, Tree
-from .namespace import HIDDEN, Namespace, last_name, make_error
+from .namespace import HIDDEN, Namespace, last_name, make_error, parent
 from .open_files import OpenFiles
 from .openfile import OpenFile, Standing
 
@@ -14,18 +16,24 @@ NOREPLACE = 1
 SWAP = 2
 """Flags of renameat2(2): the second one is RENAME_EXCHANGE."""
 
-SUPERSEDED = ".fuse_hidden_superseded"
-"""How ``Invalidation`` begins the name to which it renames an open file whose key another process changed, so
-that the kernel keeps the version that was opened apart from the new one."""
+_HIDDEN = re.compile(rf"{re.escape(HIDDEN)}[0-9a-f]{{16}}")
+"""The names that libfuse makes itself: of the number of a node, and one that it counts."""
 
-ASIDE = ".kvass_swap"
-"""Ends the name that a directory has for a moment, inside one transaction, while two swap theirs."""
+
+def make_superseded_prefix(random: Callable[[int], bytes] = os.urandom) -> str:
+    """Return how names begin that mean nothing to anybody else: nobody can guess it.
+
+    By renaming an open file to such a name ``Invalidation`` says that another process changed its key, so that the
+    kernel keeps the version that was opened apart from the new one.
+    """
+    return f"{HIDDEN}_{random(16).hex()}_"
 
 
 class Renaming:
     """Renames and removes in the store and among the open files.
 
-    ``is_scratch`` tells keys that stay on this machine, ``save`` stores what was written to an open file.
+    ``is_scratch`` tells keys that stay on this machine, ``save`` stores what was written to an open file, and
+    ``superseded`` is what ``make_superseded_prefix`` returned.
     """
 
     def __init__(
@@ -36,16 +44,18 @@ class Renaming:
         *,
         is_scratch: Callable[[str], bool],
         save: Callable[[OpenFile], None],
+        superseded: str,
     ) -> None:
         self._tree = tree
         self._names = names
         self._open_files = open_files
         self._is_scratch = is_scratch
         self._save = save
+        self._superseded = superseded
 
     def unlink(self, path: str) -> None:
         """Remove a file."""
-        if last_name(path).startswith(HIDDEN):
+        if self._open_files.hidden(path) is not None:
             self._open_files.unhide(path)
             return
         if self._names.is_directory(path):
@@ -60,9 +70,9 @@ class Renaming:
         """Rename a file or a directory; ``flags`` as in renameat2(2)."""
         if flags not in (0, NOREPLACE, SWAP):
             raise make_error(errno.EINVAL, old)
-        if last_name(new).startswith(SUPERSEDED):
+        if last_name(new).startswith(self._superseded):
             self._set_apart(old, new)
-        elif last_name(new).startswith(HIDDEN):
+        elif self._is_hiding(old, new):
             self._hide(old, new)
         elif flags == SWAP:
             self._swap(old, new)
@@ -72,6 +82,12 @@ class Renaming:
             self._rename_file(old, new, flags)
 
     # Hiding
+
+    def _is_hiding(self, old: str, new: str) -> bool:
+        """Whether libfuse hides a file that is open: by a name of its own, in the same directory."""
+        if parent(old) != parent(new) or not _HIDDEN.fullmatch(last_name(new)) or self._names.is_directory(old):
+            return False
+        return self._open_files.get(self._names.locate(old)[0]) is not None
 
     def _hide(self, old: str, new: str) -> None:
         """Remove a file that is open, as libfuse asks for it: by a name to find it under."""
@@ -126,13 +142,21 @@ class Renaming:
         if (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/"):
             raise make_error(errno.EINVAL, one)
         if self._names.is_directory(one) or self._names.is_directory(other):
-            aside = f"{one}{ASIDE}"
-            with self._open_files.undone_on_failure(), self._tree.transaction:
-                self.rename(one, aside)
-                self.rename(other, one)
-                self.rename(aside, other)
+            self._swap_trees(one, other)
         else:
             self._swap_files(one, other)
+
+    def _swap_trees(self, one: str, other: str) -> None:
+        """Swap two names of which one or both are directories."""
+        (key, is_value), (other_key, is_other_value) = self._names.locate(one), self._names.locate(other)
+        # The value of a directory is no tree, and "" is no key.
+        nameless = "" in (key, other_key) and any(map(self._names.has_value, filter(None, (key, other_key))))
+        if is_value or is_other_value or nameless:
+            raise make_error(errno.EINVAL, one)
+        with self._open_files.undone_on_failure(), self._tree.transaction:
+            self._tree.swap_trees(key, other_key, is_scratch=self._is_scratch)
+            self._open_files.swap_trees(key, other_key, self._tree.file)
+            self._open_files.swap_hidden(one, other)
 
     def _swap_files(self, one: str, other: str) -> None:
         for path in (one, other):

@@ -141,7 +141,13 @@ class _Service:
         )
         self._cache = KernelCache(options.directory)
         self._sync_process = SyncProcess(store.path, options.directory)
-        invalidation = Invalidation(store, self._cache, options.directory, is_open=self.filesystem.is_open)
+        invalidation = Invalidation(
+            store,
+            self._cache,
+            options.directory,
+            is_open=self.filesystem.is_open,
+            superseded=self.filesystem.superseded,
+        )
         housekeeping = Housekeeping(
             store, use_scratch=self.filesystem.use_scratch, supervise=self._sync_process.supervise
         )

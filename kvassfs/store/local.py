@@ -107,6 +107,24 @@ class Directories:
         self._journal.note(old)
         self._journal.note(new)
 
+    def swap(self, one: str, other: str, now: int) -> None:
+        """Swap the names of two directories with all below; what has no record of its own, as a file, is none after it."""
+        self._touched = None
+        found = [*self._take_below(one), *self._take_below(other)]
+        for prefix, record in found:
+            old, new = (one, other) if prefix.startswith(one) else (other, one)
+            changed = now if prefix == old else record.changed
+            self.put(new + prefix[len(old) :], record._replace(changed=changed))
+        for prefix in (one, other):
+            self._journal.note(prefix)
+
+    def _take_below(self, prefix: str) -> list[tuple[str, DirectoryRecord]]:
+        """Forget a directory and all below it, and return their records."""
+        where = ("WHERE prefix >= ? AND prefix < ?", (prefix, prefix[:-1] + "0"))
+        rows = self._database.rows(f"SELECT prefix, mode, changed, mtime, atime FROM directories {where[0]}", where[1])
+        self._database.execute(f"DELETE FROM directories {where[0]}", where[1])
+        return [(row[0], DirectoryRecord._make(row[1:])) for row in rows]
+
 
 class Scratch:
     """Scratch files, by key."""

@@ -76,20 +76,36 @@ class Mover:
         """Move a directory and everything below it, the value of its own key included."""
         now = self._clock()
         with self._database.transaction:
-            own = self._find(old[:-1]) if old != "/" else None
-            nodes = [node_of_row(row) for row in self._entries.below(old)]
-            for node in [own, *nodes] if own is not None else nodes:
-                key = new[:-1] if node is own else new + node.key[len(old) :]
+            for node, key in self._list_moves(old[:-1], new[:-1]):
                 scratch = is_scratch(key)
                 self._put_file(self._take_file(node, keep=scratch), key, scratch=scratch)
-            for row in self._scratch.below(old):
-                key = new + row.key[len(old) :]
-                self._put_file(self._take_file(node_of_scratch(row)), key, scratch=is_scratch(key))
             record = self._directories.get(old) or DirectoryRecord(DIRECTORY_MODE, now, now, None)
             self._directories.move(old, new)
             self._directories.put(new, record._replace(changed=now))
             self._directories.touch(parent(old), now)
             self._directories.touch(parent(new), now)
+
+    def swap_trees(self, one: str, other: str, *, is_scratch: Callable[[str], bool]) -> None:
+        """Give everything that is named by the key ``one``, a file or a directory, the name ``other``, and reversely.
+
+        Neither is within the other.
+        """
+        now = self._clock()
+        with self._database.transaction:
+            moves = [*self._list_moves(one, other), *self._list_moves(other, one)]
+            taken = [(self._take_file(node, keep=is_scratch(key)), key) for node, key in moves]
+            self._directories.swap(f"{one}/", f"{other}/", now)
+            for file, key in taken:
+                self._put_file(file, key, scratch=is_scratch(key))
+            for key in (one, other):
+                self._directories.touch(directory_of(key), now)
+
+    def _list_moves(self, old: str, new: str) -> list[tuple[Node, str]]:
+        """Return the files named by the key ``old``, its own and those below, each with its key as ``new`` has it."""
+        own = self._find(old) if old else None
+        below = [node_of_row(row) for row in self._entries.below(f"{old}/")]
+        below += [node_of_scratch(row) for row in self._scratch.below(f"{old}/")]
+        return [(node, new + node.key[len(old) :]) for node in ([] if own is None else [own]) + below]
 
     def _take_file(self, node: Node, *, keep: bool = False) -> TakenFile:
         """Remove a file from its key, but not its content; ``keep`` leaves that as a revision."""

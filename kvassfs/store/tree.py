@@ -291,6 +291,10 @@ class Tree:
         """Give each of two files the name of the other."""
         self._mover.swap(one, other, is_scratch=is_scratch)
 
+    def swap_trees(self, one: str, other: str, *, is_scratch: Callable[[str], bool]) -> None:
+        """Swap the names of two files or directories with all below; see ``Mover.swap_trees``."""
+        self._mover.swap_trees(one, other, is_scratch=is_scratch)
+
     def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool]) -> None:
         """Move a directory and everything below it, the value of its own key included."""
         self._mover.rename_directory(old, new, is_scratch=is_scratch)

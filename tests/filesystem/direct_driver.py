@@ -14,6 +14,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ class _Description:
     number: int
     flags: int
     descriptors: int = 1
+    is_hidden: bool = False
     offset: int = 0
 
 
@@ -308,8 +310,9 @@ class DirectDriver(Driver):
         """Do what libfuse does at the last close: release, then remove the hidden name."""
         self.filesystem.release(description.number)
         self._open.remove(description)
-        if _is_hidden(description.path) and not self._is_open(description.path):
-            self.filesystem.unlink(description.path)
+        if description.is_hidden and not self._is_open(description.path):
+            with suppress(FileNotFoundError):  # which libfuse does not look at
+                self.filesystem.unlink(description.path)
 
     def _is_open(self, path: str) -> bool:
         return any(description.path == path for description in self._open)
@@ -318,6 +321,8 @@ class DirectDriver(Driver):
         directory = path.rpartition("/")[0]
         hidden = f"{directory}/.fuse_hidden{len(self._open):08x}{next(self._hidden):08x}"
         self.filesystem.rename(path, hidden)
+        for description in self._open:
+            description.is_hidden |= description.path == path
         self._moved({path: hidden})
 
     def _moved(self, moves: dict[str, str]) -> None:
@@ -391,7 +396,3 @@ def _may_rename(source: Found, target: Found, flags: int) -> bool:
     if flags == 0 and len(types) == 2 and stat.S_IFDIR in types and None not in types:
         raise fail(errno.ENOTDIR if source.type == stat.S_IFDIR else errno.EISDIR)
     return source.parts != target.parts
-
-
-def _is_hidden(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(".fuse_hidden")

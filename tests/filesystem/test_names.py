@@ -88,6 +88,22 @@ def test_a_file_of_any_name_lists_back_unchanged(filesystem: Driver, name: str) 
     assert filesystem.names() == []
 
 
+@pytest.mark.parametrize("name", [".fuse_hidden_old", ".fuse_hidden1", ".fuse_hidden0000000200000001", ".fuse_hidden"])
+def test_a_name_like_those_of_libfuse_is_one_like_others(filesystem: Driver, name: str) -> None:
+    filesystem.mkdir("dir")
+    filesystem.write_file("dir/file", b"content")
+    filesystem.rename("dir/file", f"dir/{name}")
+    assert filesystem.names("dir") == [name]
+    assert filesystem.read_file(f"dir/{name}") == b"content"
+    filesystem.write_file(f"dir/{name}", b"more")
+    assert filesystem.read_file(f"dir/{name}") == b"more"
+    filesystem.rename(f"dir/{name}", "dir/file")
+    filesystem.rename("dir/file", f"dir/{name}")
+    filesystem.unlink(f"dir/{name}")
+    filesystem.rmdir("dir")
+    assert filesystem.names() == []
+
+
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name[:20]))
 def test_a_directory_of_any_name_lists_back_unchanged(filesystem: Driver, name: str) -> None:
     filesystem.mkdir(name)

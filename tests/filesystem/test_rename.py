@@ -317,6 +317,23 @@ def test_exchange_swaps_two_directories(filesystem: Driver) -> None:
     check_filled(filesystem, "other")
 
 
+@pytest.mark.parametrize("length", [1, 200, 255])
+def test_exchange_touches_nothing_else(filesystem: Driver, length: int) -> None:
+    """No name that a user may have serves as one in between, nor is a long one too long for that."""
+    require_exchange(filesystem)
+    one = "a" * length
+    bystanders = [name for ending in (".kvass_exchange", ".kvass_swap", "~", ".tmp") if len(name := one + ending) < 256]
+    for name in bystanders:
+        filesystem.write_file(name, name.encode())
+    filesystem.write_file(one, b"file")
+    fill(filesystem, "dir")
+    filesystem.rename(one, "dir", RENAME_EXCHANGE)
+    assert filesystem.read_file("dir") == b"file"
+    check_filled(filesystem, one)
+    assert filesystem.names() == sorted([one, "dir", *bystanders])
+    assert [filesystem.read_file(name) for name in bystanders] == [name.encode() for name in bystanders]
+
+
 def test_exchange_needs_both_names(filesystem: Driver) -> None:
     require_exchange(filesystem)
     filesystem.write_file("file", b"content")

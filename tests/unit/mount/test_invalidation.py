@@ -14,12 +14,14 @@ import pytest
 
 from kvassfs.errors import StoreBusy
 from kvassfs.mount.invalidation import Invalidation
-from kvassfs.mount.renaming import SUPERSEDED
 from kvassfs.mount.store_thread import RETRY_PAUSE
 from kvassfs.store import Position, Store
 from tests.support.stores import save
 
 SECONDS = 20.0
+
+
+SUPERSEDED = ".superseded"
 
 
 class Kernel:
@@ -57,7 +59,9 @@ class Rig:
         self.open: set[str] = set()
         self.pause: float | None = None
         self.kernel = Kernel()
-        self.invalidation = Invalidation(own, self.kernel, str(directory), is_open=self.open.__contains__)
+        self.invalidation = Invalidation(
+            own, self.kernel, str(directory), is_open=self.open.__contains__, superseded=SUPERSEDED
+        )
 
     def look(self) -> list[str]:
         """Look, and return what the kernel is told."""
@@ -211,7 +215,7 @@ class TestOpenFile:
     def test_that_the_mount_keeps_is_no_failure(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch, number: int, caplog: pytest.LogCaptureFixture
     ) -> None:
-        def refuse(_old: str, _new: str) -> None:
+        def refuse(_old: bytes, _new: bytes) -> None:
             raise refused(number)
 
         monkeypatch.setattr("os.rename", refuse)
@@ -221,7 +225,7 @@ class TestOpenFile:
         assert caplog.records == []
 
     def test_that_cannot_be_renamed_is_tried_again(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(_old: str, _new: str) -> None:
+        def refuse(_old: bytes, _new: bytes) -> None:
             raise refused()
 
         (rig.directory / "file").touch()

@@ -21,7 +21,7 @@ from kvassfs.mount.structures import Layout
 
 NOW = 1_700_000_000_123_456_789
 FILE = Attributes(mode=stat.S_IFREG | 0o640, size=1025, mtime=5_000_000_006, atime=-1, ctime=9_000_000_010)
-DIRECTORY = Attributes(mode=stat.S_IFDIR | 0o700, size=0, mtime=1, atime=2, ctime=3, nlink=2)
+DIRECTORY = Attributes(mode=stat.S_IFDIR | 0o700, size=0, mtime=1, atime=2, ctime=3)
 
 
 class Recorder:

@@ -62,10 +62,9 @@ class TestLooking:
         store.set("a", b"value")
         assert node_of(store, "a").mode == REGULAR
 
-    def test_an_empty_file_is_there_but_not_for_the_command_line(self, store: Store) -> None:
+    def test_an_empty_file_is_there(self, store: Store) -> None:
         save(store, "a", b"")
         assert node_of(store, "a").size == 0
-        assert list(store.keys()) == []
 
     def test_a_deleted_key_is_not_there(self, store: Store) -> None:
         store.set("a", b"value")
@@ -431,6 +430,44 @@ class TestExchanging:
         store.tree.swap(node_of(store, "a"), node_of(store, "b"), is_scratch=is_scratch)
         assert node_of(store, "b").size == 0
         assert value_of(store, "a") == b"x" * 300_000
+
+
+class TestSwappingTrees:
+    def test_takes_along_all_below_and_the_values_of_their_own_keys(self, store: Store, clock: Clock) -> None:
+        store.tree.make_directory("a/", DIRECTORY_MODE)
+        store.tree.make_directory("a/empty/", 0o40750)
+        for key in ("a", "a/x", "a/e/y", "b", "b/x", "ab", "a!", "b~"):
+            save(store, key, key.encode())
+        clock.advance(DAY)
+        store.tree.swap_trees("a", "b", is_scratch=is_scratch)
+        values = {key: store.get(key).read().decode() for key in store.keys()}
+        assert values == {
+            "b": "a", "b/x": "a/x", "b/e/y": "a/e/y", "a": "b", "a/x": "b/x", "ab": "ab", "a!": "a!", "b~": "b~",
+        }  # fmt: skip
+        assert store.tree.directory("a/empty/") is None
+        moved = store.tree.directory("b/empty/")
+        assert moved is not None
+        assert moved.mode == 0o40750
+        audit(store)
+
+    def test_leaves_nothing_but_tombstones_behind_for_others(self, store: Store, clock: Clock) -> None:
+        save(store, "a/x", b"1")
+        save(store, "b", b"2")
+        clock.advance(DAY)
+        store.tree.swap_trees("a", "b", is_scratch=is_scratch)
+        assert sorted(rows(store, "SELECT key FROM entries")) == ["a", "a/x", "b", "b/x"]
+        assert list(store.keys()) == ["a", "b/x"]
+
+    def test_to_a_scratch_name_and_back_keeps_what_stood(self, store: Store, clock: Clock) -> None:
+        save(store, "a/x", b"1")
+        save(store, "b~", b"2", scratch=True)
+        clock.advance(DAY)
+        store.tree.swap_trees("a", "b~", is_scratch=is_scratch)
+        assert (value_of(store, "a"), value_of(store, "b~/x")) == (b"2", b"1")
+        assert list(store.keys()) == ["a"]
+        store.tree.swap_trees("a", "b~", is_scratch=is_scratch)
+        assert (value_of(store, "a/x"), value_of(store, "b~")) == (b"1", b"2")
+        audit(store)
 
 
 class TestDirectories:
