@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .errors import InvalidConfiguration, SyncError
+from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
 from .remote.address import hide_credentials
 from .store import Device, Follower, Store
+
+_RESPONSES = (WrongKey, HubFailed, HubDowngraded)
+"""Errors that a hub, and nothing else, responds with."""
 
 
 class HubStatus(NamedTuple):
@@ -17,8 +20,8 @@ class HubStatus(NamedTuple):
 
     Attributes:
         address: as it is shown, without a password.
-        responds: whether it responds to a request; ``None`` if none was sent.
-        error: why it does not, or ``""``.
+        responds: whether it responds to a request, be it with an error; ``None`` if none was sent.
+        error: why no exchange is possible, or ``""``.
         version: of the protocol that it speaks; 0 if unknown.
         difference: µs by which its clock is ahead; ``None`` if unknown.
         exchanged: when the last exchange succeeded, µs since the epoch; 0 for never.
@@ -93,6 +96,6 @@ def _probe_hub(store: Store, hub: HubStatus) -> HubStatus:
         with open_synchroniser(store) as synchroniser:
             probe = synchroniser.probe()
     except (SyncError, InvalidConfiguration) as error:
-        return hub._replace(responds=False, error=str(error))
+        return hub._replace(responds=isinstance(error, _RESPONSES), error=str(error))
     difference = hub.difference if probe.difference is None else probe.difference
     return hub._replace(responds=True, version=probe.version, difference=difference)

@@ -62,7 +62,7 @@ def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
 def _list_hub_facts(hub: HubStatus, now: int) -> Iterator[tuple[str, str]]:
     exchanged = f"{format_local_time(hub.exchanged)}, {format_age(hub.exchanged, now)}" if hub.exchanged else "never"
     yield "Answers", format_response(hub)
-    yield "Clock", format_clock(hub.difference if hub.responds else None)
+    yield "Clock", format_clock(hub.difference if hub.responds and not hub.error else None)
     yield "Waiting", f"{format_entry_count(hub.waiting)} ({format_size(hub.waiting_size)})"
     yield "Last exchange", exchanged
 
@@ -78,7 +78,9 @@ def format_response(hub: HubStatus) -> str:
     """Return whether the hub responds, or why not."""
     if hub.responds is None:
         return "not asked"
-    return f"yes, protocol version {hub.version}" if hub.responds else f"no: {hub.error}"
+    if hub.error:
+        return f"yes, but: {hub.error}" if hub.responds else f"no: {hub.error}"
+    return f"yes, protocol version {hub.version}"
 
 
 def format_clock(difference: int | None) -> str:

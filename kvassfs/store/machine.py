@@ -11,6 +11,9 @@ MACHINE_ID = "/etc/machine-id"
 _ENDED = ("Z", "X")
 """States of a process that is a zombie, or dead."""
 
+_NO_FIELDS = ["X", *"0" * 50]
+"""What stands for a process that is not there: dead, and 0."""
+
 
 class Machine:
     """The system. ``machine_id`` is the file that names it."""
@@ -21,16 +24,15 @@ class Machine:
     def find_start(self, pid: int) -> str:
         """Return when the process ``pid`` started; ``""`` if there is none, or it has ended.
 
-        It tells a process from a later one with the same number. proc(5), /proc/PID/stat: fields 3 and 22, counted
-        behind the parenthesised command name.
+        It tells a process from a later one with the same number.
         """
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-                fields = file.read().rpartition(")")[2].split()
-            # Its parent may be in no hurry to hear of its end.
-            return "" if fields[0] in _ENDED else fields[19]
-        except (OSError, IndexError):
-            return ""
+        fields = _read_fields(pid)
+        # Its parent may be in no hurry to hear of its end.
+        return "" if fields[0] in _ENDED else fields[19]
+
+    def find_parent(self, pid: int) -> int:
+        """Return the process that started the process ``pid``, as far as it lives; 0 if ``pid`` has ended."""
+        return int(_read_fields(pid)[1])
 
     def find_own_start(self) -> str:
         """Return when this process started."""
@@ -42,6 +44,15 @@ class Machine:
         with suppress(OSError), open(self._machine_id, "rb") as file:
             machine = file.readline().strip()
         return f"{machine.hex()}:{os.stat(path).st_ino}"
+
+
+def _read_fields(pid: int) -> list[str]:
+    """Return what /proc/PID/stat says behind the parenthesised command name, at field 3 and on (proc(5))."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split() or _NO_FIELDS
+    except OSError:
+        return _NO_FIELDS
 
 
 MACHINE = Machine()

@@ -14,7 +14,10 @@ IN_TOUCH_TIME = 90 * 1_000_000
 
 
 class Follower(NamedTuple):
-    """A process that keeps this store in step with the hub; the schema explains the columns. Times in µs."""
+    """What keeps this store in step with the hub; the schema explains the columns. Times in µs.
+
+    ``pid`` is the process to end it by: where it serves a mount, the mount's, which ends its helper.
+    """
 
     pid: int
     place: str
@@ -84,11 +87,10 @@ class Processes:
 
     def followers(self) -> list[Follower]:
         """Return the processes that keep the store in step and are alive."""
+        rows = self._database.rows("SELECT pid, started, place, since, reached, error FROM followers ORDER BY since")
         return [
-            Follower(pid, *rest)
-            for pid, begun, *rest in self._database.rows(
-                "SELECT pid, started, place, since, reached, error FROM followers ORDER BY since"
-            )
+            Follower(self._machine.find_parent(pid) if place else pid, place, *rest)
+            for pid, begun, place, *rest in rows
             if self._machine.find_start(pid) == begun
         ]
 

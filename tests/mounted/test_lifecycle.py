@@ -132,6 +132,22 @@ def test_a_daemon_lets_go_of_the_standard_descriptors_and_the_directory(place: P
     assert os.readlink(server / "cwd") == "/"
 
 
+def test_a_daemon_keeps_no_descriptor_that_it_inherited(place: Place, tmp_path: Path) -> None:
+    """A lock that a shell holds on a descriptor of its own ends with the shell."""
+    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    reader, writer = os.pipe()
+    for inherited in (lock, writer):
+        os.set_inheritable(inherited, True)
+    arguments = {"directory": str(place.path), "database": str(place.db), "binding": place.binding}
+    assert start("mount", arguments, user=place.user, pass_fds=(lock, writer)).wait(SECONDS) == 0
+    os.close(writer)
+    os.close(lock)
+    with open(reader, "rb") as pipe, open(tmp_path / "lock", "rb") as again:
+        assert pipe.read() == b""
+        fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def test_no_helper_keeps_descriptors_of_the_caller(place: Place) -> None:
     place.mount_well()
     for process in (place.server(), *children(place.server())):

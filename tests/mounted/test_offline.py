@@ -265,7 +265,7 @@ def sync_following(made: Device) -> Iterator[int]:
 def mount_following(made: Device) -> Iterator[int]:
     """`with` a mount in touch with the hub, and the process beside it."""
     with made.following():
-        yield made.followers()[0].pid
+        yield made.following_pids()[0]
 
 
 @pytest.mark.parametrize("following", [sync_following, mount_following])

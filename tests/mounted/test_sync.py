@@ -472,8 +472,8 @@ def tmp_path(tmp_path: Path) -> Path:
 def sync_process(device: Device) -> int:
     """Return the process beside the mount, once there is one."""
     wait_until(lambda: bool(device.followers()), "a process that synchronises")
-    (follower,) = device.followers()
-    return follower.pid
+    (pid,) = device.following_pids()
+    return pid
 
 
 def hub_value(network: Network, key: str) -> bytes | None:
@@ -484,11 +484,12 @@ def hub_value(network: Network, key: str) -> bytes | None:
 def test_a_mount_follows_from_when_a_hub_is_set_until_it_is_removed(network: Network) -> None:
     device = network.device("device")
     assert device.kvass("config", "remote", "").status == 0
-    with device.mounted():
+    with device.mounted() as mount:
         (device.path / "file").write_bytes(b"value")
         assert device.followers() == []
         assert device.kvass("config", "remote", network.proxy.address).status == 0
         pid = sync_process(device)
+        assert [follower.pid for follower in device.followers()] == [mount.process.pid]
         wait_until(lambda: hub_value(network, "file") == b"value", "the file")
         assert device.kvass("config", "remote", "").status == 0
         wait_until(lambda: not is_running(pid), "the end of the process that synchronises")

@@ -154,9 +154,14 @@ class Device:
             return store.outbox.count_dirty()[0]
 
     def followers(self) -> list[Follower]:
-        """Return the processes that keep the store in step."""
+        """Return what keeps the store in step."""
         with self.store() as store:
             return store.processes.followers()
+
+    def following_pids(self) -> list[int]:
+        """Return the processes that do so themselves: of a mount, the one beside it."""
+        with self.store() as store:
+            return [pid for (pid,) in store._database.rows("SELECT pid FROM followers")]
 
     def in_touch(self) -> bool:
         """Tell whether one of them is in touch with the hub."""

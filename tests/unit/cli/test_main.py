@@ -147,7 +147,7 @@ def test_an_expected_error_is_one_line_with_its_exit_status(kvass: Kvass, monkey
     def fail(_database: DatabaseFile) -> None:
         raise Failure("first\nsecond\x1b[2J")
 
-    monkeypatch.setattr(DatabaseFile, "open", fail)
+    monkeypatch.setattr(DatabaseFile, "open_existing", fail)
     assert kvass("ls") == (7, b"", "kvass: first\\nsecond\\x1b[2J\n")
 
 
@@ -155,7 +155,7 @@ def test_a_store_that_is_busy_says_so(kvass: Kvass, monkeypatch: pytest.MonkeyPa
     def fail(database: DatabaseFile) -> None:
         raise StoreBusy(database.path)
 
-    monkeypatch.setattr(DatabaseFile, "open", fail)
+    monkeypatch.setattr(DatabaseFile, "open_existing", fail)
     status, _, err = kvass("ls")
     assert status == 1
     assert "locked by another process" in err
@@ -166,7 +166,7 @@ def test_a_bug_raises(kvass: Kvass, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_database: DatabaseFile) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(DatabaseFile, "open", fail)
+    monkeypatch.setattr(DatabaseFile, "open_existing", fail)
     with pytest.raises(ZeroDivisionError):
         kvass("ls")
 

@@ -34,6 +34,17 @@ def test_a_process_that_has_ended_has_none_although_its_parent_has_not_heard() -
         assert Path(f"/proc/{process.pid}").exists()
 
 
+def test_the_parent_of_a_process() -> None:
+    assert Machine().find_parent(os.getpid()) == os.getppid()
+    assert Machine().find_parent(2**22 + 1) == 0
+
+
+def test_what_follows_for_a_mount_is_named_by_the_process_of_the_mount(store: Store) -> None:
+    for place, pid in (("/place", os.getppid()), ("", os.getpid())):
+        store.processes.follow(place)
+        assert [follower.pid for follower in store.processes.followers()] == [pid]
+
+
 def test_another_hub_is_one_that_nobody_is_in_touch_with(store: Store) -> None:
     store.processes.follow("/place")
     store.processes.note_contact()

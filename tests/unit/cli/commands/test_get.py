@@ -22,10 +22,12 @@ def test_any_key_can_be_named_after_a_double_dash(kvass: Kvass, store: Store, ke
     assert kvass("get", "--", key) == (0, b"value", "")
 
 
+@pytest.mark.usefixtures("store")
 def test_a_missing_key_is_said_on_standard_error(kvass: Kvass) -> None:
     assert kvass("get", "nothing") == (1, b"", "kvass: no such key: nothing\n")
 
 
+@pytest.mark.usefixtures("store")
 def test_a_missing_key_with_a_newline_is_still_one_line(kvass: Kvass) -> None:
     assert kvass("get", "two\nlines").err == "kvass: no such key: two\\nlines\n"
 

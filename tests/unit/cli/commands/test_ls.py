@@ -15,6 +15,7 @@ from kvassfs_cli.commands import ls
 from tests.unit.cli.conftest import Kvass, Processes
 
 
+@pytest.mark.usefixtures("store")
 def test_an_empty_store_lists_nothing(kvass: Kvass) -> None:
     assert kvass("ls") == (0, b"", "")
 

@@ -33,7 +33,7 @@ def test_mount_makes_the_directory_and_goes_to_the_background(
     kvass: Kvass, database: Path, mounted_with: list[MountOptions]
 ) -> None:
     assert kvass("mount", "some/directory") == (0, b"", "")
-    assert mounted_with == [MountOptions("some/directory", str(database), create=True)]
+    assert mounted_with == [MountOptions(os.path.abspath("some/directory"), str(database), create=True)]
 
 
 def test_mount_passes_its_options_on(
@@ -45,7 +45,7 @@ def test_mount_passes_its_options_on(
     assert kvass(*line.split()) == (0, b"", "")
     assert mounted_with == [
         MountOptions(
-            "dir",
+            str(tmp_path / "dir"),
             str(tmp_path / "other.sqlite"),
             create=True,
             foreground=True,

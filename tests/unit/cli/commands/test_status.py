@@ -160,6 +160,17 @@ def test_a_hub_that_does_not_answer_is_reported_and_no_failure(kvass: Kvass, hub
     assert json.loads(out)["hub"]["error"] == str(hub.failure)
 
 
+def test_a_hub_that_answers_with_an_error_is_told_from_one_that_does_not(kvass: Kvass, hub: NearHub) -> None:
+    hub.refuse_the_key()
+    out = kvass("status").out.decode()
+    assert "Answers:         \tyes, but: " in out
+    assert "another encryption key" in out
+    assert "Clock:           \tnot known\n" in out
+    described = json.loads(kvass("status", "--json").out)["hub"]
+    assert described["answers"] is True
+    assert "another encryption key" in described["error"]
+
+
 @pytest.mark.parametrize("variable", ["", "1"])
 def test_offline_the_hub_is_not_asked(
     kvass: Kvass, hub: NearHub, monkeypatch: pytest.MonkeyPatch, variable: str
@@ -181,5 +192,6 @@ def test_a_password_in_the_address_is_not_shown(kvass: Kvass, store: Store) -> N
 
 def test_a_path_that_is_not_utf_8_is_shown_as_it_is_and_escaped_in_json(kvass: Kvass, tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    Store.open(path).close()
     assert os.fsencode(path) in kvass("status", "--db", path).out
     assert json.loads(kvass("status", "--json", "--db", path).out)["store"]["path"] == path

@@ -48,6 +48,7 @@ def test_what_moved_in_words(moved: Progress, text: str) -> None:
     assert sync.format_summary(moved) == text
 
 
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("options", [[], ["--follow"]])
 def test_without_a_hub_sync_says_how_to_set_one(kvass: Kvass, options: list[str]) -> None:
     assert kvass("sync", *options) == (1, b"", NO_HUB)

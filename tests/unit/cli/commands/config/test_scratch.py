@@ -15,6 +15,7 @@ def lines(patterns: list[str] | tuple[str, ...]) -> bytes:
     return "".join(f"{pattern}\n" for pattern in patterns).encode()
 
 
+@pytest.mark.usefixtures("store")
 def test_the_patterns_of_the_program_are_shown(kvass: Kvass) -> None:
     assert kvass("config", "scratch") == (0, lines(DEFAULT_PATTERNS), "")
 
