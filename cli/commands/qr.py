@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -92,8 +93,23 @@ def command(
 
 
 def shows_colours() -> bool:
-    """Return whether standard output is a terminal with colours."""
-    return streams.output_is_terminal() and os.environ.get("TERM", "") not in {"", "dumb"}
+    """Return whether standard output is a terminal with colours, which are wanted (https://no-color.org)."""
+    terminal = os.environ.get("TERM", "")
+    if not streams.output_is_terminal() or terminal in {"", "dumb"} or os.environ.get("NO_COLOR"):
+        return False
+    colours = _count_colours(terminal)
+    return colours is None or colours > 0
+
+
+def _count_colours(terminal: str) -> int | None:
+    """Return the number of colours that the kind ``terminal`` has; ``None`` where the system does not know it."""
+    try:
+        import curses
+
+        curses.setupterm(terminal, sys.stdout.fileno())
+        return curses.tigetnum("colors")
+    except Exception:  # noqa: BLE001  curses.error, or a Python that was built without it
+        return None
 
 
 def draw(code: Code, *, colour: bool, invert: bool) -> None:

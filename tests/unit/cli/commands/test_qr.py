@@ -90,9 +90,14 @@ def test_at_a_terminal_the_code_has_its_own_colours(processes: Processes, url: s
     assert at_terminal(processes, "qr", "k", TERM=terminal) == (0, drawn(url, colour=True), "")
 
 
-@pytest.mark.parametrize("terminal", ["dumb", ""])
+@pytest.mark.parametrize("terminal", ["dumb", "", "vt100", "vt220"])
 def test_at_a_terminal_without_colours_it_is_drawn_plainly(processes: Processes, url: str, terminal: str) -> None:
     assert at_terminal(processes, "qr", "k", TERM=terminal) == (0, drawn(url), "")
+
+
+def test_at_a_terminal_where_none_are_wanted_it_is_drawn_plainly(processes: Processes, url: str) -> None:
+    assert at_terminal(processes, "qr", "k", TERM="xterm-256color", NO_COLOR="1") == (0, drawn(url), "")
+    assert at_terminal(processes, "qr", "k", TERM="xterm-256color", NO_COLOR="") == (0, drawn(url, colour=True), "")
 
 
 def test_at_a_terminal_plain_lines_can_be_asked_for(processes: Processes, url: str) -> None:
