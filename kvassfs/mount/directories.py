@@ -25,11 +25,13 @@ class Directories:
         self._find_attributes = find_attributes
 
     def mkdir(self, path: str, mode: int) -> None:
-        """Make a directory."""
+        """Make a directory; the set-group-ID bit is that of the one above, as inode(7) says."""
         if path == "/":
             raise make_error(errno.EEXIST, path)
         key = self._names.locate_free(path, directory=True)
-        self._tree.make_directory(key + "/", stat.S_IFDIR | stat.S_IMODE(mode))
+        above = self._tree.directory(self._names.prefix(parent(path)))
+        inherited = 0 if above is None else above.mode & stat.S_ISGID
+        self._tree.make_directory(key + "/", stat.S_IFDIR | stat.S_IMODE(mode) | inherited)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
