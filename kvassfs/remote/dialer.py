@@ -81,7 +81,8 @@ class Dialer:
         if self.ended:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the dialer was cut")
         deadline = self._clock() + self._connect
-        addresses = self._look_up(host.strip("[]"), port)
+        # RFC 6874 writes the zone of an address behind %25, and urllib3 as well.
+        addresses = self._look_up(host.strip("[]").replace("%25", "%"), port)
         connected = self._connect_to_first(addresses, deadline)
         connected.settimeout(self._progress)
         self._twin = Twin(connected)

@@ -6,6 +6,7 @@ It takes a tenth of a second to import, because of requests.
 from __future__ import annotations
 
 import io
+import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -57,7 +58,8 @@ DEFAULT_TIME_LIMITS = TimeLimits()
 class HttpRemote:
     """A hub over HTTP, for one thread alone, but for ``close``.
 
-    The environment of requests (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) counts. ``resolve`` stands in for
+    The environment of requests (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) counts, but no proxy for a hub on this
+    machine. ``resolve`` stands in for
     ``socket.getaddrinfo``; a response may have ``largest`` bytes.
 
     Raises:
@@ -84,6 +86,9 @@ class HttpRemote:
         self._session.mount("https://", DialledAdapter(self._dialer))
         self._session.headers.update(_HEADERS)
         self._session.auth = _read_credentials(url)
+        host = urlsplit(url).hostname or ""
+        # What a proxy would reach under such a name is itself.
+        self._proxies = {"no_proxy": host} if _is_loopback(host) else None
 
     def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
         """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response.
@@ -114,6 +119,7 @@ class HttpRemote:
                 timeout=(progress, wait + min(progress, GRACE) if wait else progress),
                 stream=True,
                 allow_redirects=False,
+                proxies=self._proxies,
             ) as response:
                 if response.status_code != requests.codes.ok or _is_page(response):
                     raise diagnosis.diagnose_response(self.address, url, _read_refusal(response))
@@ -151,6 +157,16 @@ class _Session(requests.Session):
 
 class _Stale(HubUnreachable):
     """The hub had closed, meanwhile, the connection that was kept from the last call."""
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine, as behind a tunnel of ssh."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _read_credentials(url: str) -> HTTPBasicAuth | None:

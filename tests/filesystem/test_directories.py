@@ -48,17 +48,6 @@ def test_a_directory_stays_when_its_last_file_goes(filesystem: Driver) -> None:
     assert filesystem.names() == []
 
 
-def test_a_directory_inherits_the_set_group_id_bit(filesystem: Driver) -> None:
-    filesystem.mkdir("dir", 0o755)
-    filesystem.chmod("dir", 0o2755)
-    filesystem.mkdir("dir/sub", 0o750)
-    filesystem.mkdir("dir/sub/deep", 0o700)
-    assert [filesystem.stat(name).permissions for name in ("dir/sub", "dir/sub/deep")] == [0o2750, 0o2700]
-    filesystem.chmod("dir", 0o755)
-    filesystem.mkdir("dir/other", 0o755)
-    assert filesystem.stat("dir/other").permissions == 0o755
-
-
 def test_a_directory_stays_when_its_last_file_is_moved_away(filesystem: Driver) -> None:
     filesystem.mkdir("dir")
     filesystem.mkdir("dir/sub")

@@ -178,7 +178,7 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_tls_goes_through_the_tunnel_of_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = Authority(tmp_path)
+    authority = Authority(tmp_path, address="192.0.2.1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
     seen = []
 
@@ -189,8 +189,30 @@ def test_tls_goes_through_the_tunnel_of_a_proxy(tmp_path: Path, monkeypatch: pyt
 
     with serving(script) as proxy:
         monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
-        assert post("https://127.0.0.1:1") == b"sealed"
-    assert seen[0].startswith(b"CONNECT 127.0.0.1:1 ")
+        assert post("https://192.0.2.1:1") == b"sealed"
+    assert seen[0].startswith(b"CONNECT 192.0.2.1:1 ")
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_hub_on_this_machine_is_not_asked_for_by_a_proxy(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It may be a tunnel, at whose name the proxy would find itself."""
+    for variable in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(variable, "http://192.0.2.1:1")
+    with serving(echo) as server:
+        assert post(f"http://{name}:{server.address.rpartition(':')[2]}") == b"sealed"
+
+
+@pytest.mark.parametrize("address", ["[fe80::1%eth0]:8000", "http://[fe80::1%25eth0]:8000"])
+def test_an_address_may_have_a_zone(address: str) -> None:
+    asked = []
+
+    def resolve(host: str, port: int, **_: object) -> list[object]:
+        asked.append((host, port))
+        raise socket.gaierror(socket.EAI_NONAME, "not here")
+
+    with pytest.raises(HubUnreachable):
+        post(address, resolve=resolve)
+    assert asked == [("fe80::1%eth0", 8000)]
 
 
 def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
