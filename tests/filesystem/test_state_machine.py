@@ -413,12 +413,12 @@ class DirectMachine(Machine):
 
 
 def _keys(directory: Node, prefix: str) -> set[str]:
-    """The keys with a value that a tree stands for, scratch files left out."""
+    """The keys that a tree stands for, scratch files left out."""
     keys: set[str] = set()
     for name, node in directory.entries.items():
         if node.type == stat.S_IFDIR:
             keys |= _keys(node, f"{prefix}{COMPONENTS.get(name, name)}/")
-        elif node.content:
+        else:
             keys.add(prefix[:-1] if name == "%@" else prefix + COMPONENTS.get(name, name))
     return {key for key in keys if not SCRATCH & set(key.split("/"))}
 

@@ -41,7 +41,7 @@ def test_a_redirection_without_output_empties_the_file(mount: Mount) -> None:
     (mount.path / "file").write_bytes(b"old")
     subprocess.run(["sh", "-c", ": > file"], cwd=mount.path, check=True)
     assert (mount.path / "file").read_bytes() == b""
-    within(1, lambda: stored(mount, "file") is None, what="the empty file")
+    within(1, lambda: stored(mount, "file") == b"", what="the empty file")
 
 
 def test_the_close_of_a_reader_saves_nothing_for_a_writer(mount: Mount) -> None:

@@ -215,7 +215,7 @@ class Stores(RuleBasedStateMachine):
     @rule()
     def wait(self) -> None:
         self.clock.advance(TRANSIENT_TIME * 1000)
-        self.owed |= {file.value for file in self.files.values() if file.value and not file.scratch}
+        self.owed |= {file.value for file in self.files.values() if not file.scratch}
 
     @precondition(lambda self: any(self.places.values()))
     @rule()

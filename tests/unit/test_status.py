@@ -72,7 +72,7 @@ def test_followers_and_devices_are_those_of_the_store(store: Store, hub: NearHub
     store.processes.note_contact()
     store.peers.note_device(1001)
     status = inspect(store, offline=True)
-    assert [(follower.pid, follower.place) for follower in status.followers] == [(os.getpid(), "/mnt")]
+    assert [(follower.pid, follower.place) for follower in status.followers] == [(os.getppid(), "/mnt")]
     assert [device.process_id for device in status.devices] == [1001]
     assert status.in_touch
 

@@ -125,7 +125,7 @@ class TestFollowers:
         store.processes.follow("/home/me/kvass")
         (follower,) = store.processes.followers()
         assert (follower.pid, follower.place, follower.reached, follower.error) == (
-            os.getpid(),
+            os.getppid(),
             "/home/me/kvass",
             0,
             "",

@@ -155,13 +155,18 @@ def test_a_link_to_what_a_mount_removed_leads_nowhere_until_it_is_there_again(st
     assert store.share_links.resolve(link) is not None
 
 
-def test_a_link_needs_a_key_with_a_value(store: Store) -> None:
-    save(store, "empty", b"")
-    for key in ("missing", "empty"):
-        with pytest.raises(KeyMissing):
-            store.share_links.create(key)
+def test_a_link_needs_a_key_that_is_there(store: Store) -> None:
+    with pytest.raises(KeyMissing):
+        store.share_links.create("missing")
     with pytest.raises(InvalidKey):
         store.share_links.create("")
+
+
+def test_a_link_may_lead_to_an_empty_file(store: Store) -> None:
+    save(store, "empty", b"")
+    found = store.share_links.resolve(store.share_links.create("empty"))
+    assert found is not None
+    assert (found.entry.key, found.value.size) == ("empty", 0)
 
 
 def test_a_link_leaves_the_entry_as_it_is(store: Store) -> None:

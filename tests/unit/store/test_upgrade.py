@@ -44,7 +44,7 @@ def test_it_has_the_tables_of_a_new_one(earlier: Path, tmp_path: Path) -> None:
 
 def test_what_it_holds_is_kept(earlier: Path) -> None:
     with Store.open(earlier) as store:
-        assert list(store.keys()) == ["waits"]
+        assert list(store.keys()) == ["known", "waits"]
         assert store.get("waits").read() == b"value"
         assert revision_values(store, "waits") == [b"old"]
         assert store.tree.file("known") is not None
