@@ -125,7 +125,7 @@ class Stores(RuleBasedStateMachine):
     def delete(self, pick: int) -> None:
         key = self.picked(pick)
         file = self.files.get(key)
-        if file is None or file.scratch or not file.value:
+        if file is None or file.scratch:
             with pytest.raises(KeyMissing):
                 self.other.delete(key)
         else:
@@ -215,7 +215,7 @@ class Stores(RuleBasedStateMachine):
     @rule()
     def wait(self) -> None:
         self.clock.advance(TRANSIENT_TIME * 1000)
-        self.owed |= {file.value for file in self.files.values() if not file.scratch}
+        self.owed |= {file.value for file in self.files.values() if file.value and not file.scratch}
 
     @precondition(lambda self: any(self.places.values()))
     @rule()
@@ -235,7 +235,7 @@ class Stores(RuleBasedStateMachine):
 
     @invariant()
     def both_connections_see_what_the_dictionary_has(self) -> None:
-        values = {key: file.value for key, file in self.files.items() if file.value and not file.scratch}
+        values = {key: file.value for key, file in self.files.items() if not file.scratch}
         assert list(self.other.keys()) == sorted(values)
         assert {key: self.other.get(key).read() for key in values} == values
         for key, file in self.files.items():
