@@ -34,7 +34,10 @@ SHORTEST_PAUSE = 0.002
 """Seconds between two looks while events keep coming."""
 
 PAUSE = 0.02
-"""Seconds between two calls of a commit watch: one that commits without pause is heard of this often."""
+"""Seconds between two calls of a commit thread: one that commits without pause is heard of this often."""
+
+BURST = 5
+"""Calls of a commit thread that may come at once after it was quiet: a change takes several commits."""
 
 IDLE = 60.0
 """Seconds without a commit after which a commit watch says that nobody commits."""
@@ -210,12 +213,32 @@ class CommitWatch:
         self._opened.close()
 
 
+class Allowance:
+    """Tells a caller that may act ``burst`` times at once, and every ``pause`` seconds on average, how long to wait.
+
+    ``clock`` returns seconds.
+    """
+
+    def __init__(self, burst: int, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._span = (burst - 1) * pause
+        self._pause = pause
+        self._clock = clock
+        self._spent_until = 0.0
+
+    def spend(self) -> float:
+        """Note an action; return the seconds to wait before the next."""
+        now = self._clock()
+        self._spent_until = max(self._spent_until, now) + self._pause
+        return max(self._spent_until - now - self._span, SHORTEST_PAUSE)
+
+
 class CommitThread:
     """A thread that calls ``on_commit``, each function in turn, after other connections committed to a database.
 
     Other connections are all but its own, also those of this process. ``path`` is a database that exists. The
     functions are called when the thread begins as well, so that what they find then, and what comes later, is
-    everything; and at most every ``pause`` seconds, although commits may come more often. ``on_idle`` is called
+    everything; and on average at most every ``pause`` seconds, although commits may come more often: after quiet
+    times, ``BURST`` calls come as soon as what they are for. ``on_idle`` is called
     each time that nobody has committed for ``idle`` seconds. All of them should return soon.
     """
 
@@ -229,7 +252,7 @@ class CommitThread:
     ) -> None:
         self._path = path
         self._on_commit = on_commit
-        self._pause = pause
+        self._allowance = Allowance(BURST, pause)
         self._on_idle = on_idle
         self._idle = idle
         self._watch: CommitWatch | None = None
@@ -274,7 +297,7 @@ class CommitThread:
             else:
                 for call in self._on_commit:
                     call()
-                self._stopping.wait(self._pause)
+                self._stopping.wait(self._allowance.spend())
             committed = watch.wait(self._idle)
 
 

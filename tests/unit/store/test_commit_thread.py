@@ -14,7 +14,7 @@ import pytest
 
 from kvassfs.errors import StoreUnavailable
 from kvassfs.store import Store, commits
-from kvassfs.store.commits import CommitThread
+from kvassfs.store.commits import BURST, SHORTEST_PAUSE, Allowance, CommitThread
 
 SECONDS = 20.0
 
@@ -86,11 +86,33 @@ class TestCommit:
     def test_without_pause_is_called_for_now_and_then(self, path: Path, writer: Store) -> None:
         calls = Calls()
         with started(CommitThread(str(path), calls, pause=SECONDS)):
-            calls.wait()
             for _ in range(20):
                 writer.set("key", b"value")
-            time.sleep(0.1)
-            assert len(calls) == 0
+                time.sleep(0.01)
+            assert len(calls) <= BURST
+
+
+class TestAllowance:
+    def test_lets_a_few_come_at_once_and_then_one_in_a_while(self) -> None:
+        now = [100.0]
+        allowance = Allowance(3, 0.1, lambda: now[0])
+        pauses = []
+        for _ in range(7):
+            pauses.append(allowance.spend())
+            now[0] += pauses[-1]
+        assert pauses[:2] == [SHORTEST_PAUSE] * 2
+        assert pauses[4:] == pytest.approx([0.1] * 3)
+        now[0] += 0.3
+        assert [allowance.spend() for _ in range(2)] == [SHORTEST_PAUSE] * 2
+
+    def test_is_made_up_for_by_quiet_times_alone(self) -> None:
+        now = [100.0]
+        allowance = Allowance(5, 0.1, lambda: now[0])
+        begun, calls = now[0], 0
+        while now[0] < begun + 10:
+            now[0] += allowance.spend() + 0.0001
+            calls += 1
+        assert 100 <= calls <= 107
 
 
 class TestIdle:
