@@ -86,15 +86,20 @@ class Entries:
         replaces the scratch file of its name, and when it comes or goes the times of the directory that lists it
         change. ``listing`` is that directory, ``None`` where the caller sees to it.
         """
-        if old is not None and fate is Fate.KEEP:
-            self._revisions.retire(old, now // 1000)
-        elif old is not None and fate is Fate.DROP:
-            self._contents.drop(old.content)
+        was_live = False
+        if old is not None:
+            was_live = old.live
+            if fate is Fate.KEEP:
+                self._revisions.retire(old, now // 1000)
+            elif fate is Fate.DROP:
+                self._contents.drop(old.content)
         self._database.execute(INSERT, row)
-        was_live = old is not None and old.live
-        if row.live and not was_live:
+        is_live = row.live
+        if is_live is was_live:
+            return
+        if is_live:
             self._scratch.drop(row.key)
-        if row.live != was_live and listing is not None:
+        if listing is not None:
             self._directories.touch(listing.prefix, now, record=listing.record)
 
     def _erase(self, row: Row, fate: Fate, now: int, listing: Listing | None) -> None:

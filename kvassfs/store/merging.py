@@ -14,6 +14,8 @@ from .entries import Entries, Fate, Listing
 from .revisions import Revisions
 from .rows import CLEAN, DIRTY, Row
 
+_KEEP, _MOVE = Fate.KEEP, Fate.MOVE  # by an attribute of the class each takes 0.1 µs more in Python 3.11
+
 
 class Merged(NamedTuple):
     """What became of deliveries: the number of keys that changed, and the hashes of blocks that are missing."""
@@ -52,6 +54,7 @@ class Merging:
         self._dirty = DIRTY if dirty else CLEAN
         self._changed = 0
         self._missing: list[bytes] = []
+        self._listing = Listing("")
 
     def run(self, deliveries: Sequence[Delivery]) -> Merged:
         """Merge the deliveries."""
@@ -65,8 +68,11 @@ class Merging:
         entry = delivery.entry
         current = self._entries.current(entry.key)
         self._clock = max(self._clock, delivery.sequence)
-        verdict = judge(None if current is None else current.entry, entry, pushed=self._pushed)
-        if current is None or verdict is Verdict.ACCEPT:
+        if current is None:  # as of most in a first exchange: there is nothing to judge
+            self._accept(delivery, None)
+            return
+        verdict = judge(current.entry, entry, pushed=self._pushed)
+        if verdict is Verdict.ACCEPT:
             self._accept(delivery, current)
         elif verdict is Verdict.REJECT:
             self._reject(delivery, current)
@@ -91,22 +97,21 @@ class Merging:
             content = self._add(delivery, None if old is None else old.content)
         self._clock += 1
         self._changed += 1
-        row = Row(
-            *entry,
-            content=content,
-            sequence=self._clock,
-            dirty=self._dirty,
-            handed=1,
-            born=old.born if old is not None and old.live else self._now // 1000,
-            changed=self._now,
-            mtime=None,
-            atime=None,
-            writer=self._entries.writer,
-        )
-        # The directory above the key, also where a directory of the key's own lists it: a look-up for each new key
-        # would make merging a sixth slower.
-        listing = Listing(directory_of(entry.key))
-        self._entries.install(row, old, Fate.MOVE if keeps_value else Fate.KEEP, self._now, listing)
+        born = old.born if old is not None and old.live else self._now // 1000
+        # By position, as keywords cost 0.7 of the 20 microseconds of a merge: handed is 1, and there are no other times.
+        row = Row(*entry, content, self._clock, self._dirty, 1, born, self._now, None, None, self._entries.writer)
+        fate = _MOVE if keeps_value else _KEEP
+        self._entries.install(row, old, fate, self._now, self._find_listing(entry.key))
+
+    def _find_listing(self, key: str) -> Listing:
+        """Return the directory above a key, which mostly is that of the key before.
+
+        Also where a directory of the key's own lists it: a look-up for each new key would make merging a sixth slower.
+        """
+        prefix = directory_of(key)
+        if prefix != self._listing.prefix:
+            self._listing = Listing(prefix)
+        return self._listing
 
     def _find_missing(self, delivery: Delivery) -> list[bytes]:
         return [] if delivery.value is not None else self._blocks.missing(split_hashes(delivery.blocks))
@@ -118,7 +123,11 @@ class Merging:
             return self._blocks.add_value(size, delivery.blocks, base)
         if value is None:
             value = self._blocks.value(size, delivery.blocks)
-        return self._contents.add(value) if value else None
+        if not value:
+            return None
+        if len(value) <= self._contents.sizes.inline:
+            return self._contents.add_inline(value)
+        return self._contents.add_large(value)
 
     def _reject(self, delivery: Delivery, old: Row) -> None:
         """Keep a value that loses as a revision, as far as it is here, once."""
