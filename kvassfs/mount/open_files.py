@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -123,40 +123,31 @@ class OpenFiles:
 
     def swap_trees(self, one: str, other: str, find_node: FindNode) -> None:
         """Have the files that are open under the key ``one`` and below go on under ``other`` and below, and reversely."""
-
-        def find_new(key: str) -> str | None:
-            return _swap_beginning(key, one, other) or _swap_beginning(key, other, one)
-
-        moves = [(key, new) for key in self._by_key if (new := find_new(key)) is not None]
-        files = [(self._by_key.pop(key), new) for key, new in moves]
-        for file, new in files:
-            self._place(file, new, find_node(new) if file.is_stored else None)
-        for file in self._hidden.values():
-            new_key = find_new(file.place.key)
-            if new_key is not None:
-                file.place = file.place._replace(key=new_key)
+        self._move({one: other, other: one}, find_node)
 
     def swap_hidden(self, one: str, other: str) -> None:
         """Have files that are hidden below the paths ``one`` and ``other`` found below the other one."""
-        self._hidden = {
-            _swap_beginning(path, one, other) or _swap_beginning(path, other, one) or path: file
-            for path, file in self._hidden.items()
-        }
+        self._move_hidden({one: other, other: one})
 
     def rename_directory(self, old: str, new: str, find_node: FindNode) -> None:
         """Go on with the files that are open below a directory, and with its own value, below another prefix."""
-        for key in [key for key in self._by_key if key.startswith(old) or key == old[:-1]]:
-            file = self._by_key.pop(key)
-            moved = new[:-1] if key == old[:-1] else new + key[len(old) :]
-            self._place(file, moved, find_node(moved) if file.is_stored else None)
-        for file in self._hidden.values():
-            if file.place.key.startswith(old):  # a save of one that was superseded goes to the key that it is now
-                file.place = file.place._replace(key=new + file.place.key[len(old) :])
+        self._move({old[:-1]: new[:-1]}, find_node)
 
     def rename_hidden(self, old: str, new: str) -> None:
         """Have files that are hidden below the path ``old`` found below ``new``."""
-        for path in [path for path in self._hidden if path.startswith(old + "/")]:
-            self._hidden[new + path[len(old) :]] = self._hidden.pop(path)
+        self._move_hidden({old: new})
+
+    def _move(self, moves: Mapping[str, str], find_node: FindNode) -> None:
+        """Go on under other keys with the files that are open under the keys ``moves`` and below."""
+        found = [(key, _move_name(key, moves)) for key in self._by_key]
+        files = [(self._by_key.pop(key), new) for key, new in found if new != key]
+        for file, new in files:
+            self._place(file, new, find_node(new) if file.is_stored else None)
+        for file in self._hidden.values():  # a save of one that was superseded goes to the key that it is now
+            file.place = file.place._replace(key=_move_name(file.place.key, moves))
+
+    def _move_hidden(self, moves: Mapping[str, str]) -> None:
+        self._hidden = {_move_name(path, moves): file for path, file in self._hidden.items()}
 
     def _place(self, file: OpenFile | None, key: str, node: Node | None) -> None:
         if file is not None:
@@ -177,6 +168,9 @@ class OpenFiles:
             raise
 
 
-def _swap_beginning(name: str, old: str, new: str) -> str | None:
-    """Return ``name`` with ``new`` in the place of ``old``, if it is that or below it."""
-    return new + name[len(old) :] if name == old or name.startswith(f"{old}/") else None
+def _move_name(name: str, moves: Mapping[str, str]) -> str:
+    """Return ``name`` with what ``moves`` has in the place of its beginning: one of those names, or what is below."""
+    for old, new in moves.items():
+        if name == old or name.startswith(f"{old}/"):
+            return new + name[len(old) :]
+    return name

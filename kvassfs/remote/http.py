@@ -59,8 +59,7 @@ class HttpRemote:
     """A hub over HTTP, for one thread alone, but for ``close``.
 
     The environment of requests (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) counts, but no proxy for a hub on this
-    machine. ``resolve`` stands in for
-    ``socket.getaddrinfo``; a response may have ``largest`` bytes.
+    machine. ``resolve`` stands in for ``socket.getaddrinfo``; a response may have ``largest`` bytes.
 
     Raises:
         InvalidConfiguration: ``address`` is none of a hub.

@@ -120,9 +120,11 @@ class Directories:
 
     def _take_below(self, prefix: str) -> list[tuple[str, DirectoryRecord]]:
         """Forget a directory and all below it, and return their records."""
-        where = ("WHERE prefix >= ? AND prefix < ?", (prefix, prefix[:-1] + "0"))
-        rows = self._database.rows(f"SELECT prefix, mode, changed, mtime, atime FROM directories {where[0]}", where[1])
-        self._database.execute(f"DELETE FROM directories {where[0]}", where[1])
+        ends = (prefix, prefix[:-1] + "0")
+        rows = self._database.rows(
+            "SELECT prefix, mode, changed, mtime, atime FROM directories WHERE prefix >= ? AND prefix < ?", ends
+        )
+        self._database.execute("DELETE FROM directories WHERE prefix >= ? AND prefix < ?", ends)
         return [(row[0], DirectoryRecord._make(row[1:])) for row in rows]
 
 

@@ -123,11 +123,7 @@ class Merging:
             return self._blocks.add_value(size, delivery.blocks, base)
         if value is None:
             value = self._blocks.value(size, delivery.blocks)
-        if not value:
-            return None
-        if len(value) <= self._contents.sizes.inline:
-            return self._contents.add_inline(value)
-        return self._contents.add_large(value)
+        return self._contents.add(value) if value else None
 
     def _reject(self, delivery: Delivery, old: Row) -> None:
         """Keep a value that loses as a revision, as far as it is here, once."""
