@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kvassfs.clocks import describe_difference
 from kvassfs.errors import KvassError
 
 from .notices import print_notice
@@ -34,6 +35,14 @@ def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here
     """Push what waits for the hub, if anything does. A failure costs a warning, which ends with ``otherwise``."""
     if _has_hub(store, offline) and store.outbox.has_ready():
         _attempt(store, lambda synchroniser: _push(store, synchroniser), otherwise)
+        warn_of_clock(store)
+
+
+def warn_of_clock(store: Store) -> None:
+    """Say so where the clock of this machine is not that of the hub, as far as that is known."""
+    warning = describe_difference(store.peers.hub_time.difference())
+    if warning is not None:
+        print_notice(f"warning: {warning}")
 
 
 def _push(store: Store, synchroniser: Synchroniser) -> None:

@@ -13,6 +13,12 @@ from .errors import InvalidKey
 TOKEN_BYTES = 16
 """Random bytes in a URL token, as in the original program."""
 
+MAX_NUMBER = 2**53 - 1
+"""Greatest timestamp and counter: every program that reads JSON reads numbers up to here exactly."""
+
+MAX_RECEIVED = MAX_NUMBER + 1 - 2**32
+"""Greatest timestamp and counter that is taken from others: what is taken can be replaced four thousand million times."""
+
 DEFAULT_MODE = stat.S_IFREG | 0o600
 """The type and permissions of an entry that carries no mode."""
 
@@ -89,14 +95,27 @@ def have_same_value(one: Entry, other: Entry) -> bool:
     return one.url_token == other.url_token and one.size == other.size
 
 
-def next_timestamp(now: int, last_own: int, replaced: int) -> int:
-    """Return the timestamp of a new entry by the hybrid logical clock.
+def next_timestamp(now: int, replaced: int | None) -> int:
+    """Return the timestamp of a new entry: the time ``now``, or a later one where ``replaced`` asks for that.
 
-    It is never behind the wall clock, greater than every earlier timestamp of this replica, and
-    greater than that of the entry it replaces: a write made after seeing another always beats it.
-    All in microseconds. Kulkarni et al., "Logical Physical Clocks", 2014, with a single component.
+    A write made after seeing another beats it, however wrong the clocks are; ``replaced`` is the timestamp of that
+    version of the same key. No other key has a say, or one moment with a wrong clock would date all that is written
+    after it. Timestamps need not be unique: where they are equal the counters decide, and then the process ids.
+    All in microseconds.
     """
-    return max(now, last_own + 1, replaced + 1)
+    return max(now, 0 if replaced is None else replaced + 1)
+
+
+def stamp_anew(timestamp: int, *, difference: int, now: int, floor: int | None) -> int:
+    """Return the timestamp that a version of our own gets which no other device knows yet, before it is sent.
+
+    What is ahead of the hub's clock, which says ``now``, was written with a wrong clock: it is moved by the present
+    ``difference`` of the clocks, to ``now`` at most, and stays above ``floor``, the newest timestamp of the key
+    that others know. Everything else keeps its own. All in microseconds.
+    """
+    if timestamp <= now:
+        return timestamp
+    return next_timestamp(min(timestamp + difference, now), floor)
 
 
 def new_token(random: Callable[[int], bytes]) -> str:

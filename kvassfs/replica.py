@@ -21,7 +21,7 @@ class HubState(NamedTuple):
     """What a device knows of its hub.
 
     The ``version`` of the protocol that it speaks and its own ``process_id``, 0 where not known yet; when the last
-    exchange with it succeeded (µs, 0 = none has); its clock minus ours (µs); how far it has been pulled. The
+    exchange with it succeeded (µs, 0 = none has); how far it has been pulled. The
     ``epoch`` is another one when the hub has been changed: what an exchange before that found is void then.
     ``told`` is the greatest Lamport clock that it told, in its ``incarnation``; 0 = none.
     """
@@ -29,7 +29,6 @@ class HubState(NamedTuple):
     version: int
     process_id: int
     reached: int
-    difference: int | None
     cursor: int
     epoch: int
     incarnation: int

@@ -6,12 +6,15 @@ import os
 
 import click
 
+from kvassfs.clocks import describe_ahead
+from kvassfs.entry import Entry
 from kvassfs.store import Store
 
 from .. import hub, streams
 from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
+from ..notices import print_notice
 
 
 @click.command("set", cls=Command, options_metavar="[OPTIONS] [--]")
@@ -30,15 +33,23 @@ def command(database: DatabaseFile, key: str, value: str | None, empty: bool, of
         raise click.UsageError("--empty and a VALUE exclude each other.")
     with database.open() as store:
         if empty:
-            store.set_empty(key)
+            entry = store.set_empty(key)
         elif value is None:
-            set_from_input(store, key)
+            entry = set_from_input(store, key)
         else:
-            store.set(key, os.fsencode(value) + b"\n")
+            entry = store.set(key, os.fsencode(value) + b"\n")
+        warn_if_ahead(store, entry)
         hub.push_after(store, offline=offline)
 
 
-def set_from_input(store: Store, key: str) -> None:
+def set_from_input(store: Store, key: str) -> Entry:
     """Set ``key`` to what standard input holds; if it is empty, or reading it fails, the old value stays."""
     with streams.standard_input() as stream:
-        store.set_stream(key, stream)
+        return store.set_stream(key, stream)
+
+
+def warn_if_ahead(store: Store, entry: Entry) -> None:
+    """Say so where a version beats all that others write for some time to come."""
+    warning = describe_ahead(entry.key, entry.timestamp, store.peers.hub_time.now())
+    if warning is not None:
+        print_notice(f"warning: {warning}")

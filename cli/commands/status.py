@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kvassfs.clocks import describe_difference
 from kvassfs.status import HubStatus, Status, inspect
 from kvassfs.store import Device, Follower
 
@@ -62,7 +63,10 @@ def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
 def _list_hub_facts(hub: HubStatus, now: int) -> Iterator[tuple[str, str]]:
     exchanged = f"{format_local_time(hub.exchanged)}, {format_age(hub.exchanged, now)}" if hub.exchanged else "never"
     yield "Answers", format_response(hub)
-    yield "Clock", format_clock(hub.difference if hub.responds and not hub.error else None)
+    difference = hub.difference if hub.responds and not hub.error else None
+    yield "Clock", format_clock(difference)
+    if (warning := describe_difference(difference)) is not None:
+        yield "", f"warning: {warning}"
     yield "Waiting", f"{format_entry_count(hub.waiting)} ({format_size(hub.waiting_size)})"
     yield "Last exchange", exchanged
 

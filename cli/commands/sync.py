@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from .. import streams
+from .. import hub, streams
 from ..database import DatabaseFile, pass_database
 from ..formats import format_entry_count, format_size
 from ..group import Command
@@ -54,7 +54,9 @@ def exchange(database: DatabaseFile) -> Progress:
         show_progress(sys.stderr) as report,
         open_synchroniser(store, report) as synchroniser,
     ):
-        return synchroniser.exchange()
+        moved = synchroniser.exchange()
+        hub.warn_of_clock(store)
+        return moved
 
 
 def format_summary(moved: Progress) -> str:

@@ -9,7 +9,7 @@ from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .draft import Draft
 from .feed import Changes, Position
 from .local import DIRECTORY_MODE, DirectoryRecord
-from .merging import Merged
+from .merging import MAX_LEAP, Merged
 from .nodes import Child, Found, Node
 from .opening import is_store
 from .outbox import Limit, Outgoing, Page
@@ -30,6 +30,7 @@ __all__ = [
     "FOLLOWER",
     "HUB",
     "INLINE_LIMIT",
+    "MAX_LEAP",
     "MOUNT",
     "SEARCHES",
     "SHARING",

@@ -19,9 +19,7 @@ def initialise(database: Database, clock: Callable[[], int], random: Callable[[i
         if database.row("PRAGMA user_version")[0] == VERSION:
             return
         create_tables(database, clock(), machine)
-        database.execute(
-            "INSERT INTO replica VALUES (1, ?, ?, '', 0, 0, 0)", (new_process_id(random), random(KEY_BYTES))
-        )
+        database.execute("INSERT INTO replica VALUES (1, ?, ?, '', 0, 0)", (new_process_id(random), random(KEY_BYTES)))
 
 
 def create_tables(database: Database, now: int, machine: Machine) -> None:

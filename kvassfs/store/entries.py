@@ -13,6 +13,7 @@ from ..entry import new_token, next_timestamp
 from .contents import Contents
 from .database import Database
 from .feed import Journal
+from .hub_time import HubTime
 from .local import Directories, Scratch
 from .revisions import Revisions
 from .rows import DIRTY, HELD, INSERT, NO_WRITER, SELECT, SELECT_BELOW, Row, Written
@@ -51,6 +52,7 @@ class Entries:
         directories: Directories,
         scratch: Scratch,
         journal: Journal,
+        hub_time: HubTime,
         *,
         writer: int,
         clock: Callable[[], int],
@@ -62,6 +64,7 @@ class Entries:
         self._directories = directories
         self._scratch = scratch
         self._journal = journal
+        self._hub_time = hub_time
         self.writer = writer
         self._clock = clock
         self._random = random
@@ -134,6 +137,7 @@ class Entries:
         moment, since it may be gone then. ``foreign``: the feed tells this open store of it too, as of another's.
         """
         now = self._clock() // 1000 if now is None else now
+        mtime = now * 1000 if written.mtime is None else written.mtime
         sequence, timestamp, process_id = self._tick(now, old)
         row = Row(
             key=key,
@@ -146,14 +150,14 @@ class Entries:
             content=written.content,
             sequence=sequence,
             dirty=state_after_write(old, transient=transient),
-            handed=0 if old is None else old.handed,
             born=find_birth(old, written.born, now),
-            changed=timestamp * 1000 if written.changed is None else written.changed,
-            mtime=None if written.mtime == timestamp * 1000 else written.mtime,
+            changed=now * 1000 if written.changed is None else written.changed,
+            mtime=None if mtime == timestamp * 1000 else mtime,
             atime=written.atime,
             writer=NO_WRITER if foreign else self.writer,
+            floor=None if old is None else old.floor,
         )
-        amended = old is not None and old.sequence == amends and not old.handed
+        amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
         return row
 
@@ -195,17 +199,19 @@ class Entries:
 
     def set_mode(self, row: Row, mode: int) -> Row:
         """Change the mode alone: a new version that travels, but no revision."""
-        now = self._clock() // 1000
-        return self._vary(row._replace(mode=mode), row, now, now)
+        return self._vary(row._replace(mode=mode), row)
 
     def renew_token(self, row: Row) -> Row:
-        """Change the URL token alone, likewise; a value that another device has written meanwhile wins over it."""
-        changed = row._replace(url_token=new_token(self._random))
-        return self._vary(changed, row, row.timestamp, self._clock() // 1000)
+        """Change the URL token alone, likewise."""
+        return self._vary(row._replace(url_token=new_token(self._random)), row)
 
-    def _vary(self, changed: Row, row: Row, time: int, now: int) -> Row:
-        """Install a new version, of about ``time``, that differs from the current one in other things than the value."""
-        sequence, timestamp, process_id = self._tick(time, row)
+    def _vary(self, changed: Row, row: Row) -> Row:
+        """Install a new version that differs from the current one in other things than the value.
+
+        It is dated as close to that as can be: a value that another device has written meanwhile wins over it.
+        """
+        now = self._clock() // 1000
+        sequence, timestamp, process_id = self._tick(None, row)
         changed = changed._replace(
             timestamp=timestamp,
             counter=sequence,
@@ -227,9 +233,12 @@ class Entries:
         )
         self._journal.note(key)
 
-    def _tick(self, now: int, replaced: Row | None) -> tuple[int, int, int]:
-        """Advance the clocks for one local event; return sequence, timestamp and process id."""
-        clock, last, process_id = self._database.only_row("SELECT clock, timestamp, process_id FROM replica")
-        timestamp = next_timestamp(now, last, 0 if replaced is None else replaced.timestamp)
-        self._database.execute("UPDATE replica SET clock = ?, timestamp = ?", (clock + 1, timestamp))
-        return clock + 1, timestamp, process_id
+    def _tick(self, time: int | None, replaced: Row | None) -> tuple[int, int, int]:
+        """Advance the clock for one local event; return sequence, timestamp and process id.
+
+        ``time`` (µs, of our clock) is when it was, ``None`` if it is to be dated as its predecessor.
+        """
+        clock, process_id = self._database.only_row("SELECT clock, process_id FROM replica")
+        self._database.execute("UPDATE replica SET clock = ?", (clock + 1,))
+        now = 0 if time is None else max(time + self._hub_time.correction(), 0)
+        return clock + 1, next_timestamp(now, None if replaced is None else replaced.timestamp), process_id

@@ -8,6 +8,14 @@ from contextlib import suppress
 MACHINE_ID = "/etc/machine-id"
 """The file that names the system, as machine-id(5) says."""
 
+UPTIME = "/proc/uptime"
+"""Where proc(5) tells for how long the system has been up, suspended time included, in hundredths of a second.
+
+It is the clock CLOCK_BOOTTIME; where a clock is faked for this process alone (libfaketime), that one is as well."""
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+"""The file that names the present boot of the system, as random(4) says."""
+
 _ENDED = ("Z", "X")
 """States of a process that is a zombie, or dead."""
 
@@ -44,6 +52,23 @@ class Machine:
         with suppress(OSError), open(self._machine_id, "rb") as file:
             machine = file.readline().strip()
         return f"{machine.hex()}:{os.stat(path).st_ino}"
+
+    def read_uptime(self) -> int:
+        """Return for how long the system has been up, in µs: a clock that nobody sets."""
+        return int(float(_read_start(UPTIME).split()[0]) * 1_000_000)
+
+    def identify_boot(self) -> str:
+        """Return a text that is another one after the system was started anew."""
+        return _read_start(BOOT_ID).strip().decode("ascii")
+
+
+def _read_start(path: str) -> bytes:
+    """Return the first bytes of a short file of the system."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 64)
+    finally:
+        os.close(file)
 
 
 def _read_fields(pid: int) -> list[str]:

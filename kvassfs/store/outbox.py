@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from ..entry import Delivery, Entry
+from ..entry import Delivery, Entry, stamp_anew
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
+from .hub_time import HubTime, significant
 from .rows import HELD, Row
 from .settling import held_for
 from .values import StoredValue, Values
@@ -42,10 +43,14 @@ class Page(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """An entry to hand out. Its value is not in the delivery if it is a large one."""
+    """An entry to hand out. Its value is not in the delivery if it is a large one.
+
+    ``is_final``: it was handed out before.
+    """
 
     delivery: Delivery
     value: StoredValue
+    is_final: bool
 
 
 class Limit(NamedTuple):
@@ -54,6 +59,20 @@ class Limit(NamedTuple):
     page: int
     whole: int
     size_of: Callable[[Delivery], int]
+
+
+class _Dating(NamedTuple):
+    """How versions of this replica, ``process_id``, are dated: by the ``difference`` of the hub's clock to ``now`` (µs)."""
+
+    process_id: int
+    difference: int
+    now: int
+
+    def date(self, entry: Entry, floor: int | None) -> int:
+        """Return the timestamp that a version is sent with, where others know the key up to ``floor``."""
+        if entry.process_id != self.process_id:
+            return entry.timestamp
+        return stamp_anew(entry.timestamp, difference=self.difference, now=self.now + self.difference, floor=floor)
 
 
 class _PageInProgress:
@@ -82,9 +101,11 @@ class Outbox:
         contents: Contents,
         values: Values,
         blocks: Blocks,
+        hub_time: HubTime,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
+        self._hub_time = hub_time
         self._contents = contents
         self._values = values
         self._blocks = blocks
@@ -143,7 +164,7 @@ class Outbox:
 
     def _outgoing(self, row: Row, data: bytes | None, limit: Limit) -> Outgoing:
         delivery = self._delivery(row, data, limit.whole)
-        return Outgoing(delivery, StoredValue.of_row(row.size, row.content, data))
+        return Outgoing(delivery, StoredValue.of_row(row.size, row.content, data), row.is_final)
 
     def _delivery(self, row: Row, data: bytes | None, whole: int) -> Delivery:
         if row.content is None:
@@ -155,19 +176,37 @@ class Outbox:
         return Delivery(row.entry, row.sequence, None, self._blocks.list_hashes(row.content))
 
     def mark_as_sent(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
-        """Note that other devices know of these keys from now on; comes before they are sent.
+        """Note that other devices know these versions from now on, which makes them final; comes before they are sent.
 
-        Return what of it may be sent: a key can have gone without a trace since it was read.
+        What was written here with a clock ahead of the hub's is stamped anew first. Return what is to be sent: a key can
+        have gone without a trace since it was read, or have another version, which is sent in its turn.
         """
-        handed = "SELECT handed FROM entries WHERE key = ?"
-        known = [self._database.row(handed, (out.delivery.entry.key,)) for out in outgoing]
-        if all(known) and all(row[0] for row in known):
+        if all(out.is_final for out in outgoing):
             return list(outgoing)
-        keys = [(out.delivery.entry.key,) for out in outgoing]
         with self._database.transaction:
-            self._database.execute_many("UPDATE entries SET handed = 1 WHERE key = ? AND NOT handed", keys)
-            there = [self._database.row(handed, key) is not None for key in keys]
-        return [out for out, is_there in zip(outgoing, there, strict=True) if is_there]
+            (process_id,) = self._database.only_row("SELECT process_id FROM replica")
+            difference = self._hub_time.difference()
+            dating = None if difference is None else _Dating(process_id, significant(difference), self._clock() // 1000)
+            return [sent for out in outgoing if (sent := self._finalise(out, dating)) is not None]
+
+    def _finalise(self, out: Outgoing, dating: _Dating | None) -> Outgoing | None:
+        """Make a version final; return it as it is to be sent, ``None`` if it is not the current one."""
+        if out.is_final:
+            return out
+        entry = out.delivery.entry
+        row = self._database.row(
+            "SELECT timestamp, counter, process_id, floor FROM entries WHERE key = ?", (entry.key,)
+        )
+        if row is None or tuple(row[:3]) != entry[1:4]:
+            return None
+        if dating is not None:
+            entry = entry._replace(timestamp=dating.date(entry, row[3]))
+        self._database.execute(
+            "UPDATE entries SET mtime = ifnull(mtime, iif(timestamp = ?1, NULL, timestamp * 1000)),"
+            " timestamp = ?1, floor = ?1 WHERE key = ?2",
+            (entry.timestamp, entry.key),
+        )
+        return out._replace(delivery=out.delivery._replace(entry=entry))
 
     def acknowledge(self, entries: Iterable[Entry], *, epoch: int) -> None:
         """Note that the hub of ``epoch`` has these entries; those that were replaced meanwhile still wait."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..replica import HubState, Incarnation
 from .database import Database
+from .hub_time import HubTime
 from .machine import Machine
 
 SEEN_INTERVAL = 10 * 1_000_000
@@ -27,8 +28,11 @@ class Device(NamedTuple):
 class Peers:
     """Reads and writes what is known of other replicas. ``writer`` tells this open store from others."""
 
-    def __init__(self, database: Database, clock: Callable[[], int], writer: int, machine: Machine) -> None:
+    def __init__(
+        self, database: Database, hub_time: HubTime, clock: Callable[[], int], writer: int, machine: Machine
+    ) -> None:
         self._database = database
+        self.hub_time = hub_time
         self._clock = clock
         self._writer = writer
         self._machine = machine
@@ -39,7 +43,7 @@ class Peers:
         """Return what is known of the hub."""
         return HubState._make(
             self._database.only_row(
-                "SELECT version, hub.process_id, reached, difference, cursor, epoch, incarnation, told FROM hub, replica"
+                "SELECT version, hub.process_id, reached, cursor, epoch, incarnation, told FROM hub, replica"
             )
         )
 
@@ -52,20 +56,17 @@ class Peers:
                 (version, process_id, told, incarnation, told, epoch),
             )
 
-    def note_exchange(self, difference: int | None, *, epoch: int) -> None:
-        """Note that an exchange with the hub has just succeeded, and the difference of the clocks (µs)."""
+    def note_exchange(self, *, epoch: int) -> None:
+        """Note that an exchange with the hub has just succeeded."""
         with self._database.transaction:
-            self._database.execute(
-                "UPDATE hub SET reached = ?, difference = ifnull(?, difference) WHERE epoch = ?",
-                (self._clock() // 1000, difference, epoch),
-            )
+            self._database.execute("UPDATE hub SET reached = ? WHERE epoch = ?", (self._clock() // 1000, epoch))
 
     def forget_hub(self) -> None:
         """Take the hub for one that is new: it has nothing of this store, and everything of it is to be pulled."""
         with self._database.transaction:
             self._database.execute(
-                "UPDATE hub SET version = 0, process_id = 0, reached = 0, difference = NULL, epoch = epoch + 1,"
-                " incarnation = 0, told = 0"
+                "UPDATE hub SET version = 0, process_id = 0, reached = 0, epoch = epoch + 1,"
+                " incarnation = 0, told = 0, clock_offset = NULL, boot = ''"
             )
             self._database.execute("UPDATE replica SET cursor = 0")
             self._database.execute("UPDATE followers SET reached = 0")

@@ -17,7 +17,7 @@ NO_WRITER: Final = 0
 
 _COLUMNS = (
     "key, timestamp, counter, process_id, url_token, size, mode, "
-    "content, sequence, dirty, handed, born, changed, mtime, atime, writer"
+    "content, sequence, dirty, born, changed, mtime, atime, writer, floor"
 )
 
 
@@ -34,12 +34,17 @@ class Row(NamedTuple):
     content: int | None
     sequence: int
     dirty: int
-    handed: int
     born: int
     changed: int
     mtime: int | None
     atime: int | None
     writer: int
+    floor: int | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another device knows this version, so that its timestamp never changes."""
+        return self.floor is not None and self.floor >= self.timestamp
 
     @property
     def live(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 4
+VERSION = 5
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -220,5 +220,20 @@ FEED = """
 ALTER TABLE entries ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED}
+TIME = """
+-- The newest timestamp of this key that another device knows: of a version that came from one, or was in a message to
+-- one. NULL = no other device knows of the key. The current version is final where the floor is its own timestamp.
+ALTER TABLE entries ADD COLUMN floor INTEGER;
+UPDATE entries SET timestamp = min(max(timestamp, 0), 9007194959773696) WHERE timestamp NOT BETWEEN 0 AND 9007194959773696;
+UPDATE entries SET floor = timestamp WHERE handed;
+ALTER TABLE entries DROP COLUMN handed;
+-- An entry is dated by the clock and the version that it replaces, not by other keys.
+ALTER TABLE replica DROP COLUMN timestamp;
+-- µs: the hub's clock minus the uptime of this system, as measured in the boot that is named; NULL = it took too long.
+ALTER TABLE hub ADD COLUMN clock_offset INTEGER;
+ALTER TABLE hub ADD COLUMN boot TEXT NOT NULL DEFAULT '';
+ALTER TABLE hub DROP COLUMN difference;
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME}
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -38,13 +38,13 @@ def held_for(row: Row, now: int) -> int:
 
 def state_after_write(old: Row | None, *, transient: bool) -> int:
     """Return the state of a new version of a key; ``transient``: a mount writes it, so a new key is held back."""
-    return HELD if transient and (old is None or not old.live or not old.handed) else DIRTY
+    return HELD if transient and (old is None or not old.live or old.floor is None) else DIRTY
 
 
 def is_transient(row: Row, now: int) -> bool:
     """Return True if the key came into being a moment before ``now`` (µs) and no other device has it."""
     # A clock that was set back since says nothing about how long the key has been there.
-    return not row.handed and 0 <= now - row.born < TRANSIENT_TIME
+    return row.floor is None and 0 <= now - row.born < TRANSIENT_TIME
 
 
 def find_birth(old: Row | None, came: int | None, now: int) -> int:
@@ -59,4 +59,4 @@ def find_birth(old: Row | None, came: int | None, now: int) -> int:
 
 def _is_long_gone(row: Row, now: int) -> bool:
     """Return True if the key was deleted more than TRANSIENT_TIME before ``now``."""
-    return not row.live and now - row.timestamp >= TRANSIENT_TIME
+    return not row.live and now - row.changed // 1000 >= TRANSIENT_TIME

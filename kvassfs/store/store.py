@@ -20,6 +20,7 @@ from .draft import Draft
 from .entries import Entries, Listing
 from .feed import Feed, Journal
 from .holds import Holds
+from .hub_time import HubTime
 from .identity import Identity
 from .inbox import Inbox
 from .local import Directories, Scratch
@@ -68,6 +69,8 @@ class Store:
         self._holds = Holds(database, writer, machine)
         self._revisions = Revisions(database, self._contents, clock)
         journal = Journal(database, writer)
+        self.uptime = machine.read_uptime
+        hub_time = HubTime(database, clock, machine)
         directories = Directories(database, journal)
         scratch = Scratch(database, self._contents, journal)
         self._entries = Entries(
@@ -77,6 +80,7 @@ class Store:
             directories,
             scratch,
             journal,
+            hub_time,
             writer=writer,
             clock=clock,
             random=random,
@@ -84,14 +88,14 @@ class Store:
         self.feed = Feed(database, writer)
         self.transaction = database.transaction
         self.values = Values(database, self._contents, self._holds)
-        self.peers = Peers(database, clock, writer, machine)
+        self.peers = Peers(database, hub_time, clock, writer, machine)
         self.processes = Processes(database, clock, writer, machine)
         self.settings = Settings(database, self.peers)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, directories, scratch, clock)
         self.blocks = Blocks(database, self._contents, clock)
-        self.outbox = Outbox(database, self._contents, self.values, self.blocks, clock)
+        self.outbox = Outbox(database, self._contents, self.values, self.blocks, hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
         self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..entry import Entry, Verdict, judge, new_token
+from ..entry import MAX_RECEIVED, Entry, Verdict, judge, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
 from ..replica import MAX_PROCESS_ID, NOBODY
 from .contents import Contents
@@ -121,6 +121,7 @@ def _read_entries(database: Database, random: Callable[[int], bytes]) -> list[_O
             raise TypeError(f"{key!r} has no proper timestamp, counter or process id")
         if url_token is not None and not isinstance(url_token, str):
             raise TypeError(f"{key!r} has no proper token")
+        timestamp = min(max(timestamp, 0), MAX_RECEIVED)  # or no hub would take it
         entry = Entry(key, timestamp, counter, process_id, url_token or new_token(random), size)
         before = newest.get(key)
         if judge(before and before.entry, entry, pushed=True) is Verdict.ACCEPT:
@@ -176,7 +177,7 @@ def _set_aside(database: Database) -> None:
 
 def _convert(database: Database, state: _State, entries: list[_Old], sizes: Sizes) -> None:
     contents = Contents(database, sizes)
-    sequence = last = 0
+    sequence = 0
     for old in entries:
         entry = old.entry
         # The original gives each entry a counter of its own; make sure that sequences are unique.
@@ -186,24 +187,21 @@ def _convert(database: Database, state: _State, entries: list[_Old], sizes: Size
             content=_convert_value(database, contents, old),
             sequence=sequence,
             dirty=int(old.dirty),
-            handed=1,
             born=0,
             changed=entry.timestamp * 1000,
             mtime=None,
             atime=None,
             writer=0,
+            floor=entry.timestamp,
         )
         database.execute(INSERT, row)
-        if entry.process_id == state.process_id:
-            last = max(last, entry.timestamp)
     database.execute(
-        "INSERT INTO replica VALUES (1, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO replica VALUES (1, ?, ?, ?, ?, ?)",
         (
             state.process_id,
             state.encryption_key,
             state.remote,
             max(state.clock, sequence),
-            last,
             state.cursor,
         ),
     )

@@ -7,10 +7,10 @@ from binascii import a2b_base64
 from typing import Any
 
 from ..block import HASH_BYTES
-from ..entry import DEFAULT_MODE, Delivery, Entry, check_key
+from ..entry import DEFAULT_MODE, MAX_NUMBER, MAX_RECEIVED, Delivery, Entry, check_key
 from ..errors import InvalidKey, InvalidMessage
 from ..replica import MAX_PROCESS_ID
-from .message_fields import LARGEST, encode_bytes
+from .message_fields import encode_bytes
 
 _ENTRY_BYTES = 200
 """Bytes of an entry's message beside its key and value, about."""
@@ -98,16 +98,16 @@ def _check_numbers(timestamp: Any, process_id: Any, counter: Any, writer_counter
         raise TypeError("a number is none")
     if not (
         0 <= process_id <= MAX_PROCESS_ID
-        and 0 <= counter < LARGEST
-        and 0 <= writer_counter < LARGEST
-        and -LARGEST < timestamp < LARGEST
+        and 0 <= counter <= MAX_RECEIVED
+        and 0 <= writer_counter <= MAX_RECEIVED
+        and 0 <= timestamp <= MAX_RECEIVED
     ):
         raise ValueError("a number is out of range")
 
 
 def _decode_hashes(text: str, size: int) -> bytes:
     blocks = a2b_base64(text, strict_mode=True)
-    if type(size) is not int or not 0 < size < LARGEST:
+    if type(size) is not int or not 0 < size <= MAX_NUMBER:
         raise ValueError("the size is none")
     if not blocks or len(blocks) % HASH_BYTES:
         raise ValueError("the list of blocks is none")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable, WrongKey
 from ..replica import HubState
-from ..store import Outgoing, Store
+from ..store import MAX_LEAP, Outgoing, Store
 from .block_messages import BlocksRequest, decode_blocks_response, encode_blocks_request
 from .messages import (
     VERSION,
@@ -27,6 +26,9 @@ from .seal import Seal
 
 TRIES = 3
 """How often the hub is asked for the same before that counts as failed."""
+
+LONGEST_MEASUREMENT = 2_000_000
+"""Microseconds that an exchange may take to tell the hub's clock: it is not known when it was read."""
 
 _Response = TypeVar("_Response")
 
@@ -58,11 +60,16 @@ class Progress(NamedTuple):
     left: int = 0
 
 
-class TimedResponse(NamedTuple):
-    """The response to a pull, and the hub's clock minus ours (µs) where that can be told."""
+class Timed(NamedTuple, Generic[_Response]):
+    """A response, and between which uptimes of this system (µs) it came about; ``None`` if the hub was let wait."""
 
-    response: PullResponse
-    difference: int | None
+    response: _Response
+    took: tuple[int, int] | None
+
+
+def measure_clock(time: int, sent: int, received: int) -> int | None:
+    """Return the hub's clock minus the uptime of this system, ``None`` if it took too long to be told. All in µs."""
+    return time - (sent + received) // 2 if received - sent <= LONGEST_MEASUREMENT else None
 
 
 class HubClient:
@@ -76,13 +83,12 @@ class HubClient:
         store: Store,
         remote: Remote,
         *,
-        clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
         report: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._remote = remote
-        self._clock = clock
+        self._uptime = store.uptime
         self._report = report
         config = store.settings.config()
         self._seal = Seal(config.encryption_key, random)
@@ -94,31 +100,33 @@ class HubClient:
 
     # Calls
 
-    def push(self, message: bytes) -> PushResponse | None:
+    def push(self, message: bytes) -> Timed[PushResponse | None]:
         """Push to the hub; return the response of one of version 2, ``None`` from one of version 1."""
         body = self._seal.seal(message)
+        sent = self._uptime()
         sealed = self._post("push", body)
+        took = (sent, self._uptime())
         if not sealed:
-            return None
+            return Timed(None, took)
         response = self._open(sealed, decode_push_response)
         self._check_digest(body, response.digest)
-        return response
+        return Timed(response, took)
 
     def push_stream(self, pieces: Iterable[bytes]) -> None:
         """Push a message of any size to a hub of version 1."""
         if self._post("push", self._count_sent(self._seal.seal_stream(pieces))):
             raise NotAHub(self._remote.address, "its answer to a push is not that of the hub before")
 
-    def pull(self, request: PullRequest) -> TimedResponse:
+    def pull(self, request: PullRequest) -> Timed[PullResponse]:
         """Ask the hub for entries and return its response."""
         body = self._seal.seal(encode_pull_request(request))
-        sent = self._clock()
-        response = self._open(self._post("pull", body, request.wait), decode_pull_response)
-        received = self._clock()
-        if response.digest is None:
-            return TimedResponse(response, None)
-        self._check_digest(body, response.digest)
-        return TimedResponse(response, None if request.wait else response.time - (sent + received) // 2000)
+        sent = self._uptime()
+        sealed = self._post("pull", body, request.wait)
+        took = None if request.wait else (sent, self._uptime())
+        response = self._open(sealed, decode_pull_response)
+        if response.digest is not None:
+            self._check_digest(body, response.digest)
+        return Timed(response, took)
 
     def get_blocks(self, hashes: list[bytes]) -> list[bytes]:
         """Ask the hub for blocks and return those that it has."""
@@ -192,12 +200,16 @@ class HubClient:
         """Whether the store still has this hub, and the user has not set another one."""
         return self._store.peers.hub().epoch == self.epoch
 
-    def accept(self, known: HubState, response: PullResponse | PushResponse | None) -> bool:
-        """Return True if it is the known hub that responds; note what that tells of it.
+    def accept(self, known: HubState, timed: Timed[PullResponse] | Timed[PushResponse | None]) -> bool:
+        """Return True if it is the known hub that responds; note what that tells of it, and of its clock.
 
         ``known`` is what was known of it when it was asked. Where the response cannot be used, the exchange begins anew.
         """
-        return self.apply(recognise(known, self._store.settings.config().clock, response))
+        response, took = timed
+        can_be_used = self.apply(recognise(known, self._store.settings.config().clock, response))
+        if can_be_used and took is not None and response is not None and response.time:
+            self._store.peers.hub_time.note(measure_clock(response.time, *took), epoch=self.epoch)
+        return can_be_used
 
     def apply(self, meaning: Meaning) -> bool:
         """Act on what a response means; return whether what it holds can be used."""
@@ -215,6 +227,8 @@ class HubClient:
         return True
 
     def _become_another(self, counter: int) -> None:
+        if counter > self._store.settings.config().clock + MAX_LEAP:
+            raise self.make_failure("it has counters of this device that are out of range")
         self._begin_anew(lambda: self._store.identity.renew(counter))
         self.process_id = self._store.settings.config().process_id
 

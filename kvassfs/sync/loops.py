@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from ..clocks import describe_difference
 from ..errors import HubUnreachable, KvassError
 from ..remote.address import hide_credentials
 from ..store import Store
@@ -60,6 +61,7 @@ class Contact:
         self.troubles: dict[Loop, str] = {}
         self._say = say
         self._said = ""
+        self._is_clock_wrong = False
         self._saying = threading.Lock()
 
     def note_failure(self, loop: Loop, message: str) -> None:
@@ -74,6 +76,14 @@ class Contact:
         if self.address and not self.troubles:
             self._say_once(f"in touch with the hub {self.address}")
 
+    def note_clock(self, difference: int | None) -> None:
+        """Note by how many µs the hub's clock is ahead of ours, and say so once where that is much."""
+        warning = describe_difference(difference)
+        with self._saying:
+            is_new, self._is_clock_wrong = warning is not None and not self._is_clock_wrong, warning is not None
+        if warning is not None and is_new:
+            self._say(f"warning: {warning}")
+
     def _say_once(self, message: str) -> None:
         """Say what is new; both threads may find out the same."""
         with self._saying:
@@ -86,7 +96,6 @@ class Surroundings(NamedTuple):
     """What both loops share: see ``Follower``. ``stopping`` is set when they have to end, and they pause on it."""
 
     connect: Connect
-    clock: Callable[[], int]
     jitter: Callable[[], float]
     timings: Timings
     stopping: threading.Event
@@ -97,12 +106,12 @@ class Loop(ABC):
     """Takes a step again and again until it has to stop; where one fails, after a pause."""
 
     def __init__(self, surroundings: Surroundings) -> None:
-        self._connect, self._clock, self._jitter, self._timings, self._stopping, self._contact = surroundings
+        self._connect, self._jitter, self._timings, self._stopping, self._contact = surroundings
         self.session: Session | None = None
 
     def run(self, store: Store) -> None:
         """Run until ``stopping`` is set, in the thread that has the store."""
-        session = self.session = Session(store, self._connect, self._clock)
+        session = self.session = Session(store, self._connect)
         pause = self._timings.first_pause
         while not self._stopping.is_set():
             try:
@@ -160,6 +169,7 @@ class PullLoop(Loop):
         session.store.processes.note_contact()
         self._contact.address = hide_credentials(session.store.settings.config().remote)
         self._contact.note_success(self)
+        self._contact.note_clock(session.store.peers.hub_time.difference())
         if session.store.peers.hub().version == 1:
             self._stopping.wait(self._timings.polling)
 

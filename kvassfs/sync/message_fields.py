@@ -6,10 +6,8 @@ import base64
 import json
 from typing import Any
 
+from ..entry import MAX_NUMBER
 from ..errors import InvalidMessage
-
-LARGEST = 2**62
-"""Greatest counter and timestamp: well below what SQLite holds, which the clocks go on from."""
 
 
 def encode_json(message: object) -> bytes:
@@ -47,7 +45,7 @@ def read_number(message: dict[str, Any], name: str, default: int | None = None) 
         InvalidMessage: it is no integer, or out of range.
     """
     number = message.get(name, default)
-    if type(number) is not int or not -LARGEST < number < LARGEST:
+    if type(number) is not int or not -MAX_NUMBER <= number <= MAX_NUMBER:
         raise InvalidMessage(f"its {name} is no number that it can have")
     return number
 

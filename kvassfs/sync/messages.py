@@ -11,12 +11,12 @@ from binascii import a2b_base64
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..entry import Delivery
+from ..entry import MAX_NUMBER, Delivery
 from ..errors import InvalidMessage
 from ..replica import NOBODY, Incarnation
 from .entry_messages import decode_entries, encode_entry
 from .limits import HUB_LIMITS
-from .message_fields import LARGEST, decode_json, encode_bytes, encode_json, read_number, require_object
+from .message_fields import decode_json, encode_bytes, encode_json, read_number, require_object
 
 VERSION = 2
 """The version of the protocol; that of the original program is 1 and names none."""
@@ -129,7 +129,7 @@ def _decode_incarnations(pairs: Any) -> list[Incarnation]:
         found = [Incarnation(*pair) for pair in pairs]
     except TypeError as error:
         raise InvalidMessage("its incarnations cannot be read") from error
-    if not all(type(number) is int and 0 <= number < LARGEST for pair in found for number in pair):
+    if not all(type(number) is int and 0 <= number <= MAX_NUMBER for pair in found for number in pair):
         raise InvalidMessage("its incarnations cannot be read")
     return found
 
@@ -155,7 +155,7 @@ def decode_pull_request(plaintext: bytes, max_bytes: int = HUB_LIMITS.page_bytes
     """Return the request of a pull; the page that it asks for is no larger than ``max_bytes``."""
     message = require_object(decode_json(plaintext))
     wait = message.get("Wait", 0)
-    if type(wait) not in {int, float} or not 0 <= wait < LARGEST:
+    if type(wait) not in {int, float} or not 0 <= wait <= MAX_NUMBER:
         raise InvalidMessage("its Wait is no number of seconds")
     return PullRequest(
         read_number(message, "Counter"),

@@ -12,7 +12,7 @@ from ..entry import Delivery
 from ..errors import InvalidMessage, StoreError
 from ..replica import NOBODY, HubState
 from ..store import Merged, Outgoing, Store
-from .hub_client import TRIES, HubClient, TimedResponse
+from .hub_client import TRIES, HubClient, Timed
 from .limits import MessageLimits
 from .messages import VERSION, PullRequest, PullResponse
 
@@ -22,21 +22,21 @@ class _ReadAhead:
 
     def __init__(self, client: HubClient) -> None:
         self._client = client
-        self._begun: tuple[PullRequest, HubState, Future[TimedResponse]] | None = None
+        self._begun: tuple[PullRequest, HubState, Future[Timed[PullResponse]]] | None = None
 
     def begin(self, request: PullRequest, hub: HubState) -> None:
         """Ask in a thread. ``hub`` is what is known of the hub by now."""
-        future: Future[TimedResponse] = Future()
+        future: Future[Timed[PullResponse]] = Future()
         self._begun = (request, hub, future)
         threading.Thread(target=self._ask, args=(request, future), name="kvassfs-ahead", daemon=True).start()
 
-    def _ask(self, request: PullRequest, future: Future[TimedResponse]) -> None:
+    def _ask(self, request: PullRequest, future: Future[Timed[PullResponse]]) -> None:
         try:
             future.set_result(self._client.pull(request))
         except BaseException as error:  # noqa: BLE001  raised again in pull()
             future.set_exception(error)
 
-    def pull(self, request: PullRequest, hub: HubState) -> tuple[TimedResponse, HubState]:
+    def pull(self, request: PullRequest, hub: HubState) -> tuple[Timed[PullResponse], HubState]:
         """Return the response to a request, which may have been made ahead, and what was known of the hub by then."""
         begun, self._begun = self._begun, None
         if begun is not None:
@@ -66,9 +66,9 @@ class Puller:
         ahead = _ReadAhead(self._client)
         while self._client.is_current:
             hub = self._store.peers.hub()
-            (response, difference), known = ahead.pull(self._make_request(hub, hub.cursor, wait), hub)
-            wait = 0.0
-            if not self._client.accept(known, response):
+            timed, known = ahead.pull(self._make_request(hub, hub.cursor, wait), hub)
+            response, wait = timed.response, 0.0
+            if not self._client.accept(known, timed):
                 continue
             if response.digest is None:
                 self._acknowledge(arrived, response.deliveries)
@@ -76,7 +76,7 @@ class Puller:
             merged = self._take(hub, response, ahead)
             changed += merged.changed
             if not merged.missing and not response.more:
-                self._store.peers.note_exchange(difference, epoch=self._client.epoch)
+                self._store.peers.note_exchange(epoch=self._client.epoch)
                 break
             incomplete = incomplete + 1 if merged.missing else 0
             if incomplete == TRIES:

@@ -13,7 +13,7 @@ from ..store import Limit, Outgoing, Store
 from .entry_messages import estimate_size
 from .hub_client import TRIES, HubClient
 from .limits import MessageLimits
-from .messages import encode_array, encode_push
+from .messages import VERSION, encode_array, encode_push
 from .puller import Puller
 
 LEASE_INTERVAL = 0.02
@@ -48,7 +48,7 @@ class Pusher:
 
     def push(self) -> int:
         """Push what is dirty; return how many entries the hub has acknowledged."""
-        if self._store.peers.hub().version == 0:
+        if self._must_ask_first():
             self._puller.pull()
         if not self._begin_push():
             return 0
@@ -64,6 +64,11 @@ class Pusher:
         finally:
             with suppress(StoreError):  # it ends with this process at the latest
                 self._store.processes.end_push()
+
+    def _must_ask_first(self) -> bool:
+        """Return whether it is not known who the hub is, or what time its clock shows."""
+        version = self._store.peers.hub().version
+        return version == 0 or (version == VERSION and not self._store.peers.hub_time.was_asked())
 
     def _begin_push(self) -> bool:
         waited = 0.0
@@ -110,9 +115,10 @@ class Pusher:
         page = self._prepare(page)
         if not page:
             return {}
-        response = self._client.push(encode_push(out.delivery for out in page))
-        if not self._client.accept(hub, response):
+        timed = self._client.push(encode_push(out.delivery for out in page))
+        if not self._client.accept(hub, timed):
             return {}
+        response = timed.response
         if response is None:  # a hub of version 1 by now, which proves nothing in that way
             raise self._client.make_failure(_NOT_KEPT)
         lacking = frozenset(split_hashes(response.missing))
@@ -167,7 +173,7 @@ class Pusher:
         Return what was sent, ``None`` if the hub is of version 2 by now.
         """
         small = [out for out in page if out.delivery.value is not None]
-        if small and self._client.push(encode_push(out.delivery for out in small)) is not None:
+        if small and self._client.push(encode_push(out.delivery for out in small)).response is not None:
             return None
         return small + [out for out in page if out.delivery.value is None and self._push_large(out)]
 

@@ -36,10 +36,9 @@ class _Configuration(NamedTuple):
 class Session:
     """Exchanges of one thread with the hub that is configured at the time."""
 
-    def __init__(self, store: Store, connect: Connect, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, connect: Connect) -> None:
         self.store = store
         self._connect = connect
-        self._clock = clock
         self._remote: Closable | None = None
         self._synchroniser: Synchroniser | None = None
         self._configuration: _Configuration | None = None
@@ -61,7 +60,7 @@ class Session:
             self.store.identity.detach_copy()
             configuration = self._read_configuration()  # it may have another process id now
             remote = self._connect(configuration.address, configuration.limits)
-            synchroniser = Synchroniser(self.store, remote, clock=self._clock, ahead=True)
+            synchroniser = Synchroniser(self.store, remote, ahead=True)
         with self._lock:
             self._remote, self._synchroniser, self._configuration = remote, synchroniser, configuration
             self.hung_up = False

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..entry import MAX_NUMBER
 from ..store import Store
-from .hub_client import HubClient, Progress, Remote
+from .hub_client import HubClient, Progress, Remote, measure_clock
 from .limits import DEVICE_LIMITS, MessageLimits
 from .messages import VERSION, PullRequest
 from .puller import Puller
 from .pusher import Pusher
 
-_BEYOND = 2**61
+_BEYOND = MAX_NUMBER
 """A sequence that no hub reaches."""
 
 
@@ -28,7 +29,7 @@ class Probe(NamedTuple):
 class Synchroniser:
     """Exchanges entries between ``store`` and the hub behind ``remote``. For the thread that has the store.
 
-    ``clock`` returns ns since the epoch, ``random(n)`` n random bytes, ``sleep`` waits for seconds, ``report`` is
+    ``random(n)`` returns n random bytes, ``sleep`` waits for seconds, ``report`` is
     told what has moved after every message. ``ahead``: where there are many pages, ask for the next one in a thread
     while one is merged, so ``remote`` and ``report`` are called from there too. Every method raises a SyncError where
     the hub fails and a StoreError where the store does; what was moved before stays moved.
@@ -39,7 +40,6 @@ class Synchroniser:
         store: Store,
         remote: Remote,
         *,
-        clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
         sleep: Callable[[float], None] = time.sleep,
         report: Callable[[Progress], None] = lambda _: None,
@@ -47,7 +47,7 @@ class Synchroniser:
         limits: MessageLimits = DEVICE_LIMITS,
     ) -> None:
         self._store = store
-        self._client = HubClient(store, remote, clock=clock, random=random, report=report)
+        self._client = HubClient(store, remote, random=random, report=report)
         self._puller = Puller(store, self._client, ahead=ahead, limits=limits)
         self._pusher = Pusher(store, self._client, self._puller, sleep=sleep, limits=limits)
 
@@ -60,8 +60,11 @@ class Synchroniser:
 
     def probe(self) -> Probe:
         """Ask the hub what it is, without moving anything."""
-        response, difference = self._client.pull(PullRequest(_BEYOND, self._client.process_id, VERSION))
-        return Probe(1 if response.digest is None else VERSION, difference)
+        response, took = self._client.pull(PullRequest(_BEYOND, self._client.process_id, VERSION))
+        if response.digest is None or took is None:
+            return Probe(1, None)
+        offset = measure_clock(response.time, *took)
+        return Probe(VERSION, None if offset is None else self._store.peers.hub_time.compare(offset))
 
     def pull(self, *, wait: float = 0.0) -> int:
         """Merge what the hub has; return how many keys changed. It may ``wait`` seconds until it has something."""

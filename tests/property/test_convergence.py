@@ -44,7 +44,6 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "what": ("exchange", "pull", "push", "wait"),
     "doing": ("set", "remove", "push", "pull"),
     "moment": (0, 1000, SECOND // 10, SECOND // 2, 2 * SECOND, DAY, -DAY, 3 * DAY, -3 * DAY),
-    "everywhere": (False, True),
     "anew": (False, True),
     "again": (False, True),
     "dies": (False, True),
@@ -54,8 +53,12 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 STEPS = {
     "write": "who how key new size mode",
+    "write_on_two": "who number key size",
     "write_and_synchronise": "who how key new size mode what plan",
-    "let_time_pass": "who moment everywhere",
+    "let_time_pass": "moment",
+    "set_clock": "who moment what",
+    "set_clock_right": "who",
+    "boot": "who",
     "synchronise": "who what plan anew",
     "synchronise_with_a_failing_disk": "who what at plan dies",
     "synchronise_while_others_work": "who what at number",
@@ -117,14 +120,21 @@ class Devices(RuleBasedStateMachine):
 
     original_hub = False
 
-    @initialize(replicas=st.integers(1, PEERS), originals=st.integers(0, 2), relay=st.booleans(), steady=st.booleans())
-    def begin(self, replicas: int, originals: int, relay: bool, steady: bool) -> None:
+    @initialize(
+        replicas=st.integers(1, PEERS),
+        originals=st.integers(0, 2),
+        relay=st.booleans(),
+        steady=st.booleans(),
+        true_clocks=st.booleans(),
+    )
+    def begin(self, replicas: int, originals: int, relay: bool, steady: bool, true_clocks: bool) -> None:
         self.peers = Peers(
             pool().replicas(1 + replicas, Random(0)),
             min(originals, PEERS - replicas),
             original_hub=self.original_hub,
             relay=relay and not self.original_hub,
             steady=steady,
+            true_clocks=true_clocks,
         )
 
     @rule(step=st.one_of(*map(drawn, STEPS)))

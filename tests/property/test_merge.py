@@ -7,7 +7,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvassfs.entry import Entry, Verdict, judge, next_timestamp
+from kvassfs.entry import Entry, Verdict, judge, next_timestamp, stamp_anew
 
 NUMBERS = st.integers(1, 4)
 """Few values, so that equal ones meet often."""
@@ -68,33 +68,33 @@ def test_the_winner_is_one_of_them_and_beats_all(entries: list[Entry]) -> None:
 MICROSECONDS = st.integers(0, 2**60)
 
 
-@given(MICROSECONDS, MICROSECONDS, MICROSECONDS)
+@given(MICROSECONDS, MICROSECONDS)
 def test_a_timestamp_is_the_least_that_is_not_behind_the_clock_and_beats_what_it_follows(
-    now: int, last_own: int, replaced: int
+    now: int, replaced: int
 ) -> None:
-    timestamp = next_timestamp(now, last_own, replaced)
+    timestamp = next_timestamp(now, replaced)
     assert timestamp >= now
-    assert timestamp > last_own
     assert timestamp > replaced
-    assert timestamp in {now, last_own + 1, replaced + 1}
+    assert timestamp in {now, replaced + 1}
 
 
-@given(st.lists(MICROSECONDS, min_size=1))
-def test_own_timestamps_grow_whatever_the_clock_does(clock: list[int]) -> None:
-    last = 0
-    for now in clock:
-        timestamp = next_timestamp(now, last, 0)
-        assert timestamp > last
-        last = timestamp
+@given(MICROSECONDS, st.integers(-(2**50), 2**50), MICROSECONDS, st.none() | MICROSECONDS)
+def test_what_is_stamped_anew_was_ahead_and_is_above_what_others_know(
+    timestamp: int, difference: int, now: int, floor: int | None
+) -> None:
+    stamped = stamp_anew(timestamp, difference=difference, now=now, floor=floor)
+    if timestamp <= now:
+        assert stamped == timestamp
+    else:
+        assert floor is None or stamped > floor
+        assert stamped <= now or stamped == (floor or 0) + 1
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), MICROSECONDS), min_size=1))
 def test_a_write_made_after_seeing_another_always_beats_it(writes: list[tuple[str, int]]) -> None:
-    last_own = dict.fromkeys("abc", 0)
     current: Entry | None = None
     for counter, (writer, now) in enumerate(writes):
-        replaced = 0 if current is None else current.timestamp
-        timestamp = last_own[writer] = next_timestamp(now, last_own[writer], replaced)
+        timestamp = next_timestamp(now, None if current is None else current.timestamp)
         written = Entry("key", timestamp, counter, ord(writer), "", 1)
         assert current is None or merge(current, written) is written
         current = written

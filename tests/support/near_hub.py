@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ class NearHub:
         self.opened: list[tuple[str, remote.TimeLimits]] = []
         self.closed = 0
         self.failure: BaseException | None = None
+        self.ahead = 0
+        """By how many ns its clock is ahead."""
 
     def connect(self, address: str, limits: remote.TimeLimits) -> NearHub:
         self.opened.append((address, limits))
@@ -35,7 +38,7 @@ class NearHub:
         if self.failure is not None:
             raise self.failure
         request = body if isinstance(body, bytes) else b"".join(body)
-        hub = Hub(self.store)
+        hub = Hub(self.store, clock=lambda: time.time_ns() + self.ahead)
         if call == "pull":
             answer = hub.pull(request).respond(patient=False)
             assert answer is not None

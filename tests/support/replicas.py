@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undecipherable, WrongKey
 from kvassfs.store import Store
-from kvassfs.store.machine import Machine
 from kvassfs.sync import Remote, Synchroniser
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
 from tests.support.original import OriginalHub
-from tests.support.stores import SMALL, Clock
+from tests.support.stores import SMALL, Clock, ClockMachine
 
 KEY = bytes(range(32))
 
@@ -33,7 +32,7 @@ KEEPING = SMALL._replace(revisions=10_000, kept_time=10**18)
 """The sizes of a store that keeps every revision."""
 
 
-class OneProcess(Machine):
+class OneProcess(ClockMachine):
     """A system with one process, which need not be asked about each time, and where nothing is copied elsewhere."""
 
     def find_start(self, pid: int) -> str:
@@ -41,9 +40,6 @@ class OneProcess(Machine):
 
     def identify_place(self, path: str) -> str:
         return "here"
-
-
-MACHINE = OneProcess()
 
 
 # The hub's end
@@ -116,6 +112,7 @@ class Replica:
     def __init__(self, path: Path, template: bytes, clock: Clock, random: Callable[[int], bytes]) -> None:
         self.path = path
         self.clock = clock
+        self.machine = OneProcess(clock)
         self.random = random
         self.template = template
         self.set_back(template)
@@ -135,7 +132,7 @@ class Replica:
 
     def open(self) -> None:
         """Open the store as a new process does: the one before is no more."""
-        self.store = Store.open(self.path, clock=self.clock, random=self.random, sizes=KEEPING, machine=MACHINE)
+        self.store = Store.open(self.path, clock=self.clock, random=self.random, sizes=KEEPING, machine=self.machine)
         for table in ("pusher", "holders", "incarnations"):
             self.store._database.execute(f"UPDATE {table} SET started = ''")
 
@@ -150,9 +147,7 @@ class Replica:
 
     def synchroniser(self, remote: Remote, limits: MessageLimits = DEVICE_LIMITS) -> Synchroniser:
         """Return what exchanges with a hub, as a process makes it."""
-        return Synchroniser(
-            self.store, remote, clock=self.clock, random=self.random, sleep=lambda _: None, limits=limits
-        )
+        return Synchroniser(self.store, remote, random=self.random, sleep=lambda _: None, limits=limits)
 
     def close(self) -> None:
         self.store.close()
@@ -223,7 +218,7 @@ class Pool:
 
     def _template(self, number: int) -> bytes:
         path = self.directory / str(number)
-        with Store.open(path, clock=Clock(), machine=MACHINE) as store:
+        with Store.open(path, clock=(clock := Clock()), machine=OneProcess(clock)) as store:
             store.settings.set_process_id(number + 1)
             store.settings.set_encryption_key(KEY)
             if number:

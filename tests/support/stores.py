@@ -20,6 +20,7 @@ import pytest
 from kvassfs.errors import KvassError
 from kvassfs.store import Node, Row, Sizes, Store, Written
 from kvassfs.store.database import Database, translate_error
+from kvassfs.store.machine import Machine
 
 REGULAR = stat.S_IFREG | 0o600
 
@@ -32,19 +33,55 @@ YEAR_2024 = 1_704_067_200 * SECOND
 
 
 class Clock:
-    """A clock that moves by ``step`` ns whenever it is read, and otherwise only by hand."""
+    """A clock that moves by ``step`` ns whenever it is read, and otherwise only by hand.
+
+    ``error`` is by how much it is ahead of the true time.
+    """
 
     def __init__(self, now: int = YEAR_2024, step: int = 1000) -> None:
         self.now = now
         self.step = step
+        self.error = 0
+
+    @property
+    def true(self) -> int:
+        """The true time."""
+        return self.now - self.error
 
     def __call__(self) -> int:
         self.now += self.step
         return self.now
 
     def advance(self, nanoseconds: int) -> Clock:
+        """Let time pass."""
         self.now += nanoseconds
         return self
+
+    def jump(self, nanoseconds: int) -> Clock:
+        """Set the clock, rightly or wrongly, while no time passes."""
+        self.error += nanoseconds
+        return self.advance(nanoseconds)
+
+
+class ClockMachine(Machine):
+    """A system whose uptime goes with a clock, but does not jump with it."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.boots = 0
+
+    def read_uptime(self) -> int:
+        return (self._clock.true - YEAR_2024) // 1000
+
+    def identify_boot(self) -> str:
+        return str(self.boots)
+
+
+def set_hub_ahead(store: Store, clock: Clock, difference: int) -> None:
+    """Have a store, whose clock is ``clock``, know by how many µs the clock of its hub is ahead."""
+    offset = clock.now // 1000 - store.uptime() + difference
+    store.peers.hub_time.note(offset, epoch=store.peers.hub().epoch)
 
 
 def save(
@@ -253,7 +290,7 @@ def state(store: Store) -> dict[str, list[Any]]:
             (*row[:7], b"".join(store._contents.read_all(row[7], row[5])), *row[8:])
             for row in store._database.rows(
                 "SELECT key, timestamp, counter, process_id, url_token, size, mode, content, sequence, dirty, "
-                "handed, born, changed, mtime, atime FROM entries ORDER BY key"
+                "born, changed, mtime, atime, floor FROM entries ORDER BY key"
             )
         ],
         "revisions": [

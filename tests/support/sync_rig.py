@@ -14,7 +14,7 @@ from kvassfs.sync import Progress, Synchroniser, block_messages, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalClient, OriginalHub
-from tests.support.replicas import ADDRESS, KEEPING, KEY, MACHINE, KvassHub, Pool, Replica, posted
+from tests.support.replicas import ADDRESS, KEEPING, KEY, KvassHub, Pool, Replica, posted
 
 HTML = b"<!DOCTYPE html><html><title>Welcome</title></html>"
 
@@ -110,7 +110,7 @@ class ThreadedHub(KvassHub):
         self._home = home
 
     def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
-        with Store.open(self._home.path, clock=self._home.clock, sizes=KEEPING, machine=MACHINE) as store:
+        with Store.open(self._home.path, clock=self._home.clock, sizes=KEEPING, machine=self._home.machine) as store:
             return KvassHub(lambda: store, limits=self._limits).answer(call, body, patient=patient)
 
 
@@ -143,7 +143,6 @@ class Rig:
         return Synchroniser(
             replica.store,
             self.line,
-            clock=replica.clock,
             random=replica.random,
             sleep=self.sleep,
             report=self.moved.append,

@@ -18,6 +18,7 @@ from kvassfs.entry import (
     judge,
     new_token,
     next_timestamp,
+    stamp_anew,
 )
 from kvassfs.errors import InvalidKey
 from kvassfs.replica import MAX_PROCESS_ID, NOBODY
@@ -90,17 +91,30 @@ class TestDeletion:
 
 
 class TestTimestamp:
-    def test_is_the_wall_clock_when_that_is_ahead(self) -> None:
-        assert next_timestamp(1000, 10, 20) == 1000
+    def test_is_the_time_where_that_is_ahead(self) -> None:
+        assert next_timestamp(1000, 20) == next_timestamp(1000, None) == 1000
 
-    def test_goes_on_from_the_last_own_one_when_the_clock_stands_still(self) -> None:
-        assert next_timestamp(1000, 1000, 0) == 1001
+    def test_beats_the_replaced_version_however_far_ahead_that_is(self) -> None:
+        assert next_timestamp(1000, 1000) == 1001
+        assert next_timestamp(1000, 9999) == 10000
 
-    def test_goes_on_from_the_last_own_one_when_the_clock_is_set_back(self) -> None:
-        assert next_timestamp(10, 1000, 0) == 1001
-
-    def test_beats_the_replaced_entry_of_a_device_whose_clock_is_ahead(self) -> None:
-        assert next_timestamp(1000, 500, 9999) == 10000
+    @pytest.mark.parametrize(
+        ("what", "timestamp", "difference", "floor", "expected"),
+        [
+            ("was written by the clock of the hub", 1000, 0, None, 1000),
+            ("was written before", 400, -300, None, 400),
+            ("is ahead, and our clock still is", 1290, -300, None, 990),
+            ("is ahead, and our clock was set right since", 1290, 0, None, 1000),
+            ("is ahead, and our clock was set too late since", 1290, 50, None, 1000),
+            ("follows a version of others that is ahead", 5001, 0, 5000, 5001),
+            ("was written ahead over an old version of others", 1290, 0, 600, 1000),
+            ("is ahead, and would go below what others know", 1290, -900, 600, 601),
+        ],
+    )
+    def test_what_no_other_device_knows_is_stamped_anew_if_it(
+        self, what: str, timestamp: int, difference: int, floor: int | None, expected: int
+    ) -> None:
+        assert stamp_anew(timestamp, difference=difference, now=1000, floor=floor) == expected, what
 
 
 class TestToken:

@@ -235,3 +235,31 @@ def test_a_slow_hub_does_not_hold_an_interrupt_back(processes: Processes, store:
 def test_an_address_is_not_made_up(store: Store) -> None:
     with pytest.raises(InvalidConfiguration, match="set one with `kvass config remote HOST`"):
         hub_address(store)
+
+
+class TestClocks:
+    """A clock that is off by more than a minute is told by what writes or exchanges."""
+
+    @pytest.mark.parametrize("command", ["set k new", "set --empty k", "rm k", "sync"])
+    def test_a_wrong_clock_is_told(self, kvass: Kvass, hub: NearHub, command: str) -> None:
+        hub.ahead = 3 * 3600 * 1_000_000_000
+        assert kvass(*command.split()).err == (
+            "kvass: warning: the clock of this machine is 3:00:00 behind that of the hub, which dates what is written; "
+            "set it right\n"
+        )
+
+    def test_a_right_one_is_not(self, kvass: Kvass, hub: NearHub) -> None:
+        hub.ahead = 30 * 1_000_000_000
+        assert kvass("set", "k", "new") == (0, b"", "")
+
+    def test_status_tells_it_beside_the_difference(self, kvass: Kvass, hub: NearHub) -> None:
+        hub.ahead = 3 * 3600 * 1_000_000_000
+        shown = kvass("status").out.decode()
+        assert "hub is 3 hours ahead" in shown
+        assert "warning: the clock of this machine is 3:00:00 behind" in shown
+
+    def test_a_version_that_beats_what_others_write_for_days_is_told(self, kvass: Kvass, store: Store) -> None:
+        with store.transaction:
+            store._database.execute("UPDATE entries SET timestamp = timestamp + 3 * 86400 * 1000000")
+        assert "warning: k is dated" in kvass("set", "k", "new").err
+        assert kvass("set", "other", "new").err == ""

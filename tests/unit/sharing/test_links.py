@@ -13,14 +13,16 @@ from kvassfs.sharing.address import find_base_url, format_share_url, require_bas
 from kvassfs.sharing.links import create_link, end_links, list_links, share
 from kvassfs.sharing.terms import Terms
 from kvassfs.store import Shared, Store
+from tests.support.stores import Clock, ClockMachine, set_hub_ahead
 
 NOON = 1_704_110_400_000_000  # 2024-01-01 12:00 UTC
 MINUTE = 60_000_000  # microseconds
+CLOCK = Clock(NOON * 1000, step=0)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "db") as opened:
+    with Store.open(tmp_path / "db", clock=CLOCK, machine=ClockMachine(CLOCK)) as opened:
         opened.set("a/k", b"value")
         opened.set("other", b"value")
         yield opened
@@ -29,10 +31,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def clock() -> int:
     """At noon, in ns as all clocks of this machine."""
     return NOON * 1000
-
-
-def set_hub_ahead(store: Store, difference: int) -> None:
-    store.peers.note_exchange(difference, epoch=store.peers.hub().epoch)
 
 
 def set_original_hub(store: Store) -> None:
@@ -58,7 +56,7 @@ class TestSharing:
         assert store.share_links.find(link.token) == link
 
     def test_the_time_is_counted_by_the_clock_of_the_hub(self, store: Store) -> None:
-        set_hub_ahead(store, 7 * MINUTE)
+        set_hub_ahead(store, CLOCK, 7 * MINUTE)
         assert create_link(store, "a/k", Terms(60), clock=clock).expires == NOON + 8 * MINUTE
 
     @pytest.mark.parametrize("terms", [Terms(once=True), Terms(60)])
@@ -112,7 +110,7 @@ class TestListing:
     def test_they_are_over_by_the_clock_of_the_hub(self, store: Store) -> None:
         link = store.share_links.create("a/k", expires=NOON + 1)
         assert list_links(store, clock=clock) == [link]
-        set_hub_ahead(store, 1)
+        set_hub_ahead(store, CLOCK, 1)
         assert list_links(store, clock=clock) == []
 
     def test_those_that_were_ended_are_left_out(self, store: Store) -> None:
@@ -158,7 +156,7 @@ class TestEnding:
 
     def test_a_key_whose_links_have_expired_by_the_clock_of_the_hub_has_none(self, store: Store) -> None:
         store.share_links.create("a/k", expires=NOON + 1)
-        set_hub_ahead(store, 1)
+        set_hub_ahead(store, CLOCK, 1)
         assert [error.name for error in end_links(store, ["a/k"], clock=clock)] == ["a/k"]
 
     def test_names_of_nothing_are_returned_and_the_others_end(self, store: Store) -> None:

@@ -9,14 +9,16 @@ import pytest
 
 from kvassfs.sharing.terms import UNLIMITED, Terms, hub_time
 from kvassfs.store import Store
+from tests.support.stores import Clock, ClockMachine, set_hub_ahead
 
 NOW = 1_704_110_400_000_000  # 2024-01-01 12:00 UTC
 MINUTE = 60_000_000  # microseconds
+CLOCK = Clock(NOW * 1000, step=0)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "db") as opened:
+    with Store.open(tmp_path / "db", clock=CLOCK, machine=ClockMachine(CLOCK)) as opened:
         yield opened
 
 
@@ -31,7 +33,7 @@ def test_without_a_lifetime_time_ends_nothing(terms: Terms) -> None:
 
 @pytest.mark.parametrize("difference", [7 * MINUTE, -7 * MINUTE, 0])
 def test_the_time_of_the_hub_is_ours_and_the_difference(store: Store, difference: int) -> None:
-    store.peers.note_exchange(difference, epoch=store.peers.hub().epoch)
+    set_hub_ahead(store, CLOCK, difference)
     assert hub_time(store, lambda: NOW * 1000) == NOW + difference
 
 

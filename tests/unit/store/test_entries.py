@@ -43,14 +43,14 @@ def row_of(store: Store, key: str) -> Row:
 def hand_out(store: Store, key: str) -> None:
     """Have the hub know a key."""
     with store.transaction:
-        store._database.execute("UPDATE entries SET handed = 1, dirty = 0 WHERE key = ?", (key,))
+        store._database.execute("UPDATE entries SET floor = timestamp, dirty = 0 WHERE key = ?", (key,))
 
 
 class TestVersions:
     def test_a_new_one_is_dirty_and_nobody_elses(self, store: Store) -> None:
         row = put(store, "a")
         assert row == row_of(store, "a")
-        assert (row.dirty, row.handed) == (1, 0)
+        assert (row.dirty, row.floor) == (1, None)
         assert row.process_id == store.settings.config().process_id
 
     def test_counter_is_the_clock_and_the_sequence(self, store: Store) -> None:
@@ -86,12 +86,14 @@ class TestVersions:
         store.delete("script")
         assert put(store, "script").mode is None
 
-    def test_what_was_handed_out_once_stays_so(self, store: Store) -> None:
-        put(store, "a")
+    def test_what_others_know_of_a_key_stays_noted(self, store: Store) -> None:
+        known = put(store, "a").timestamp
         hand_out(store, "a")
-        assert (put(store, "a").handed, row_of(store, "a").dirty) == (1, 1)
+        assert row_of(store, "a").is_final
+        assert (put(store, "a").floor, row_of(store, "a").dirty) == (known, 1)
+        assert not row_of(store, "a").is_final
         store.delete("a")
-        assert (row_of(store, "a").handed, row_of(store, "a").dirty) == (1, 1)
+        assert (row_of(store, "a").floor, row_of(store, "a").dirty) == (known, 1)
 
     def test_an_mtime_that_is_the_timestamp_is_not_stored(self, store: Store, clock: Clock) -> None:
         clock.step = 0
@@ -111,7 +113,7 @@ class TestVersions:
 
 
 class TestClock:
-    """The hybrid logical clock: time never goes backwards in the entries of a store."""
+    """An entry is dated by the clock, and beats the version that it replaces; no other key has a say."""
 
     def timestamps(self, store: Store, clock: Clock, now: list[int]) -> list[int]:
         clock.step = 0
@@ -134,12 +136,30 @@ class TestClock:
         first, second, third = self.timestamps(store, clock, [start, start - 3 * DAY, start - 400 * DAY])
         assert (second, third) == (first + 1, first + 2)
 
-    def test_goes_on_across_keys_and_openings(self, store: Store, open_store: OpenStore, clock: Clock) -> None:
+    def test_no_other_key_is_dated_by_a_moment_with_a_wrong_clock(
+        self, store: Store, open_store: OpenStore, clock: Clock
+    ) -> None:
         clock.step = 0
-        first = put(store, "a").timestamp
-        clock.advance(-DAY)
-        assert put(open_store(), "b").timestamp == first + 1
-        assert put(store, "c").timestamp == first + 2
+        clock.jump(3 * DAY)
+        put(store, "a")
+        now = clock.jump(-3 * DAY).now // 1000
+        assert put(open_store(), "b").timestamp == put(store, "c").timestamp == now
+
+    def test_before_1970_it_is_the_beginning_of_time(self, store: Store, clock: Clock) -> None:
+        clock.now = -DAY
+        assert put(store, "a").timestamp == 0
+
+    def test_a_change_of_mode_or_token_alone_is_dated_next_to_what_it_changes(self, store: Store, clock: Clock) -> None:
+        node = save(store, "a", b"v")
+        written = row_of(store, "a")
+        clock.advance(DAY)
+        store.tree.set_mode(node, stat.S_IFREG | 0o755)
+        assert row_of(store, "a").timestamp == written.timestamp + 1
+        with store.transaction:
+            assert store._entries.renew_token(row_of(store, "a")).timestamp == written.timestamp + 2
+        changed = store.tree.file("a")
+        assert changed is not None
+        assert changed.mtime == written.timestamp * 1000
 
     def test_beats_the_version_it_replaces_however_far_ahead_that_is(self, store: Store, clock: Clock) -> None:
         put(store, "a")

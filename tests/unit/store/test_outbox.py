@@ -286,10 +286,10 @@ class TestMergingFromTheHub:
 
     def test_of_our_own_that_come_back_only_that_others_know_them_is_new(self, store: Store) -> None:
         entry = store.set("a", b"x")
-        ((*row, handed, born, changed, mtime, atime),) = state(store)["entries"]
-        assert not handed
+        ((*row, floor),) = state(store)["entries"]
+        assert floor is None
         self.merge(store, Delivery(entry, 1, b"x"), cursor=9)
-        assert state(store)["entries"] == [(*row, 1, born, changed, mtime, atime)]
+        assert state(store)["entries"] == [(*row, entry.timestamp)]
 
     def test_the_clock_is_ahead_of_every_sequence_that_came(self, store: Store) -> None:
         self.merge(store, made("a", sequence=500, counter=3))

@@ -184,7 +184,16 @@ def test_what_has_gone_since_a_page_was_read_is_not_sent(store: Store, clock: Cl
     assert [out.delivery.entry.key for out in page] == ["goes", "stays"]
     delete(store, "goes")
     assert [out.delivery.entry.key for out in store.outbox.mark_as_sent(page)] == ["stays"]
-    assert rows(store, "SELECT key, handed FROM entries") == [("stays", 1)]
+    assert rows(store, "SELECT key, floor = timestamp FROM entries") == [("stays", 1)]
+
+
+def test_what_has_another_version_since_a_page_was_read_is_sent_in_its_turn(store: Store) -> None:
+    store.set("changes", b"before")
+    page = store.outbox.read_dirty(LIMIT)
+    store.set("changes", b"after")
+    assert store.outbox.mark_as_sent(page) == []
+    assert rows(store, "SELECT floor FROM entries") == [None]
+    assert [out.delivery.value for out in store.outbox.mark_as_sent(store.outbox.read_dirty(LIMIT))] == [b"after"]
 
 
 def test_what_is_removed_once_it_was_handed_out_leaves_a_tombstone(store: Store, clock: Clock) -> None:
@@ -198,8 +207,10 @@ def test_what_is_removed_once_it_was_handed_out_leaves_a_tombstone(store: Store,
 # The pure rules
 
 
-def row(key: str = "key", *, dirty: int = HELD, size: int = 1, handed: int = 0, born: int = 0, changed: int = 0) -> Row:
-    return Row(key, born, 1, 1, "token", size, None, None, 1, dirty, handed, born, changed, None, None, 0)
+def row(
+    key: str = "key", *, dirty: int = HELD, size: int = 1, floor: int | None = None, born: int = 0, changed: int = 0
+) -> Row:
+    return Row(key, born, 1, 1, "token", size, None, None, 1, dirty, born, changed, None, None, 0, floor)
 
 
 @pytest.mark.parametrize(
@@ -226,10 +237,10 @@ def test_how_long_a_version_is_held_back(version: Row, now: int, left: int) -> N
         (None, True, HELD),
         (None, False, DIRTY),
         (row(size=0), True, HELD),
-        (row(handed=1, size=0), True, HELD),
+        (row(floor=1, size=0), True, HELD),
         (row(), True, HELD),
-        (row(handed=1), True, DIRTY),
-        (row(handed=1), False, DIRTY),
+        (row(floor=1), True, DIRTY),
+        (row(floor=1), False, DIRTY),
     ],
 )
 def test_a_key_that_is_new_to_other_devices_is_held_back_if_a_mount_writes_it(

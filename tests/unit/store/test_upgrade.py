@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kvassfs.entry import MAX_RECEIVED
 from kvassfs.errors import StoreError
 from kvassfs.store import Store
 from kvassfs.store.database import Database
@@ -18,12 +19,18 @@ from tests.support.golden_data import GOLDEN
 from tests.support.stores import Clock, audit, finish, revision_values, rows, start
 
 
-@pytest.fixture
-def earlier(path: Path) -> Path:
-    """A store of version 1, with a key that waits, one that the hub has and one that is gone."""
+def restore(path: Path, version: int) -> Path:
+    """Make a store of an earlier version of the schema."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((GOLDEN / "store-version-1.sql").read_text(encoding="utf-8"))
+        connection.executescript((GOLDEN / f"store-version-{version}.sql").read_text(encoding="utf-8"))
+        assert connection.execute("PRAGMA user_version").fetchone() == (version,)
     return path
+
+
+@pytest.fixture(params=[1, 4])
+def earlier(path: Path, request: pytest.FixtureRequest) -> Path:
+    """A store of an earlier version, with a key that waits, one that the hub has and one that is gone."""
+    return restore(path, request.param)
 
 
 def schema_of(store: Store) -> dict[str, str]:
@@ -48,7 +55,7 @@ def test_what_it_holds_is_kept(earlier: Path) -> None:
         assert store.get("waits").read() == b"value"
         assert revision_values(store, "waits") == [b"old"]
         assert store.tree.file("known") is not None
-        assert rows(store, "SELECT key FROM entries WHERE NOT live") == ["gone"]
+        assert "gone" in rows(store, "SELECT key FROM entries WHERE NOT live")
         assert store.settings.config() == (bytes(range(32)), 4711, "hub.example:8000", 12)
         assert store.settings.scratch_patterns() == ("*.bak",)
 
@@ -61,8 +68,21 @@ def test_what_waits_for_the_hub_still_does_and_the_rest_does_not(earlier: Path) 
 
 def test_it_goes_on_from_its_clocks(earlier: Path) -> None:
     with Store.open(earlier, clock=Clock(0)) as store:
-        entry = store.set("new", b"x")
-        assert (entry.counter, entry.timestamp) == (13, 1_704_067_200_000_010)
+        assert store.set("new", b"x").counter == 13
+        assert store.set("waits", b"x").timestamp == 1_704_067_200_000_010
+
+
+def test_it_knows_which_versions_others_have(path: Path) -> None:
+    with Store.open(restore(path, 4)) as store:
+        assert rows(store, "SELECT key FROM entries WHERE floor IS NULL") == ["waits"]
+        assert rows(store, "SELECT key FROM entries WHERE floor IS NOT NULL AND floor <> timestamp") == []
+        assert store.peers.hub_time.difference() is None
+
+
+def test_what_no_hub_would_take_any_more_is_dated_anew(path: Path) -> None:
+    with Store.open(restore(path, 4)) as store:
+        dated = dict(store._database.rows("SELECT key, timestamp FROM entries WHERE key IN ('early', 'late', 'later')"))
+        assert dated == {"early": 0, "late": 4_611_686_018_427_387, "later": MAX_RECEIVED}
 
 
 def test_it_is_upgraded_once_although_many_open_it_at_once(earlier: Path) -> None:
@@ -73,7 +93,8 @@ def test_it_is_upgraded_once_although_many_open_it_at_once(earlier: Path) -> Non
         audit(store)
 
 
-def test_an_upgrade_that_fails_leaves_the_earlier_store(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upgrade_that_fails_leaves_the_earlier_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = restore(path, 1)
     execute = Database.execute
     for number in itertools.count(1):
         left = number

@@ -20,7 +20,7 @@ from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub
 from tests.support.replicas import ADDRESS, KEY, KvassHub, Way, posted, versions
-from tests.support.stores import DAY, SECOND, Clock, clean_up, count, failing, revision_values, rows, save
+from tests.support.stores import DAY, SECOND, Clock, ClockMachine, clean_up, count, failing, revision_values, rows, save
 
 MIB = 1024 * 1024
 
@@ -33,7 +33,7 @@ class Device:
     def __init__(self, directory: Path, process_id: int, carry: Callable[[str, bytes, float], bytes]) -> None:
         self.clock = Clock()
         self.path = directory / str(process_id)
-        self.store = Store.open(self.path, clock=self.clock)
+        self.store = Store.open(self.path, clock=self.clock, machine=ClockMachine(self.clock))
         self.store.settings.set_process_id(process_id)
         self.store.settings.set_encryption_key(KEY)
         self.store.settings.set_remote(ADDRESS)
@@ -44,7 +44,7 @@ class Device:
         self.slept += seconds
 
     def synchroniser(self, store: Store | None = None) -> Synchroniser:
-        return Synchroniser(store or self.store, self.way, clock=self.clock, sleep=self.sleep)
+        return Synchroniser(store or self.store, self.way, sleep=self.sleep)
 
     def exchange(self) -> Progress:
         return self.synchroniser().exchange()
@@ -211,7 +211,7 @@ def test_a_key_that_is_gone_before_it_is_sent_is_not_sent(network: Network, here
     here.clock.advance(SECOND)
 
     def unlink(sql: str) -> None:
-        if sql.startswith("SELECT handed FROM entries") and (node := here.store.tree.file("a")) is not None:
+        if sql.startswith("SELECT timestamp, counter") and (node := here.store.tree.file("a")) is not None:
             here.store.tree.unlink(node)
 
     with failing(here.store._database, unlink):
@@ -397,7 +397,7 @@ def test_a_page_is_asked_for_again_where_blocks_went_before_it_was_merged(
         nonlocal seen
         if sql == "BEGIN IMMEDIATE" and seen.startswith("SELECT id FROM blocks"):
             seen = "removed"
-            with Store.open(there.path, clock=there.clock) as process:
+            with Store.open(there.path, clock=there.clock, machine=ClockMachine(there.clock)) as process:
                 process.tree.unlink(node_of(process, "other"))
                 clean_up(process)
                 assert count(process, "blocks") == 0
@@ -569,7 +569,7 @@ def restart(network: Network, with_image: bytes | None = None) -> None:
     home.store.close()
     if with_image is not None:
         home.path.write_bytes(with_image)
-    home.store = Store.open(home.path, clock=home.clock)
+    home.store = Store.open(home.path, clock=home.clock, machine=ClockMachine(home.clock))
     home.store._database.execute("UPDATE incarnations SET started = ''")
 
 
@@ -733,7 +733,7 @@ def test_an_empty_answer_of_somebody_else_clears_no_dirty_mark_though_the_hub_an
         return b"" if call == "push" else taken(network.hub, call, body)
 
     with pytest.raises(HubFailed, match="does not keep"):
-        Synchroniser(here.store, Way(swallow), clock=here.clock).exchange()
+        Synchroniser(here.store, Way(swallow)).exchange()
     assert here.waits() == ["a"]
     here.exchange()
     assert original.values() == {"a": b"1"}
@@ -759,7 +759,7 @@ def test_the_mode_of_a_file_survives_a_hub_of_the_original_where_it_was_written(
 def test_while_another_process_pushes_one_waits_and_then_leaves_it_to_that(network: Network, here: Device) -> None:
     here.exchange()
     here.store.set("a", b"1")
-    with Store.open(here.path, clock=here.clock) as other:
+    with Store.open(here.path, clock=here.clock, machine=ClockMachine(here.clock)) as other:
         assert other.processes.begin_push()
         assert here.synchroniser().push() == 0
         assert here.slept >= 3
@@ -772,13 +772,13 @@ def test_a_process_that_waits_for_another_pushes_nothing_twice(network: Network,
     here.exchange()
     here.store.set("a", b"1")
     network.calls.clear()
-    with Store.open(here.path, clock=here.clock) as other:
+    with Store.open(here.path, clock=here.clock, machine=ClockMachine(here.clock)) as other:
         assert other.processes.begin_push()
 
         def finish(_: float) -> None:
             here.store._database.execute("UPDATE entries SET dirty = 0")
 
-        assert Synchroniser(here.store, here.way, clock=here.clock, sleep=finish).push() == 0
+        assert Synchroniser(here.store, here.way, sleep=finish).push() == 0
     assert network.called() == []
 
 

@@ -432,7 +432,7 @@ VALUES = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.sampled_from([2**31, 2**32, 2**61, 2**62, 2**63, 2**64, 10**400, -1])
+    | st.sampled_from([2**31, 2**32, 2**53 - 2**32, 2**53, 2**63, 2**64, 10**400, -1])
     | st.floats()
     | st.text(max_size=5)
     | st.sampled_from(["AAAA", "\ud800", "\0"])

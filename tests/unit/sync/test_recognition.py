@@ -38,7 +38,7 @@ def known(
     reached: int = 1,
 ) -> HubState:
     """Return what is known of a hub."""
-    return HubState(version, process_id, reached, None, cursor, 1, incarnation, told)
+    return HubState(version, process_id, reached, cursor, 1, incarnation, told)
 
 
 UNKNOWN = known(0, 0, incarnation=0, told=0, cursor=0, reached=0)

@@ -34,7 +34,7 @@ class Rig:
         self.store = store
         self.ways: list[Way] = []
         self.meanwhile: Callable[[], None] = lambda: None
-        self.session = Session(store, self._connect, lambda: 0)
+        self.session = Session(store, self._connect)
 
     def _connect(self, _address: str, _limits: TimeLimits) -> Way:
         self.ways.append(Way())

@@ -13,7 +13,7 @@ from kvassfs.sync import block_messages, messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.pusher import LEASE_PATIENCE
 from kvassfs.sync.seal import Seal
-from tests.support.replicas import KEY, MACHINE, SMALL_LIMITS, versions
+from tests.support.replicas import KEY, SMALL_LIMITS, versions
 from tests.support.stores import DAY, SECOND, count, revision_values, save
 from tests.support.sync_rig import (
     BLOCKS,
@@ -67,7 +67,7 @@ class TestOrder:
         assert list(rig.a.store.keys()) == list(rig.home.store.keys()) == []
 
     def test_of_two_that_did_not_see_each_other_the_later_wins_everywhere(self, rig: Rig) -> None:
-        rig.a.clock.advance(SECOND)
+        rig.a.clock.advance(SECOND // 2)
         rig.a.store.set("k", b"later")
         rig.b.store.set("k", b"earlier")
         rig.exchange(rig.a, rig.b, rig.a)
@@ -78,7 +78,7 @@ class TestOrder:
     def test_the_writer_of_a_push_that_lost_learns_of_the_winner(self, rig: Rig) -> None:
         """Though it had pulled already when the winner came to the hub."""
         rig.exchange(rig.b)
-        rig.a.clock.advance(SECOND)
+        rig.a.clock.advance(SECOND // 2)
         rig.a.store.set("k", b"later")
         rig.exchange(rig.a)
         rig.b.store.set("k", b"earlier")
@@ -285,7 +285,7 @@ class TestTwoProcesses:
         """The device's store as another process has it, which pushes just now."""
         rig.exchange(rig.a)
         rig.a.store.set("a", b"x")
-        with Store.open(rig.a.path, clock=rig.a.clock, machine=MACHINE) as store:
+        with Store.open(rig.a.path, clock=rig.a.clock, machine=rig.a.machine) as store:
             assert store.processes.begin_push()
             yield store
             store.processes.end_push()
@@ -363,18 +363,34 @@ class TestReports:
     def test_when_the_hub_was_reached_and_how_its_clock_differs_is_noted(self, rig: Rig) -> None:
         rig.home.clock.advance(90 * SECOND)
         rig.exchange(rig.a)
-        hub = rig.a.store.peers.hub()
-        assert abs(hub.reached - rig.a.clock.now // 1000) < 1_000_000
-        assert hub.difference is not None
-        assert abs(hub.difference - 90_000_000) < 1_000_000
+        difference = rig.a.store.peers.hub_time.difference()
+        assert abs(rig.a.store.peers.hub().reached - rig.a.clock.now // 1000) < 1_000_000
+        assert difference is not None
+        assert abs(difference - 90_000_000) < 1_000_000
+
+    def test_a_push_tells_the_clock_of_the_hub(self, rig: Rig) -> None:
+        rig.exchange(rig.a)
+        rig.home.clock.jump(90 * SECOND)
+        rig.a.store.set("a", b"x")
+        rig.on(rig.a).push()
+        difference = rig.a.store.peers.hub_time.difference()
+        assert difference is not None
+        assert abs(difference - 90_000_000) < 1_000_000
+
+    @pytest.mark.parametrize(("seconds", "known"), [(1.9, True), (2.1, False)])
+    def test_an_exchange_that_takes_long_says_nothing_of_the_clock(self, rig: Rig, seconds: float, known: bool) -> None:
+        rig.line.on("pull", while_under_way(lambda: rig.a.clock.advance(int(seconds * SECOND))))
+        rig.on(rig.a).pull()
+        assert (rig.a.store.peers.hub_time.difference() is not None) == known
+        assert rig.a.store.peers.hub_time.was_asked()
 
     def test_a_long_poll_says_nothing_of_the_clock(self, rig: Rig) -> None:
         rig.exchange(rig.a)
-        before = rig.a.store.peers.hub().difference
+        before = rig.a.store.peers.hub_time.difference()
         rig.home.store.set("a", b"x")
         rig.line.on("pull", while_under_way(lambda: rig.a.clock.advance(50 * SECOND)))
         rig.on(rig.a).pull(wait=60.0)
-        assert rig.a.store.peers.hub().difference == before
+        assert rig.a.store.peers.hub_time.difference() == before
 
     @pytest.mark.parametrize(("original", "version"), [(False, 2), (True, 1)])
     def test_a_probe_moves_nothing(self, rig: Rig, original: bool, version: int) -> None:
@@ -388,3 +404,98 @@ class TestReports:
         assert list(rig.a.store.keys()) == ["a"]
         assert waits(rig.a) == 1
         assert rig.a.store.peers.hub().reached == 0
+
+
+class TestTime:
+    """Of two writes to a key the later one wins, whatever clocks showed at other times."""
+
+    def winner(self, rig: Rig, key: str = "k") -> bytes:
+        """Let all meet; return what they have then."""
+        rig.exchange(rig.a, rig.b, rig.a)
+        found = {value(replica, key) for replica in (rig.a, rig.b, rig.home)}
+        assert len(found) == 1
+        return found.pop()
+
+    def let_time_pass(self, rig: Rig, seconds: float = 1.0) -> None:
+        for replica in rig.replicas:
+            replica.clock.advance(int(seconds * SECOND))
+
+    def begin_with_a_wrong_clock(self, rig: Rig) -> None:
+        """Start the system of one device anew, with a clock that is ahead, where the hub is too slow to tell its own."""
+        rig.exchange(rig.a)
+        rig.a.clock.jump(3 * DAY)
+        rig.a.machine.boots += 1
+        rig.a.start_again()
+        rig.a.store.peers.hub_time.note(None, epoch=rig.a.store.peers.hub().epoch)
+
+    @pytest.mark.parametrize("first", ["a", "b"])
+    @pytest.mark.parametrize("days", [3, -3])
+    def test_one_jump_of_a_clock_decides_no_later_conflict(self, rig: Rig, first: str, days: int) -> None:
+        rig.exchange(rig.a, rig.b)
+        rig.a.clock.jump(days * DAY)
+        rig.a.store.set("jump", b"x")
+        rig.exchange(rig.a)
+        rig.a.clock.jump(-days * DAY)
+        one, other = (rig.a, rig.b) if first == "a" else (rig.b, rig.a)
+        one.store.set("k", b"earlier")
+        self.let_time_pass(rig)
+        other.store.set("k", b"later")
+        assert self.winner(rig) == b"later"
+
+    @pytest.mark.parametrize("days", [3, -3])
+    def test_a_clock_that_stays_wrong_is_made_up_for(self, rig: Rig, days: int) -> None:
+        rig.a.clock.jump(days * DAY)
+        rig.exchange(rig.a, rig.b)
+        for key, (one, other) in {"k": (rig.a, rig.b), "l": (rig.b, rig.a)}.items():
+            one.store.set(key, b"earlier")
+            self.let_time_pass(rig)
+            other.store.set(key, b"later")
+        assert [self.winner(rig, key) for key in "kl"] == [b"later"] * 2
+
+    @pytest.mark.parametrize("corrected", [False, True])
+    def test_what_nobody_has_yet_is_dated_right_when_the_hub_is_found(self, rig: Rig, corrected: bool) -> None:
+        """It was written offline by a clock that was ahead."""
+        rig.a.clock.jump(3 * DAY)
+        rig.a.store.set("k", b"earlier")
+        node = rig.a.store.tree.file("k")
+        self.let_time_pass(rig)
+        if corrected:
+            rig.a.clock.jump(-3 * DAY)
+        rig.exchange(rig.a)
+        sent = rig.a.store.tree.file("k")
+        assert node is not None
+        assert sent is not None
+        assert sent.mtime == node.mtime  # what programs see stays
+        self.let_time_pass(rig)
+        rig.b.store.set("k", b"later")
+        assert self.winner(rig) == b"later"
+
+    def test_what_was_in_a_message_keeps_its_date_although_the_answer_was_lost(self, rig: Rig) -> None:
+        self.begin_with_a_wrong_clock(rig)
+        written = rig.a.store.set("k", b"x")
+        rig.line.on("push", is_lost)
+        with pytest.raises(SyncError):
+            rig.on(rig.a).push()
+        rig.exchange(rig.a, rig.b)
+        assert rig.a.store.entry("k") == rig.b.store.entry("k") == written
+
+    def test_after_a_boot_the_clock_of_the_hub_is_asked_for_before_a_push(self, rig: Rig) -> None:
+        rig.exchange(rig.a)
+        rig.a.clock.jump(3 * DAY)
+        rig.a.machine.boots += 1
+        rig.a.start_again()
+        rig.a.store.set("k", b"x")
+        rig.line.calls()
+        rig.on(rig.a).push()
+        assert rig.line.calls() == ["pull", "push"]
+        assert rig.home.store.entry("k").timestamp <= rig.home.clock.now // 1000
+
+    def test_a_write_over_a_version_that_is_ahead_beats_it_still(self, rig: Rig) -> None:
+        """And all that others have seen stays below."""
+        self.begin_with_a_wrong_clock(rig)
+        rig.a.store.set("k", b"ahead")
+        rig.on(rig.a).push()
+        rig.exchange(rig.b)
+        rig.b.store.set("k", b"after it")
+        assert self.winner(rig) == b"after it"
+        assert rig.b.store.entry("k").timestamp > rig.home.clock.now // 1000
