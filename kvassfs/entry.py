@@ -6,7 +6,7 @@ import base64
 import stat
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import InvalidKey
 
@@ -51,8 +51,17 @@ class Entry(NamedTuple):
 
     @property
     def order(self) -> tuple[int, int, int]:
-        """What decides between two entries of one key: the greater wins."""
+        """What decides between two versions of one key: the greater wins."""
         return (self.timestamp, self.counter, -self.process_id)
+
+    @property
+    def rank(self) -> tuple[bool, str, int]:
+        """What decides where the order is equal.
+
+        A hub of version 1 drops the mode of a version. And a hub that was set back to a backup may give out a counter
+        once more.
+        """
+        return (self.mode is not None, self.url_token, self.mode or 0)
 
 
 class Delivery(NamedTuple):
@@ -85,9 +94,17 @@ def judge(current: Entry | None, delivered: Entry, *, pushed: bool) -> Verdict:
     """
     if current is None:
         return Verdict.ACCEPT
-    if delivered.order == current.order or (not pushed and delivered.write == current.write):
+    if delivered.order == current.order and (pushed or delivered.mode is not None):
+        return _compare(current.rank, delivered.rank)
+    if not pushed and delivered.write == current.write:
         return Verdict.SAME
-    return Verdict.ACCEPT if delivered.order > current.order else Verdict.REJECT
+    return _compare((current.order, current.rank), (delivered.order, delivered.rank))
+
+
+def _compare(current: Any, delivered: Any) -> Verdict:
+    if delivered == current:
+        return Verdict.SAME
+    return Verdict.ACCEPT if delivered > current else Verdict.REJECT
 
 
 def have_same_value(one: Entry, other: Entry) -> bool:

@@ -11,7 +11,7 @@ from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, Wr
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import ADDRESS, KEY, WRONG_KEY, KvassHub, versions
-from tests.support.stores import SECOND, revision_values, rows, save
+from tests.support.stores import DAY, SECOND, revision_values, rows, save
 from tests.support.sync_rig import (
     HTML,
     Message,
@@ -307,6 +307,20 @@ class TestAnotherHub:
         rig.exchange(rig.b, rig.a, rig.b)
         assert value(rig.home, "lost") == value(rig.b, "lost") == b"y"
         assert versions(rig.home.store) == versions(rig.a.store) == versions(rig.b.store)
+
+    def test_an_older_state_that_gives_out_a_number_once_more_agrees_with_all(self, rig: Rig) -> None:
+        """And loses neither value. Its clock is behind, so that the times are equal as well."""
+        backup = rig.home.image()
+        rig.home.clock.jump(-DAY)
+        first = rig.home.store.set("a", b"before")
+        rig.exchange(rig.a)
+        rig.home.set_back(backup)
+        second = rig.home.store.set("a", b"after")
+        assert first.order == second.order
+        rig.exchange(rig.a, rig.b, rig.a)
+        assert versions(rig.home.store) == versions(rig.a.store) == versions(rig.b.store)
+        for replica in (rig.home, rig.a):
+            assert {value(replica, "a"), *revision_values(replica.store, "a")} >= {b"before", b"after"}
 
     def test_a_device_that_was_set_back_gets_its_own_writes_back(self, rig: Rig) -> None:
         rig.c.store.set("mine", b"y")
