@@ -68,13 +68,15 @@ class Delivery(NamedTuple):
     """An entry on its way from one replica to another.
 
     ``sequence`` is the clock of the replica that hands it out, when that merged it. ``value`` is ``None`` where
-    the value travels in blocks; then ``blocks`` has their hashes, ``HASH_BYTES`` each, in order.
+    the value travels in blocks; then ``blocks`` has their hashes, ``HASH_BYTES`` each, in order. ``counts`` says how
+    often each block comes one after another; empty, where all come once.
     """
 
     entry: Entry
     sequence: int
     value: bytes | None
     blocks: bytes = b""
+    counts: tuple[int, ...] = ()
 
 
 class Verdict(Enum):

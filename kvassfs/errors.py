@@ -5,6 +5,7 @@
     KvassError                    exit status 1 unless a class says otherwise
     ├── InvalidKey                a key that no entry can have
     ├── EmptyValue                an input without a byte
+    ├── ValueTooLarge             more bytes than a value can have
     ├── KeyMissing                no entry under this key
     ├── LinkMissing               no share link that could be ended
     ├── ValueReplaced             another value than the one that was found
@@ -77,6 +78,16 @@ class EmptyValue(KvassError):
             f"nothing to set {key} to: the input is empty (`kvass rm` deletes, `kvass set --empty` makes an empty file)"
         )
         self.key = key
+
+
+class ValueTooLarge(KvassError):
+    """A value would have more than ``largest`` bytes."""
+
+    errno = errno.EFBIG
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(f"too large: a value has at most {largest:,} bytes; keep it in several")
+        self.largest = largest
 
 
 class KeyMissing(KvassError):

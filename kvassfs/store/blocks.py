@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ..block import split_hashes
+from ..block import pair_runs
 from ..errors import DiskFull, InvalidMessage
-from .contents import Change, Contents
+from .contents import Contents
 from .database import Database
+from .runs import Run, find_changes, join_runs
 
 SPARE = 4 * 1024 * 1024
 """Bytes that a disk must have room for beside the blocks: SQLite's lists of them, and its log."""
@@ -25,16 +26,27 @@ class Blocks:
         self._contents = contents
         self._clock = clock
 
-    def list_hashes(self, content: int) -> bytes:
-        """Return the hashes of the blocks of a large value, joined."""
-        return b"".join(hash_ for _, hash_ in self._list_blocks(content))
+    def list_hashes(self, content: int) -> tuple[bytes, tuple[int, ...]]:
+        """Return the hashes of the blocks of a large value, joined, and how often each comes, as in ``Delivery``."""
+        runs = self._list_runs(content)
+        named = [self._database.only_row("SELECT hash FROM blocks WHERE id = ?", (run.block,))[0] for run in runs]
+        counts = tuple(run.count for run in runs)
+        return b"".join(named), counts if max(counts, default=1) > 1 else ()
 
-    def _list_blocks(self, content: int) -> list[tuple[int, bytes]]:
-        return self._database.rows(
-            "SELECT blocks.id, blocks.hash FROM content_segments AS list"
-            " JOIN segment_blocks AS part ON part.segment = list.segment JOIN blocks ON blocks.id = part.block"
+    def _list_runs(self, content: int) -> list[Run]:
+        length = self._contents.sizes.segment
+        rows = self._database.iterate(
+            "SELECT list.position, list.count, part.position, part.count, part.block FROM content_segments AS list"
+            " JOIN segment_blocks AS part ON part.segment = list.segment"
             " WHERE list.content = ? ORDER BY list.position, part.position",
             (content,),
+        )
+        # A segment that comes more than once has but one run.
+        return list(
+            join_runs(
+                Run(first * length + start, block, blocks if segments == 1 else segments * length)
+                for first, segments, start, blocks, block in rows
+            )
         )
 
     def missing(self, wanted: Iterable[bytes]) -> list[bytes]:
@@ -69,18 +81,21 @@ class Blocks:
                     "INSERT OR REPLACE INTO received VALUES (?, ?)", (self._contents.add_block(block), now)
                 )
 
-    def value(self, size: int, blocks: bytes) -> bytes:
-        """Return the bytes of a value of blocks that are all here.
+    def value(self, size: int, blocks: bytes, counts: Sequence[int] = ()) -> bytes:
+        """Return the bytes of a short value of blocks that are all here.
 
         Raises:
             InvalidMessage: they are more or less than ``size``.
         """
-        value = b"".join(block for block in self.get(split_hashes(blocks)) if block is not None)
+        runs = pair_runs(blocks, counts)
+        self._check_count(size, runs)
+        found = self.get(hash_ for hash_, _ in runs)
+        value = b"".join(block * count for block, (_, count) in zip(found, runs, strict=True) if block is not None)
         if len(value) != size:
             raise InvalidMessage("a block of a value is shorter or longer than it must be")
         return value
 
-    def add_value(self, size: int, blocks: bytes, base: int | None) -> int:
+    def add_value(self, size: int, blocks: bytes, counts: Sequence[int], base: int | None) -> int:
         """Make a value of blocks that are all here and return its id; belongs inside a transaction.
 
         Where ``base`` is a large value with many of the same blocks, the lists are shared with it.
@@ -88,20 +103,29 @@ class Blocks:
         Raises:
             InvalidMessage: a block has another length than the value's size makes it have.
         """
-        wanted = split_hashes(blocks)
-        if len(wanted) != self._contents.sizes.count(size):
-            raise InvalidMessage("the size of a value does not fit the number of its blocks")
-        old = [] if base is None else self._list_blocks(base)
-        changes = []
-        for position, hash_ in enumerate(wanted):
-            block, length = self._database.only_row("SELECT id, length(data) FROM blocks WHERE hash = ?", (hash_,))
-            if length != self._contents.sizes.length(size, position):
-                raise InvalidMessage("a block of a value is shorter or longer than it must be")
-            if position >= len(old) or old[position][1] != hash_:
-                changes.append(Change(position, block))
-        content = self._contents.add_blocks(size, base if old else None, min(len(old), len(wanted)), changes)
+        runs = pair_runs(blocks, counts)
+        self._check_count(size, runs)
+        old = [] if base is None else self._list_runs(base)
+        changes = list(find_changes(old, self._find_runs(size, runs)))
+        kept = min(old[-1].stop, self._contents.sizes.count(size)) if old else 0
+        content = self._contents.add_blocks(size, base if old else None, kept, changes)
         self._database.execute_many("DELETE FROM received WHERE block = ?", [(change.block,) for change in changes])
         return content
+
+    def _check_count(self, size: int, runs: Iterable[tuple[bytes, int]]) -> None:
+        if sum(count for _, count in runs) != self._contents.sizes.count(size):
+            raise InvalidMessage("the size of a value does not fit the number of its blocks")
+
+    def _find_runs(self, size: int, runs: Iterable[tuple[bytes, int]]) -> Iterator[Run]:
+        """Yield the blocks of a value that have these hashes, of the lengths that they must have."""
+        position = 0
+        for hash_, count in runs:
+            block, length = self._database.only_row("SELECT id, length(data) FROM blocks WHERE hash = ?", (hash_,))
+            run = Run(position, block, count)
+            position = run.stop
+            if {length} != {self._contents.sizes.length(size, at) for at in (run.position, run.stop - 1)}:
+                raise InvalidMessage("a block of a value is shorter or longer than it must be")
+            yield run
 
     def has_expired(self) -> bool:
         """Whether ``expire`` has something to give up."""

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from ..errors import DamagedStore
 from .database import Database
-from .prefetch import BLOCK_QUERY, Prefetcher, digest
+from .prefetch import BlockRun, Prefetcher, digest, read_run
+from .runs import Run, join_runs, overlay_runs, split_runs
 from .sizes import SIZES, Sizes
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-
-class Change(NamedTuple):
-    """One block of a new value that differs from the value it derives from."""
-
-    position: int
-    block: int
 
 
 class Contents:
@@ -40,18 +35,16 @@ class Contents:
         data: bytes | None = row[0]
         return data
 
-    def read_block(self, content: int, position: int) -> bytes:
-        """Return block ``position`` of a value that is a list of blocks."""
-        segment_position, block_position = divmod(position, self.sizes.segment)
-        row = self._database.row(BLOCK_QUERY, (block_position, content, segment_position))
-        if row is None:
+    def read_run(self, content: int, position: int) -> BlockRun:
+        """Return block ``position`` of a value that is a list of blocks, and how far the value goes on with it."""
+        run = read_run(self._database.row, content, position, self.sizes.segment)
+        if run is None:
             raise DamagedStore(self._database.path, f"block {position} of value {content} is missing")
-        data: bytes = row[0]
-        return data
+        return run
 
-    def prefetch_block(self, content: int, position: int) -> Future[bytes | None]:
-        """Begin to read a block of a value that is pinned; ``None`` leaves it to ``read_block``."""
-        return self.prefetcher.read(content, *divmod(position, self.sizes.segment))
+    def prefetch_run(self, content: int, position: int) -> Future[BlockRun | None]:
+        """Begin to read a block of a value that is pinned; ``None`` leaves it to ``read_run``."""
+        return self.prefetcher.read(content, position, self.sizes.segment)
 
     def read_stored_block(self, block: int) -> bytes:
         """Return the block with the id ``block``."""
@@ -73,12 +66,18 @@ class Contents:
 
     def read_range(self, content: int, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes from ``start`` to ``stop`` of a value that is a list of blocks, at most ``sizes.block`` at a time."""
-        for position in range(start // self.sizes.block, self.sizes.count(stop)):
-            block = self.read_block(content, position)
-            begin = position * self.sizes.block
-            if begin < start or begin + len(block) > stop:
-                block = block[max(start - begin, 0) : stop - begin]
-            yield block
+        position, end = start // self.sizes.block, self.sizes.count(stop)
+        while position < end:
+            block, after = self.read_run(content, position)
+            for at in range(position, min(after, end)):
+                begin = at * self.sizes.block
+                is_cut = begin < start or begin + len(block) > stop
+                yield block[max(start - begin, 0) : stop - begin] if is_cut else block
+            position = after
+
+    def count_holes(self, content: int) -> int:
+        """Return how many bytes of a value are whole blocks of zeros, which take no room."""
+        return int(self._database.only_row("SELECT holes FROM contents WHERE id = ?", (content,))[0])
 
     # Making
 
@@ -96,7 +95,15 @@ class Contents:
         cursor = self._database.execute("INSERT INTO blocks (hash, data) VALUES (?, ?)", (hashed, data))
         return int(cursor.lastrowid or 0)
 
-    def add_blocks(self, size: int, base: int | None, base_blocks: int, changes: Sequence[Change]) -> int:
+    def add_zeros(self) -> int:
+        """Store a whole block of zeros, unless it is there already, and return its id."""
+        return self.add_block(make_zeros(self.sizes.block), _digest_zeros(self.sizes.block))
+
+    def _find_zeros(self) -> int | None:
+        row = self._database.row("SELECT id FROM blocks WHERE hash = ?", (_digest_zeros(self.sizes.block),))
+        return None if row is None else int(row[0])
+
+    def add_blocks(self, size: int, base: int | None, base_blocks: int, changes: Iterable[Run]) -> int:
         """Store a value of ``size`` bytes as a list of blocks and return its id.
 
         Its blocks are the first ``base_blocks`` of the value ``base`` with ``changes`` on top, which
@@ -104,14 +111,20 @@ class Contents:
         """
         cursor = self._database.execute("INSERT INTO contents (size, data) VALUES (?, NULL)", (size,))
         content = int(cursor.lastrowid or 0)
-        changed: dict[int, list[Change]] = {}
-        for change in changes:
-            changed.setdefault(change.position // self.sizes.segment, []).append(change)
-        kept = min(base_blocks, self.sizes.count(size))
-        for position in range(-(-self.sizes.count(size) // self.sizes.segment)):
-            from_base = min(kept - position * self.sizes.segment, self.sizes.segment)
-            segment = self._segment(base, position, from_base, changed.get(position, []))
-            self._database.execute("INSERT INTO content_segments VALUES (?, ?, ?)", (content, position, segment))
+        kept, length = min(base_blocks, self.sizes.count(size)), self.sizes.segment
+        done = 0
+        for position, count, runs in split_runs(join_runs(changes), length):
+            self._share_segments(content, base, range(done, position), kept)
+            from_base = max(0, min(kept - position * length, length)) if count == 1 else 0
+            old = self._read_segment(base, position) if from_base else []
+            self._add_segment(content, position, count, overlay_runs(old, from_base, runs))
+            done = position + count
+        self._share_segments(content, base, range(done, -(-self.sizes.count(size) // length)), kept)
+        self._database.execute(
+            "UPDATE contents SET holes = ? * (SELECT sum(count * holes) FROM content_segments WHERE content = id)"
+            " WHERE id = ?",
+            (self.sizes.block, content),
+        )
         return content
 
     def add(self, data: bytes) -> int:
@@ -125,42 +138,63 @@ class Contents:
             self.add_block(view[position * self.sizes.block : (position + 1) * self.sizes.block])
             for position in range(self.sizes.count(len(data)))
         )
-        return self.add_blocks(len(data), None, 0, [Change(position, block) for position, block in enumerate(blocks)])
+        return self.add_blocks(len(data), None, 0, [Run(position, block) for position, block in enumerate(blocks)])
 
-    def _segment(self, base: int | None, position: int, from_base: int, changes: Sequence[Change]) -> int:
-        """Return a segment of the base's first ``from_base`` blocks there and ``changes``."""
-        old = None
-        if base is not None and from_base > 0:
-            (old,) = self._database.row(
-                "SELECT segment FROM content_segments WHERE content = ? AND position = ?", (base, position)
-            )
-            if not changes and self._segment_length(old) == from_base:
-                return int(old)
-        (segment,) = self._database.row("SELECT ifnull(max(segment), 0) + 1 FROM segment_blocks")
-        if old is not None:
-            self._database.execute(
-                "INSERT INTO segment_blocks SELECT ?, position, block FROM segment_blocks "
-                "WHERE segment = ? AND position < ?",
-                (segment, old, from_base),
-            )
-        self._database.execute_many(
-            "INSERT OR REPLACE INTO segment_blocks VALUES (?, ?, ?)",
-            ((segment, change.position % self.sizes.segment, change.block) for change in changes),
+    def _share_segments(self, content: int, base: int | None, positions: range, kept: int) -> None:
+        """Give a value the segments of ``base`` at ``positions``, as far as they are among its first ``kept`` blocks."""
+        if not positions:
+            return
+        whole, rest = divmod(kept, self.sizes.segment)
+        last = self._read_segment(base, whole) if rest and positions.stop > whole else []
+        is_cut = bool(last) and last[-1].stop > rest
+        self._copy_rows(content, base, positions.start, positions.stop - is_cut)
+        if is_cut:
+            self._add_segment(content, whole, 1, overlay_runs(last, rest, ()))
+
+    def _copy_rows(self, content: int, base: int | None, start: int, stop: int) -> None:
+        if start == stop:
+            return
+        self._database.execute(
+            "INSERT INTO content_segments (content, position, segment, count, holes)"
+            " SELECT ?, max(position, ?), segment, min(position + count, ?) - max(position, ?), holes"
+            " FROM content_segments WHERE content = ? AND position < ?"
+            " AND position >= (SELECT max(position) FROM content_segments WHERE content = ? AND position <= ?)",
+            (content, start, stop, start, base, stop, base, start),
         )
-        return int(segment)
 
-    def _segment_length(self, segment: int) -> int:
-        (length,) = self._database.row("SELECT count(*) FROM segment_blocks WHERE segment = ?", (segment,))
-        return int(length)
+    def _read_segment(self, content: int | None, position: int) -> list[Run]:
+        """Return the blocks of one segment of a value."""
+        rows = self._database.rows(
+            "SELECT position, block, count FROM segment_blocks WHERE segment = ("
+            " SELECT segment FROM content_segments WHERE content = ? AND position <= ? ORDER BY position DESC LIMIT 1)"
+            " ORDER BY position",
+            (content, position),
+        )
+        return [Run._make(row) for row in rows]
+
+    def _add_segment(self, content: int, position: int, count: int, runs: Sequence[Run]) -> None:
+        """Give a value a new segment, ``count`` times."""
+        (segment,) = self._database.row("SELECT ifnull(max(segment), 0) + 1 FROM segment_blocks")
+        self._database.execute_many(
+            "INSERT INTO segment_blocks (segment, position, block, count) VALUES (?, ?, ?, ?)",
+            ((segment, *run) for run in runs),
+        )
+        zeros = self._find_zeros()
+        holes = sum(run.count for run in runs if run.block == zeros)
+        self._database.execute(
+            "INSERT INTO content_segments (content, position, segment, count, holes) VALUES (?, ?, ?, ?, ?)",
+            (content, position, segment, count, holes),
+        )
 
     def copy(self, content: int) -> int:
         """Return the id of a second value with the same bytes."""
         cursor = self._database.execute(
-            "INSERT INTO contents (size, data) SELECT size, data FROM contents WHERE id = ?", (content,)
+            "INSERT INTO contents (size, data, holes) SELECT size, data, holes FROM contents WHERE id = ?", (content,)
         )
         copied = int(cursor.lastrowid or 0)
         self._database.execute(
-            "INSERT INTO content_segments SELECT ?, position, segment FROM content_segments WHERE content = ?",
+            "INSERT INTO content_segments (content, position, segment, count, holes)"
+            " SELECT ?, position, segment, count, holes FROM content_segments WHERE content = ?",
             (copied, content),
         )
         return copied
@@ -184,12 +218,12 @@ class Contents:
         )
 
     def clean(self, limit: int) -> bool:
-        """Remove at most ``limit`` blocks that nothing uses; return whether more may be left."""
+        """Remove at most ``limit`` blocks that nothing uses, and lists of them; return whether more may be left."""
         content = self._database.row(
             "SELECT content FROM dropped_contents WHERE content NOT IN (SELECT content FROM pins) LIMIT 1"
         )
         if content is not None:
-            self._remove_lists(content[0])
+            self._remove_lists(content[0], limit)
         blocks = self._database.rows("SELECT block FROM dropped_blocks LIMIT ?", (limit,))
         self._database.execute_many(
             "DELETE FROM blocks WHERE id = ? "
@@ -201,11 +235,16 @@ class Contents:
         self._database.execute_many("DELETE FROM dropped_blocks WHERE block = ?", blocks)
         return content is not None or len(blocks) == limit
 
-    def _remove_lists(self, content: int) -> None:
-        """Remove a value's lists and note the blocks that no other list has."""
-        segments = self._database.rows("SELECT segment FROM content_segments WHERE content = ?", (content,))
-        self._database.execute("DELETE FROM content_segments WHERE content = ?", (content,))
-        for (segment,) in segments:
+    def _remove_lists(self, content: int, limit: int) -> None:
+        """Remove at most ``limit`` of a value's lists, or the value, and note the blocks that no other list has."""
+        listed = self._database.rows(
+            "SELECT position, segment FROM content_segments WHERE content = ? LIMIT ?", (content, limit)
+        )
+        self._database.execute_many(
+            "DELETE FROM content_segments WHERE content = ? AND position = ?",
+            [(content, position) for position, _ in listed],
+        )
+        for _, segment in listed:
             if self._database.row("SELECT 1 FROM content_segments WHERE segment = ? LIMIT 1", (segment,)):
                 continue
             blocks = self._database.rows("SELECT DISTINCT block FROM segment_blocks WHERE segment = ?", (segment,))
@@ -215,5 +254,17 @@ class Contents:
                 "WHERE id = ? AND NOT EXISTS (SELECT 1 FROM segment_blocks WHERE block = blocks.id)",
                 blocks,
             )
-        self._database.execute("DELETE FROM contents WHERE id = ?", (content,))
-        self._database.execute("DELETE FROM dropped_contents WHERE content = ?", (content,))
+        if len(listed) < limit:
+            self._database.execute("DELETE FROM contents WHERE id = ?", (content,))
+            self._database.execute("DELETE FROM dropped_contents WHERE content = ?", (content,))
+
+
+@cache
+def make_zeros(size: int) -> bytes:
+    """Return so many zeros, which are made once."""
+    return bytes(size)
+
+
+@cache
+def _digest_zeros(size: int) -> bytes:
+    return digest(make_zeros(size))

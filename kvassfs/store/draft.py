@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from .contents import Change, Contents
+from ..errors import ValueTooLarge
+from .contents import Contents, make_zeros
 from .database import Database
 from .holds import Holds
+from .runs import Run
 from .values import StoredValue
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from .prefetch import BlockRun
 
 T = TypeVar("T")
 
@@ -25,11 +27,20 @@ class _Stored(NamedTuple):
     length: int
 
 
+class _Cached(NamedTuple):
+    """A block that was read, and the positions that have it."""
+
+    start: int
+    stop: int
+    data: bytes
+
+
 class Draft:
     """The bytes of one value while they are read and changed.
 
     Changed blocks gather in memory; beyond ``Sizes.memory`` the complete ones go into the store,
-    where nothing sees them until ``commit``. So memory is bounded whatever the size of the value.
+    where nothing sees them until ``commit``. So memory is bounded whatever the size of the value. What is
+    neither written nor of the base is a hole, which costs nothing.
     A long base is pinned until ``close``: then the draft is made inside the transaction that found it.
     """
 
@@ -39,15 +50,15 @@ class Draft:
         self._holds = holds
         self._sizes = contents.sizes
         self._block_size = contents.sizes.block
-        self._zeros = _zeros(self._block_size)
+        self._zeros = make_zeros(self._block_size)
         self.size = 0
         self._base: int | None = None
         self._base_size = 0
         # By position: bytes are complete blocks, a bytearray is still growing or changing.
         self._memory: dict[int, bytes | bytearray] = {}
         self._stored: dict[int, _Stored] = {}
-        self._cached: tuple[int, bytes] | None = None
-        self._next: tuple[int, Future[bytes | None]] | None = None
+        self._cached: _Cached | None = None
+        self._next: tuple[int, Future[BlockRun | None]] | None = None
         self._digests: dict[int, Future[bytes]] = {}
         self._short = b""
         if base is not None:
@@ -91,42 +102,51 @@ class Draft:
         block = self._memory.get(position)
         if block is not None:
             return block
-        if self._cached is not None and self._cached[0] == position:
-            return self._cached[1]
-        data = self._read_block(position)
-        self._cached = (position, data)
-        return data
+        stored, cached = self._stored.get(position), self._cached
+        # A run of the base goes on behind blocks that were written.
+        if cached is not None and cached.start <= position < (cached.start + 1 if stored else cached.stop):
+            return cached.data
+        self._cached = self._read_block(position, stored)
+        return self._cached.data
 
-    def _read_block(self, position: int) -> bytes:
-        stored = self._stored.get(position)
+    def _read_block(self, position: int, stored: _Stored | None) -> _Cached:
         if stored is not None:
-            return self._contents.read_stored_block(stored.block)
-        visible = self._base_size - position * self._block_size
-        if self._base is None or visible <= 0:
-            return b""
-        data = self._read_base(self._base, position)
-        return data if len(data) <= visible else data[:visible]
+            return _Cached(position, position + 1, self._contents.read_stored_block(stored.block))
+        visible = self._visible(position)
+        if self._base is None or not visible:
+            return _Cached(position, position + 1, b"")
+        data, stop = self._read_base(self._base, position)
+        if visible < len(data):
+            return _Cached(position, position + 1, data[:visible])
+        return _Cached(position, max(position + 1, min(stop, self._base_size // self._block_size)), data)
 
-    def _read_base(self, base: int, position: int) -> bytes:
+    def _visible(self, position: int) -> int:
+        """Return how many bytes of a block the base has."""
+        return max(0, min(self._base_size - position * self._block_size, self._block_size))
+
+    def _read_base(self, base: int, position: int) -> BlockRun:
         """Return a block of the base; where blocks are read in order, the next one is read ahead."""
-        data = None
-        before = self._next
-        if before is not None and before[0] == position:
-            data = before[1].result()
+        before, self._next = self._next, None
         in_order = before is not None and before[0] == position
-        if (in_order or position == 0) and (position + 1) * self._block_size < self._base_size:
-            self._next = (position + 1, self._contents.prefetch_block(base, position + 1))
-        else:
-            self._next = None
-        return self._contents.read_block(base, position) if data is None else data
+        run = before[1].result() if before is not None and in_order else None
+        if run is None:
+            run = self._contents.read_run(base, position)
+        if (in_order or position == 0) and run.stop * self._block_size < self._base_size:
+            self._next = (run.stop, self._contents.prefetch_run(base, run.stop))
+        return run
 
     # Changing
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
-        """Put ``data`` at ``offset``; a gap before it reads as zeros."""
+        """Put ``data`` at ``offset``; a gap before it reads as zeros.
+
+        Raises:
+            ValueTooLarge
+        """
         view = memoryview(data)
         if not view:
             return
+        self._check_size(offset + len(view))
         done = 0
         while done < len(view):
             if len(self._memory) > self._sizes.memory:
@@ -164,7 +184,12 @@ class Draft:
         return block
 
     def truncate(self, size: int) -> None:
-        """Cut or extend the value to ``size`` bytes; what is added reads as zeros."""
+        """Cut or extend the value to ``size`` bytes; what is added reads as zeros.
+
+        Raises:
+            ValueTooLarge
+        """
+        self._check_size(size)
         if size < self.size:
             position, rest = divmod(size, self._block_size)
             cut = self._editable(position) if rest else bytearray()
@@ -179,6 +204,10 @@ class Draft:
             self._cached = None
         self.size = size
 
+    def _check_size(self, size: int) -> None:
+        if size > self._sizes.largest:
+            raise ValueTooLarge(self._sizes.largest)
+
     # Storing
 
     def _spill(self) -> None:
@@ -190,6 +219,7 @@ class Draft:
         for position in positions:
             del self._memory[position]
             self._digests.pop(position, None)
+        self._cached = None
 
     def _store(self, position: int) -> _Stored:
         block = self._add_block(position)
@@ -243,26 +273,37 @@ class Draft:
         base_blocks = min(self._sizes.count(self._base_size), self._sizes.count(self.size))
         return self._contents.add_blocks(self.size, self._base, base_blocks, self._changes())
 
-    def _changes(self) -> list[Change]:
+    def _changes(self) -> list[Run]:
         """Store the blocks that differ from the base's and return all that do, in order."""
+        end = self._sizes.count(self.size)
+        hole = self._sizes.count(self._base_size)  # where the base ends
         changes = []
-        zeros: int | None = None
-        for position in range(self._sizes.count(self.size)):
-            length = self._length(position)
-            stored = self._stored.get(position)
-            if position not in self._memory:
-                if stored is not None and stored.length == length:
-                    changes.append(Change(position, stored.block))
-                    continue
-                visible = self._base_size - position * self._block_size
-                if stored is None and min(visible, self._block_size) == length:
-                    continue
-                if stored is None and visible <= 0 and length == self._block_size:
-                    zeros = zeros or self._contents.add_block(self._zeros)
-                    changes.append(Change(position, zeros))
-                    continue
-            changes.append(Change(position, self._add_block(position)))
-        return changes
+        for position in self._find_changed(end):
+            changes += self._make_hole(hole, position)
+            changes.append(Run(position, self._change_block(position)))
+            hole = max(hole, position + 1)
+        return changes + self._make_hole(hole, end)
+
+    def _find_changed(self, end: int) -> list[int]:
+        """Return the positions before ``end`` of blocks that are neither the base's nor a whole block of zeros."""
+        written = {position for positions in (self._memory, self._stored) for position in positions if position < end}
+        # Where base and value end, a block may have to be longer or shorter.
+        for position in (self._base_size // self._block_size, end - 1):
+            if position < end and self._visible(position) not in (self._length(position), 0):
+                written.add(position)
+        if self._length(end - 1) < self._block_size and not self._visible(end - 1):
+            written.add(end - 1)
+        return sorted(written)
+
+    def _make_hole(self, start: int, end: int) -> list[Run]:
+        return [Run(start, self._contents.add_zeros(), end - start)] if start < end else []
+
+    def _change_block(self, position: int) -> int:
+        """Return the block that is stored as what was written at a position, or store it."""
+        stored = self._stored.get(position)
+        if position not in self._memory and stored is not None and stored.length == self._length(position):
+            return stored.block
+        return self._add_block(position)
 
     def _rebase(self, content: int | None) -> None:
         """Go on from ``content``, which was stored."""
@@ -293,8 +334,3 @@ class Draft:
             self._holds.unstage(stored.block)
         if self._base is not None:
             self._holds.unpin(self._base)
-
-
-@cache
-def _zeros(size: int) -> bytes:
-    return bytes(size)

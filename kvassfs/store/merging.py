@@ -132,9 +132,9 @@ class Merging:
         """Store a value, sharing what it can with the value ``base``; return its id."""
         size, value = delivery.entry.size, delivery.value
         if value is None and size > self._contents.sizes.inline:
-            return self._blocks.add_value(size, delivery.blocks, base)
+            return self._blocks.add_value(size, delivery.blocks, delivery.counts, base)
         if value is None:
-            value = self._blocks.value(size, delivery.blocks)
+            value = self._blocks.value(size, delivery.blocks, delivery.counts)
         return self._contents.add(value) if value else None
 
     def _reject(self, delivery: Delivery, old: Row) -> None:

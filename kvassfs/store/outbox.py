@@ -114,7 +114,7 @@ class Outbox:
     def count_dirty(self) -> tuple[int, int]:
         """Return how many entries the hub has not acknowledged, and the bytes of their values."""
         count, size = self._database.row(
-            "SELECT count(*), ifnull(sum(size), 0) FROM entries INDEXED BY entries_dirty WHERE dirty"
+            "SELECT count(*), total(size) FROM entries INDEXED BY entries_dirty WHERE dirty"
         )
         return int(count), int(size)
 
@@ -173,7 +173,7 @@ class Outbox:
             return Delivery(row.entry, row.sequence, data)
         if row.size <= whole:
             return Delivery(row.entry, row.sequence, b"".join(self._contents.read_all(row.content, row.size)))
-        return Delivery(row.entry, row.sequence, None, self._blocks.list_hashes(row.content))
+        return Delivery(row.entry, row.sequence, None, *self._blocks.list_hashes(row.content))
 
     def mark_as_sent(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
         """Note that other devices know these versions from now on, which makes them final; comes before they are sent.

@@ -4,17 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 BLOCK_QUERY = """
-    SELECT data FROM blocks WHERE id = (
-        SELECT block FROM segment_blocks WHERE position = ? AND segment = (
-            SELECT segment FROM content_segments WHERE content = ? AND position = ?))
+    SELECT list.position, list.count, part.position, part.count, blocks.data
+    FROM content_segments AS list JOIN segment_blocks AS part ON part.segment = list.segment
+    JOIN blocks ON blocks.id = part.block
+    WHERE list.content = ? AND list.position = (
+        SELECT max(position) FROM content_segments WHERE content = list.content AND position <= ?)
+    AND part.position = (
+        SELECT max(position) FROM segment_blocks WHERE segment = list.segment AND position <= ?)
 """
-"""The block at a position in a segment, of a content, at the segment's position."""
+"""The runs of a content, at the segment's position, that may have the block at a position in it: where they begin, and
+how long they are."""
+
+
+class BlockRun(NamedTuple):
+    """A block, and the position up to which the value has it again and again."""
+
+    data: bytes
+    stop: int
+
+
+def read_run(find: Callable[[str, tuple[int, ...]], Any], content: int, position: int, length: int) -> BlockRun | None:
+    """Return the block at ``position`` of a content that has segments of ``length`` blocks; ``None`` if it is missing.
+
+    ``find`` returns the first row of a query.
+    """
+    segment, within = divmod(position, length)
+    row = find(BLOCK_QUERY, (content, segment, within))
+    if row is None:
+        return None
+    first, segments, start, blocks, data = row
+    # A segment that comes more than once has but one run.
+    stop = (first + segments) * length if segments > 1 else first * length + start + blocks
+    return BlockRun(data, stop) if position < stop else None
 
 
 def digest(data: bytes | bytearray | memoryview) -> bytes:
@@ -46,18 +74,21 @@ class Prefetcher:
         """Begin to hash a block."""
         return self._thread().submit(digest, data)
 
-    def read(self, content: int, segment: int, position: int) -> Future[bytes | None]:
-        """Begin to read a block; the result is ``None`` if it is not found."""
-        return self._thread().submit(self._read, (position, content, segment))
+    def read(self, content: int, position: int, length: int) -> Future[BlockRun | None]:
+        """Begin to read a block, as ``read_run`` does."""
+        return self._thread().submit(self._read, content, position, length)
 
-    def _read(self, parameters: tuple[int, int, int]) -> bytes | None:
+    def _read(self, content: int, position: int, length: int) -> BlockRun | None:
         try:
             if self._connection is None:
                 self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            row = self._connection.execute(BLOCK_QUERY, parameters).fetchone()
+            return read_run(self._find, content, position, length)
         except sqlite3.Error:
             return None  # whoever waits reads it again, and reports the error
-        return None if row is None else bytes(row[0])
+
+    def _find(self, sql: str, parameters: tuple[int, ...]) -> Any:
+        assert self._connection is not None
+        return self._connection.execute(sql, parameters).fetchone()
 
     def close(self) -> None:
         """Wait for the thread and end it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 5
+VERSION = 6
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -235,5 +235,16 @@ ALTER TABLE hub ADD COLUMN boot TEXT NOT NULL DEFAULT '';
 ALTER TABLE hub DROP COLUMN difference;
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME}
+HOLES = """
+-- How often the block, and the segment, comes one after another: a hole is one row of each, however long it is. A
+-- segment that comes more than once has all its blocks equal.
+ALTER TABLE segment_blocks ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE content_segments ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+-- Whole blocks of zeros in the segment; of values from before, which may have some, 0.
+ALTER TABLE content_segments ADD COLUMN holes INTEGER NOT NULL DEFAULT 0;
+-- Bytes of the value that these make up.
+ALTER TABLE contents ADD COLUMN holes INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES}
 """What to run on a store of an earlier version to bring it to the next one."""

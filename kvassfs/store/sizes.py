@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..block import BLOCK_SIZE
+from ..block import BLOCK_SIZE, LARGEST_SIZE
 
 INLINE_LIMIT = 64 * 1024
 """Greatest size of a value that is kept as one column of one row."""
@@ -28,6 +28,7 @@ class Sizes(NamedTuple):
         read: bytes read at a time from a stream.
         revisions: revisions that are kept of each key.
         kept_time: microseconds for which a revision is kept.
+        largest: bytes of the largest value.
     """
 
     block: int = BLOCK_SIZE
@@ -38,6 +39,7 @@ class Sizes(NamedTuple):
     read: int = 1024 * 1024
     revisions: int = KEPT_REVISIONS
     kept_time: int = KEPT_TIME
+    largest: int = LARGEST_SIZE
 
     def count(self, size: int) -> int:
         """Return the number of blocks of a value of ``size`` bytes."""

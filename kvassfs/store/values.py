@@ -65,7 +65,7 @@ class Values:
         """Return the first ``length`` bytes, at most a block, of a value that is current or held."""
         if value.data is not None or value.content is None:
             return (value.data or b"")[:length]
-        return self._contents.read_block(value.content, 0)[:length]
+        return self._contents.read_run(value.content, 0).data[:length]
 
     @contextmanager
     def held(self, value: StoredValue, still: Callable[[], bool] = lambda: True) -> Iterator[Reader]:

@@ -185,7 +185,7 @@ def test_a_reader_that_fails_leaves_nothing_behind(
 
     token = store.set("key", LARGE).url_token
     pieces = offers.hold_pieces(token, offers.find_offer(token))
-    monkeypatch.setattr(Contents, "read_block", damaged)
+    monkeypatch.setattr(Contents, "read_run", damaged)
     with pytest.raises(DamagedStore):
         whole(pieces)
     assert count(store, "pins") == 0
