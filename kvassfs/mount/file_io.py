@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable
 
+from ..block import block_count
 from ..errors import KvassError
 from ..store import Store, Written
 from .namespace import Namespace, make_error
@@ -15,6 +16,8 @@ from .open_files import OpenFiles
 from .openfile import CLEAN, EMPTIED, OpenFile
 
 log = logging.getLogger(__name__)
+
+KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE in linux/falloc.h
 
 
 class FileIO:
@@ -131,6 +134,29 @@ class FileIO:
         file, _, appends = self._open_files.handles[handle]
         file.write(file.draft.size if appends else offset, data)
         return len(data)
+
+    def allocate(self, handle: int, mode: int, offset: int, length: int) -> None:
+        """Extend a file to have ``length`` bytes from ``offset`` on, if the disk has room for what is added.
+
+        The room is not reserved, as blocks may be shared with other files.
+        """
+        if mode & ~KEEP_SIZE:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        file = self._open_files.handles[handle].file
+        end = offset + length
+        file.draft.check_size(end)
+        self._store.blocks.check_room(block_count(max(0, end - file.draft.size)))
+        if not mode and end > file.draft.size:
+            file.truncate(end)
+
+    def seek(self, handle: int, offset: int, whence: int) -> int:
+        """Return where the next data or the next hole is from ``offset`` on; ENXIO at the end."""
+        draft = self._open_files.handles[handle].file.draft
+        if 0 <= offset < draft.size:
+            found = draft.find_data(offset) if whence == os.SEEK_DATA else draft.find_hole(offset)
+            if found is not None:
+                return found
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
 
     def flush(self, handle: int) -> None:
         """Save what was written, as one set; comes at each ``close``, whose error it is.

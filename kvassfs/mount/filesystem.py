@@ -219,6 +219,14 @@ class Filesystem:
         self._begin_change(path)
         self._files.truncate(path, length, handle)
 
+    def allocate(self, handle: int, mode: int, offset: int, length: int) -> None:
+        """Have room for ``length`` bytes from ``offset`` on; of the flags of fallocate(2), keeping the size alone."""
+        self._files.allocate(handle, mode, offset, length)
+
+    def seek(self, handle: int, offset: int, whence: int) -> int:
+        """Return where the next data or the next hole is, as lseek(2)."""
+        return self._files.seek(handle, offset, whence)
+
     def flush(self, handle: int) -> None:
         """Save what was written, as one set; comes at each ``close``, whose error it is."""
         self._files.flush(handle)

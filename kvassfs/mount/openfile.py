@@ -130,7 +130,7 @@ class OpenFile:
     @property
     def attributes(self) -> Attributes:
         """What ``stat`` shows of it now."""
-        return Attributes(self.mode, self.draft.size, self.mtime, self.atime, self.ctime)
+        return Attributes(self.mode, self.draft.size, self.mtime, self.atime, self.ctime, self.draft.count_holes())
 
     @property
     def is_dirty(self) -> bool:

@@ -13,20 +13,17 @@ Names are decoded by ``decode_existing`` and ``decode_new``, handles read by ``_
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import KvassError, StoreError
 from . import mountpoint
+from .callbacks import guard
 
 if TYPE_CHECKING:
     from .filesystem import Filesystem
     from .stat import Attributes
     from .structures import Layout
-
-log = logging.getLogger(__name__)
 
 NAME_MAX = 255
 UTIME_NOW = (1 << 30) - 1
@@ -49,35 +46,6 @@ FILL_DIR_PLUS = 2
 CHANGING = os.O_ACCMODE | os.O_TRUNC  # with none of these bits, there is nothing to save at close()
 
 SERVER_PID = mountpoint.SERVER_PID.encode()
-
-MAX_ERRNO = 511  # Linux refuses an answer with a greater one, and the caller would wait for ever
-
-
-def find_errno(error: BaseException) -> int:
-    """Return the errno that answers a callback in which ``error`` was raised.
-
-    What nobody expected is logged and becomes EIO; that includes errors whose number is none of Linux's.
-    """
-    if isinstance(error, OSError) and error.errno is not None and 0 < error.errno <= MAX_ERRNO:
-        return error.errno
-    if isinstance(error, KvassError):
-        if isinstance(error, StoreError):
-            log.error("%s", error)
-        return error.errno
-    log.error("unexpected failure of a file system operation", exc_info=error)
-    return errno.EIO
-
-
-def guard(method: Callable[..., int]) -> Callable[..., int]:
-    """Return ``method`` as a callback that answers an exception with an errno; costs 0.1 µs a call."""
-
-    def callback(*arguments: Any) -> int:
-        try:
-            return method(*arguments)
-        except BaseException as error:  # noqa: BLE001  ctypes would print it and answer 0
-            return -find_errno(error)
-
-    return callback
 
 
 def make_callbacks(filesystem: Filesystem, layout: Layout) -> dict[str, Callable[..., int]]:
@@ -155,7 +123,7 @@ class Operations:
     fgetattr = getattr
 
     def _put_stat(self, address: int, attributes: Attributes) -> None:
-        mode, size, mtime, atime, ctime = attributes
+        mode, size, mtime, atime, ctime, holes = attributes
         first, second = (mode, LINKS) if self._mode_first else (LINKS, mode)
         self._pack_stat(
             self._memory,
@@ -167,7 +135,7 @@ class Operations:
             self._gid,
             size,
             BLOCK_SIZE,
-            size + 511 >> 9,
+            size - holes + 511 >> 9,
             atime // SECOND,
             atime % SECOND,
             mtime // SECOND,
@@ -286,6 +254,15 @@ class Operations:
         return 0
 
     ftruncate = truncate
+
+    def fallocate(self, _path: bytes, mode: int, offset: int, length: int, info: int) -> int:
+        """Have room for ``length`` bytes of an open file from ``offset`` on."""
+        self._filesystem.allocate(self._handle_at(info), mode, offset, length)
+        return 0
+
+    def lseek(self, _path: bytes, offset: int, whence: int, info: int) -> int:
+        """Return where the next data or the next hole of an open file is; the kernel asks for nothing else."""
+        return self._filesystem.seek(self._handle_at(info), offset, whence)
 
     def flush(self, _path: bytes, info: int) -> int:
         """Save an open file, at each close() of one of its descriptors."""

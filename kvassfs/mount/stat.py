@@ -8,13 +8,17 @@ from ..store import DIRECTORY_MODE, DirectoryRecord, Node
 
 
 class Attributes(NamedTuple):
-    """What ``stat`` shows of a file or directory; size in bytes, times in ns since the epoch."""
+    """What ``stat`` shows of a file or directory; size in bytes, times in ns since the epoch.
+
+    ``holes`` are the bytes of the size that take no room, as they are in whole blocks of zeros.
+    """
 
     mode: int
     size: int
     mtime: int
     atime: int
     ctime: int
+    holes: int = 0
 
 
 DEFAULT_DIRECTORY = DirectoryRecord(DIRECTORY_MODE, 0, 0, None)
@@ -23,7 +27,7 @@ DEFAULT_DIRECTORY = DirectoryRecord(DIRECTORY_MODE, 0, 0, None)
 
 def file_attributes(node: Node) -> Attributes:
     """Return the attributes of a file as it is in the store."""
-    return Attributes(node.mode, node.size, node.mtime, node.atime, node.changed)
+    return Attributes(node.mode, node.size, node.mtime, node.atime, node.changed, node.holes)
 
 
 def directory_attributes(record: DirectoryRecord) -> Attributes:

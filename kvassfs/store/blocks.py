@@ -9,7 +9,7 @@ from ..block import pair_runs
 from ..errors import DiskFull, InvalidMessage
 from .contents import Contents
 from .database import Database
-from .runs import Run, find_changes, join_runs
+from .runs import Run, find_changes, join_runs, place_run
 
 SPARE = 4 * 1024 * 1024
 """Bytes that a disk must have room for beside the blocks: SQLite's lists of them, and its log."""
@@ -30,7 +30,7 @@ class Blocks:
         """Return the hashes of the blocks of a large value, joined, and how often each comes, as in ``Delivery``."""
         runs = self._list_runs(content)
         named = [self._database.only_row("SELECT hash FROM blocks WHERE id = ?", (run.block,))[0] for run in runs]
-        counts = tuple(run.count for run in runs)
+        counts = tuple(run.times for run in runs)
         return b"".join(named), counts if max(counts, default=1) > 1 else ()
 
     def _list_runs(self, content: int) -> list[Run]:
@@ -41,13 +41,8 @@ class Blocks:
             " WHERE list.content = ? ORDER BY list.position, part.position",
             (content,),
         )
-        # A segment that comes more than once has but one run.
-        return list(
-            join_runs(
-                Run(first * length + start, block, blocks if segments == 1 else segments * length)
-                for first, segments, start, blocks, block in rows
-            )
-        )
+        places = ((place_run(place, length), block) for *place, block in rows)
+        return list(join_runs(Run(positions.start, block, len(positions)) for positions, block in places))
 
     def missing(self, wanted: Iterable[bytes]) -> list[bytes]:
         """Return those of the hashes whose blocks are not here, each once."""

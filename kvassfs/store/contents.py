@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import DamagedStore
 from .database import Database
 from .prefetch import BlockRun, Prefetcher, digest, read_run
-from .runs import Run, join_runs, overlay_runs, split_runs
+from .runs import Run, join_runs, overlay_runs, place_run, split_runs
 from .sizes import SIZES, Sizes
 
 if TYPE_CHECKING:
@@ -75,9 +75,25 @@ class Contents:
                 yield block[max(start - begin, 0) : stop - begin] if is_cut else block
             position = after
 
-    def count_holes(self, content: int) -> int:
-        """Return how many bytes of a value are whole blocks of zeros, which take no room."""
-        return int(self._database.only_row("SELECT holes FROM contents WHERE id = ?", (content,))[0])
+    def find_room(self, content: int) -> int:
+        """Return how many bytes of a value take room, as they are in other blocks than whole ones of zeros."""
+        return int(self._database.only_row("SELECT size - holes FROM contents WHERE id = ?", (content,))[0])
+
+    def find_kind(self, content: int, position: int, *, zeros: bool) -> int | None:
+        """Return the first position from ``position`` on of a block that is whole and ``zeros``, or of one that is not."""
+        block = self._find_zeros()
+        if block is None:
+            return None if zeros else position
+        rows = self._database.iterate(
+            "SELECT list.position, list.count, part.position, part.count FROM content_segments AS list"
+            " JOIN segment_blocks AS part ON part.segment = list.segment WHERE list.content = ? AND list.position >= ("
+            " SELECT max(position) FROM content_segments WHERE content = ? AND position <= ?)"
+            f" AND {'list.holes > 0 AND part.block = ?' if zeros else 'part.block <> ?'}"
+            " ORDER BY list.position, part.position",
+            (content, content, position // self.sizes.segment, block),
+        )
+        places = (place_run(row, self.sizes.segment) for row in rows)
+        return next((max(place.start, position) for place in places if place.stop > position), None)
 
     # Making
 
@@ -113,12 +129,12 @@ class Contents:
         content = int(cursor.lastrowid or 0)
         kept, length = min(base_blocks, self.sizes.count(size)), self.sizes.segment
         done = 0
-        for position, count, runs in split_runs(join_runs(changes), length):
+        for position, times, runs in split_runs(join_runs(changes), length):
             self._share_segments(content, base, range(done, position), kept)
-            from_base = max(0, min(kept - position * length, length)) if count == 1 else 0
+            from_base = max(0, min(kept - position * length, length)) if times == 1 else 0
             old = self._read_segment(base, position) if from_base else []
-            self._add_segment(content, position, count, overlay_runs(old, from_base, runs))
-            done = position + count
+            self._add_segment(content, position, times, overlay_runs(old, from_base, runs))
+            done = position + times
         self._share_segments(content, base, range(done, -(-self.sizes.count(size) // length)), kept)
         self._database.execute(
             "UPDATE contents SET holes = ? * (SELECT sum(count * holes) FROM content_segments WHERE content = id)"
@@ -172,18 +188,18 @@ class Contents:
         )
         return [Run._make(row) for row in rows]
 
-    def _add_segment(self, content: int, position: int, count: int, runs: Sequence[Run]) -> None:
-        """Give a value a new segment, ``count`` times."""
+    def _add_segment(self, content: int, position: int, times: int, runs: Sequence[Run]) -> None:
+        """Give a value a new segment, ``times`` one after another."""
         (segment,) = self._database.row("SELECT ifnull(max(segment), 0) + 1 FROM segment_blocks")
         self._database.execute_many(
             "INSERT INTO segment_blocks (segment, position, block, count) VALUES (?, ?, ?, ?)",
             ((segment, *run) for run in runs),
         )
         zeros = self._find_zeros()
-        holes = sum(run.count for run in runs if run.block == zeros)
+        holes = sum(run.times for run in runs if run.block == zeros)
         self._database.execute(
             "INSERT INTO content_segments (content, position, segment, count, holes) VALUES (?, ?, ?, ?, ?)",
-            (content, position, segment, count, holes),
+            (content, position, segment, times, holes),
         )
 
     def copy(self, content: int) -> int:

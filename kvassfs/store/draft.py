@@ -54,6 +54,7 @@ class Draft:
         self.size = 0
         self._base: int | None = None
         self._base_size = 0
+        self._base_room: int | None = None
         # By position: bytes are complete blocks, a bytearray is still growing or changing.
         self._memory: dict[int, bytes | bytearray] = {}
         self._stored: dict[int, _Stored] = {}
@@ -135,6 +136,30 @@ class Draft:
             self._next = (run.stop, self._contents.prefetch_run(base, run.stop))
         return run
 
+    # Holes
+
+    def count_holes(self) -> int:
+        """Return how many bytes take no room, at least."""
+        if self._base_room is None:
+            self._base_room = 0 if self._base is None else self._contents.find_room(self._base)
+        written = (len(self._memory) + len(self._stored)) * self._block_size
+        return max(0, self.size - self._base_room - written)
+
+    def find_data(self, offset: int) -> int | None:
+        """Return where the next data are from ``offset`` on, ``None`` if there are none."""
+        return self._find_kind(offset, holes=False) if offset < self.size else None
+
+    def find_hole(self, offset: int) -> int:
+        """Return where the next hole begins from ``offset`` on; there is one at the end."""
+        found = self._find_kind(offset, holes=True)
+        return self.size if found is None else found
+
+    def _find_kind(self, offset: int, *, holes: bool) -> int | None:
+        if self._memory or self._stored or self._base is None or self._base_size != self.size:
+            return None if holes else offset  # until it is saved, all counts as data
+        position = self._contents.find_kind(self._base, offset // self._block_size, zeros=holes)
+        return None if position is None else max(offset, position * self._block_size)
+
     # Changing
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
@@ -146,7 +171,7 @@ class Draft:
         view = memoryview(data)
         if not view:
             return
-        self._check_size(offset + len(view))
+        self.check_size(offset + len(view))
         done = 0
         while done < len(view):
             if len(self._memory) > self._sizes.memory:
@@ -189,7 +214,7 @@ class Draft:
         Raises:
             ValueTooLarge
         """
-        self._check_size(size)
+        self.check_size(size)
         if size < self.size:
             position, rest = divmod(size, self._block_size)
             cut = self._editable(position) if rest else bytearray()
@@ -204,7 +229,8 @@ class Draft:
             self._cached = None
         self.size = size
 
-    def _check_size(self, size: int) -> None:
+    def check_size(self, size: int) -> None:
+        """Raise ``ValueTooLarge`` if no value can have so many bytes."""
         if size > self._sizes.largest:
             raise ValueTooLarge(self._sizes.largest)
 
@@ -310,7 +336,7 @@ class Draft:
         self._stored.clear()
         self._memory.clear()
         self._digests.clear()
-        self._cached = self._next = None
+        self._cached = self._next = self._base_room = None
         if self.size > self._sizes.inline:
             self._base = content
             self._base_size = self.size

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..entry import DEFAULT_MODE
 from .local import DIRECTORY_MODE, DirectoryRecord, ScratchRow
 from .rows import Row
+from .sizes import INLINE_LIMIT
 
 
 class Node(NamedTuple):
@@ -21,6 +22,8 @@ class Node(NamedTuple):
     changed: int
     sequence: int
     """0 for a scratch file, which has none."""
+    holes: int = 0
+    """Bytes that are whole blocks of zeros, where the file was looked up in the store."""
 
     @property
     def is_scratch(self) -> bool:
@@ -50,8 +53,9 @@ class Child(NamedTuple):
     directory: DirectoryRecord | None
 
 
-NODE = "key, size, mode, content, timestamp, mtime, atime, changed, sequence"
-SCRATCH_NODE = "key, size, mode, content, mtime / 1000, mtime, atime, changed, 0"
+_HOLES = f"CASE WHEN size > {INLINE_LIMIT} THEN (SELECT holes FROM contents WHERE id = content) ELSE 0 END"
+NODE = f"key, size, mode, content, timestamp, mtime, atime, changed, sequence, {_HOLES}"
+SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, {_HOLES}"
 
 FIND = f"""
     SELECT {NODE} FROM entries WHERE key = ? AND live
@@ -78,7 +82,7 @@ LIST = {
 
 def node_of(row: tuple[Any, ...]) -> Node:
     """Return the file of a result row with the columns ``NODE``."""
-    key, size, mode, content, timestamp, mtime, atime, changed, sequence = row
+    key, size, mode, content, timestamp, mtime, atime, changed, sequence, *holes = row
     if mtime is None:
         mtime = timestamp * 1000
     return Node(
@@ -90,6 +94,7 @@ def node_of(row: tuple[Any, ...]) -> Node:
         mtime if atime is None else atime,
         changed,
         sequence,
+        *holes,
     )
 
 

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .runs import place_run
+
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -39,10 +41,9 @@ def read_run(find: Callable[[str, tuple[int, ...]], Any], content: int, position
     row = find(BLOCK_QUERY, (content, segment, within))
     if row is None:
         return None
-    first, segments, start, blocks, data = row
-    # A segment that comes more than once has but one run.
-    stop = (first + segments) * length if segments > 1 else first * length + start + blocks
-    return BlockRun(data, stop) if position < stop else None
+    *place, data = row
+    positions = place_run(place, length)
+    return BlockRun(data, positions.stop) if position in positions else None
 
 
 def digest(data: bytes | bytearray | memoryview) -> bytes:

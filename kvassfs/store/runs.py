@@ -7,24 +7,24 @@ from typing import NamedTuple
 
 
 class Run(NamedTuple):
-    """``count`` times the block with the id ``block``, from ``position`` on."""
+    """The block with the id ``block`` ``times`` one after another, from ``position`` on."""
 
     position: int
     block: int
-    count: int = 1
+    times: int = 1
 
     @property
     def stop(self) -> int:
         """The position behind the run."""
-        return self.position + self.count
+        return self.position + self.times
 
 
 class SegmentRun(NamedTuple):
-    """``count`` times a segment, from the segment's ``position`` on; positions in ``blocks`` count from its start."""
+    """A segment ``times`` one after another, from the segment's ``position`` on; ``runs`` count from its start."""
 
     position: int
-    count: int
-    blocks: list[Run]
+    times: int
+    runs: list[Run]
 
 
 def join_runs(runs: Iterable[Run]) -> Iterator[Run]:
@@ -32,7 +32,7 @@ def join_runs(runs: Iterable[Run]) -> Iterator[Run]:
     last: Run | None = None
     for run in runs:
         if last is not None and (last.block, last.stop) == (run.block, run.position):
-            last = last._replace(count=last.count + run.count)
+            last = last._replace(times=last.times + run.times)
             continue
         if last is not None:
             yield last
@@ -47,43 +47,59 @@ def split_runs(runs: Iterable[Run], length: int) -> Iterator[SegmentRun]:
     Whole segments of one block come as one item, however many they are.
     """
     part = SegmentRun(0, 1, [])
-    for position, block, count in runs:
-        stop = position + count
-        while position < stop:
-            segment, start = divmod(position, length)
-            if part.blocks and segment != part.position:
+    for run in runs:
+        for position, times, piece in _split_run(run, length):
+            if part.runs and (position != part.position or times > 1):
                 yield part
-                part = SegmentRun(segment, 1, [])
-            whole = (stop - position) // length
-            if start == 0 and whole:
-                yield SegmentRun(segment, whole, [Run(0, block, length)])
-                position += whole * length
-                continue
-            taken = min(stop - position, length - start)
-            part = part._replace(position=segment)
-            part.blocks.append(Run(start, block, taken))
-            position += taken
-    if part.blocks:
+                part = SegmentRun(position, 1, [])
+            if piece.times == length:
+                yield SegmentRun(position, times, [piece])
+            else:
+                part = part._replace(position=position)
+                part.runs.append(piece)
+    if part.runs:
         yield part
+
+
+def _split_run(run: Run, length: int) -> Iterator[tuple[int, int, Run]]:
+    """Yield the parts of a run: the position of a segment, how many are alike from there on, and what is in them."""
+    at = run.position
+    while at < run.stop:
+        segment, start = divmod(at, length)
+        whole = 0 if start else (run.stop - at) // length
+        taken = length if whole else min(run.stop - at, length - start)
+        yield segment, max(whole, 1), Run(start, run.block, taken)
+        at += taken * max(whole, 1)
 
 
 def overlay_runs(old: Iterable[Run], kept: int, changes: Iterable[Run]) -> list[Run]:
     """Return the first ``kept`` blocks of a segment with ``changes``, which are in order, on top."""
-    blocks = [block for _, block, count in old for _ in range(count)][:kept]
-    for position, block, count in changes:
-        blocks[position : position + count] = [block] * count
+    blocks = [block for _, block, times in old for _ in range(times)][:kept]
+    for position, block, times in changes:
+        blocks[position : position + times] = [block] * times
     return list(join_runs(Run(position, block) for position, block in enumerate(blocks)))
 
 
 def find_changes(old: Sequence[Run], new: Iterable[Run]) -> Iterator[Run]:
     """Yield the runs, or parts of them, of ``new`` that differ from ``old``; both begin at 0 and have no gaps."""
     index = 0
-    for position, block, count in new:
-        stop = position + count
-        while position < stop:
-            while index < len(old) and old[index].stop <= position:
+    for run in new:
+        at = run.position
+        while at < run.stop:
+            while index < len(old) and old[index].stop <= at:
                 index += 1
-            end = stop if index == len(old) else min(stop, old[index].stop)
-            if index == len(old) or old[index].block != block:
-                yield Run(position, block, end - position)
-            position = end
+            end = run.stop if index == len(old) else min(run.stop, old[index].stop)
+            if index == len(old) or old[index].block != run.block:
+                yield Run(at, run.block, end - at)
+            at = end
+
+
+def place_run(place: Sequence[int], length: int) -> range:
+    """Return the positions that a run has in a value whose segments have ``length`` blocks.
+
+    ``place`` is the position and number of the segment, and those of the run in it. Of a segment that comes more than
+    once, the one run has all of it.
+    """
+    first, segments, start, blocks = place
+    begin = first * length + start
+    return range(begin, begin + (blocks if segments == 1 else segments * length))

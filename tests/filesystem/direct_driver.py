@@ -54,7 +54,7 @@ class _Adapted:
 
 
 def _status(attributes: Attributes) -> Status:
-    blocks = -(-attributes.size // BLOCK)
+    blocks = -(-(attributes.size - attributes.holes) // BLOCK)
     return Status(attributes.mode, attributes.size, attributes.mtime, LINKS, blocks)
 
 

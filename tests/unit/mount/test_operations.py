@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from kvassfs.errors import DiskFull, InvalidKey
 from kvassfs.mount.binding import BINDINGS, choose
-from kvassfs.mount.operations import BLOCK_SIZE, FILL_DIR_PLUS, UTIME_NOW, UTIME_OMIT, find_errno, make_callbacks
+from kvassfs.mount.operations import BLOCK_SIZE, FILL_DIR_PLUS, UTIME_NOW, UTIME_OMIT, make_callbacks
 from kvassfs.mount.stat import Attributes
 from kvassfs.mount.structures import Layout
 
@@ -74,25 +73,6 @@ def fuse(request: pytest.FixtureRequest) -> Fixture:
 
 
 # Errors
-
-
-@pytest.mark.parametrize(
-    ("error", "number"),
-    [
-        (OSError(errno.ENOTEMPTY, "full"), errno.ENOTEMPTY),
-        (FileNotFoundError(errno.ENOENT, "gone"), errno.ENOENT),
-        (InvalidKey("", "empty"), errno.EINVAL),
-    ],
-    ids=str,
-)
-def test_an_expected_error_is_its_errno(error: BaseException, number: int, caplog: pytest.LogCaptureFixture) -> None:
-    assert find_errno(error) == number
-    assert caplog.records == []
-
-
-def test_a_failure_of_the_store_is_its_errno_and_logged_in_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    assert find_errno(DiskFull("/db")) == errno.ENOSPC
-    assert [(record.message, record.exc_info) for record in caplog.records] == [(str(DiskFull("/db")), None)]
 
 
 @pytest.mark.parametrize(
