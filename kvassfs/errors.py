@@ -26,6 +26,7 @@
     │   ├── NotAHub               something else answers
     │   ├── WrongKey              its encryption key is another one
     │   ├── HubFailed             it reports an error
+    │   ├── TooLargeForHub        it is of the original program, and cannot keep a value
     │   └── HubDowngraded         it speaks an older protocol than before
     ├── ShareError                what is shared by its address
     │   ├── NothingShared         a token that nothing has
@@ -261,6 +262,19 @@ class HubFailed(SyncError):
         super().__init__(remote, f"the hub {remote} failed with status {status}: {reason}; look at its log")
         self.status = status
         self.reason = reason
+
+
+class TooLargeForHub(SyncError):
+    """The hub is of the original program, which cannot keep the value of ``key``, of more than ``largest`` bytes."""
+
+    def __init__(self, remote: str, key: str, largest: int) -> None:
+        super().__init__(
+            remote,
+            f"{key} stays on this device: the hub {remote} is of the original kvass and keeps no value of more than"
+            f" {largest:,} bytes; have `kvass serve` of this program there, or remove the key",
+        )
+        self.key = key
+        self.largest = largest
 
 
 class HubDowngraded(SyncError):

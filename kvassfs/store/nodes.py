@@ -53,9 +53,10 @@ class Child(NamedTuple):
     directory: DirectoryRecord | None
 
 
-_HOLES = f"CASE WHEN size > {INLINE_LIMIT} THEN (SELECT holes FROM contents WHERE id = content) ELSE 0 END"
-NODE = f"key, size, mode, content, timestamp, mtime, atime, changed, sequence, {_HOLES}"
-SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, {_HOLES}"
+HOLES = f"CASE WHEN size > {INLINE_LIMIT} THEN (SELECT holes FROM contents WHERE id = content) ELSE 0 END"
+"""Bytes of a value, by its size and content, that are whole blocks of zeros."""
+NODE = f"key, size, mode, content, timestamp, mtime, atime, changed, sequence, {HOLES}"
+SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, {HOLES}"
 
 FIND = f"""
     SELECT {NODE} FROM entries WHERE key = ? AND live

@@ -11,6 +11,7 @@ from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .hub_time import HubTime, significant
+from .nodes import HOLES
 from .rows import HELD, Row
 from .settling import held_for
 from .values import StoredValue, Values
@@ -112,9 +113,9 @@ class Outbox:
         self._clock = clock
 
     def count_dirty(self) -> tuple[int, int]:
-        """Return how many entries the hub has not acknowledged, and the bytes of their values."""
+        """Return how many entries the hub has not acknowledged, and the bytes of their values without holes."""
         count, size = self._database.row(
-            "SELECT count(*), total(size) FROM entries INDEXED BY entries_dirty WHERE dirty"
+            f"SELECT count(*), total(size - {HOLES}) FROM entries INDEXED BY entries_dirty WHERE dirty"
         )
         return int(count), int(size)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import stat
 from binascii import a2b_base64
+from itertools import groupby
 from typing import Any
 
-from ..block import HASH_BYTES
-from ..entry import DEFAULT_MODE, MAX_NUMBER, MAX_RECEIVED, Delivery, Entry, check_key
+from ..block import HASH_BYTES, LARGEST_SIZE, pair_runs
+from ..entry import DEFAULT_MODE, MAX_RECEIVED, Delivery, Entry, check_key
 from ..errors import InvalidKey, InvalidMessage
 from ..replica import MAX_PROCESS_ID
 from .message_fields import encode_bytes
@@ -15,13 +16,19 @@ from .message_fields import encode_bytes
 _ENTRY_BYTES = 200
 """Bytes of an entry's message beside its key and value, about."""
 
+LISTED_BLOCKS = 4096
+"""Blocks that are listed one by one (of 1 GiB), also where many are equal: programs of before runs know no other form."""
+
 _FILE_TYPES = (stat.S_IFREG, stat.S_IFLNK)
 
 
 def estimate_size(delivery: Delivery) -> int:
     """Return about how many bytes an entry takes in a message."""
-    value = delivery.blocks if delivery.value is None else delivery.value
-    return _ENTRY_BYTES + len(delivery.entry.key) + len(value) * 4 // 3
+    if delivery.value is not None:
+        size = len(delivery.value)
+    else:
+        size = len(delivery.blocks) if _has_runs(delivery) else HASH_BYTES * _count_blocks(delivery)
+    return _ENTRY_BYTES + len(delivery.entry.key) + size * 4 // 3
 
 
 def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:
@@ -42,8 +49,31 @@ def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:
         fields["Mode"] = entry.mode
     if delivery.value is None:
         fields["Size"] = entry.size
-        fields["Blocks"] = encode_bytes(delivery.blocks)
+        fields["Blocks"] = _encode_blocks(delivery)
     return fields
+
+
+def _count_blocks(delivery: Delivery) -> int:
+    return sum(delivery.counts) or len(delivery.blocks) // HASH_BYTES
+
+
+def _has_runs(delivery: Delivery) -> bool:
+    """Return True if the blocks are written as runs: there are many, and it makes the list much shorter."""
+    return _count_blocks(delivery) > max(LISTED_BLOCKS, 2 * len(delivery.counts)) if delivery.counts else False
+
+
+def _encode_blocks(delivery: Delivery) -> str | list[str | tuple[str, int]]:
+    """Return the hashes of blocks, joined; or with runs a list of joined hashes, and of pairs of a hash and a count."""
+    runs = pair_runs(delivery.blocks, delivery.counts)
+    if not _has_runs(delivery):
+        return encode_bytes(b"".join(hash_ * times for hash_, times in runs))
+    parts: list[str | tuple[str, int]] = []
+    for is_run, group in groupby(runs, key=lambda run: run[1] > 1):
+        if is_run:
+            parts += [(encode_bytes(hash_), times) for hash_, times in group]
+        else:
+            parts.append(encode_bytes(b"".join(hash_ for hash_, _ in group)))
+    return parts
 
 
 def decode_entries(entries: object) -> list[Delivery]:
@@ -90,7 +120,7 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
         entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode)
         return Delivery(entry, counter, value)
     entry = Entry(key, timestamp, writer_counter, process_id, token, fields["Size"], mode)
-    return Delivery(entry, counter, None, _decode_hashes(blocks, entry.size))
+    return Delivery(entry, counter, None, *_decode_blocks(blocks, entry.size))
 
 
 def _check_numbers(timestamp: Any, process_id: Any, counter: Any, writer_counter: Any) -> None:
@@ -105,10 +135,26 @@ def _check_numbers(timestamp: Any, process_id: Any, counter: Any, writer_counter
         raise ValueError("a number is out of range")
 
 
-def _decode_hashes(text: str, size: int) -> bytes:
-    blocks = a2b_base64(text, strict_mode=True)
-    if type(size) is not int or not 0 < size <= MAX_NUMBER:
+def _decode_blocks(blocks: Any, size: int) -> tuple[bytes, tuple[int, ...]]:
+    if type(size) is not int or not 0 < size <= LARGEST_SIZE:
         raise ValueError("the size is none")
+    if not isinstance(blocks, list):
+        return _decode_hashes(blocks), ()
+    hashes, counts = [], []
+    for part in blocks:
+        text, times = part if isinstance(part, list) else (part, 1)
+        found = _decode_hashes(text)
+        if type(times) is not int or not 0 < times <= size or (times > 1 and len(found) > HASH_BYTES):
+            raise ValueError("a run of blocks is none")
+        hashes.append(found)
+        counts += [times] * (len(found) // HASH_BYTES)
+    if not hashes:
+        raise ValueError("the list of blocks is none")
+    return b"".join(hashes), tuple(counts)
+
+
+def _decode_hashes(text: str) -> bytes:
+    blocks = a2b_base64(text, strict_mode=True)
     if not blocks or len(blocks) % HASH_BYTES:
         raise ValueError("the list of blocks is none")
     return blocks

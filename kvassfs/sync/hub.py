@@ -151,12 +151,13 @@ class Pull:
         return page._replace(outgoing=self._store.outbox.mark_as_sent(page.outgoing))
 
     def _read_everything(self) -> Iterator[tuple[Delivery, Iterator[bytes]]]:
-        """Yield all entries there are with their whole values, as the original program hands them out."""
+        """Yield the entries with their whole values, as the original program hands them out, but for too large ones."""
         first = self._request.first
         while True:
             page = self._read_page(first, 0)
             for out in page.outgoing:
-                yield out.delivery, self._store.outbox.pieces(out)
+                if out.value.size <= self._limits.original_bytes:
+                    yield out.delivery, self._store.outbox.pieces(out)
             if not page.more:
                 return
             first = page.cursor + 1

@@ -89,6 +89,7 @@ class HubClient:
         self._store = store
         self._remote = remote
         self._uptime = store.uptime
+        self.address = remote.address
         self._report = report
         config = store.settings.config()
         self._seal = Seal(config.encryption_key, random)

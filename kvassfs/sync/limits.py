@@ -10,12 +10,14 @@ class MessageLimits(NamedTuple):
 
     A page holds up to ``page_bytes``, except that an entry larger than that is a page of its own. A value up to
     ``whole_bytes`` travels in its entry; a larger one travels in blocks between replicas of version 2,
-    ``page_blocks`` to a message: what a cut connection may lose is at most these.
+    ``page_blocks`` to a message: what a cut connection may lose is at most these. A value of more than
+    ``original_bytes`` is not sent to the original program, which has to keep it in one column: SQLite's limit.
     """
 
     page_bytes: int
     whole_bytes: int = 1024 * 1024
     page_blocks: int = 4
+    original_bytes: int = 10**9
 
 
 HUB_LIMITS = MessageLimits(page_bytes=8 * 1024 * 1024)

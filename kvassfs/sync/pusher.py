@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..block import split_hashes
 from ..entry import Entry
-from ..errors import StoreError, ValueReplaced
+from ..errors import StoreError, TooLargeForHub, ValueReplaced
 from ..store import Limit, Outgoing, Store
 from .entry_messages import estimate_size
 from .hub_client import TRIES, HubClient
@@ -147,15 +147,21 @@ class Pusher:
     def _push_to_original(self) -> None:
         """Push whole values to a hub which takes what arrives last for the newest: so pull before.
 
-        An empty response can come from anybody; only a pull after it shows that it was the hub.
+        An empty response can come from anybody; only a pull after it shows that it was the hub. A value that is too
+        large for it stays dirty, and once all others are pushed that is an error.
         """
         futile = 0
+        too_large: set[str] = set()
         self._puller.pull()
         while self._client.is_current and self._store.peers.hub().version == 1:
-            page = self._read_page()
+            page = self._read_page(without=too_large)
+            if not page and too_large:
+                raise TooLargeForHub(self._client.address, min(too_large), self._limits.original_bytes)
             if not page:
                 return
-            page = self._prepare(page)
+            found = {out.delivery.entry.key for out in page if out.value.size > self._limits.original_bytes}
+            too_large |= found
+            page = self._prepare([out for out in page if out.delivery.entry.key not in found])
             pushed = self._client.progress.pushed
             sent = self._push_whole(page)
             if sent is None:
