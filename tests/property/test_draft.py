@@ -17,7 +17,11 @@ from tests.support.searches import examples
 from tests.support.stores import REGULAR, SMALL, Clock, audit, audit_clean, read, save
 
 # Blocks have 64 bytes, and segments four of them.
-OFFSETS = st.one_of(st.integers(0, 400), st.sampled_from([0, 15, 16, 17, 63, 64, 65, 70, 128, 130, 192, 256, 512]))
+OFFSETS = st.one_of(
+    st.integers(0, 400),
+    st.sampled_from([0, 15, 16, 17, 63, 64, 65, 70, 128, 130, 192, 256, 512]),
+    st.sampled_from([1024, 1500, 4096, 4200, 9999]),  # with holes of whole segments before
+)
 
 SIZES = st.one_of(st.integers(0, 300), st.sampled_from([0, 1, 3, 16, 64, 128, 256]))
 
@@ -48,8 +52,10 @@ class Drafts(RuleBasedStateMachine):
             shutil.rmtree(self.directory)
 
     def bytes_of(self, size: int) -> bytes:
-        """Return bytes unlike those written before, or every third time blocks that are often the same."""
+        """Return bytes unlike those written before, or every third time blocks that are often the same, or zeros."""
         self.written += 1
+        if self.written % 5 == 0:
+            return bytes(size)
         return b"x" * size if self.written % 3 == 0 else (b"%d " % self.written * size)[:size]
 
     def opened(self, draft: Draft, expected: bytes) -> tuple[Draft, bytearray]:
@@ -109,6 +115,17 @@ class Drafts(RuleBasedStateMachine):
         draft, expected = one
         pieces = [draft.read(offset, 50) for offset in range(0, len(expected), 50)]
         assert b"".join(pieces) == expected
+
+    @rule(one=drafts)
+    def look_for_holes(self, one: tuple[Draft, bytearray]) -> None:
+        """What is no hole must be told as data, and no byte of a hole may be anything but zero."""
+        draft, expected = one
+        offset, data = 0, bytearray(len(expected))
+        while (start := draft.find_data(offset)) is not None:
+            offset = draft.find_hole(start)
+            data[start:offset] = expected[start:offset]
+        assert data == expected
+        assert draft.count_holes() <= max(0, len(expected) - 64 * (max(map(bool, expected), default=False)))
 
     @rule(one=drafts)
     def save(self, one: tuple[Draft, bytearray]) -> None:

@@ -235,17 +235,27 @@ def _audit_owners(store: Store) -> None:
 
 def _audit_values(store: Store) -> None:
     """Check that every value is complete that something owns or holds; of others, some may be removed already."""
-    for content, size, data in store._database.rows(
-        "SELECT id, size, data FROM contents"
+    for content, size, data, holes in store._database.rows(
+        "SELECT id, size, data, holes FROM contents"
         " WHERE id NOT IN (SELECT content FROM dropped_contents) OR id IN (SELECT content FROM pins)"
     ):
         if data is not None:
             assert len(data) == size <= store._sizes.inline
             continue
         assert size > store._sizes.inline
-        lengths = [len(piece) for piece in store._contents.read_all(content, size)]
-        full, rest = divmod(size, store._sizes.block)
-        assert lengths == [store._sizes.block] * full + [rest] * bool(rest)
+        assert holes in (0, _audit_runs(store, content, size)), "0 where it is of an earlier version"
+
+
+def _audit_runs(store: Store, content: int, size: int) -> int:
+    """Check that the blocks of a large value are there, and return how many bytes of it are in whole ones of zeros."""
+    position = holes = 0
+    while position < store._sizes.count(size):
+        data, stop = store._contents.read_run(content, position)
+        assert {len(data)} == {store._sizes.length(size, at) for at in (position, stop - 1)}
+        holes += (stop - position) * len(data) if data == bytes(store._sizes.block) else 0
+        position = stop
+    assert position == store._sizes.count(size)
+    return holes
 
 
 def _audit_blocks(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ from kvassfs.block import split_hashes
 from kvassfs.errors import InvalidMessage
 from kvassfs.store import Store
 from kvassfs.store.blocks import KEPT_TIME
-from tests.support.stores import SECOND, Clock, audit_clean, count, rows, save
+from tests.support.stores import SECOND, SMALL, Clock, audit_clean, count, rows, save
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -180,3 +181,48 @@ class TestValues:
         store.blocks.put([block(1)])
         self.check(store, None, [block(1)] * 9)
         assert count(store, "blocks") == 1
+
+    @pytest.mark.parametrize("base", [0, 3, 9])
+    def test_one_with_runs_is_a_few_rows(self, store: Store, base: int) -> None:
+        old = self.base(store, base) if base else None
+        blocks = [block(1), bytes(64), block(2), block(1)]
+        store.blocks.put(blocks)
+        counts = (5, 10**9, 1, 2)
+        size = 64 * sum(counts)
+        with store.transaction:
+            content = store.blocks.add_value(size, b"".join(map(name, blocks)), counts, old)
+            store._contents.drop(content)
+        assert store.blocks.list_hashes(content) == (b"".join(map(name, blocks)), counts)
+        assert store._contents.find_room(content) == 64 * 8
+        assert b"".join(store._contents.read_range(content, 64 * 4, 64 * 7)) == block(1) + bytes(128)
+        assert b"".join(store._contents.read_range(content, size - 64 * 4, size)) == bytes(64) + block(2) + 2 * block(1)
+        assert len(segments(store, content)) < 6
+
+    @pytest.mark.parametrize(
+        ("size", "counts"),
+        [(64 * 9, (3, 5)), (64 * 9, (3, 2**62)), (64 * 8 - 1, (3, 5)), (64 * 8, (8, 1)), (17, (1, 2**62))],
+    )
+    def test_runs_that_do_not_fit_the_size_are_refused(self, store: Store, size: int, counts: tuple[int, ...]) -> None:
+        blocks = [block(1), block(2)]
+        store.blocks.put(blocks)
+        with pytest.raises(InvalidMessage), store.transaction:
+            store.blocks.add_value(size, b"".join(map(name, blocks)), counts, None)
+
+    def test_a_short_one_with_runs_is_not_expanded_beyond_its_size(self, store: Store) -> None:
+        store.blocks.put([b"a"])
+        with pytest.raises(InvalidMessage):
+            store.blocks.value(16, name(b"a"), (2**62,))
+        assert store.blocks.value(1, name(b"a"), (1,)) == b"a"
+
+
+def test_a_value_of_many_segments_is_removed_in_bounded_steps(store: Store) -> None:
+    save(store, "a~", b"".join(map(block, range(60))), scratch=True)
+    node = store.tree.file("a~")
+    assert node is not None
+    store.tree.unlink(node)
+    left = [count(store, "content_segments")]
+    while store.upkeep.clean():
+        left.append(count(store, "content_segments"))
+    assert all(before - after <= SMALL.clean for before, after in pairwise(left))
+    audit_clean(store)
+    assert count(store, "blocks") == count(store, "contents") == 0

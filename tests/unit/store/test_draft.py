@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import KvassError
+from kvassfs.errors import KvassError, ValueTooLarge
 from kvassfs.store import Draft, Store, Written
 from tests.support.stores import REGULAR, SMALL, audit_clean, count, read, rows, save
 
@@ -144,6 +146,126 @@ class TestTruncating:
         assert count(store, "staged") == 0
         empty.close()
         audit_clean(store)
+
+
+HUGE = 64 * 4 * 10**9
+"""Bytes of a hole of a thousand million segments."""
+
+
+class TestHoles:
+    def saved(self, store: Store, draft: Draft) -> int:
+        """Save a draft and return how many rows its value has."""
+        put(store, "a", draft)
+        node = store.tree.file("a")
+        assert node is not None
+        segments = rows(store, "SELECT segment FROM content_segments WHERE content = ?", node.content)
+        return sum(rows(store, "SELECT count(*) FROM segment_blocks WHERE segment = ?", at)[0] for at in segments)
+
+    def test_of_any_length_are_a_few_rows(self, store: Store, empty: Draft) -> None:
+        empty.truncate(HUGE)
+        assert self.saved(store, empty) == 1
+        assert count(store, "blocks") == 1
+        assert empty.read(HUGE - 100, 1000) == bytes(100)
+        empty.close()
+        audit_rows(store)
+
+    @pytest.mark.parametrize("inside", [0, 64, 64 * 4, HUGE // 2 + 7, HUGE - 1])
+    def test_take_what_is_written_into_them(self, store: Store, empty: Draft, inside: int) -> None:
+        empty.truncate(HUGE)
+        put(store, "a", empty)
+        empty.write(inside, b"x")
+        assert self.saved(store, empty) <= 6
+        empty.close()
+        opened = store.tree.open("a")[1]
+        assert opened.read(inside, 1) == b"x"
+        assert opened.read(max(inside - 300, 0), min(inside, 300)) == bytes(min(inside, 300))
+        assert opened.read(inside + 1, 300) == bytes(min(300, HUGE - inside - 1))
+        opened.close()
+        audit_rows(store)
+
+    def test_are_cut_and_extended(self, store: Store, empty: Draft) -> None:
+        empty.write(100, b"x")
+        for size in (HUGE, HUGE // 3 + 1, 64 * 4 * 5 + 65, HUGE * 2, 64 * 8, HUGE + 64, 101):
+            empty.truncate(size)
+            assert self.saved(store, empty) <= 8
+            assert read(store, store.tree.file("a")._replace(size=1000)) == bytes(100) + b"x" + bytes(
+                min(size, 1001) - 101
+            )
+            assert store.tree.open("a")[1].read(size - 1, 9) == (b"x" if size == 101 else b"\0")
+        empty.close()
+
+    def test_are_left_by_whole_blocks_of_zeros_that_are_written(self, store: Store, empty: Draft) -> None:
+        empty.write(0, bytes(64 * 40))
+        assert self.saved(store, empty) == 1
+        empty.close()
+        audit_clean(store)
+
+    def test_of_a_revision_stay(self, store: Store, empty: Draft) -> None:
+        empty.truncate(HUGE)
+        put(store, "a", empty)
+        empty.write(HUGE // 2, b"x")
+        put(store, "a", empty)
+        (revision,) = store.revisions("a")
+        assert next(store._contents.read_range(revision.content, HUGE // 2, HUGE)) == bytes(64)
+        empty.close()
+
+    def test_are_counted(self, store: Store, empty: Draft) -> None:
+        empty.truncate(HUGE)
+        assert empty.count_holes() == HUGE
+        empty.write(HUGE // 2, b"x")
+        assert empty.count_holes() == HUGE - 64
+        put(store, "a", empty)
+        assert empty.count_holes() == HUGE - 64
+        empty.truncate(64)
+        assert empty.count_holes() == 0  # it is not known which block is left
+        empty.close()
+
+    def test_are_found(self, store: Store, empty: Draft) -> None:
+        empty.truncate(HUGE)
+        for position in (64 * 5, 64 * 6 + 3, HUGE // 2):
+            empty.write(position, b"x")
+        assert (empty.find_data(7), empty.find_hole(7)) == (7, HUGE)  # not saved yet
+        put(store, "a", empty)
+        edges = []
+        offset: int | None = 0
+        while offset is not None:
+            offset = empty.find_data(offset)
+            if offset is not None:
+                edges.append((offset, offset := empty.find_hole(offset)))
+        assert edges == [(64 * 5, 64 * 7), (HUGE // 2, HUGE // 2 + 64)]
+        assert empty.find_hole(10) == 10
+        assert empty.find_data(HUGE) is None
+        empty.close()
+
+    def test_are_none_in_a_value_without_zeros(self, store: Store) -> None:
+        opened = reopened(store, value_of(300))
+        assert (opened.find_data(7), opened.find_hole(7), opened.count_holes()) == (7, 300, 0)
+        opened.close()
+
+
+def audit_rows(store: Store) -> None:
+    """Forget all values, and look that nothing is left of them."""
+    store.tree.unlink(save(store, "a", b"1"))
+    with store.transaction:
+        for revision in store.revisions("a"):
+            store._revisions._forget(revision.id, revision.content)
+    audit_clean(store)
+    assert count(store, "blocks") == count(store, "segment_blocks") == 0
+
+
+@pytest.mark.parametrize("size", [1001, 2**62])
+def test_a_value_that_is_too_large_is_refused_and_changes_nothing(path: Path, size: int) -> None:
+    with Store.open(path, sizes=SMALL._replace(largest=1000)) as store:
+        draft = reopened(store, value_of(300))
+        for change in (lambda: draft.truncate(size), lambda: draft.write(size - 1, b"x")):
+            with pytest.raises(ValueTooLarge, match="at most 1,000 bytes"):
+                change()
+        assert draft.read(0, 2000) == value_of(300)
+        draft.truncate(1000)
+        with pytest.raises(ValueTooLarge):
+            store.set_stream("b", BytesIO(bytes(1001)))
+        assert list(store.keys()) == ["a"]
+        draft.close()
 
 
 class TestCommitting:
