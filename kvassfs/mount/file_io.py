@@ -135,7 +135,7 @@ class FileIO:
         file.write(file.draft.size if appends else offset, data)
         return len(data)
 
-    def allocate(self, handle: int, mode: int, offset: int, length: int) -> None:
+    def fallocate(self, handle: int, mode: int, offset: int, length: int) -> None:
         """Extend a file to have ``length`` bytes from ``offset`` on, if the disk has room for what is added.
 
         The room is not reserved, as blocks may be shared with other files.
@@ -149,7 +149,7 @@ class FileIO:
         if not mode and end > file.draft.size:
             file.truncate(end)
 
-    def seek(self, handle: int, offset: int, whence: int) -> int:
+    def lseek(self, handle: int, offset: int, whence: int) -> int:
         """Return where the next data or the next hole is from ``offset`` on; ENXIO at the end."""
         draft = self._open_files.handles[handle].file.draft
         if 0 <= offset < draft.size:

@@ -219,13 +219,13 @@ class Filesystem:
         self._begin_change(path)
         self._files.truncate(path, length, handle)
 
-    def allocate(self, handle: int, mode: int, offset: int, length: int) -> None:
-        """Have room for ``length`` bytes from ``offset`` on; of the flags of fallocate(2), keeping the size alone."""
-        self._files.allocate(handle, mode, offset, length)
+    def fallocate(self, handle: int, mode: int, offset: int, length: int) -> None:
+        """Have room for ``length`` bytes from ``offset`` on; of the flags, only ``FALLOC_FL_KEEP_SIZE`` is supported."""
+        self._files.fallocate(handle, mode, offset, length)
 
-    def seek(self, handle: int, offset: int, whence: int) -> int:
-        """Return where the next data or the next hole is, as lseek(2)."""
-        return self._files.seek(handle, offset, whence)
+    def lseek(self, handle: int, offset: int, whence: int) -> int:
+        """Return where the next data, or the next hole, is from ``offset`` on; ENXIO at the end."""
+        return self._files.lseek(handle, offset, whence)
 
     def flush(self, handle: int) -> None:
         """Save what was written, as one set; comes at each ``close``, whose error it is."""

@@ -257,12 +257,12 @@ class Operations:
 
     def fallocate(self, _path: bytes, mode: int, offset: int, length: int, info: int) -> int:
         """Have room for ``length`` bytes of an open file from ``offset`` on."""
-        self._filesystem.allocate(self._handle_at(info), mode, offset, length)
+        self._filesystem.fallocate(self._handle_at(info), mode, offset, length)
         return 0
 
     def lseek(self, _path: bytes, offset: int, whence: int, info: int) -> int:
         """Return where the next data or the next hole of an open file is; the kernel asks for nothing else."""
-        return self._filesystem.seek(self._handle_at(info), offset, whence)
+        return self._filesystem.lseek(self._handle_at(info), offset, whence)
 
     def flush(self, _path: bytes, info: int) -> int:
         """Save an open file, at each close() of one of its descriptors."""

@@ -15,10 +15,10 @@ from tests.filesystem.driver import Capabilities, Driver
 from tests.filesystem.os_driver import OsDriver
 from tests.support.mounts import Mount, mounted
 
-PLAIN = Capabilities(kvassfs=False, kernel=True, exchange=True, noreplace=True)
+PLAIN = Capabilities(kvassfs=False, kernel=True, exchange=True, noreplace=True, holes=True)
 MOUNTED = {
-    "mfusepy": Capabilities(kvassfs=True, kernel=True, exchange=True, noreplace=True),
-    "fusepy": Capabilities(kvassfs=True, kernel=True, exchange=False, noreplace=False),
+    "mfusepy": Capabilities(kvassfs=True, kernel=True, exchange=True, noreplace=True, holes=True),
+    "fusepy": Capabilities(kvassfs=True, kernel=True, exchange=False, noreplace=False, holes=False),
 }
 KINDS = ("plain", "direct", "mount-mfusepy", "mount-fusepy")
 UMASK = 0o022

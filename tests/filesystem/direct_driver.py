@@ -32,7 +32,7 @@ from tests.filesystem.walk import Found, Tree, fail, walk
 UMASK = 0o022
 BLOCK = 512
 
-CAPABILITIES = Capabilities(kvassfs=True, kernel=False, exchange=True, noreplace=True)
+CAPABILITIES = Capabilities(kvassfs=True, kernel=False, exchange=True, noreplace=True, holes=True)
 
 
 class _Adapted:

@@ -65,6 +65,8 @@ class Capabilities:
     """RENAME_EXCHANGE works (libfuse 2 passes no flags: EINVAL)."""
     noreplace: bool
     """RENAME_NOREPLACE to a free name works (libfuse 2 passes no flags: EINVAL)."""
+    holes: bool
+    """lseek tells where holes are (libfuse 2 does not ask: all counts as data)."""
 
 
 class Handle(ABC):

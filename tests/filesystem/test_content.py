@@ -9,6 +9,7 @@ import random
 import pytest
 
 from tests.filesystem.driver import Driver, raises, read_all, write_all
+from tests.filesystem.marks import on_kvassfs
 
 KIB = 1024
 COLUMN = 64 * KIB
@@ -314,3 +315,57 @@ def test_the_offset_is_the_handles_own(filesystem: Driver) -> None:
         assert second.read(2) == b"01"
         assert first.read(2) == b"45"
         assert read_all(second) == b"23456789"
+
+
+# Holes
+
+LARGEST = 2**53 - 1
+
+
+@pytest.mark.parametrize("size", [1 << 30, (1 << 40) + 5])
+def test_a_hole_takes_little_room_and_reads_as_zeros(filesystem: Driver, size: int) -> None:
+    filesystem.write_file("file", b"begin")
+    filesystem.truncate("file", size)
+    with filesystem.open("file", os.O_RDWR) as handle:
+        handle.pwrite(b"middle", size // 2)
+        handle.pwrite(b"end", size - 3)
+        handle.fsync()
+        assert handle.pread(10, size // 2 - 2) == b"\0\0middle\0\0"
+        assert handle.pread(10, size // 4) == bytes(10)
+        assert handle.pread(10, size - 5) == b"\0\0end"
+    status = filesystem.stat("file")
+    assert status.size == size
+    assert 0 < status.blocks * 512 <= 3 * BLOCK
+    filesystem.rename("file", "other")
+    filesystem.truncate("other", 7)
+    assert filesystem.read_file("other") == b"begin\0\0"
+
+
+@on_kvassfs
+def test_the_largest_file_is_a_hole_as_any_other(filesystem: Driver) -> None:
+    filesystem.write_file("file")
+    filesystem.truncate("file", LARGEST)
+    with filesystem.open("file", os.O_RDWR) as handle:
+        handle.pwrite(b"x", LARGEST - 1)
+        assert handle.pread(9, LARGEST - 2) == b"\0x"
+        handle.truncate(BLOCK + 1)
+        handle.truncate(LARGEST)
+        assert handle.pread(9, LARGEST - 2) == b"\0\0"
+    assert filesystem.stat("file").size == LARGEST
+
+
+@on_kvassfs
+@pytest.mark.parametrize("size", [LARGEST + 1, 2**62, 2**63 - 1])
+def test_what_is_larger_than_a_file_can_be_is_refused(filesystem: Driver, size: int) -> None:
+    filesystem.write_file("file", b"kept")
+    with raises(errno.EFBIG):
+        filesystem.truncate("file", size)
+    with filesystem.open("file", os.O_RDWR) as handle, raises(errno.EFBIG):
+        handle.truncate(size)
+    assert filesystem.read_file("file") == b"kept"
+
+
+@on_kvassfs
+def test_a_write_behind_the_end_of_the_largest_file_is_refused(filesystem: Driver) -> None:
+    with raises(errno.EFBIG), filesystem.open("file", os.O_RDWR | os.O_CREAT) as handle:
+        handle.pwrite(b"ab", LARGEST - 1)

@@ -21,6 +21,7 @@ from tests.filesystem.os_driver import OsDriver
 pytestmark = on_kernel
 
 PAGES = 64 * 1024 + 4096
+MIB = 1024 * 1024
 
 HOLD_LOCK = """
 import fcntl, sys
@@ -279,3 +280,60 @@ def test_a_name_that_is_not_utf_8_is_refused_by_kvassfs(filesystem: OsDriver) ->
     with raises(errno.ENOENT):
         filesystem.stat(name)
     assert filesystem.names() == ["file"]
+
+
+# Holes
+
+
+def extents(descriptor: int) -> Iterator[tuple[int, int]]:
+    """Yield where data begin and end."""
+    end = 0
+    while True:
+        try:
+            start = os.lseek(descriptor, end, os.SEEK_DATA)
+        except OSError:
+            return
+        end = os.lseek(descriptor, start, os.SEEK_HOLE)
+        yield start, end
+
+
+def test_what_lseek_calls_a_hole_is_one(filesystem: OsDriver) -> None:
+    with filesystem.open("file", os.O_RDWR | os.O_CREAT) as handle:
+        handle.truncate(64 * MIB)
+        for offset in (10 * MIB, 20 * MIB + 5, 64 * MIB - 1):
+            handle.pwrite(b"x", offset)
+        handle.fsync()
+        found = list(extents(handle.fileno()))
+        assert all(any(start <= at < end for start, end in found) for at in (10 * MIB, 20 * MIB + 5, 64 * MIB - 1))
+        whole = os.pread(handle.fileno(), 64 * MIB, 0)
+        assert whole.count(0) - sum(whole[start:end].count(0) for start, end in found) == len(whole) - sum(
+            end - start for start, end in found
+        )
+        with raises(errno.ENXIO):
+            os.lseek(handle.fileno(), 64 * MIB, os.SEEK_HOLE)
+
+
+def test_cp_copies_a_hole_at_once_and_du_tells_little(filesystem: OsDriver) -> None:
+    size = (1 << 43) if filesystem.capabilities.holes else 1 << 28  # libfuse 2 tells of no holes, so all is read
+    with filesystem.open("file", os.O_RDWR | os.O_CREAT) as handle:
+        handle.truncate(size)
+        handle.pwrite(b"x", size // 2)
+    for command in (["cp", "file", "copy"], ["cp", "--sparse=always", "copy", "other"]):
+        subprocess.run(command, cwd=filesystem.root, check=True, timeout=60)
+    for name in ("file", "copy", "other"):
+        status = filesystem.stat(name)
+        assert status.size == size
+        assert 0 < status.blocks * 512 <= 256 * 1024
+        with filesystem.open(name, os.O_RDONLY) as handle:
+            assert handle.pread(3, size // 2 - 1) == b"\0x\0"
+
+
+def test_posix_fallocate_extends_a_file_with_zeros(filesystem: OsDriver) -> None:
+    with filesystem.open("file", os.O_RDWR | os.O_CREAT) as handle:
+        handle.pwrite(b"begin", 0)
+        os.posix_fallocate(handle.fileno(), 2, 2 * MIB)
+        assert handle.stat().size == 2 * MIB + 2
+        assert handle.pread(10, 0) == b"begin" + bytes(5)
+        os.posix_fallocate(handle.fileno(), 0, 10)
+        assert handle.stat().size == 2 * MIB + 2
+    assert filesystem.read_file("file") == b"begin".ljust(2 * MIB + 2, b"\0")

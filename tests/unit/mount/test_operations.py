@@ -122,6 +122,8 @@ def test_each_callback_answers_an_error_with_its_errno(fuse: Fixture) -> None:
         "write": (b"/a", 0, 0, 0, fuse.at),
         "truncate": (b"/a", 0),
         "ftruncate": (b"/a", 0, fuse.at),
+        "fallocate": (b"/a", 0, 0, 1, fuse.at),
+        "lseek": (b"/a", 0, os.SEEK_DATA, fuse.at),
         "flush": (b"/a", fuse.at),
         "fsync": (b"/a", 0, fuse.at),
         "release": (b"/a", fuse.at),
@@ -234,6 +236,22 @@ def test_attributes_fill_a_stat(fuse: Fixture) -> None:
     assert (found.st_mtimespec.tv_sec, found.st_mtimespec.tv_nsec) == (5, 6)
     assert (found.st_atimespec.tv_sec, found.st_atimespec.tv_nsec) == (-1, 999_999_999)
     assert (found.st_ctimespec.tv_sec, found.st_ctimespec.tv_nsec) == (9, 10)
+
+
+def test_holes_are_no_blocks(fuse: Fixture) -> None:
+    fuse.answer(getattr=FILE._replace(size=10_000, holes=8192))
+    buffer = ctypes.create_string_buffer(256)
+    assert fuse.call["getattr"](b"/file", ctypes.addressof(buffer)) == 0
+    found = fuse.module.c_stat.from_buffer(buffer)
+    assert (found.st_size, found.st_blocks) == (10_000, 4)
+
+
+def test_holes_are_looked_for_and_room_is_asked_for_by_the_handle(fuse: Fixture) -> None:
+    fuse.answer(lseek=1 << 50)
+    fuse.info.fh = 77
+    assert fuse.call["lseek"](b"/file", 5, os.SEEK_DATA, fuse.at) == 1 << 50
+    assert fuse.call["fallocate"](None, 1, 5, 1 << 40, fuse.at) == 0
+    assert fuse.asked == [("lseek", 77, 5, os.SEEK_DATA), ("fallocate", 77, 1, 5, 1 << 40)]
 
 
 @pytest.mark.parametrize("name", ["getattr", "fgetattr"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +31,7 @@ def test_joined_runs_are_the_same_blocks_and_no_two_go_together(blocks: list[tup
     runs = runs_of(blocks)
     joined = list(join_runs(runs))
     assert expand(joined) == expand(runs)
-    assert all(one.block != other.block for one, other in zip(joined, joined[1:], strict=False))
+    assert all(one.block != other.block for one, other in pairwise(joined))
 
 
 def test_runs_with_a_gap_between_them_stay_two() -> None:
@@ -65,7 +65,7 @@ def test_a_hole_of_any_length_is_one_segment() -> None:
 
 @given(BLOCKS, st.integers(0, 20), BLOCKS)
 def test_what_is_laid_over_a_segment_wins(old: list[tuple[int, int]], kept: int, new: list[tuple[int, int]]) -> None:
-    base = [block for block in expand(runs_of(old)).values()][:kept]
+    base = list(expand(runs_of(old)).values())[:kept]
     changes = [run._replace(position=run.position + len(base) // 2) for run in runs_of(new)]
     expected = {**dict(enumerate(base)), **expand(changes)}
     assert expand(overlay_runs(runs_of(old), kept, changes)) == expected
