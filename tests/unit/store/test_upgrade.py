@@ -12,11 +12,22 @@ import pytest
 
 from kvassfs.entry import MAX_RECEIVED
 from kvassfs.errors import StoreError
-from kvassfs.store import Store
+from kvassfs.store import Store, Written
 from kvassfs.store.database import Database
 from kvassfs.store.schema import VERSION
 from tests.support.golden_data import GOLDEN
-from tests.support.stores import Clock, audit, finish, revision_values, rows, start
+from tests.support.stores import (
+    SMALL,
+    Clock,
+    audit,
+    audit_clean,
+    count,
+    finish,
+    read,
+    revision_values,
+    rows,
+    start,
+)
 
 
 def restore(path: Path, version: int) -> Path:
@@ -116,3 +127,34 @@ def test_an_upgrade_that_fails_leaves_the_earlier_store(path: Path, monkeypatch:
             assert connection.execute("SELECT name FROM sqlite_schema WHERE name = 'hub'").fetchone() is None
             assert connection.execute("SELECT key FROM entries WHERE dirty").fetchall() == [("waits",)]
     assert number > 10
+
+
+@pytest.fixture
+def with_blocks(path: Path) -> Path:
+    """A store of version 4 with values of small blocks, many of them zeros: a key, its revision, a scratch file."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((GOLDEN / "store-version-4-blocks.sql").read_text(encoding="utf-8"))
+    return path
+
+
+def test_values_of_blocks_are_read_as_they_were(with_blocks: Path) -> None:
+    data = [b"%064d" % number for number in range(9)]
+    with Store.open(with_blocks, clock=Clock(), sizes=SMALL) as store:
+        assert store.get("hole").read() == b"".join(data[:5]) + bytes(64 * 12) + b"".join(data[5:]) + b"end"
+        assert revision_values(store, "hole") == [b"".join(data[:5]) + bytes(64 * 10) + b"".join(data[5:]) + b"end"]
+        assert read(store, store.tree.file("scratch~")) == bytes(64 * 20)
+        audit(store)
+
+
+def test_values_of_blocks_go_on_with_holes_that_cost_nothing(with_blocks: Path) -> None:
+    with Store.open(with_blocks, clock=Clock(), sizes=SMALL) as store:
+        draft = store.tree.open("hole")[1]
+        assert draft.count_holes() == 0  # of zeros that were saved before, it is not known how many there are
+        draft.truncate(10**12)
+        draft.write(10**11, b"x")
+        store.tree.save("hole", draft, Written(), scratch=False, now=1, amends=None)
+        assert draft.read(64 * 4, 128) == b"%064d" % 4 + bytes(64)
+        assert draft.read(10**11 - 1, 3) == b"\0x\0"
+        assert count(store, "content_segments") < 40
+        draft.close()
+        audit_clean(store)

@@ -10,17 +10,17 @@ from random import Random
 
 import pytest
 
-from kvassfs.block import BLOCK_SIZE
-from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, SyncError, WrongKey
+from kvassfs.block import BLOCK_SIZE, LARGEST_SIZE
+from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, SyncError, TooLargeForHub, WrongKey
 from kvassfs.replica import MAX_PROCESS_ID
-from kvassfs.store import Limit, Node, Store
+from kvassfs.store import Limit, Node, Store, Written
 from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import Progress, Synchroniser, block_messages, messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub
 from tests.support.replicas import ADDRESS, KEY, KvassHub, Way, posted, versions
-from tests.support.stores import DAY, SECOND, Clock, ClockMachine, clean_up, count, failing, revision_values, rows, save
+from tests.support.stores import DAY, REGULAR, SECOND, Clock, ClockMachine, clean_up, count, failing, revision_values, rows, save
 
 MIB = 1024 * 1024
 
@@ -659,7 +659,94 @@ def test_what_comes_from_a_hub_that_has_just_been_replaced_is_pushed_to_the_new_
     assert (hub.cursor, hub.reached) == (0, 0)
 
 
+# Holes
+
+
+def put_hole(device: Device, size: int, *places: int) -> None:
+    """Save a file that is a hole but for a byte in each of the places."""
+    node = device.store.tree.file("hole")
+    draft = device.store.tree.draft() if node is None else device.store.tree.open("hole")[1]
+    draft.truncate(size)
+    for place in places:
+        draft.write(place, b"x")
+    now = device.clock() // 1000
+    device.store.tree.save("hole", draft, Written(mode=REGULAR), scratch=False, now=now, amends=None)
+    draft.close()
+    device.clock.advance(SECOND)  # it is held back no more
+
+
+def read_hole(device: Device, start: int, stop: int) -> bytes:
+    draft = device.store.tree.open("hole")[1]
+    try:
+        return draft.read(start, stop - start)
+    finally:
+        draft.close()
+
+
+@pytest.mark.parametrize("size", [3 * MIB, 5 << 30, LARGEST_SIZE])
+def test_a_hole_costs_little_on_its_way_and_at_both_ends(
+    network: Network, here: Device, there: Device, size: int
+) -> None:
+    put_hole(here, size, size // 2)
+    for device in (here, there):
+        moved = device.exchange()
+        assert moved.sent + moved.received < 4 * BLOCK_SIZE
+    for place in (size // 2, size):
+        assert read_hole(there, place - 5, place + 5) == read_hole(here, place - 5, place + 5)
+    network.calls.clear()
+    put_hole(here, size // 2, 7)
+    assert here.exchange().sent < 4 * BLOCK_SIZE
+    assert there.exchange().received < 4 * BLOCK_SIZE
+    assert read_hole(there, 0, 10) == bytes(7) + b"x" + bytes(2)
+    for device in (network.home, here, there):
+        assert count(device.store, "segment_blocks") < 40
+        assert there.waits() == here.waits() == []
+
+
+def test_what_is_left_to_push_of_a_hole_is_what_has_to_be_sent(here: Device) -> None:
+    put_hole(here, 1 << 50, 7)
+    assert here.store.outbox.count_dirty() == (1, BLOCK_SIZE)
+
+
+def test_the_largest_values_together_are_more_than_an_integer_of_sqlite(here: Device) -> None:
+    for key in "ab":
+        here.store.set(key, b"1")
+    here.store._database.execute("UPDATE entries SET size = ?", (2**62,))  # stands for a thousand values of 2^53
+    assert here.store.outbox.count_dirty() == (2, 2**63)
+
+
 # A hub of the original program
+
+
+def test_a_value_that_a_hub_of_the_original_cannot_keep_stays_here_and_is_named(
+    network: Network, here: Device, there: Device
+) -> None:
+    original = network.use_the_original()
+    put_hole(here, 1 << 50)
+    here.store.set("a", b"1")
+    for _ in range(2):
+        with pytest.raises(TooLargeForHub, match="hole stays on this device"):
+            here.exchange()
+        assert original.values() == {"a": b"1"}
+        assert here.waits() == ["hole"]
+    there.exchange()
+    assert there.value("a") == b"1"
+    put_hole(here, 2 * MIB)
+    here.exchange()
+    assert original.values() == {"a": b"1", "hole": bytes(2 * MIB)}
+    assert here.waits() == []
+
+
+def test_a_value_that_stayed_goes_to_a_hub_that_was_upgraded(network: Network, here: Device, there: Device) -> None:
+    network.use_the_original()
+    put_hole(here, 1 << 50, 7)
+    with pytest.raises(TooLargeForHub):
+        here.exchange()
+    network.hub = KvassHub(lambda: network.home.store)
+    here.exchange()
+    there.exchange()
+    assert read_hole(there, 0, 10) == bytes(7) + b"x" + bytes(2)
+    assert here.waits() == []
 
 
 def test_large_values_go_whole_to_a_hub_of_the_original(network: Network, here: Device, there: Device) -> None:

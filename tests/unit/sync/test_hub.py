@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kvassfs.block import BLOCK_SIZE, HASH_BYTES
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import InvalidMessage, KvassError, MessageError, Undecipherable
-from kvassfs.store import Store
+from kvassfs.store import Store, Written
 from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import MAX_WAIT, Hub
@@ -26,6 +26,7 @@ from tests.support import golden_data
 from tests.support.golden_data import CAT, KEY, SEAL
 from tests.support.original import OriginalClient, entries_of
 from tests.support.stores import (
+    REGULAR,
     SECOND,
     Clock,
     audit,
@@ -146,6 +147,16 @@ def test_the_answer_to_an_original_client_holds_large_values_whole(hub: Hub, sto
     (entry,) = entries_of(SEAL.unseal(replay(hub, "03-pull")))
     assert entry.value == value
     assert entry.needs_push
+    assert count(store, "pins") == 0
+
+
+def test_the_answer_to_an_original_client_leaves_out_what_it_cannot_keep(hub: Hub, store: Store) -> None:
+    draft = store.tree.draft()
+    draft.truncate(1 << 50)
+    store.tree.save("hole", draft, Written(mode=REGULAR), scratch=False, now=1, amends=None)
+    draft.close()
+    store.set("a", b"1")
+    assert [entry.key for entry in entries_of(SEAL.unseal(replay(hub, "03-pull")))] == ["a"]
     assert count(store, "pins") == 0
 
 

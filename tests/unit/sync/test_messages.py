@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvassfs.block import BLOCK_SIZE, HASH_BYTES
+from kvassfs.block import BLOCK_SIZE, HASH_BYTES, LARGEST_SIZE, pair_runs
 from kvassfs.entry import DEFAULT_MODE, MAX_NUMBER, MAX_RECEIVED, Delivery, Entry
 from kvassfs.errors import InvalidMessage
 from kvassfs.replica import Incarnation
 from kvassfs.sync import block_messages, messages
+from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
 from tests.support import golden_data
 from tests.support.golden_data import CAT, plaintext
@@ -201,6 +203,73 @@ def test_an_array_in_pieces_holds_whole_values(sent: list[tuple[Delivery, list[b
         (delivery.entry.key, b"".join(value), delivery.entry.counter if pushed else delivery.sequence, True)
         for delivery, value in sent
     ]
+
+
+# Runs of equal blocks
+
+MANY = 2**44
+
+
+def with_runs(counts: Sequence[int]) -> Delivery:
+    """Return an entry whose blocks come so often, one after another."""
+    hashes = Random(1).randbytes(HASH_BYTES * len(counts))
+    return Delivery(Entry("a", 1, 2, 3, "token", sum(counts) * 256), 2, None, hashes, tuple(counts))
+
+
+@pytest.mark.parametrize("counts", [(MANY,), (1, MANY, 1, 1), (1, 1, 5000), (5000, 1, 1, 5000, 5000)])
+def test_a_hole_of_any_length_takes_little_room_and_arrives_as_it_was_sent(counts: tuple[int, ...]) -> None:
+    sent = with_runs(counts)
+    message = messages.encode_push([sent])
+    assert messages.decode_push(message) == [sent]
+    assert len(message) < estimate_size(sent) + 200 < 1000
+
+
+@pytest.mark.parametrize("counts", [(2,), (1, 4095), (2048, 2048), (2, *[1] * 5000)])
+def test_a_list_that_programs_of_before_know_is_written_as_they_know_it(counts: tuple[int, ...]) -> None:
+    """Where it is not long, or no shorter with runs."""
+    sent = with_runs(counts)
+    (fields,) = json.loads(messages.encode_push([sent]))
+    (read,) = messages.decode_push(messages.encode_push([sent]))
+    assert isinstance(fields["Blocks"], str)
+    assert read.blocks == b"".join(hash_ * times for hash_, times in pair_runs(sent.blocks, sent.counts))
+    assert read.counts == ()
+    assert abs(estimate_size(sent) - len(messages.encode_push([sent]))) < 200
+
+
+HASH = "A" * 43 + "="
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [],
+        [[]],
+        [[HASH]],
+        [[HASH, 0]],
+        [[HASH, -1]],
+        [[HASH, 1.0]],
+        [[HASH, True]],
+        [[HASH, "1"]],
+        [[HASH, 2**63]],
+        [[HASH, 1, 1]],
+        [["AAAA", 1]],
+        [["A" * 87 + "=", 2]],
+        [[[HASH, 1], 1]],
+        ["", HASH],
+        [None],
+        {HASH: 1},
+    ],
+    ids=repr,
+)
+def test_a_list_of_runs_that_is_none_is_refused(blocks: object) -> None:
+    with pytest.raises(InvalidMessage):
+        messages.decode_push(text([{**LARGE, "Blocks": blocks}]))
+
+
+@pytest.mark.parametrize("size", [0, -1, LARGEST_SIZE + 1, 2**62, 1.0])
+def test_a_size_that_no_value_can_have_is_refused(size: object) -> None:
+    with pytest.raises(InvalidMessage):
+        messages.decode_push(text([{**LARGE, "Size": size}]))
 
 
 @pytest.mark.parametrize("pushed", [False, True])
