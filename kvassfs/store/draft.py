@@ -252,7 +252,7 @@ class Draft:
         self._holds.stage(block)
         before = self._stored.get(position)
         if before is not None:
-            self._holds.unstage(before.block)
+            self._holds.unstage([before.block])
         return _Stored(block, self._length(position))
 
     def _add_block(self, position: int) -> int:
@@ -269,8 +269,7 @@ class Draft:
     def _unstage(self, positions: list[int]) -> None:
         if positions:
             with self._database.transaction:
-                for position in positions:
-                    self._holds.unstage(self._stored[position].block)
+                self._holds.unstage(self._stored[position].block for position in positions)
             for position in positions:
                 del self._stored[position]
 
@@ -356,7 +355,6 @@ class Draft:
         self._base_size = 0
 
     def _let_go(self) -> None:
-        for stored in self._stored.values():
-            self._holds.unstage(stored.block)
+        self._holds.unstage(stored.block for stored in self._stored.values())
         if self._base is not None:
             self._holds.unpin(self._base)

@@ -7,6 +7,7 @@ transaction, so what a transaction rolls back was never held, and nothing has to
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from .database import Database
 from .machine import Machine
@@ -36,7 +37,9 @@ class Holds:
 
     def unpin(self, content: int) -> None:
         """Let go of one ``pin``."""
-        self._let_go("pins", "content", content)
+        key = (content, self._holder)
+        self._database.execute("UPDATE pins SET count = count - 1 WHERE content = ? AND holder = ?", key)
+        self._database.execute("DELETE FROM pins WHERE content = ? AND holder = ? AND count <= 0", key)
 
     def stage(self, block: int) -> None:
         """Keep ``block`` until ``unstage``, although no value has it yet."""
@@ -45,17 +48,13 @@ class Holds:
             "INSERT INTO staged VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (block, self._holder)
         )
 
-    def unstage(self, block: int) -> None:
-        """Let go of one ``stage``."""
-        if self._let_go("staged", "block", block):
-            self._database.execute("INSERT OR IGNORE INTO dropped_blocks VALUES (?)", (block,))
-
-    def _let_go(self, table: str, column: str, held: int) -> bool:
-        where = f"WHERE {column} = ? AND holder = ?"
-        parameters = (held, self._holder)
-        self._database.execute(f"UPDATE {table} SET count = count - 1 {where}", parameters)
-        gone = self._database.execute(f"DELETE FROM {table} {where} AND count <= 0", parameters)
-        return gone.rowcount > 0
+    def unstage(self, blocks: Iterable[int]) -> None:
+        """Let go of one ``stage`` of each of ``blocks``."""
+        keys = [(block, self._holder) for block in blocks]
+        gone = "FROM staged WHERE block = ? AND holder = ? AND count <= 0"
+        self._database.execute_many("UPDATE staged SET count = count - 1 WHERE block = ? AND holder = ?", keys)
+        self._database.execute_many(f"INSERT OR IGNORE INTO dropped_blocks SELECT block {gone}", keys)
+        self._database.execute_many(f"DELETE {gone}", keys)
 
     def release(self) -> None:
         """Let go of everything that this open store holds."""
