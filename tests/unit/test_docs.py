@@ -15,7 +15,7 @@ from kvassfs.errors import InvalidMessage
 from kvassfs.remote import http
 from kvassfs.server import hub_requests
 from kvassfs.store import peers, schema
-from kvassfs.sync import block_messages, hub, hub_client, messages
+from kvassfs.sync import block_messages, entry_messages, hub, hub_client, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS
 from tests.support import golden_data
 
@@ -70,6 +70,9 @@ LIMITS = {
     "bytes of a page that a device sends and asks for": DEVICE_LIMITS.page_bytes,
     "bytes of a request that a hub takes": hub_requests.MAX_BODY,
     "bytes of a response that a device takes": http.MAX_RESPONSE,
+    "bytes of the largest value": block.LARGEST_SIZE,
+    "bytes of a value that is sent to the original": HUB_LIMITS.original_bytes,
+    "blocks that are listed one by one": entry_messages.LISTED_BLOCKS,
     "seconds that a pull waits": int(hub.MAX_WAIT),
     "incarnations that are remembered": peers.KEPT_INCARNATIONS,
     "tries of the same before an exchange fails": hub_client.TRIES,
