@@ -29,9 +29,16 @@ class Blocks:
     def list_hashes(self, content: int) -> tuple[bytes, tuple[int, ...]]:
         """Return the hashes of the blocks of a large value, joined, and how often each comes, as in ``Delivery``."""
         runs = self._list_runs(content)
-        named = [self._database.only_row("SELECT hash FROM blocks WHERE id = ?", (run.block,))[0] for run in runs]
+        hashes: dict[int, bytes] = dict(
+            self._database.rows(
+                "SELECT blocks.id, blocks.hash FROM content_segments AS list"
+                " JOIN segment_blocks AS part ON part.segment = list.segment JOIN blocks ON blocks.id = part.block"
+                " WHERE list.content = ?",
+                (content,),
+            )
+        )
         counts = tuple(run.times for run in runs)
-        return b"".join(named), counts if max(counts, default=1) > 1 else ()
+        return b"".join(hashes[run.block] for run in runs), counts if max(counts, default=1) > 1 else ()
 
     def _list_runs(self, content: int) -> list[Run]:
         length = self._contents.sizes.segment

@@ -17,7 +17,7 @@ BLOCK_QUERY = """
     FROM content_segments AS list JOIN segment_blocks AS part ON part.segment = list.segment
     JOIN blocks ON blocks.id = part.block
     WHERE list.content = ? AND list.position = (
-        SELECT max(position) FROM content_segments WHERE content = list.content AND position <= ?)
+        SELECT max(position) FROM content_segments WHERE content = ? AND position <= ?)
     AND part.position = (
         SELECT max(position) FROM segment_blocks WHERE segment = list.segment AND position <= ?)
 """
@@ -38,7 +38,7 @@ def read_run(find: Callable[[str, tuple[int, ...]], Any], content: int, position
     ``find`` returns the first row of a query.
     """
     segment, within = divmod(position, length)
-    row = find(BLOCK_QUERY, (content, segment, within))
+    row = find(BLOCK_QUERY, (content, content, segment, within))
     if row is None:
         return None
     *place, data = row
