@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..block import pair_runs
-from ..errors import DiskFull, InvalidMessage
+from ..errors import DamagedStore, DiskFull, InvalidMessage
 from .contents import Contents
 from .database import Database
 from .runs import Run, find_changes, join_runs, place_run
@@ -37,6 +37,8 @@ class Blocks:
                 (content,),
             )
         )
+        if lost := {run.block for run in runs} - hashes.keys():
+            raise DamagedStore(self._database.path, f"block {min(lost)} is missing")
         counts = tuple(run.times for run in runs)
         return b"".join(hashes[run.block] for run in runs), counts if max(counts, default=1) > 1 else ()
 

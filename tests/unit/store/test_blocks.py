@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from kvassfs.block import split_hashes
-from kvassfs.errors import InvalidMessage
+from kvassfs.errors import DamagedStore, InvalidMessage
 from kvassfs.store import Store
 from kvassfs.store.blocks import KEPT_TIME
 from tests.support.stores import SECOND, SMALL, Clock, audit_clean, count, rows, save
@@ -70,6 +70,14 @@ class TestBlocks:
     def test_of_a_value_are_listed_in_order(self, store: Store) -> None:
         save(store, "a", b"".join(map(block, range(11))))
         assert split_hashes(store.blocks.list_hashes(content_of(store, "a"))[0]) == [name(block(n)) for n in range(11)]
+
+    def test_of_a_value_that_are_lost_are_not_left_out(self, store: Store) -> None:
+        save(store, "a", b"".join(map(block, range(3))))
+        (lost,) = rows(store, "SELECT id FROM blocks WHERE hash = ?", name(block(1)))
+        store._database.execute("UPDATE blocks SET id = 99 WHERE id = ?", (lost,))
+        with pytest.raises(DamagedStore, match=f"block {lost} is missing"):
+            store.blocks.list_hashes(content_of(store, "a"))
+        store._database.execute("UPDATE blocks SET id = ? WHERE id = 99", (lost,))
 
 
 class TestWaiting:
