@@ -20,7 +20,19 @@ from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub
 from tests.support.replicas import ADDRESS, KEY, KvassHub, Way, posted, versions
-from tests.support.stores import DAY, REGULAR, SECOND, Clock, ClockMachine, clean_up, count, failing, revision_values, rows, save
+from tests.support.stores import (
+    DAY,
+    REGULAR,
+    SECOND,
+    Clock,
+    ClockMachine,
+    clean_up,
+    count,
+    failing,
+    revision_values,
+    rows,
+    save,
+)
 
 MIB = 1024 * 1024
 
