@@ -23,6 +23,7 @@ from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
 from .tree import Tree
 from .values import Reader, Snapshot, StoredValue
+from .xattrs import Bearer
 
 __all__ = [
     "BLOCK_SIZE",
@@ -34,6 +35,7 @@ __all__ = [
     "MOUNT",
     "SEARCHES",
     "SHARING",
+    "Bearer",
     "Changes",
     "Child",
     "Config",

@@ -18,6 +18,7 @@ from .local import Directories, Scratch
 from .revisions import Revisions
 from .rows import DIRTY, HELD, INSERT, NO_WRITER, SELECT, SELECT_BELOW, Row, Written
 from .settling import find_birth, is_transient, state_after_write
+from .xattrs import Bearer, Xattrs
 
 
 class Fate(Enum):
@@ -51,6 +52,7 @@ class Entries:
         revisions: Revisions,
         directories: Directories,
         scratch: Scratch,
+        xattrs: Xattrs,
         journal: Journal,
         hub_time: HubTime,
         *,
@@ -63,6 +65,7 @@ class Entries:
         self._revisions = revisions
         self._directories = directories
         self._scratch = scratch
+        self._xattrs = xattrs
         self._journal = journal
         self._hub_time = hub_time
         self.writer = writer
@@ -86,8 +89,8 @@ class Entries:
         """Make ``row`` the current version of its key, in place of ``old``, at ``now`` (ns).
 
         What hangs on it stays right: the value of ``old`` goes where ``fate`` says, a key that comes into being
-        replaces the scratch file of its name, and when it comes or goes the times of the directory that lists it
-        change. ``listing`` is that directory, ``None`` where the caller sees to it.
+        replaces the scratch file of its name, the extended attributes of one that goes go too, and when it comes or goes
+        the times of the directory that lists it change. ``listing`` is that directory, ``None`` where the caller sees to it.
         """
         was_live = False
         if old is not None:
@@ -102,6 +105,8 @@ class Entries:
             return
         if is_live:
             self._scratch.drop(row.key)
+        else:
+            self._xattrs.drop(Bearer(row.key))
         if listing is not None:
             self._directories.touch(listing.prefix, now, record=listing.record)
 
@@ -111,6 +116,7 @@ class Entries:
         if fate is not Fate.MOVE:
             self._contents.drop(row.content)
         self._revisions.forget_since(row.key, row.born)
+        self._xattrs.drop(Bearer(row.key))
         self._journal.note(row.key)  # nothing else tells other mounts that it is gone
         if listing is not None:
             self._directories.touch(listing.prefix, now, record=listing.record)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from .contents import Contents
 from .database import Database
 from .feed import Journal
+from .xattrs import Bearer, Xattrs
 
 DIRECTORY_MODE = stat.S_IFDIR | 0o700
 """The mode of a directory that nobody gave another."""
@@ -45,9 +46,10 @@ def parent(prefix: str) -> str:
 class Directories:
     """Records of directories, by prefix."""
 
-    def __init__(self, database: Database, journal: Journal) -> None:
+    def __init__(self, database: Database, journal: Journal, xattrs: Xattrs) -> None:
         self._database = database
         self._journal = journal
+        self._xattrs = xattrs
         self._touched: tuple[int, str, int, bool] | None = None
 
     def get(self, prefix: str) -> DirectoryRecord | None:
@@ -94,6 +96,7 @@ class Directories:
         """Forget a directory."""
         self._touched = None
         self._database.execute("DELETE FROM directories WHERE prefix = ?", (prefix,))
+        self._xattrs.drop(Bearer(prefix, is_directory=True))
         self._journal.note(prefix)
 
     def move(self, old: str, new: str) -> None:
@@ -104,6 +107,7 @@ class Directories:
             "UPDATE OR REPLACE directories SET prefix = ? || substr(prefix, ?) WHERE prefix >= ? AND prefix < ?",
             (new, len(old) + 1, old, end),
         )
+        self._xattrs.move_directories(old, new)
         self._journal.note(old)
         self._journal.note(new)
 
@@ -115,6 +119,7 @@ class Directories:
             old, new = (one, other) if prefix.startswith(one) else (other, one)
             changed = now if prefix == old else record.changed
             self.put(new + prefix[len(old) :], record._replace(changed=changed))
+        self._xattrs.swap_directories(one, other)
         for prefix in (one, other):
             self._journal.note(prefix)
 
@@ -131,10 +136,11 @@ class Directories:
 class Scratch:
     """Scratch files, by key."""
 
-    def __init__(self, database: Database, contents: Contents, journal: Journal) -> None:
+    def __init__(self, database: Database, contents: Contents, journal: Journal, xattrs: Xattrs) -> None:
         self._database = database
         self._contents = contents
         self._journal = journal
+        self._xattrs = xattrs
         self._empty_in = -1  # the number of the transaction that has found none
 
     def drop(self, key: str) -> None:
@@ -167,6 +173,7 @@ class Scratch:
     def remove(self, row: ScratchRow, *, moved: bool = False) -> None:
         """Remove a scratch file; ``moved``: its content has found another owner."""
         self._database.execute("DELETE FROM scratch WHERE key = ?", (row.key,))
+        self._xattrs.drop(Bearer(row.key))
         if not moved:
             self._contents.drop(row.content)
         self._journal.note(row.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ..entry import directory_of
@@ -13,6 +13,7 @@ from .entries import Entries, Fate
 from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Scratch, ScratchRow, parent
 from .nodes import Node, node_of_row, node_of_scratch
 from .rows import Written
+from .xattrs import Bearer, Xattrs
 
 
 class TakenFile(NamedTuple):
@@ -22,6 +23,7 @@ class TakenFile(NamedTuple):
     mode: int | None
     url_token: str | None
     born: int | None
+    xattrs: Mapping[bytes, bytes]
 
 
 class Mover:
@@ -38,6 +40,7 @@ class Mover:
         entries: Entries,
         directories: Directories,
         scratch: Scratch,
+        xattrs: Xattrs,
         *,
         find: Callable[[str], Node | None],
         listed_in: Callable[[str], str],
@@ -48,6 +51,7 @@ class Mover:
         self._entries = entries
         self._directories = directories
         self._scratch = scratch
+        self._xattrs = xattrs
         self._find = find
         self._listed_in = listed_in
         self._clock = clock
@@ -109,6 +113,7 @@ class Mover:
 
     def _take_file(self, node: Node, *, keep: bool = False) -> TakenFile:
         """Remove a file from its key, but not its content; ``keep`` leaves that as a revision."""
+        xattrs = self._xattrs.take(Bearer(node.key))
         # It may have another version by now, or be gone.
         row = self._entries.current(node.key)
         if row is None or not row.live:
@@ -116,14 +121,19 @@ class Mover:
             if scratch is None:
                 raise KeyMissing(node.key)
             self._scratch.remove(scratch, moved=True)
-            return TakenFile(node_of_scratch(scratch), scratch.mode, None, None)
+            return TakenFile(node_of_scratch(scratch), scratch.mode, None, None, xattrs)
         keep = keep and row.content is not None and not self._entries.is_transient(row)
         content = self._contents.copy(row.content) if keep and row.content is not None else row.content
         self._entries.remove(row, listing=None, transient=True, fate=Fate.KEEP if keep else Fate.MOVE)
-        return TakenFile(node_of_row(row)._replace(content=content), row.mode, row.url_token, row.born)
+        return TakenFile(node_of_row(row)._replace(content=content), row.mode, row.url_token, row.born, xattrs)
 
     def _put_file(self, taken: TakenFile, key: str, *, scratch: bool) -> Node:
-        """Put what was taken under ``key``, replacing what is there."""
+        """Put what was taken under ``key``, replacing what is there, and return it."""
+        node = self._put_value(taken, key, scratch=scratch)
+        self._xattrs.replace(Bearer(key), taken.xattrs)
+        return node
+
+    def _put_value(self, taken: TakenFile, key: str, *, scratch: bool) -> Node:
         target = self._find(key)
         node = taken.node
         atime = None if node.atime == node.mtime else node.atime

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 6
+VERSION = 7
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -246,5 +246,16 @@ ALTER TABLE content_segments ADD COLUMN holes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE contents ADD COLUMN holes INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES}
+XATTRS = """
+-- Extended attributes that users gave to files and directories: they stay on this machine.
+CREATE TABLE xattrs (
+    key       TEXT    NOT NULL,   -- of a file, or the prefix of a directory
+    directory INTEGER NOT NULL,   -- 1 = of the directory with this prefix, 0 = of the file with this key
+    name      BLOB    NOT NULL,   -- with its namespace; not always UTF-8
+    value     BLOB    NOT NULL,
+    PRIMARY KEY (key, directory, name)
+) STRICT;
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS}
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -37,6 +37,7 @@ from .sizes import SIZES, Sizes
 from .tree import Tree
 from .upkeep import Upkeep
 from .values import Snapshot, Values
+from .xattrs import Xattrs
 
 
 class Readable(Protocol):
@@ -71,14 +72,16 @@ class Store:
         journal = Journal(database, writer)
         self.uptime = machine.read_uptime
         hub_time = HubTime(database, clock, machine)
-        directories = Directories(database, journal)
-        scratch = Scratch(database, self._contents, journal)
+        self.xattrs = Xattrs(database)
+        directories = Directories(database, journal, self.xattrs)
+        scratch = Scratch(database, self._contents, journal, self.xattrs)
         self._entries = Entries(
             database,
             self._contents,
             self._revisions,
             directories,
             scratch,
+            self.xattrs,
             journal,
             hub_time,
             writer=writer,
@@ -93,7 +96,7 @@ class Store:
         self.settings = Settings(database, self.peers)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
-        self.tree = Tree(database, self._contents, self._holds, self._entries, directories, scratch, clock)
+        self.tree = Tree(database, self._contents, self._holds, self._entries, directories, scratch, self.xattrs, clock)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)

@@ -6,7 +6,7 @@ method that writes is one transaction, or joins the one it is called in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..entry import DEFAULT_MODE, directory_of
@@ -34,6 +34,7 @@ from .nodes import (
 )
 from .rows import Row, Written
 from .values import StoredValue
+from .xattrs import Bearer, Xattrs
 
 
 class Tree:
@@ -47,6 +48,7 @@ class Tree:
         entries: Entries,
         directories: Directories,
         scratch: Scratch,
+        xattrs: Xattrs,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
@@ -55,6 +57,7 @@ class Tree:
         self._entries = entries
         self._directories = directories
         self._scratch = scratch
+        self._xattrs = xattrs
         self._clock = clock
         self.transaction = database.transaction
         self._mover = Mover(
@@ -63,6 +66,7 @@ class Tree:
             entries,
             directories,
             scratch,
+            xattrs,
             find=self.file,
             listed_in=self._listed_in,
             clock=clock,
@@ -174,15 +178,22 @@ class Tree:
         now: int,
         amends: int | None,
         foreign: bool = False,
+        xattrs: Mapping[bytes, bytes] | None = None,
     ) -> Saved:
         """Give a file the value of ``draft``; ``written`` has its attributes.
 
         ``now`` (µs), ``amends`` and ``foreign`` are as in ``Entries.write``. ``scratch``: it has the name of a scratch file,
-        and is one unless there is an entry. A scratch file has no revisions.
+        and is one unless there is an entry. A scratch file has no revisions. ``xattrs`` are the extended attributes of a
+        file that is new; one that is there keeps its own.
         """
 
         def give(content: int | None) -> Saved:
-            complete = written._replace(size=draft.size, content=content)
+            saved = give_value(written._replace(size=draft.size, content=content))
+            if xattrs is not None:
+                self._xattrs.replace(Bearer(key), xattrs)
+            return saved
+
+        def give_value(complete: Written) -> Saved:
             old = self._entries.current(key)
             replaced = old.sequence if old is not None and old.live else 0
             if scratch and not replaced:

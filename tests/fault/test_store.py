@@ -21,7 +21,7 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, KvassError
-from kvassfs.store import MOUNT, Draft, Limit, Node, Store, Written
+from kvassfs.store import MOUNT, Bearer, Draft, Limit, Node, Store, Written
 from kvassfs.store.database import Database
 from kvassfs.sync import messages
 from kvassfs.sync.entry_messages import estimate_size
@@ -197,6 +197,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(11):
             save(store, "often", b"%d" % number)
         save(store, "d/s~", value_of(200), scratch=True)
+        store.tree.make_directory("d/", 0o40700)
+        for bearer in (Bearer("short"), Bearer("long"), Bearer("d/s~"), Bearer("d/a"), Bearer("d/", is_directory=True)):
+            store.xattrs.put(bearer, b"user.name", bearer.key.encode())
         for number in range(2):
             store.tree.unlink(save(store, "gone~", value_of(200, number), scratch=True))
     return path

@@ -203,6 +203,7 @@ def audit(store: Store) -> None:
     _audit_owners(store)
     _audit_values(store)
     _audit_blocks(store)
+    _audit_xattrs(store)
     (clock,) = rows(store, "SELECT clock FROM replica")
     assert all(sequence <= clock for sequence in rows(store, "SELECT sequence FROM entries"))
     assert not rows(
@@ -279,6 +280,16 @@ def _audit_blocks(store: Store) -> None:
         assert hashlib.sha256(data).digest() == digest
 
 
+def _audit_xattrs(store: Store) -> None:
+    """Check that nothing has attributes that is not there."""
+    assert not rows(
+        store,
+        "SELECT key FROM xattrs WHERE NOT directory"
+        " AND key NOT IN (SELECT key FROM entries WHERE live UNION ALL SELECT key FROM scratch)",
+    )
+    assert not rows(store, "SELECT key FROM xattrs WHERE directory AND key NOT IN (SELECT prefix FROM directories)")
+
+
 def clean_up(store: Store) -> None:
     """Clean until nothing is left to do."""
     for _ in range(10_000):
@@ -297,7 +308,7 @@ def audit_clean(store: Store) -> None:
 
 
 def state(store: Store) -> dict[str, list[Any]]:
-    """Return all that a user could notice of a store: entries, revisions, scratch files, directories, the hub."""
+    """Return all that a user could notice of a store: entries, revisions, scratch files, directories, attributes, the hub."""
     return {
         "entries": [
             (*row[:7], b"".join(store._contents.read_all(row[7], row[5])), *row[8:])
@@ -316,6 +327,7 @@ def state(store: Store) -> dict[str, list[Any]]:
             for row in store._database.rows("SELECT key, size, mode, content FROM scratch ORDER BY key")
         ],
         "directories": store._database.rows("SELECT * FROM directories ORDER BY prefix"),
+        "xattrs": store._database.rows("SELECT * FROM xattrs ORDER BY key, directory, name"),
         "replica": store._database.rows("SELECT * FROM replica"),
         "hub": store._database.rows("SELECT * FROM hub"),
     }

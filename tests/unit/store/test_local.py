@@ -22,7 +22,7 @@ def test_the_directory_above_a_directory(prefix: str, above: str) -> None:
 class TestDirectories:
     @pytest.fixture
     def directories(self, store: Store) -> Directories:
-        return Directories(store._database, Journal(store._database, 1))
+        return Directories(store._database, Journal(store._database, 1), store.xattrs)
 
     def prefixes(self, store: Store) -> list[str]:
         return rows(store, "SELECT prefix FROM directories ORDER BY prefix")
@@ -89,7 +89,7 @@ class TestDirectories:
 class TestScratch:
     @pytest.fixture
     def scratch(self, store: Store) -> Scratch:
-        return Scratch(store._database, store._contents, Journal(store._database, 1))
+        return Scratch(store._database, store._contents, Journal(store._database, 1), store.xattrs)
 
     def row(self, store: Store, key: str, value: bytes = b"v") -> ScratchRow:
         content = store._contents.add_inline(value) if value else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import KeyMissing
-from kvassfs.store import Position, Store
+from kvassfs.store import Bearer, Position, Store
 from kvassfs.store.schema import TABLES
 from tests.support.stores import Clock, is_scratch, rows, save
 
@@ -23,6 +23,9 @@ def full(path: Path, clock: Clock) -> Store:
         for number in range(300):
             save(store, f"d{number % 10}/k{number}", b"x")
             save(store, f"d{number % 10}/k{number}~", b"x", scratch=True)
+            for bearer in (Bearer(f"d{number % 10}/k{number}"), Bearer(f"d{number % 10}/", is_directory=True)):
+                store.xattrs.put(bearer, b"user.name", b"x")
+        store.tree.make_directory("d1/", 0o40700)
         store.tree.make_directory("e/", 0o40700)
     store._database.execute("ANALYZE")
     return store
@@ -47,6 +50,7 @@ BIG_TABLES = (
     "entries",
     "scratch",
     "directories",
+    "xattrs",
     "revisions",
     "contents",
     "content_segments",
@@ -80,6 +84,10 @@ BIG_TABLES = (
         lambda store: store.tree.set_mode(store.tree.file("d1/k1"), 0o100755),
         lambda store: save(store, "d1/k1", b"new"),
         lambda store: save(store, "d1/k1~", b"new", scratch=True),
+        lambda store: store.tree.swap_trees("d1", "d2", is_scratch=is_scratch),
+        lambda store: store.tree.remove_directory("e/"),
+        lambda store: store.xattrs.of(Bearer("d1/k1")),
+        lambda store: store.xattrs.put(Bearer("d1/k1"), b"user.name", None),
         lambda store: store.feed.position(),
         lambda store: store.feed.since(Position(500, 0), but_by=0),
         lambda store: store.upkeep.clean(),
