@@ -20,6 +20,7 @@ from .open_files import OpenFiles
 from .renaming import Renaming, make_superseded_prefix
 from .scratch import ScratchNames
 from .stat import Attributes
+from .xattrs import FileXattrs
 
 __all__ = ["Attributes", "Filesystem"]
 
@@ -31,7 +32,7 @@ class Filesystem:
     and ``gid`` own every file. Paths are absolute, as the kernel shows them.
 
     There is one method for each operation of a file system, so there are more than 25. Each decides only whether
-    the operation is allowed; what it does is in ``Metadata``, ``Directories``, ``FileIO`` and ``Renaming``.
+    the operation is allowed; what it does is in ``Metadata``, ``FileXattrs``, ``Directories``, ``FileIO`` and ``Renaming``.
     """
 
     def __init__(
@@ -55,12 +56,13 @@ class Filesystem:
         self._open_files = OpenFiles()
         names = Namespace(store.tree, self._open_files)
         self._metadata = Metadata(store, names, self._open_files, clock)
+        self._xattrs = FileXattrs(store, names, clock)
         self._directories = Directories(store.tree, names, self._open_files, self._metadata.getattr)
         self._files = FileIO(
             store, names, self._open_files, is_scratch=self._is_scratch, clock=clock, read_only=read_only
         )
         self._renaming = Renaming(
-            store.tree,
+            store,
             names,
             self._open_files,
             is_scratch=self._is_scratch,
@@ -112,21 +114,23 @@ class Filesystem:
         figures = os.statvfs(self._store.path)
         return os.statvfs_result((*figures[:9], paths.NAME_MAX, figures.f_fsid))
 
-    def getxattr(self, path: str, name: str) -> bytes:
-        """Return an extended attribute; see ``xattrs``."""
-        return self._metadata.getxattr(path, name)
+    def getxattr(self, path: str, name: bytes) -> bytes:
+        """Return an extended attribute."""
+        return self._xattrs.get(path, name)
 
-    def listxattr(self, path: str) -> list[str]:
-        """Return the names of the extended attributes."""
-        return self._metadata.listxattr(path)
+    def listxattr(self, path: str) -> list[bytes]:
+        """Return the names of the extended attributes that were set."""
+        return self._xattrs.list(path)
 
-    def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
-        """Refuse: the attributes are read-only, and there are no others."""
-        raise make_error(errno.ENOTSUP, path)
+    def setxattr(self, path: str, name: bytes, value: bytes, flags: int) -> None:
+        """Set an extended attribute; ``flags`` are XATTR_CREATE and XATTR_REPLACE."""
+        self._begin_change(path)
+        self._xattrs.set(path, name, value, flags)
 
-    def removexattr(self, path: str, name: str) -> None:
-        """Refuse, as ``setxattr``."""
-        raise make_error(errno.ENOTSUP, path)
+    def removexattr(self, path: str, name: bytes) -> None:
+        """Remove an extended attribute."""
+        self._begin_change(path)
+        self._xattrs.remove(path, name)
 
     # Directories
 

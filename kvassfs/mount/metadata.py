@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import stat
 from collections.abc import Callable
 
-from ..sharing.address import choose_base_url
 from ..store import Node, Store
-from . import xattrs
-from .namespace import HIDDEN, Namespace, make_error
+from .namespace import HIDDEN, Namespace
 from .open_files import OpenFiles
 from .openfile import OpenFile
 from .stat import DEFAULT_DIRECTORY, Attributes, directory_attributes, file_attributes
@@ -22,7 +19,6 @@ class Metadata:
     """
 
     def __init__(self, store: Store, names: Namespace, open_files: OpenFiles, clock: Callable[[], int]) -> None:
-        self._settings = store.settings
         self._tree = store.tree
         self._names = names
         self._open_files = open_files
@@ -99,29 +95,6 @@ class Metadata:
         if atime is not None:
             record = record._replace(atime=atime)
         self._tree.set_directory(prefix, record)
-
-    # Extended attributes
-
-    def getxattr(self, path: str, name: str) -> bytes:
-        """Return an extended attribute; see ``xattrs``."""
-        if not name.startswith(xattrs.PREFIX):
-            raise make_error(errno.ENODATA, path)
-        values = self._xattrs(path)
-        if name not in values:
-            raise make_error(errno.ENODATA, path)
-        return values[name]
-
-    def listxattr(self, path: str) -> list[str]:
-        """Return the names of the extended attributes."""
-        return list(self._xattrs(path))
-
-    def _xattrs(self, path: str) -> dict[str, bytes]:
-        if self._names.is_directory(path) or self._open_files.hidden(path) is not None:
-            return {}
-        row = self._tree.entry(self._names.locate(path)[0])
-        if row is None:
-            return {}
-        return xattrs.describe(row, choose_base_url(self._settings.public_url(), self._settings.config().remote))
 
 
 def _storable(time: int | None) -> int | None:

@@ -92,6 +92,7 @@ class OpenFile:
         state: what there is to save.
         refusal: the last write or save, if that failed.
         apart: whether another version of the same key was open when this one was opened.
+        xattrs: the extended attributes of a file that is in the store no more, or not yet; else the store has them.
     """
 
     def __init__(self, tree: Tree, clock: Callable[[], int], place: Place, state: State, draft: Draft) -> None:
@@ -105,6 +106,7 @@ class OpenFile:
         self.mtime = self.atime = self.ctime = 0
         self.handles = 0
         self.apart = False
+        self.xattrs: dict[bytes, bytes] | None = None
 
     @classmethod
     def of_key(cls, tree: Tree, clock: Callable[[], int], key: str, *, truncated: bool = False) -> OpenFile:
@@ -123,6 +125,7 @@ class OpenFile:
     def created(cls, tree: Tree, clock: Callable[[], int], key: str, mode: int) -> OpenFile:
         """Make a file that is not in the store yet; its first flush puts it there."""
         file = cls(tree, clock, Place(key, ATTACHED, None, amends=True), DIRTY, tree.draft())
+        file.xattrs = {}
         file.mode = stat.S_IFREG | stat.S_IMODE(mode)
         file.mtime = file.atime = file.ctime = _microseconds(clock())
         return file
@@ -206,6 +209,12 @@ class OpenFile:
             self.atime = atime
         self.ctime = _microseconds(self._clock())
 
+    def put_xattr(self, name: bytes, value: bytes | None) -> None:
+        """Set an extended attribute of a file that is not in the store; ``None`` removes it."""
+        others = {other: data for other, data in (self.xattrs or {}).items() if other != name}
+        self.xattrs = others if value is None else {**others, name: value}
+        self.set_times(None, None)
+
     # Saving
 
     @property
@@ -239,8 +248,9 @@ class OpenFile:
             amends=base if self.place.amends else 0,
             # The kernel has another inode under the name, for the version that is replaced now.
             foreign=not self.is_attached,
+            xattrs=self.xattrs,
         )
-        self.state, self.refusal = CLEAN, None
+        self.state, self.refusal, self.xattrs = CLEAN, None, None
         self.place = Place(target, self.place.standing, saved.node.sequence, amends=True)
         return saved.replaced not in (0, base)
 

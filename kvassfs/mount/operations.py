@@ -340,12 +340,12 @@ class Operations:
             return -errno.ENODATA
         if name == SERVER_PID and path == b"/":
             return self._put_bytes(b"%d" % os.getpid(), value, size)
-        return self._put_bytes(self._filesystem.getxattr(decode_existing(path), decode_existing(name)), value, size)
+        return self._put_bytes(self._filesystem.getxattr(decode_existing(path), name), value, size)
 
     def listxattr(self, path: bytes, names: int, size: int) -> int:
         """Fill in the names of the extended attributes, each with a NUL, or return their length if ``size`` is 0."""
-        found = "".join(f"{name}\0" for name in self._filesystem.listxattr(decode_existing(path)))
-        return self._put_bytes(found.encode(), names, size)
+        found = b"".join(name + b"\0" for name in self._filesystem.listxattr(decode_existing(path)))
+        return self._put_bytes(found, names, size)
 
     def _put_bytes(self, data: bytes, address: int, size: int) -> int:
         length = len(data)
@@ -358,12 +358,12 @@ class Operations:
     def setxattr(self, path: bytes, name: bytes, value: int, size: int, flags: int) -> int:
         """Set an extended attribute."""
         data = bytes(self._memory[value : value + size])
-        self._filesystem.setxattr(decode_existing(path), decode_existing(name), data, flags)
+        self._filesystem.setxattr(decode_existing(path), name, data, flags)
         return 0
 
     def removexattr(self, path: bytes, name: bytes) -> int:
         """Remove an extended attribute."""
-        self._filesystem.removexattr(decode_existing(path), decode_existing(name))
+        self._filesystem.removexattr(decode_existing(path), name)
         return 0
 
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable
 
-from ..store import Node, Tree
+from ..store import Bearer, Node, Store
 from .namespace import HIDDEN, Namespace, last_name, make_error, parent
 from .open_files import OpenFiles
 from .openfile import OpenFile, Standing
@@ -38,7 +38,7 @@ class Renaming:
 
     def __init__(
         self,
-        tree: Tree,
+        store: Store,
         names: Namespace,
         open_files: OpenFiles,
         *,
@@ -46,7 +46,8 @@ class Renaming:
         save: Callable[[OpenFile], None],
         superseded: str,
     ) -> None:
-        self._tree = tree
+        self._store = store
+        self._tree = store.tree
         self._names = names
         self._open_files = open_files
         self._is_scratch = is_scratch
@@ -91,9 +92,11 @@ class Renaming:
 
     def _hide(self, old: str, new: str) -> None:
         """Remove a file that is open, as libfuse asks for it: by a name to find it under."""
-        file = self._open_files.get(self._names.locate(old)[0])
+        key = self._names.locate(old)[0]
+        file, xattrs = self._open_files.get(key), self._store.xattrs.of(Bearer(key))
         self.unlink(old)
         if file is not None:
+            file.xattrs = xattrs if file.xattrs is None else file.xattrs
             self._open_files.hide(file, new)
 
     def _set_apart(self, old: str, new: str) -> None:

@@ -368,16 +368,16 @@ class DirectDriver(Driver):
     # Extended attributes
 
     def listxattr(self, path: str) -> list[str]:
-        return self.filesystem.listxattr(self._existing(path, follow=True))
+        return [os.fsdecode(name) for name in self.filesystem.listxattr(self._existing(path, follow=True))]
 
     def getxattr(self, path: str, name: str) -> bytes:
-        return self.filesystem.getxattr(self._existing(path, follow=True), name)
+        return self.filesystem.getxattr(self._existing(path, follow=True), os.fsencode(name))
 
-    def setxattr(self, path: str, name: str, value: bytes) -> None:
-        self.filesystem.setxattr(self._existing(path, follow=True), name, value, 0)
+    def setxattr(self, path: str, name: str, value: bytes, flags: int = 0) -> None:
+        self.filesystem.setxattr(self._existing(path, follow=True), os.fsencode(name), value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
-        self.filesystem.removexattr(self._existing(path, follow=True), name)
+        self.filesystem.removexattr(self._existing(path, follow=True), os.fsencode(name))
 
 
 def _may_rename(source: Found, target: Found, flags: int) -> bool:

@@ -175,8 +175,8 @@ class OsDriver(Driver):
     def getxattr(self, path: str, name: str) -> bytes:
         return os.getxattr(self.path(path), name)
 
-    def setxattr(self, path: str, name: str, value: bytes) -> None:
-        os.setxattr(self.path(path), name, value)
+    def setxattr(self, path: str, name: str, value: bytes, flags: int = 0) -> None:
+        os.setxattr(self.path(path), name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         os.removexattr(self.path(path), name)

@@ -535,7 +535,7 @@ def test_an_attribute_is_measured_and_then_read(fuse: Fixture) -> None:
 
 
 def test_names_of_attributes_each_end_in_nul(fuse: Fixture) -> None:
-    fuse.answer(listxattr=["user.a", "user.b"])
+    fuse.answer(listxattr=[b"user.a", b"user.b"])
     buffer = ctypes.create_string_buffer(32)
     assert fuse.call["listxattr"](b"/file", 0, 0) == 14
     assert fuse.call["listxattr"](b"/file", ctypes.addressof(buffer), 13) == -errno.ERANGE
@@ -549,9 +549,9 @@ def test_setting_and_removing_attributes_is_passed_on(fuse: Fixture) -> None:
     fuse.call["setxattr"](b"/file", b"user.x", 0, 0, 0)
     fuse.call["removexattr"](b"/file", b"user.x")
     assert fuse.asked == [
-        ("setxattr", "/file", "user.x", b"value", 1),
-        ("setxattr", "/file", "user.x", b"", 0),
-        ("removexattr", "/file", "user.x"),
+        ("setxattr", "/file", b"user.x", b"value", 1),
+        ("setxattr", "/file", b"user.x", b"", 0),
+        ("removexattr", "/file", b"user.x"),
     ]
 
 
