@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import stat
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..store import Node, Store
 from .namespace import HIDDEN, Namespace
 from .open_files import OpenFiles
 from .openfile import OpenFile
 from .stat import DEFAULT_DIRECTORY, Attributes, directory_attributes, file_attributes
+
+OWNERS = stat.S_ISUID | stat.S_ISGID
+"""Permissions by which a file runs as its owner or group."""
+
+REMEMBERED = 1000
+"""Files of which is remembered that they were to have another owner; their permissions come next."""
 
 
 class Metadata:
@@ -23,6 +31,7 @@ class Metadata:
         self._names = names
         self._open_files = open_files
         self._clock = clock
+        self._foreign: deque[str] = deque(maxlen=REMEMBERED)
 
     def getattr(self, path: str, handle: int | None = None) -> Attributes:
         """Return the attributes of a file or directory."""
@@ -54,10 +63,25 @@ class Metadata:
             prefix = self._names.prefix(path)
             record = self._tree.directory(prefix) or DEFAULT_DIRECTORY
             self._tree.set_directory(prefix, record._replace(mode=stat.S_IFDIR | permissions))
-        elif file is not None and (file.is_dirty or not file.is_attached):
+            return
+        if permissions & OWNERS and self._key(path, file) in self._foreign:
+            permissions &= ~OWNERS
+        if file is not None and (file.is_dirty or not file.is_attached):
             file.set_permissions(permissions)
         else:
             self._chmod_stored(self._stored_node(path, file), permissions, file)
+
+    def note_owner(self, path: str, handle: int | None = None, *, is_foreign: bool) -> None:
+        """Note that somebody gave a file to the mount's user, or with ``is_foreign`` to another, who does not get it.
+
+        What copies another's file gives it its permissions next. Those by which it runs as its owner are refused then:
+        it would run as the wrong one.
+        """
+        key = self._key(path, self._open_file(path, handle))
+        with suppress(ValueError):
+            self._foreign.remove(key)
+        if is_foreign:
+            self._foreign.append(key)
 
     def _chmod_stored(self, node: Node | None, permissions: int, file: OpenFile | None) -> None:
         if node is None or node.mode == stat.S_IFMT(node.mode) | permissions:
@@ -80,6 +104,9 @@ class Metadata:
         node = self._stored_node(path, file)
         if node is not None:
             self._tree.set_times(node, mtime, atime, file.ctime if file is not None else self._clock())
+
+    def _key(self, path: str, file: OpenFile | None) -> str:
+        return self._names.locate(path)[0] if file is None else file.place.key
 
     def _open_file(self, path: str, handle: int | None) -> OpenFile | None:
         return self._names.open_file(path) if handle is None else self._open_files.handles[handle].file

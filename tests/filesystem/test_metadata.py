@@ -9,6 +9,8 @@ import time
 import pytest
 
 from tests.filesystem.driver import Driver, Times, raises
+from tests.filesystem.marks import on_kvassfs
+from tests.filesystem.os_driver import OsDriver
 
 SECOND = 1_000_000_000
 PAST = 1_234_567_890 * SECOND
@@ -143,6 +145,62 @@ def test_chown_to_the_present_owner_succeeds(filesystem: Driver) -> None:
     filesystem.chown("file", os.getuid(), os.getgid())
     filesystem.chown("file", -1, -1)
     assert filesystem.read_file("file") == b"content"
+
+
+# To others a mount of an ordinary user would not give it: the kernel refuses that.
+by_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file away")
+
+
+@by_root
+@on_kvassfs
+@pytest.mark.parametrize("name", ["file", "file~", "dir"])
+@pytest.mark.parametrize(("uid", "gid"), [(4711, 4712), (-1, 4712), (4711, -1), (0, 4712)])
+def test_giving_it_to_another_succeeds_and_changes_nothing(filesystem: Driver, name: str, uid: int, gid: int) -> None:
+    filesystem.mkdir("dir")
+    for file in ("file", "file~"):
+        filesystem.write_file(file, b"content", 0o640)
+    before = filesystem.stat(name)
+    filesystem.chown(name, uid, gid)
+    assert filesystem.stat(name) == before
+    if isinstance(filesystem, OsDriver):
+        status = os.stat(filesystem.path(name))
+        assert (status.st_uid, status.st_gid) == (os.getuid(), os.getgid())
+
+
+@by_root
+@on_kvassfs
+def test_giving_the_root_to_another_succeeds(root: Driver) -> None:
+    root.chown("", 4711, 4712)
+
+
+@on_kvassfs
+def test_giving_away_what_is_missing_fails(filesystem: Driver) -> None:
+    with raises(errno.ENOENT):
+        filesystem.chown("missing", 4711, 4712)
+
+
+@by_root
+@on_kvassfs
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o6755])
+def test_the_file_of_another_does_not_run_as_its_owner_here(filesystem: Driver, mode: int) -> None:
+    filesystem.write_file("file", b"content")
+    filesystem.chown("file", 4711, -1)
+    filesystem.chmod("file", mode)
+    assert filesystem.stat("file").permissions == 0o755
+    with filesystem.open("open", os.O_RDWR | os.O_CREAT) as handle:
+        filesystem.chown("open", -1, 4712)
+        handle.chmod(mode)
+    assert filesystem.stat("open").permissions == 0o755
+
+
+@by_root
+@on_kvassfs
+def test_a_file_that_is_given_back_may_run_as_its_owner(filesystem: Driver) -> None:
+    filesystem.write_file("file", b"content")
+    filesystem.chown("file", 4711, 4712)
+    filesystem.chown("file", os.getuid(), os.getgid())
+    filesystem.chmod("file", 0o4755)
+    assert filesystem.stat("file").permissions == 0o4755
 
 
 # Explicit times

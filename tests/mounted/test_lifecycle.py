@@ -12,7 +12,7 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,12 @@ class Place:
         """Return the process that serves the mount."""
         return int(self.shell(f"getfattr --only-values -n {mountpoint.SERVER_PID} .").stdout)
 
-    def shell(self, script: str) -> subprocess.CompletedProcess[str]:
-        """Run a script in the mount, as the user whose mount it is."""
+    def shell(self, script: str, *, groups: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
+        """Run a script in the mount, as the user whose mount it is; only root may give that user more groups."""
         command = ["sh", "-c", f"cd {shlex.quote(str(self.path))} && {script}"]
-        who: dict[str, Any] = {} if self.user == os.getuid() else {"user": self.user, "group": self.user, "cwd": "/"}
+        who: dict[str, Any] = {"extra_groups": groups} if groups else {}
+        if self.user != os.getuid():
+            who |= {"user": self.user, "group": self.user, "cwd": "/"}
         return subprocess.run(command, capture_output=True, text=True, check=False, **who)
 
     def value(self, key: str) -> bytes:
@@ -387,6 +389,23 @@ def test_permission_bits_count_for_a_user(users_place: Place) -> None:
     assert "Permission denied" in users_place.shell("echo other > key").stderr
     assert "Permission denied" in users_place.shell("echo other > closed/key").stderr
     assert users_place.shell("cat key").stdout == "value\n"
+
+
+@pytest.mark.parametrize("copy", ["cp -a", "rsync -aX", "mv"])
+def test_files_of_a_users_second_group_are_copied(users_place: Place, copy: str) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root may give a user a second group")
+    users_place.mount_well()
+    make = "mkdir ../from && echo value > ../from/file && chgrp 4712 ../from ../from/file && chmod 2755 ../from/file"
+    done = users_place.shell(f"{make} && {copy} ../from . && stat -c %g:%a from/file", groups=[4712])
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{users_place.user}:755\n", "")
+
+
+def test_a_user_gives_files_to_nobody_else(users_place: Place) -> None:
+    users_place.mount_well()
+    users_place.shell("echo value > file")
+    for owner in ("0", ":0", "4711"):
+        assert "Operation not permitted" in users_place.shell(f"chown {owner} file").stderr
 
 
 def test_a_users_mount_is_closed_to_others(users_place: Place) -> None:
