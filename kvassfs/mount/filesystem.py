@@ -66,6 +66,7 @@ class Filesystem:
             names,
             self._open_files,
             is_scratch=self._is_scratch,
+            in_trash=self._in_trash,
             save=self._files.save,
             superseded=self.superseded,
         )
@@ -76,6 +77,9 @@ class Filesystem:
 
     def _is_scratch(self, key: str) -> bool:
         return self._scratch.matches(key)
+
+    def _in_trash(self, key: str) -> bool:
+        return self._scratch.in_trash(key)
 
     def _begin_change(self, path: str) -> None:
         self._absent = ""

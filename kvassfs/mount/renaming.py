@@ -32,7 +32,7 @@ def make_superseded_prefix(random: Callable[[int], bytes] = os.urandom) -> str:
 class Renaming:
     """Renames and removes in the store and among the open files.
 
-    ``is_scratch`` tells keys that stay on this machine, ``save`` stores what was written to an open file, and
+    ``is_scratch`` tells keys that stay on this machine, ``in_trash`` those in the trash among them, ``save`` stores what was written to an open file, and
     ``superseded`` is what ``make_superseded_prefix`` returned.
     """
 
@@ -43,6 +43,7 @@ class Renaming:
         open_files: OpenFiles,
         *,
         is_scratch: Callable[[str], bool],
+        in_trash: Callable[[str], bool],
         save: Callable[[OpenFile], None],
         superseded: str,
     ) -> None:
@@ -51,6 +52,7 @@ class Renaming:
         self._names = names
         self._open_files = open_files
         self._is_scratch = is_scratch
+        self._in_trash = in_trash
         self._save = save
         self._superseded = superseded
 
@@ -116,7 +118,10 @@ class Renaming:
         new_key = self._locate_target(new, flags)
         if old_key == new_key:
             return
-        moved = None if node is None else self._tree.rename(node, new_key, scratch=self._is_scratch(new_key))
+        moved = None
+        if node is not None:
+            scratch, thrown_away = self._is_scratch(new_key), self._in_trash(new_key)
+            moved = self._tree.rename(node, new_key, scratch=scratch, thrown_away=thrown_away)
         self._open_files.rename(old_key, new_key, moved)
 
     def _stored_node(self, path: str, file: OpenFile | None) -> Node | None:
@@ -184,7 +189,9 @@ class Renaming:
         if new_prefix.startswith(old_prefix) or nameless:
             raise make_error(errno.EINVAL, new)
         self._check_directory_target(new, new_prefix, flags)
-        self._tree.rename_directory(old_prefix, new_prefix, is_scratch=self._is_scratch)
+        self._tree.rename_directory(
+            old_prefix, new_prefix, is_scratch=self._is_scratch, thrown_away=self._in_trash(new_prefix)
+        )
         self._open_files.rename_directory(old_prefix, new_prefix, self._tree.file)
         self._open_files.rename_hidden(old, new)
 

@@ -8,10 +8,19 @@ told by its behaviour, being renamed or removed soon after it came.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import translate
 
 from ..errors import InvalidConfiguration
+
+TRASH_PATTERNS: tuple[str, ...] = (
+    # freedesktop.org: of all users of a disk, of one user; macOS; Windows, on a shared disk
+    ".Trash",
+    ".Trash-[0-9]*",
+    ".Trashes",
+    "$RECYCLE.BIN",
+)
+"""Those of the patterns below that tell a trash, where desktops keep what was thrown away until it is restored."""
 
 DEFAULT_PATTERNS: tuple[str, ...] = (
     # vim: swap file, also of a buffer without a name, and the probe for it (nano's lock too); persistent undo
@@ -48,10 +57,10 @@ DEFAULT_PATTERNS: tuple[str, ...] = (
     # them), so they must survive a crash as it does and go wherever it goes; and people do call things
     # "travel-journal".
     "*-shm",
-    # macOS: resource forks, Finder, bins and indexes of a volume, the new version in a safe save
+    *TRASH_PATTERNS,
+    # macOS: resource forks, Finder, indexes of a volume, the new version in a safe save
     "._*",
     ".DS_Store",
-    ".Trashes",
     ".fseventsd",
     ".Spotlight-V100",
     ".TemporaryItems",
@@ -80,11 +89,20 @@ class ScratchNames:
         for pattern in patterns:
             check_pattern(pattern)
         self.patterns = tuple(patterns)
-        self._match = re.compile("|".join(map(translate, patterns)) or "(?!)").match
+        self._match = _matcher(patterns)
+        self._match_trash = _matcher([pattern for pattern in patterns if pattern in TRASH_PATTERNS])
 
     def matches(self, key: str) -> bool:
         """Tell whether any component of the key is a scratch name."""
         return any(map(self._match, key.split("/")))
+
+    def in_trash(self, key: str) -> bool:
+        """Tell whether a key is that of a file in a trash, which is a scratch file then."""
+        return any(map(self._match_trash, key.split("/")))
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
+    return re.compile("|".join(map(translate, patterns)) or "(?!)").match
 
 
 def check_pattern(pattern: str) -> None:

@@ -13,6 +13,7 @@ from .entries import Entries, Fate
 from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Scratch, ScratchRow, parent
 from .nodes import Node, node_of_row, node_of_scratch
 from .rows import Written
+from .share_links import ShareLinks
 from .xattrs import Bearer, Xattrs
 
 
@@ -41,6 +42,7 @@ class Mover:
         directories: Directories,
         scratch: Scratch,
         xattrs: Xattrs,
+        share_links: ShareLinks,
         *,
         find: Callable[[str], Node | None],
         listed_in: Callable[[str], str],
@@ -52,21 +54,26 @@ class Mover:
         self._directories = directories
         self._scratch = scratch
         self._xattrs = xattrs
+        self._share_links = share_links
         self._find = find
         self._listed_in = listed_in
         self._clock = clock
 
-    def rename(self, node: Node, new: str, *, scratch: bool) -> Node:
+    def rename(self, node: Node, new: str, *, scratch: bool, thrown_away: bool) -> Node:
         """Move a file to the key ``new``, replacing what is there; return it.
 
         ``scratch``: the new name is that of a scratch file. The value stays behind as a revision of
-        the old key, unless that came into being a moment ago.
+        the old key, unless that came into being a moment ago. ``thrown_away``: it goes to the trash. That ends the
+        links to it, and leaves its revisions for when it is restored, also where it came a moment ago.
         """
         now = self._clock()
         with self._database.transaction:
+            if thrown_away:
+                self._share_links.end_to(node.key)
             for key in (node.key, new):
                 self._directories.touch(self._listed_in(key), now)
-            return self._put_file(self._take_file(node, keep=True), new, scratch=scratch)
+            taken = self._take_file(node, keep=True, transient=not thrown_away)
+            return self._put_file(taken, new, scratch=scratch)
 
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Give each of two files the name of the other."""
@@ -76,13 +83,18 @@ class Mover:
             self._put_file(taken, other.key, scratch=is_scratch(other.key))
             self._put_file(other_taken, one.key, scratch=is_scratch(one.key))
 
-    def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool]) -> None:
-        """Move a directory and everything below it, the value of its own key included."""
+    def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool) -> None:
+        """Move a directory and everything below it, the value of its own key included.
+
+        ``thrown_away``: it goes to the trash, as in ``rename``.
+        """
         now = self._clock()
         with self._database.transaction:
+            if thrown_away:
+                self._share_links.end_to(old[:-1], below=True)
             for node, key in self._list_moves(old[:-1], new[:-1]):
                 scratch = is_scratch(key)
-                self._put_file(self._take_file(node, keep=scratch), key, scratch=scratch)
+                self._put_file(self._take_file(node, keep=scratch, transient=not thrown_away), key, scratch=scratch)
             record = self._directories.get(old) or DirectoryRecord(DIRECTORY_MODE, now, now, None)
             self._directories.move(old, new)
             self._directories.put(new, record._replace(changed=now))
@@ -111,8 +123,11 @@ class Mover:
         below += [node_of_scratch(row) for row in self._scratch.below(f"{old}/")]
         return [(node, new + node.key[len(old) :]) for node in ([] if own is None else [own]) + below]
 
-    def _take_file(self, node: Node, *, keep: bool = False) -> TakenFile:
-        """Remove a file from its key, but not its content; ``keep`` leaves that as a revision."""
+    def _take_file(self, node: Node, *, keep: bool = False, transient: bool = True) -> TakenFile:
+        """Remove a file from its key, but not its content; ``keep`` leaves that as a revision.
+
+        ``transient``: what came into being a moment ago leaves nothing, see ``Entries.remove``.
+        """
         xattrs = self._xattrs.take(Bearer(node.key))
         # It may have another version by now, or be gone.
         row = self._entries.current(node.key)
@@ -122,9 +137,9 @@ class Mover:
                 raise KeyMissing(node.key)
             self._scratch.remove(scratch, moved=True)
             return TakenFile(node_of_scratch(scratch), scratch.mode, None, None, xattrs)
-        keep = keep and row.content is not None and not self._entries.is_transient(row)
+        keep = keep and row.content is not None and not (transient and self._entries.is_transient(row))
         content = self._contents.copy(row.content) if keep and row.content is not None else row.content
-        self._entries.remove(row, listing=None, transient=True, fate=Fate.KEEP if keep else Fate.MOVE)
+        self._entries.remove(row, listing=None, transient=transient, fate=Fate.KEEP if keep else Fate.MOVE)
         return TakenFile(node_of_row(row)._replace(content=content), row.mode, row.url_token, row.born, xattrs)
 
     def _put_file(self, taken: TakenFile, key: str, *, scratch: bool) -> Node:

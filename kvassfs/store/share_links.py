@@ -103,6 +103,12 @@ class ShareLinks:
             self._entries.write(link.record, Written(), old=row, listing=None)
             return True
 
+    def end_to(self, key: str, *, below: bool = False) -> None:
+        """End the links to a key, and with ``below`` those to the keys below it."""
+        for link in self.list_all():
+            if link.key == key or (below and link.key.startswith(f"{key}/")):
+                self.end(link)
+
     def renew_token(self, token: str) -> bool:
         """Give the version of a key that has ``token`` another one; ``False`` if there is none.
 

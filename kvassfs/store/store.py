@@ -96,7 +96,17 @@ class Store:
         self.settings = Settings(database, self.peers)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
-        self.tree = Tree(database, self._contents, self._holds, self._entries, directories, scratch, self.xattrs, clock)
+        self.tree = Tree(
+            database,
+            self._contents,
+            self._holds,
+            self._entries,
+            directories,
+            scratch,
+            self.xattrs,
+            self.share_links,
+            clock,
+        )
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
@@ -308,8 +318,7 @@ class Store:
         """Delete a live key and end the links to it; the directory stays, although its last key may go."""
         tombstone = self._entries.remove(row, listing=Listing(directory_of(row.key), record=True))
         assert tombstone is not None, "what no mount removes leaves a tombstone"
-        for link in self.share_links.list_to(row.key):
-            self.share_links.end(link)
+        self.share_links.end_to(row.key)
         return tombstone
 
     def revisions(self, key: str) -> list[Revision]:

@@ -33,6 +33,7 @@ from .nodes import (
     node_of_scratch,
 )
 from .rows import Row, Written
+from .share_links import ShareLinks
 from .values import StoredValue
 from .xattrs import Bearer, Xattrs
 
@@ -49,6 +50,7 @@ class Tree:
         directories: Directories,
         scratch: Scratch,
         xattrs: Xattrs,
+        share_links: ShareLinks,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
@@ -67,6 +69,7 @@ class Tree:
             directories,
             scratch,
             xattrs,
+            share_links,
             find=self.file,
             listed_in=self._listed_in,
             clock=clock,
@@ -294,9 +297,9 @@ class Tree:
 
     # Renaming
 
-    def rename(self, node: Node, new: str, *, scratch: bool) -> Node:
+    def rename(self, node: Node, new: str, *, scratch: bool, thrown_away: bool = False) -> Node:
         """Move a file to the key ``new``, replacing what is there; see ``Mover.rename``."""
-        return self._mover.rename(node, new, scratch=scratch)
+        return self._mover.rename(node, new, scratch=scratch, thrown_away=thrown_away)
 
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Give each of two files the name of the other."""
@@ -306,6 +309,8 @@ class Tree:
         """Swap the names of two files or directories with all below; see ``Mover.swap_trees``."""
         self._mover.swap_trees(one, other, is_scratch=is_scratch)
 
-    def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool]) -> None:
-        """Move a directory and everything below it, the value of its own key included."""
-        self._mover.rename_directory(old, new, is_scratch=is_scratch)
+    def rename_directory(
+        self, old: str, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool = False
+    ) -> None:
+        """Move a directory and everything below it, the value of its own key included; see ``Mover.rename``."""
+        self._mover.rename_directory(old, new, is_scratch=is_scratch, thrown_away=thrown_away)

@@ -125,6 +125,20 @@ def test_what_loses_its_scratch_name_becomes_an_entry_and_what_takes_one_does_no
     assert filesystem.read_file("dir~/key") == b"scratch"
 
 
+@on_kvassfs
+@pytest.mark.parametrize("trash", [".Trash-1000", ".Trash"])
+def test_what_is_in_the_trash_is_no_entry_until_it_is_restored(filesystem: Driver, trash: str) -> None:
+    for path in (trash, f"{trash}/files", "dir"):
+        filesystem.mkdir(path)
+    filesystem.write_file("dir/file", b"content", 0o640)
+    filesystem.rename("dir", f"{trash}/files/dir")
+    assert not is_entry(filesystem, f"{trash}/files/dir/file")
+    assert filesystem.read_file(f"{trash}/files/dir/file") == b"content"
+    filesystem.rename(f"{trash}/files/dir", "dir")
+    assert is_entry(filesystem, "dir/file")
+    assert filesystem.stat("dir/file").permissions == 0o640
+
+
 # Attributes that users set
 
 

@@ -80,6 +80,25 @@ def test_links_are_made_listed_and_ended_by_any_device(network: Network) -> None
     assert here.kvass("links").out == b""
 
 
+def test_what_is_thrown_away_is_shared_no_more_by_address_or_link(network: Network, binding: str) -> None:
+    here, there = network.device("here"), network.device("there")
+    with here.following(binding):
+        file = here.path / "secret"
+        file.write_text("value")
+        here.wait_until_pushed()
+        url, link = address(here, "secret"), address(there, "secret", "--expires", "1h")
+        assert curl(link) == curl(url) == (200, b"value")
+        trash = here.path / ".Trash-1000" / "files"
+        trash.mkdir(parents=True)
+        file.rename(trash / "secret")
+        wait_until(lambda: [curl(address)[0] for address in (url, link)] == [410, 410], "both have ended")
+        assert here.kvass("ls").out == there.kvass("ls").out == there.kvass("links").out == b""
+        (trash / "secret").rename(file)
+        here.wait_until_pushed()
+        assert there.kvass("get", "secret").out == b"value"
+        assert [curl(address)[0] for address in (url, link)] == [410, 410]
+
+
 def test_a_link_that_was_used_up_is_known_to_a_mount_that_follows(network: Network) -> None:
     device = network.device("device")
     with device.following():

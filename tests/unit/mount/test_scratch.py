@@ -46,7 +46,6 @@ SCRATCH = [
     # macOS
     "._notes.txt",
     ".DS_Store",
-    ".Trashes",
     ".fseventsd",
     ".Spotlight-V100",
     ".TemporaryItems",
@@ -54,6 +53,12 @@ SCRATCH = [
     # libfuse, NFS
     ".fuse_hidden0000000100000001",
     ".nfs000000000012d68700000001",
+    # trash
+    ".Trash",
+    ".Trash-0",
+    ".Trash-1000",
+    ".Trashes",
+    "$RECYCLE.BIN",
     # any character may be part of one
     ".two\nlines.swp",
     "é~",
@@ -78,6 +83,9 @@ KEYS = [
     "notes.txt.bak",
     "notes.txt.orig",
     ".git",
+    "Trash",
+    ".Trash-old",
+    "trash-1000",
     "tA1b2C3",
     "tmp_obj_",
     # part of a database, not beside it
@@ -138,6 +146,22 @@ def test_every_default_pattern_has_an_example_here(pattern: str) -> None:
     only = ScratchNames([pattern])
     assert any(map(only.matches, SCRATCH))
     assert not any(map(only.matches, KEYS))
+
+
+@pytest.mark.parametrize("trash", [".Trash/1000", ".Trash-1000", ".Trashes/501", "a/.Trash-0", "$RECYCLE.BIN/S-1-5"])
+def test_what_is_in_a_trash_is_scratch_and_told_from_the_rest(trash: str) -> None:
+    names = ScratchNames()
+    for key in (f"{trash}/files/notes.txt", f"{trash}/info/notes.txt.trashinfo", f"{trash}/"):
+        assert names.matches(key)
+        assert names.in_trash(key)
+    assert not any(map(names.in_trash, ["notes.txt~", ".~tmp~/notes.txt", "Trash/notes.txt"]))
+
+
+def test_without_its_pattern_a_trash_is_none() -> None:
+    names = ScratchNames([".Trash", "Bin"])
+    assert names.in_trash(".Trash/1000/files/notes.txt")
+    assert not names.in_trash(".Trash-1000/files/notes.txt")
+    assert not names.in_trash("Bin/notes.txt")
 
 
 def test_the_patterns_are_the_users_to_change() -> None:
