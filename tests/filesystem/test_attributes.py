@@ -390,6 +390,14 @@ def test_the_value_of_a_directorys_key_has_its_own(bearing: Driver) -> None:
     assert attributes(bearing, "moved") == {"user.directory": b""}
 
 
+@on_kvassfs
+def test_the_root_has_attributes_too(root: Driver) -> None:
+    root.setxattr("", "user.one", b"1")
+    assert attributes(root, "") == {"user.one": b"1"}
+    root.removexattr("", "user.one")
+    assert attributes(root, "") == {}
+
+
 def test_attributes_of_what_is_missing_cannot_be_read_or_set(filesystem: Driver) -> None:
     with raises(errno.ENOENT):
         filesystem.listxattr("missing")

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from kvassfs.entry import directory_of
 from kvassfs.errors import KeyMissing
-from kvassfs.store import Node, Store
+from kvassfs.store import Bearer, Node, Store
 from kvassfs.store.local import parent
 from kvassfs.store.settling import TRANSIENT_TIME
 from kvassfs.store.sizes import KEPT_TIME
@@ -39,10 +39,11 @@ PICKS = st.integers(0, 15)
 
 
 class File(NamedTuple):
-    """What a key should be: an entry or a scratch file, and its bytes."""
+    """What a key should be: an entry or a scratch file, its bytes, and its extended attributes."""
 
     value: bytes
     scratch: bool
+    xattrs: dict[bytes, bytes] = {}  # noqa: RUF012  never changed
 
 
 class Place(NamedTuple):
@@ -112,7 +113,8 @@ class Stores(RuleBasedStateMachine):
     def set(self, key: str, size: int) -> None:
         value = self.value(size)
         self.other.set(key, value)
-        self.files[key] = File(value, scratch=False)
+        file = self.files.get(key)
+        self.files[key] = File(value, False, {} if file is None or file.scratch else file.xattrs)
 
     @rule(key=KEYS)
     def set_to_nothing(self, key: str) -> None:
@@ -144,12 +146,21 @@ class Stores(RuleBasedStateMachine):
             amends = self.node(key).sequence
             self.owed.discard(file.value)
         save(self.store, key, value, scratch=is_scratch(key), amends=amends)
-        self.files[key] = File(value, scratch)
+        self.files[key] = File(value, scratch, {} if file is None else file.xattrs)
 
     @precondition(lambda self: self.files)
     @rule(pick=PICKS, size=SIZES, amend=st.booleans())
     def save_again(self, pick: int, size: int, amend: bool) -> None:
         self.save(self.picked(pick), size, amend)
+
+    @precondition(lambda self: self.files)
+    @rule(pick=PICKS, name=st.sampled_from([b"user.a", b"user.b"]), value=st.sampled_from([b"", b"1", None]))
+    def give_attribute(self, pick: int, name: bytes, value: bytes | None) -> None:
+        key = self.picked(pick)
+        with self.store.transaction:
+            self.store.xattrs.put(Bearer(key), name, value)
+        others = {other: data for other, data in self.files[key].xattrs.items() if other != name}
+        self.files[key] = self.files[key]._replace(xattrs=others if value is None else {**others, name: value})
 
     @precondition(lambda self: self.files)
     @rule(pick=PICKS)
@@ -177,9 +188,9 @@ class Stores(RuleBasedStateMachine):
         one, other = self.picked(pick), self.picked(other_pick)
         if one != other:
             self.store.tree.swap(self.node(one), self.node(other), is_scratch=is_scratch)
-            a, b = self.files[one].value, self.files[other].value
-            self.files[one] = File(b, is_scratch(one))
-            self.files[other] = File(a, is_scratch(other))
+            a, b = self.files[one], self.files[other]
+            self.files[one] = b._replace(scratch=is_scratch(one))
+            self.files[other] = a._replace(scratch=is_scratch(other))
 
     @precondition(lambda self: any("/" in key for key in self.files))
     @rule(pick=PICKS, new=PREFIXES)
@@ -242,6 +253,7 @@ class Stores(RuleBasedStateMachine):
             node = self.node(key)
             assert node.is_scratch == file.scratch
             assert read(self.store, node) == file.value
+            assert self.other.xattrs.of(Bearer(key)) == file.xattrs
 
     @invariant()
     def every_file_is_listed_in_its_directory(self) -> None:
