@@ -31,7 +31,7 @@ CLOSE_TIMEOUT: Final = 2.0
 class Service:
     """What the requests to one application share, for the database at ``path``, which must exist.
 
-    When nobody has committed for ``idle`` seconds the write-ahead log is emptied, before a full disk prevents it.
+    When nobody has committed for ``idle`` seconds the write-ahead log is emptied.
     """
 
     def __init__(

@@ -5,7 +5,6 @@ What others may use is listed here, and ``.commits``, which few need and which t
 
 from ..block import BLOCK_SIZE
 from ..replica import HubState
-from .database import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .draft import Draft
 from .feed import Changes, Position
 from .local import DIRECTORY_MODE, DirectoryRecord
@@ -15,6 +14,7 @@ from .opening import is_store
 from .outbox import Limit, Outgoing, Page
 from .peers import Device
 from .processes import Follower
+from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .revisions import Revision
 from .rows import Row, Written
 from .settings import Config

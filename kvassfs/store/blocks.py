@@ -80,6 +80,7 @@ class Blocks:
         """Store blocks that an entry will name, and keep them for ``KEPT_TIME`` until it does."""
         now = self._clock() // 1000
         with self._database.transaction:
+            self._database.transaction.stores_value = True
             for block in blocks:
                 self._database.execute(
                     "INSERT OR REPLACE INTO received VALUES (?, ?)", (self._contents.add_block(block), now)

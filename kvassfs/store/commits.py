@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import KvassError
-from .database import BUSY_TIMEOUT, Database, translate_error
+from .database import Database, translate_error
+from .profile import BUSY_TIMEOUT
 
 log = logging.getLogger(__name__)
 

@@ -145,6 +145,7 @@ class Contents:
 
     def add(self, data: bytes) -> int:
         """Store a value that is in memory and return its id."""
+        self._database.transaction.stores_value = True
         return self.add_inline(data) if len(data) <= self.sizes.inline else self.add_large(data)
 
     def add_large(self, data: bytes) -> int:

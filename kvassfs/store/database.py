@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import (
     DamagedStore,
@@ -19,69 +19,26 @@ from ..errors import (
     StoreError,
     StoreUnavailable,
 )
+from .profile import COMMAND, Profile
+from .reserve import RESERVE, Reserve
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT = 60.0
-"""Seconds that a transaction waits for those of other processes."""
+LOG_LIMIT = 4 * 1024 * 1024
+"""Bytes beyond which the write-ahead log does not stay when nobody writes, or its content is in the database."""
 
-JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
-"""Bytes to which SQLite shortens the write-ahead log once its content is in the database."""
+QUIET_TIME = 1.0
+"""Seconds without a transaction of a connection after which the next one sees to the log."""
 
-RESERVE = 1024 * 1024
-"""Bytes of the write-ahead log that programs which run long have before they need them, for when the disk is full."""
+CHANGE_SIZE = 128 * 1024
+"""Bytes in the database that are enough for a small change, such as the removal of a key."""
 
 FULL_TRIES = 5
-"""Times that a small change is tried again on a full disk."""
-
-FULL_PAUSE = 0.02
-"""Seconds between them: a read from the log takes less."""
+"""Times that what makes room is tried again on a full disk; each time the oldest revisions may go."""
 
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
 
-
-class Profile(NamedTuple):
-    """How a connection waits for the disk and for other processes, and what it keeps in memory.
-
-    Chosen where a store is opened, by what it is opened for.
-
-    Attributes:
-        durable: a commit has reached the disk (``synchronous=FULL``). Otherwise it survives the death of this process,
-            and a power cut may undo the last ones but damages nothing.
-        cache: KiB of the database's pages in memory.
-        log_pages: pages of 4 KiB in the write-ahead log beyond which a commit copies it into the database.
-        reserves: it has ``RESERVE`` bytes of the write-ahead log in advance, for when the disk is full.
-        patience: seconds that a transaction waits for those of other processes.
-    """
-
-    durable: bool = True
-    cache: int = 2 * 1024
-    log_pages: int = 1000
-    reserves: bool = False
-    patience: float = BUSY_TIMEOUT
-
-
-COMMAND = Profile()
-"""For a command: what it reports as done has reached the disk."""
-
-MOUNT = Profile(durable=False, log_pages=64 * 1024, reserves=True)
-"""For a mount, whose commits are many and whose ``fsync`` asks for the disk; another connection does the checkpoints."""
-
-BULK = Profile(durable=False, cache=8 * 1024, log_pages=16 * 1024)
-"""For merging many entries, whose keys and tokens are in any order, and which can be had again."""
-
-FOLLOWER = BULK._replace(reserves=True)
-"""For a process that keeps the store in step with the hub: what is pushed is on the disk first, by ``Store.flush``."""
-
-HUB = FOLLOWER._replace(durable=True)
-"""For a hub: what it has acknowledged has reached the disk."""
-
-SHARING = Profile(durable=False, reserves=True)
-"""For giving out shared values: what is noted while one is read need not outlive this process."""
-
-SEARCHES = SHARING._replace(cache=16 * 1024, patience=0)
-"""For many look-ups in random places, none of which waits for other processes: upper levels of indexes in memory."""
 
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
@@ -103,6 +60,8 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Kva
     primary = code & 0xFF
     if code in _FULL or primary in _FULL:
         return DiskFull(path)
+    if primary == sqlite3.SQLITE_IOERR and not Reserve(path).can_extend():  # SQLite does not know of quotas
+        return DiskFull(path)
     if primary in _DAMAGED:
         return DamagedStore(path, str(error))
     if primary == sqlite3.SQLITE_NOTADB:
@@ -117,14 +76,20 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Kva
 class Transaction:
     """``with`` one write transaction: committed at the end, rolled back on any exception.
 
-    Transactions do not nest; entering one inside another joins it.
+    Transactions do not nest; entering one inside another joins it. On a full disk it has the room in reserve, unless it
+    stores a value; that is restored afterwards.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._depth = 0
+        self.spends = False
+        """Whether it has the room in reserve, as the disk is full; also of the last one that has ended."""
+        self._ended = 0.0
         self.number = 0
         """Counts the transactions of this connection: what is known within one does not hold in the next."""
+        self.stores_value = False
+        """Whether it makes the store hold more, which the room in reserve is not for; set inside it."""
 
     @property
     def is_open(self) -> bool:
@@ -133,9 +98,20 @@ class Transaction:
 
     def __enter__(self) -> None:
         if self._depth == 0:
-            self._database.execute("BEGIN IMMEDIATE")
-            self.number += 1
+            self._begin()
         self._depth += 1
+
+    def _begin(self) -> None:
+        if time.monotonic() - self._ended > QUIET_TIME:
+            self._database.copy_kept_log()
+        self._database.execute("BEGIN IMMEDIATE")
+        self.number += 1
+        self.stores_value = False
+        try:
+            self.spends = self._database.spend_reserve_if_short()
+        except BaseException:
+            self._database.roll_back()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -145,14 +121,16 @@ class Transaction:
             return
         try:
             if kind is None:
+                self._database.cover_growth(RESERVE // 2 if self.spends and not self.stores_value else RESERVE)
                 self._database.execute("COMMIT")
         except KvassError as failed:
             error = failed
             raise
         finally:
             self._database.roll_back()
-            if isinstance(error, DiskFull):
-                self._database.rewind()
+            self._ended = time.monotonic()
+            if self.spends or isinstance(error, DiskFull):
+                self._database.make_room(full=isinstance(error, DiskFull))
 
 
 class Database:
@@ -164,7 +142,15 @@ class Database:
         self.transaction = Transaction(self)
         self._run = connection.execute
         self._profile = COMMAND
-        self._log = os.path.realpath(path) + "-wal"
+        self._file = os.path.realpath(path)
+        self._log = f"{self._file}-wal"
+        self._reserve = Reserve(path)
+        self.has_log = False
+        """Whether changes are written to a write-ahead log first."""
+        self._found_full = False
+        self._page_size = 0
+        self.let_history_go: Callable[[int], bool] = lambda _: False
+        """Let go of the oldest revisions, of so many bytes; returns whether there were any."""
 
     def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run one statement.
@@ -234,6 +220,8 @@ class Database:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+        if 0 < self._reserve.size() < RESERVE:
+            self._reserve.restore(RESERVE)
 
     def _set_patience(self, seconds: float) -> None:
         self.rows(f"PRAGMA busy_timeout={int(seconds * 1000)}")
@@ -286,52 +274,112 @@ class Database:
         """Copy what the write-ahead log holds into the database, and empty it.
 
         Most is copied beside what other connections do; writers wait only while the rest is. Where a
-        reader still needs the log, it is emptied another time.
+        reader still needs the log, it is emptied another time. On a full disk it has the room in reserve.
         """
-        _, frames, _ = self.row("PRAGMA wal_checkpoint(PASSIVE)")
-        if frames == 0:
+        try:
+            self._copy_log()
+        except DiskFull:
+            self._reserve.shorten(0)
+            self._copy_log()
+        finally:
+            self._fit_reserve()
+
+    def _copy_log(self) -> None:
+        if not self.log_size():  # which also counts what a transaction wrote before it was rolled back
             return
+        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
         self.rows(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT}")
         try:
             self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._set_patience(self._profile.patience)
-        self.reserve()
 
-    def reserve(self) -> None:
-        """Have ``RESERVE`` bytes of the write-ahead log on the disk in advance.
+    def copy_kept_log(self) -> None:
+        """Copy a large log, unless another connection sees to that."""
+        if not self._profile.keeps_log and self.log_size() > LOG_LIMIT:
+            with suppress(KvassError):
+                self.checkpoint()
 
-        With them, values can be removed when there is no other space, and large ones be read, which is noted. Where
-        they can't be had, it goes without.
-        """
-        with suppress(OSError):
-            log = os.open(self._log, os.O_WRONLY)  # not a file with locks, as the others are
-            try:
-                os.posix_fallocate(log, 0, RESERVE)
-            finally:
-                os.close(log)
+    # The room in reserve. It is changed within transactions, of which there is one at a time.
 
-    def rewind(self) -> None:
-        """Let the next transaction overwrite the write-ahead log, if all of it can be copied and no reader needs it."""
+    def _growth(self) -> int:
+        """Return the bytes by which the file grows once the log is copied, with what the transaction adds."""
+        if not self.has_log:
+            return 0
+        self._page_size = self._page_size or int(self.row("PRAGMA page_size")[0])
+        try:
+            return max(0, int(self.row("PRAGMA page_count")[0]) * self._page_size - os.stat(self._file).st_size)
+        except FileNotFoundError:  # it was removed; what is open goes on as long as it is
+            return 0
+
+    def _fit_reserve(self) -> None:
+        """Restore the reserve as far as there is room, and give back what is no longer needed of it."""
         with suppress(KvassError):
-            self.rows("PRAGMA wal_checkpoint(PASSIVE)")
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                size = self._growth() + RESERVE
+                self._reserve.shorten(size)
+                self._reserve.restore(size)
+            finally:
+                self.roll_back()
 
-    def retry_when_full(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` does, in a transaction that is tried again where it found no space.
+    def cover_growth(self, spare: int) -> None:
+        """Have the room in advance that copying the log will take, and ``spare`` bytes.
 
-        There may be some in the log, as soon as nobody reads from it. Inside another transaction ``work`` is done
-        once, as a part of that.
+        Otherwise a disk that others fill then could not even be emptied.
+
+        Raises:
+            DiskFull: there is not as much.
+        """
+        growth = self._growth()
+        if growth and not self._reserve.extend(growth + spare):
+            raise DiskFull(self.path)
+        if self._reserve.size() > growth + 2 * RESERVE:
+            self._reserve.shorten(growth + RESERVE)
+
+    def spend_reserve_if_short(self) -> bool:
+        """Give the reserve, but for what the log needs, to the transaction that has begun, if there is no other room."""
+        if self._found_full:
+            self._found_full = not self._reserve.can_extend()
+        if not self._found_full and not self._reserve.is_short():
+            return False
+        self._reserve.shorten(self._growth())
+        return True
+
+    def make_room(self, *, full: bool) -> None:
+        """Have the log copied and the reserve restored after a transaction that spent it, or found the disk ``full``."""
+        self._found_full = self._found_full or full
+        if self.has_log:
+            with suppress(KvassError):
+                self.checkpoint()
+
+    def retry_when_full(self, work: Callable[[], T], *, removes: bool = False) -> T:
+        """Return what ``work`` does, in a transaction that is tried again on a full disk, once the log is copied.
+
+        Where it stores no value it has the room in reserve then. If that does not suffice and it ``removes`` something,
+        the oldest revisions go. Inside another transaction ``work`` is done once, as a part of that.
         """
         if self.transaction.is_open:
             return work()
-        for _ in range(FULL_TRIES):
-            try:
-                with self.transaction:
-                    return work()
-            except DiskFull:
-                time.sleep(FULL_PAUSE)
+        for _ in range(FULL_TRIES if removes else 1):
+            with suppress(DiskFull), self.transaction:
+                return work()
+            if self.transaction.spends and (self._has_free_pages() or not self.let_history_go(CHANGE_SIZE)):
+                break
         with self.transaction:
             return work()
+
+    def _has_free_pages(self) -> bool:
+        return bool(self.row("PRAGMA freelist_count")[0] * self._page_size >= CHANGE_SIZE)
+
+    def replace_room(self, size: int) -> None:
+        """Let history go for a value of ``size`` bytes that has just become history, if that was on a full disk.
+
+        Removing makes room then, as people expect of it.
+        """
+        if self.transaction.spends and not self.transaction.is_open:
+            with suppress(KvassError):
+                self.let_history_go(size)
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits."""

@@ -62,6 +62,7 @@ class Draft:
         self._next: tuple[int, Future[BlockRun | None]] | None = None
         self._digests: dict[int, Future[bytes]] = {}
         self._short = b""
+        self._original_size = 0 if base is None else base.size
         if base is not None:
             self.size = base.size
             if base.data:
@@ -239,13 +240,15 @@ class Draft:
     def _spill(self) -> None:
         """Store changed blocks, all but the last two positions, which are likely to be written next."""
         positions = sorted(self._memory)[:-2]
-        with self._database.transaction:
-            stored = {position: self._store(position) for position in positions}
-        self._stored.update(stored)
+        self._stored.update(self._database.retry_when_full(lambda: self._store_all(positions)))
         for position in positions:
             del self._memory[position]
             self._digests.pop(position, None)
         self._cached = None
+
+    def _store_all(self, positions: list[int]) -> dict[int, _Stored]:
+        self._database.transaction.stores_value = True
+        return {position: self._store(position) for position in positions}
 
     def _store(self, position: int) -> _Stored:
         block = self._add_block(position)
@@ -268,8 +271,8 @@ class Draft:
 
     def _unstage(self, positions: list[int]) -> None:
         if positions:
-            with self._database.transaction:
-                self._holds.unstage(self._stored[position].block for position in positions)
+            blocks = [self._stored[position].block for position in positions]
+            self._database.retry_when_full(lambda: self._holds.unstage(blocks))
             for position in positions:
                 del self._stored[position]
 
@@ -280,14 +283,17 @@ class Draft:
         to an entry. After it, the draft goes on from what was stored; if it fails, nothing was stored and the draft
         is as before.
         """
-        with self._database.transaction:
-            content = self._add()
-            self._let_go()
-            if self.size > self._sizes.inline and content is not None:
-                self._holds.pin(content)
-            given = give(content)
+        content, given = self._database.retry_when_full(lambda: self._give(give))
         self._rebase(content)
         return given
+
+    def _give(self, give: Callable[[int | None], T]) -> tuple[int | None, T]:
+        self._database.transaction.stores_value |= self.size > self._original_size
+        content = self._add()
+        self._let_go()
+        if self.size > self._sizes.inline and content is not None:
+            self._holds.pin(content)
+        return content, give(content)
 
     def _add(self) -> int | None:
         if self.size == 0:

@@ -40,9 +40,27 @@ class Inbox:
         missing are left out.
         """
         with self._database.transaction:
-            # What a hub of its own has not got yet is pushed on to that.
-            (has_hub,) = self._database.only_row("SELECT remote <> '' FROM replica")
-            return self._merging(pushed=True, dirty=has_hub).run(deliveries)
+            return self._merge_pushed(deliveries)
+
+    def _merge_pushed(self, deliveries: Sequence[Delivery]) -> Merged:
+        # What a hub of its own has not got yet is pushed on to that.
+        (has_hub,) = self._database.only_row("SELECT remote <> '' FROM replica")
+        return self._merging(pushed=True, dirty=has_hub).run(deliveries)
+
+    def merge_removals(self, deliveries: Iterable[Delivery]) -> None:
+        """Merge the tombstones alone of what a device has pushed: on a full disk they go where the rest does not.
+
+        Each is merged by itself, and may be so again with the rest.
+        """
+        for delivery in deliveries:
+            if not delivery.entry.size and delivery.entry.mode is None:
+                self._merge_removal(delivery)
+
+    def _merge_removal(self, delivery: Delivery) -> None:
+        old = self._entries.current(delivery.entry.key)
+        merged = self._database.retry_when_full(lambda: self._merge_pushed([delivery]), removes=True)
+        if merged.changed and old is not None:
+            self._database.replace_room(old.size)
 
     def merge_pulled(self, deliveries: Sequence[Delivery], *, cursor: int | None, epoch: int) -> Merged:
         """Merge what was pulled from the hub of ``epoch`` up to ``cursor`` (``None`` = not to its end).

@@ -11,8 +11,13 @@ from contextlib import suppress
 from functools import partial
 
 from ..errors import DiskFull, NewerStore, NotAStore, StoreBusy, StoreUnavailable
-from .database import BUSY_TIMEOUT, COMMAND, JOURNAL_SIZE_LIMIT, Database, Profile, translate_error
+from .database import LOG_LIMIT, Database, translate_error
+from .profile import BUSY_TIMEOUT, COMMAND, Profile
+from .reserve import FULL, RESERVE, Reserve
 from .schema import APPLICATION_ID, VERSION
+
+OPENING_ROOM = RESERVE // 4
+"""Bytes in reserve that opening takes on a full disk: for the index of a write-ahead log of up to 128 MiB."""
 
 
 def connect(
@@ -30,8 +35,8 @@ def connect(
     ``initialise`` fills an empty one, ``take_over`` converts one of the original program, ``upgrade`` one of an
     earlier version of this one.
 
-    With ``alone_if_full``, one on a disk without any space is opened too, to read from it; as long as it is open, no
-    other process can.
+    On a full disk it takes room in reserve. With ``alone_if_full``, where there is none either, it is opened to read from
+    it; as long as it is open, no other process can.
 
     Raises:
         StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
@@ -41,7 +46,7 @@ def connect(
         raise StoreUnavailable(path, "it does not exist (`kvass set` makes one)")
     _ensure_file(path)
     try:
-        return _connect(path, prepare, profile)
+        return _connect_when_full(path, prepare, profile)
     except DiskFull:
         if not alone_if_full:
             raise
@@ -53,6 +58,17 @@ def connect(
         prepare(database)
 
     return _connect(path, prepare_alone, profile)
+
+
+def _connect_when_full(path: str, prepare: Callable[[Database], None], profile: Profile) -> Database:
+    """Connect; on a full disk with some of the room in reserve, which closing restores."""
+    try:
+        return _connect(path, prepare, profile)
+    except DiskFull:
+        reserve = Reserve(path)
+        if not reserve.shorten(max(reserve.size() - OPENING_ROOM, 0)):
+            raise
+    return _connect(path, prepare, profile)
 
 
 def _connect(path: str, prepare: Callable[[Database], None], profile: Profile) -> Database:
@@ -94,6 +110,8 @@ def _ensure_file(path: str) -> None:
     except FileExistsError:
         pass
     except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull(path) from error
         raise StoreUnavailable(path, (error.strerror or str(error)).lower()) from error
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
@@ -122,7 +140,8 @@ def _prepare(
     if kind == "original":
         take_over(database)
     _set_wal(database, _patience(profile))
-    database.rows(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}")
+    database.rows("PRAGMA secure_delete=FAST")  # some systems overwrite all that is removed: not to be had when full
+    database.rows(f"PRAGMA journal_size_limit={LOG_LIMIT}")
     database.apply(COMMAND._replace(patience=_patience(profile)))
     if kind == "empty":
         initialise(database)
@@ -130,8 +149,6 @@ def _prepare(
         upgrade(database)
     if profile is not COMMAND:
         database.apply(profile)
-    if profile.reserves:
-        database.reserve()
 
 
 def _patience(profile: Profile) -> float:
@@ -144,6 +161,7 @@ def _set_wal(database: Database, patience: float) -> None:
     while True:
         try:
             database.rows("PRAGMA journal_mode=WAL")
+            database.has_log = True
             return
         except StoreBusy:
             if patience <= 0:

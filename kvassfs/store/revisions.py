@@ -13,6 +13,9 @@ from .contents import Contents
 from .database import Database
 from .rows import Row
 
+ROW_SIZE = 512
+"""Bytes that a revision takes beside its value, about: a row and its places in three indexes."""
+
 
 class Revision(NamedTuple):
     """An earlier version of a key, and when this replica replaced it (µs since the epoch)."""
@@ -79,6 +82,17 @@ class Revisions:
     def _forget(self, revision: int, content: int) -> None:
         self._database.execute("DELETE FROM revisions WHERE id = ?", (revision,))
         self._contents.drop(content)
+
+    def forget_oldest(self, size: int, limit: int) -> int:
+        """Forget the oldest revisions of all keys, ``limit`` at most, that take ``size`` bytes; return how many they took."""
+        gone = 0
+        for number, content, length in self._database.rows(
+            "SELECT id, content, size FROM revisions ORDER BY replaced LIMIT ?", (limit,)
+        ):
+            if gone < size:
+                self._forget(number, content)
+                gone += length + ROW_SIZE
+        return gone
 
     def has_expired(self) -> bool:
         """Return True if ``expire`` has something to forget."""

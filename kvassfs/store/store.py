@@ -15,7 +15,7 @@ from . import takeover
 from .blocks import Blocks
 from .contents import Contents
 from .creation import initialise, upgrade
-from .database import BULK, COMMAND, Database, Profile
+from .database import Database
 from .draft import Draft
 from .entries import Entries, Listing
 from .feed import Feed, Journal
@@ -29,6 +29,7 @@ from .opening import connect
 from .outbox import Outbox
 from .peers import Peers
 from .processes import Processes
+from .profile import BULK, COMMAND, Profile
 from .revisions import Revision, Revisions
 from .rows import Row, Written
 from .settings import Settings
@@ -38,7 +39,6 @@ from .tree import Tree
 from .upkeep import Upkeep
 from .values import Snapshot, Values
 from .xattrs import Xattrs
-
 
 class Readable(Protocol):
     """A stream of bytes."""
@@ -111,6 +111,7 @@ class Store:
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
         self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks)
+        database.let_history_go = self.upkeep.let_history_go
 
     @classmethod
     def open(
@@ -150,8 +151,7 @@ class Store:
         """Let go of what this process holds, and close the file."""
         try:
             if self._holds.any:
-                with self._database.transaction:
-                    self._holds.release()
+                self._database.retry_when_full(self._holds.release)
         finally:
             self._contents.prefetcher.close()
             self._database.close()
@@ -284,7 +284,7 @@ class Store:
 
     def _put(self, key: str, draft: Draft) -> Entry:
         if draft.size == 0:
-            return self._clear(key)
+            return self._database.retry_when_full(lambda: self._clear(key), removes=True)
         return draft.commit(lambda content: self._write(key, draft.size, content))
 
     def _write(self, key: str, size: int, content: int | None) -> Entry:
@@ -297,11 +297,10 @@ class Store:
 
     def _clear(self, key: str) -> Entry:
         """Delete a key, as an empty value does; one that has none gets a new tombstone."""
-        with self._database.transaction:
-            old = self._entries.current(key)
-            if old is not None and old.live:
-                return self._remove(old).entry
-            return self._entries.write(key, Written(), old=old, listing=None).entry
+        old = self._entries.current(key)
+        if old is not None and old.live:
+            return self._remove(old).entry
+        return self._entries.write(key, Written(), old=old, listing=None).entry
 
     def delete(self, key: str) -> Entry:
         """Delete a key and the links to it, and return its tombstone. On return that has reached the disk.
@@ -309,8 +308,9 @@ class Store:
         Raises:
             InvalidKey, KeyMissing
         """
-        with self._database.transaction:
-            tombstone = self._remove(self._present(key))
+        size = self._present(key).size
+        tombstone = self._database.retry_when_full(lambda: self._remove(self._present(key)), removes=True)
+        self._database.replace_room(size)
         self._clean_up()
         return tombstone.entry
 

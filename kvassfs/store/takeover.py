@@ -6,7 +6,6 @@ missing in early versions, and ``state``, one row of JSON.
 
 from __future__ import annotations
 
-import errno
 import itertools
 import json
 import os
@@ -22,6 +21,7 @@ from .creation import create_tables
 from .database import Database
 from .identity import new_process_id
 from .machine import Machine
+from .reserve import FULL
 from .rows import INSERT, Row
 from .schema import APPLICATION_ID
 from .settings import KEY_BYTES
@@ -148,7 +148,7 @@ def _back_up(path: str) -> str:
     except OSError as error:
         with suppress(OSError):
             os.unlink(partial)
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             raise DiskFull(path) from error
         raise StoreUnavailable(
             path, f"no backup {path}{BACKUP_SUFFIX} can be made: {(error.strerror or '').lower()}"

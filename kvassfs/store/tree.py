@@ -221,16 +221,20 @@ class Tree:
 
     def unlink(self, node: Node) -> None:
         """Remove a file."""
-        with self.transaction:
-            listing = Listing(self._listed_in(node.key), record=True)
-            if node.is_scratch:
-                self._scratch.drop(node.key)
-            else:
-                row = self.entry(node.key)
-                if row is not None:
-                    self._entries.remove(row, listing=listing, transient=True)
-                    return
-            self._directories.touch(listing.prefix, self._clock())
+        if self._database.retry_when_full(lambda: self._unlink(node), removes=True):
+            self._database.replace_room(node.size)
+
+    def _unlink(self, node: Node) -> bool:
+        """Remove a file; return whether its value is a revision from now on."""
+        listing = Listing(self._listed_in(node.key), record=True)
+        if node.is_scratch:
+            self._scratch.drop(node.key)
+        else:
+            row = self.entry(node.key)
+            if row is not None:
+                return self._entries.remove(row, listing=listing, transient=True) is not None
+        self._directories.touch(listing.prefix, self._clock())
+        return False
 
     def set_mode(self, node: Node, mode: int) -> Node | None:
         """Change the mode of a file and return it as it is now."""
@@ -286,9 +290,11 @@ class Tree:
 
     def remove_directory(self, prefix: str) -> None:
         """Forget an empty directory."""
-        with self.transaction:
-            self._directories.remove(prefix)
-            self._directories.touch(parent(prefix), self._clock())
+        self._database.retry_when_full(lambda: self._remove_directory(prefix), removes=True)
+
+    def _remove_directory(self, prefix: str) -> None:
+        self._directories.remove(prefix)
+        self._directories.touch(parent(prefix), self._clock())
 
     def set_directory(self, prefix: str, record: DirectoryRecord) -> None:
         """Change the attributes of a directory."""

@@ -8,6 +8,9 @@ from .database import Database
 from .holds import Holds
 from .revisions import Revisions
 
+STEP = 16
+"""Revisions and blocks that go at a time on a full disk, where the write-ahead log has little room."""
+
 
 class Upkeep:
     """Does the clean-up in bounded steps, each a transaction, so that no save has to wait long."""
@@ -27,6 +30,22 @@ class Upkeep:
             more = self._revisions.expire(self._contents.sizes.clean)
             more = self._blocks.expire(self._contents.sizes.clean) or more
             return self._contents.clean(self._contents.sizes.clean) or more
+
+    def let_history_go(self, size: int) -> bool:
+        """Let go of revisions that take ``size`` bytes, the oldest ones; return whether there were any.
+
+        For a full disk.
+        """
+        left = size
+        while left > 0:
+            with self._database.transaction:
+                gone = self._revisions.forget_oldest(left, STEP)
+            left -= gone or left
+        more = left < size
+        while more and self._contents.has_dropped():
+            with self._database.transaction:
+                more = self._contents.clean(STEP)
+        return left < size
 
     def release_dead_holders(self) -> None:
         """Let go of what processes held that are no more."""

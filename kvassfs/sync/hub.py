@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from ..entry import Delivery
-from ..errors import KvassError
-from ..store import Limit, Page, Store
+from ..errors import DiskFull, KvassError
+from ..replica import Incarnation
+from ..store import Config, Limit, Merged, Page, Store
 from . import block_messages, messages
 from .entry_messages import estimate_size
 from .limits import HUB_LIMITS, MessageLimits
@@ -43,11 +44,11 @@ class Hub:
         """Merge the entries of a push and return the response. Then they have reached the disk."""
         seal = self._load_seal()
         deliveries = messages.decode_push(seal.unseal(body))
-        with self._store.transaction:
-            merged = self._store.inbox.merge_pushed(deliveries)
-            self._store.peers.note_counters(_find_counters(deliveries))
-            config = self._store.settings.config()
-            incarnations = self._store.peers.announce_clock(config.clock)
+        try:
+            merged, config, incarnations = self._merge(deliveries)
+        except DiskFull:
+            self._store.inbox.merge_removals(deliveries)
+            merged, config, incarnations = self._merge(deliveries)
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy()
         response = messages.PushResponse(
@@ -59,6 +60,13 @@ class Hub:
             incarnations,
         )
         return seal.seal(messages.encode_push_response(response))
+
+    def _merge(self, deliveries: Sequence[Delivery]) -> tuple[Merged, Config, list[Incarnation]]:
+        with self._store.transaction:
+            merged = self._store.inbox.merge_pushed(deliveries)
+            self._store.peers.note_counters(_find_counters(deliveries))
+            config = self._store.settings.config()
+            return merged, config, self._store.peers.announce_clock(config.clock)
 
     def pull(self, body: bytes) -> Pull:
         """Return the pull that a request asks for."""

@@ -10,10 +10,8 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +25,7 @@ from kvassfs.sync import messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
+from tests.support.disks import MIB, filled, small_disk
 from tests.support.forks import fork_unmeasured
 from tests.support.stores import (
     DAY,
@@ -445,15 +444,8 @@ class TestRealDisk:
     @pytest.fixture
     def disk(self, tmp_path: Path) -> Iterator[Path]:
         """A disk of 4 MiB."""
-        room = tmp_path / "disk"
-        room.mkdir()
-        made = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(room)], check=False, capture_output=True
-        )
-        if made.returncode:
-            pytest.skip("only root mounts a disk of a given size")
-        yield room
-        subprocess.run(["umount", "-l", str(room)], check=True)
+        with small_disk(tmp_path, 4 * MIB) as disk:
+            yield disk
 
     @pytest.fixture
     def store(self, disk: Path) -> Iterator[Store]:
@@ -494,6 +486,7 @@ class TestRealDisk:
     def test_what_is_on_a_full_disk_can_be_read_by_one_process(self, disk: Path) -> None:
         with Store.open(disk / "db") as store:
             store.set("a", value_of(300_000))
+        (disk / "db-reserve").unlink()
         with filled(disk):
             with pytest.raises(DiskFull, match="no space left"):
                 Store.open(disk / "db")
@@ -513,7 +506,6 @@ class TestRealDisk:
     def test_a_mount_opens_large_files_and_removes_some_on_a_full_disk(self, store: Store, disk: Path) -> None:
         store.set("b", value_of(300_000, 1))
         store._database.apply(MOUNT)
-        store._database.reserve()
         store.upkeep.checkpoint()
         with filled(disk):
             for _ in range(1000):
@@ -529,19 +521,6 @@ class TestRealDisk:
         with filled(disk):
             store.tree.open("a")[1].close()
             store.delete("b")
-
-
-@contextmanager
-def filled(disk: Path) -> Iterator[None]:
-    """``with`` not a byte of free space on a disk."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    try:
-        yield
-    finally:
-        filler.unlink()
 
 
 class Writer:

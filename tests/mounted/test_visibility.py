@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import Store
+from tests.support.disks import fill, small_disk
 from tests.support.mounts import Mount, mounted
-from tests.support.programs import kvass, names, run
+from tests.support.programs import kvass, names
 from tests.support.waiting import within
 
 SECOND = 1.0
@@ -321,17 +322,10 @@ class FullDisk:
 @pytest.fixture
 def full(binding: str, tmp_path: Path) -> Iterator[FullDisk]:
     """A database on a disk that is nearly full, mounted."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    disk, path = tmp_path / "disk", tmp_path / "full"
-    disk.mkdir()
+    path = tmp_path / "full"
     path.mkdir()
-    run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk, directory=tmp_path)
-    try:
-        with mounted(path, disk / "kvass.sqlite", binding):
-            yield FullDisk(disk, path, os.urandom(100_000))
-    finally:
-        run("umount", disk, directory=tmp_path)
+    with small_disk(tmp_path, 8 * MIB) as disk, mounted(path, disk / "kvass.sqlite", binding):
+        yield FullDisk(disk, path, os.urandom(100_000))
 
 
 def save(file: Path, value: bytes, flags: int = os.O_TRUNC) -> int:
@@ -380,6 +374,23 @@ def test_small_saves_fill_the_disk_until_one_fails_and_the_others_stay(full: Ful
     assert all(full.file.with_name(name).read_bytes() == value for name, value in saved.items())
     with Store.open(full.database) as store:
         assert {key: store.get(key).read() for key in store.keys()} == {**saved, "file": full.old}
+
+
+@pytest.mark.parametrize("size", [20_000, 100_000, 700_000])
+def test_what_filled_the_disk_can_be_removed_and_makes_room(full: FullDisk, size: int) -> None:
+    mount = full.file.parent
+    for number in range(1000):
+        if save(mount / str(number), os.urandom(size)):
+            break
+    fill(full.database.parent)
+    for name in os.listdir(mount)[::2]:
+        (mount / name).unlink()
+    for name in os.listdir(mount):
+        os.truncate(mount / name, 10)
+    command = [sys.executable, "-m", "kvassfs_cli", "--db", str(full.database), "rm", *os.listdir(mount)]
+    assert subprocess.run(command, capture_output=True, check=False).stderr == b""
+    assert os.listdir(mount) == []
+    assert save(full.file, os.urandom(min(size, 20_000))) == 0
 
 
 def test_saving_works_again_when_the_disk_has_room(full: FullDisk) -> None:

@@ -334,8 +334,9 @@ def state(store: Store) -> dict[str, list[Any]]:
 
 
 def contents_of(directory: Path) -> dict[str, bytes]:
-    """Return names and bytes of the files in a directory."""
-    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+    """Return names and bytes of the files in a directory, but of those that only keep room."""
+    files = [path for path in directory.iterdir() if path.is_file() and not path.name.endswith("-reserve")]
+    return {path.name: path.read_bytes() for path in files}
 
 
 def error_line(error: KvassError) -> str:

@@ -21,7 +21,7 @@ import pytest
 from kvassfs.errors import NotAStore, StoreError, StoreUnavailable
 from kvassfs.store import Store
 from kvassfs.store.commits import POLLING_INTERVAL, SHORTEST_PAUSE, CommitWatch, Inotify
-from kvassfs.store.database import COMMAND, MOUNT, RESERVE
+from kvassfs.store.profile import COMMAND, MOUNT
 from tests.support.stores import contents_of, error_line, finish, rows, start
 
 SLOW = 40.0
@@ -136,7 +136,7 @@ class TestCommit:
     def test_of_another_process_is_noticed(self, watch: CommitWatch, path: Path, durable: bool) -> None:
         process = start(
             """
-            from kvassfs.store.database import COMMAND, MOUNT
+            from kvassfs.store.profile import COMMAND, MOUNT
             with Store.open(sys.argv[1], profile=COMMAND if sys.argv[2] == "True" else MOUNT) as store:
                 print("ready", flush=True)
                 for _ in sys.stdin:
@@ -194,7 +194,7 @@ class TestCommit:
             """
             import random, time
             chance = random.Random(sys.argv[3])
-            from kvassfs.store.database import COMMAND, MOUNT
+            from kvassfs.store.profile import COMMAND, MOUNT
             with Store.open(sys.argv[1], profile=COMMAND if sys.argv[2] == "True" else MOUNT) as store:
                 for _ in range(100):
                     time.sleep(chance.choice([0, 0, 0.0005, 0.002, 0.01, 0.05]) * chance.random())
@@ -265,7 +265,7 @@ class TestLog:
     def test_is_watched_after_it_was_truncated(self, watch: CommitWatch, path: Path, writer: Store) -> None:
         commit(writer)
         writer.upkeep.checkpoint()
-        assert writer.upkeep.log_size() == RESERVE
+        assert writer.upkeep.log_size() == 0
         settle(watch)
         with later(path):
             wait_told(watch)

@@ -12,9 +12,10 @@ from kvassfs.errors import StoreBusy
 from kvassfs.replica import MAX_PROCESS_ID
 from kvassfs.store import DIRECTORY_MODE, Store, opening
 from kvassfs.store.creation import initialise
-from kvassfs.store.database import COMMAND, Database
+from kvassfs.store.database import Database
 from kvassfs.store.identity import new_process_id
 from kvassfs.store.machine import Machine
+from kvassfs.store.profile import COMMAND
 from tests.support.stores import YEAR_2024, Clock, audit, rows, state
 
 

@@ -24,18 +24,8 @@ from kvassfs.errors import (
     StoreUnavailable,
 )
 from kvassfs.store import Store, Written
-from kvassfs.store.database import (
-    BULK,
-    COMMAND,
-    FOLLOWER,
-    HUB,
-    MOUNT,
-    SEARCHES,
-    SHARING,
-    Database,
-    Profile,
-    translate_error,
-)
+from kvassfs.store.database import Database, translate_error
+from kvassfs.store.profile import BULK, COMMAND, FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from kvassfs.store.schema import APPLICATION_ID, VERSION
 from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error, write
 

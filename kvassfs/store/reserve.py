@@ -1,0 +1,84 @@
+"""Room on the disk that is kept in reserve, so that what removes and tidies can be done on a full one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+
+RESERVE = 1024 * 1024
+"""Bytes kept in reserve, beside those that the database will grow by once the write-ahead log is copied into it."""
+
+STEP = 64 * 1024
+"""Bytes by which the reserve is restored or given up where not all of it is to be had or needed."""
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""What a system call says when the disk is full: for everybody, or for this user."""
+
+
+class Reserve:
+    """A file beside the database, of nothing but room: shortened, it makes room for others of this disk.
+
+    Where a file system cannot allocate room in advance, there is none, and all goes well until the disk is full.
+    """
+
+    def __init__(self, database: str) -> None:
+        database = os.path.realpath(database)
+        self._directory = os.path.dirname(database)
+        self._path = f"{database}-reserve"
+
+    def size(self) -> int:
+        """Return its size in bytes."""
+        try:
+            return os.stat(self._path).st_size
+        except OSError:
+            return 0
+
+    def is_short(self) -> bool:
+        """Whether the disk has, beside it, less room left than is kept in reserve."""
+        try:
+            disk = os.statvfs(self._directory)
+        except OSError:
+            return False
+        return disk.f_bavail * disk.f_frsize < RESERVE
+
+    def extend(self, size: int) -> bool:
+        """Make it ``size`` bytes long if it is shorter; return False, and leave it, if the disk has no room for that."""
+        before = self.size()
+        if before >= size:
+            return True
+        try:
+            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            return error.errno not in FULL
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            os.ftruncate(file, before)
+            return error.errno not in FULL
+        finally:
+            os.close(file)
+        return True
+
+    def shorten(self, size: int) -> bool:
+        """Make it ``size`` bytes long if it is longer; return whether that gave any room to others."""
+        if self.size() <= size:
+            return False
+        with suppress(OSError):
+            os.truncate(self._path, size)
+            return True
+        return False
+
+    def restore(self, size: int) -> None:
+        """Make it up to ``size`` bytes long, as far as there is room."""
+        if not self.extend(size):
+            for part in range(self.size() + STEP, size, STEP):
+                if not self.extend(part):
+                    return
+
+    def can_extend(self) -> bool:
+        """Return whether the disk has some room left; unlike ``is_short`` it knows of quotas and costs writes."""
+        before = self.size()
+        fits = self.extend(before + STEP)
+        self.shorten(before)
+        return fits

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from kvassfs.errors import DiskFull, StoreError
+from kvassfs.store import Store
+from kvassfs.store.database import LOG_LIMIT, QUIET_TIME, translate_error
+from kvassfs.store.reserve import RESERVE, STEP, Reserve
+from tests.support.stores import sqlite_error
+
+
+@pytest.fixture
+def reserve(tmp_path: Path) -> Reserve:
+    return Reserve(str(tmp_path / "db"))
+
+
+def fail_to_allocate(patch: pytest.MonkeyPatch, code: int, *, above: int = 0) -> None:
+    """Have no room for a file of more than ``above`` bytes."""
+    real = os.posix_fallocate
+
+    def allocate(file: int, offset: int, size: int) -> None:
+        if size > above:
+            raise OSError(code, os.strerror(code))
+        real(file, offset, size)
+
+    patch.setattr(os, "posix_fallocate", allocate)
+
+
+def test_it_is_of_room_alone_and_for_its_owner(reserve: Reserve, tmp_path: Path) -> None:
+    assert reserve.extend(RESERVE)
+    status = (tmp_path / "db-reserve").stat()
+    assert status.st_blocks * 512 >= reserve.size() == RESERVE
+    assert status.st_mode & 0o777 == 0o600
+
+
+def test_it_is_beside_the_file_that_a_symlink_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "db")
+    Reserve(str(tmp_path / "link")).extend(STEP)
+    assert (tmp_path / "db-reserve").exists()
+
+
+def test_shortening_says_whether_it_gave_room(reserve: Reserve) -> None:
+    assert not reserve.shorten(0)
+    reserve.extend(RESERVE)
+    assert reserve.shorten(STEP)
+    assert not reserve.shorten(STEP)
+    assert reserve.size() == STEP
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_what_does_not_fit_leaves_it_as_it_is(reserve: Reserve, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserve.extend(STEP)
+    fail_to_allocate(monkeypatch, code)
+    assert not reserve.extend(RESERVE)
+    assert not reserve.can_extend()
+    assert reserve.size() == STEP
+
+
+def test_it_is_restored_as_far_as_there_is_room(reserve: Reserve, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_to_allocate(monkeypatch, errno.ENOSPC, above=5 * STEP)
+    reserve.restore(RESERVE)
+    assert reserve.size() == 5 * STEP
+
+
+def test_where_no_room_can_be_allocated_there_is_none(reserve: Reserve, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_to_allocate(monkeypatch, errno.EOPNOTSUPP)
+    assert reserve.extend(RESERVE)
+    assert reserve.can_extend()
+    reserve.restore(RESERVE)
+    assert reserve.size() == 0
+
+
+@pytest.mark.parametrize(("code", "full"), [(errno.EDQUOT, True), (errno.ENOSPC, True), (errno.EIO, False)])
+def test_a_failure_to_write_over_quota_is_a_full_disk(
+    tmp_path: Path, code: int, full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite takes any errno but ENOSPC for a disk that is broken."""
+    fail_to_allocate(monkeypatch, code)
+    error = translate_error(sqlite_error(sqlite3.SQLITE_IOERR_WRITE), str(tmp_path / "db"))
+    assert isinstance(error, DiskFull) is full
+    assert isinstance(error, StoreError)
+
+
+def test_a_store_has_it_from_the_first_value_on(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "db") as store:
+        store.set("a", b"1")
+    assert (tmp_path / "db-reserve").stat().st_size >= RESERVE
+
+
+def test_the_log_that_others_left_is_copied_after_a_quiet_time(tmp_path: Path) -> None:
+    """Whoever commits now and then, as a hub does for its devices, keeps it small."""
+    with Store.open(tmp_path / "db") as store, Store.open(tmp_path / "db") as other:
+        other._database.rows("PRAGMA wal_autocheckpoint=0")
+        while other.upkeep.log_size() <= LOG_LIMIT:
+            other.set("large", os.urandom(1024 * 1024))
+        store._database.transaction._ended -= QUIET_TIME
+        store._database.rows("PRAGMA wal_autocheckpoint=0")
+        store.flush()
+        assert store.upkeep.log_size() < LOG_LIMIT
