@@ -40,6 +40,10 @@ from .upkeep import Upkeep
 from .values import Snapshot, Values
 from .xattrs import Xattrs
 
+MOST_KEYS = 4096
+"""Keys that are listed at a time."""
+
+
 class Readable(Protocol):
     """A stream of bytes."""
 
@@ -165,8 +169,11 @@ class Store:
     # Keys and values
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that are there, empty files among them, and begin with ``prefix``, in the order of their UTF-8 bytes."""
-        for (key,) in self._keys_from(prefix):
+        """Yield the keys that are there, empty files among them, and begin with ``prefix``, in the order of their UTF-8 bytes.
+
+        What changes meanwhile may be seen or not; so the write-ahead log need not be kept for a reader that is slow.
+        """
+        for key in self._keys_from(prefix):
             if not key.startswith(prefix):
                 return
             yield key
@@ -184,7 +191,7 @@ class Store:
         start: str | None = prefix
         while start is not None:
             keys, start = self._keys_from(start), None
-            for (key,) in keys:
+            for key in keys:
                 if not key.startswith(prefix):
                     return
                 slash = key.find("/", len(prefix))
@@ -193,13 +200,18 @@ class Store:
                     start = key[:slash] + "0"  # the character after "/"
                     break
 
-    def _keys_from(self, first: str) -> Iterator[tuple[str]]:
-        if not is_text(first):  # no key can begin so
-            return iter(())
-        return self._database.iterate(
-            "SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
-            (first,),
-        )
+    def _keys_from(self, first: str) -> Iterator[str]:
+        count = 1  # mostly of little use to a level, and then more and more
+        while is_text(first):  # no key can begin with what is none
+            keys = self._database.rows(
+                "SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key LIMIT ?",
+                (first, count),
+            )
+            yield from (key for (key,) in keys)
+            if len(keys) < count:
+                return
+            first = keys[-1][0] + "\0"
+            count = min(2 * count, MOST_KEYS)
 
     def entry(self, key: str) -> Entry:
         """Return the entry of a key that is there.
@@ -215,7 +227,7 @@ class Store:
         Raises:
             InvalidKey, KeyMissing
         """
-        return Snapshot(self._database, self._contents, lambda: self._locate(key))
+        return Snapshot(self._database, self._contents, self._holds, lambda: self._locate(key))
 
     def _locate(self, key: str) -> tuple[int | None, int]:
         row = self._present(key)

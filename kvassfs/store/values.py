@@ -6,10 +6,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ..errors import ValueReplaced
+from ..errors import DiskFull, ValueReplaced
 from .contents import Contents
 from .database import Database
 from .holds import Holds
+
+AT_ONCE = 16
+"""Blocks of a value that are read at once, into memory."""
 
 
 class StoredValue(NamedTuple):
@@ -95,26 +98,56 @@ class Values:
 
 
 class Snapshot:
-    """The bytes of the value of a key, read from a snapshot of the database, so without writing to it.
+    """The bytes of the value of a key, all of one version.
 
-    ``locate`` returns the id and size of the value; it is asked inside the read transaction, so that the bytes are
-    those of one version.
+    ``locate`` returns the id and size of the value; it is asked inside the transaction that reads or pins it.
     """
 
-    def __init__(self, database: Database, contents: Contents, locate: Callable[[], tuple[int | None, int]]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        holds: Holds,
+        locate: Callable[[], tuple[int | None, int]],
+    ) -> None:
         self._database = database
         self._contents = contents
+        self._holds = holds
         self._locate = locate
         self.size = locate()[1]
 
     def chunks(self) -> Generator[bytes, None, None]:
-        """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time, from one snapshot.
+        """Yield the value's bytes in order, at most ``BLOCK_SIZE`` at a time.
 
-        Until the end, or ``close``, nothing else can be done with the store through this connection.
+        No transaction is open meanwhile, as it would keep the write-ahead log from being emptied for as long as the
+        reader takes. So a long value is pinned, which needs two transactions that write.
         """
         with self._database.snapshot():
             content, self.size = self._locate()
+            is_long = self.size > AT_ONCE * self._contents.sizes.block
+            chunks = [] if is_long else list(self._contents.read_all(content, self.size))
+        yield from chunks
+        if is_long:
+            yield from self._read_long()
+
+    def _read_long(self) -> Iterator[bytes]:
+        try:
+            content = self._database.retry_when_full(self._pin)
+        except DiskFull:  # there is not even room in reserve, nor anybody to write the log
+            with self._database.snapshot():
+                yield from self._contents.read_all(*self._locate())
+            return
+        try:
             yield from self._contents.read_all(content, self.size)
+        finally:
+            self._database.retry_when_full(lambda: self._holds.unpin(content))
+
+    def _pin(self) -> int:
+        content, self.size = self._locate()
+        if content is None:
+            raise ValueReplaced
+        self._holds.pin(content)
+        return content
 
     def read(self) -> bytes:
         """Return all the bytes at once."""

@@ -126,9 +126,9 @@ def test_key_token_sequence_and_prefix_are_index_searches(
 
 
 def test_keys_are_listed_in_the_order_of_an_index(full: Store) -> None:
-    (sql,) = statements(full, lambda: list(full.keys()))
-    assert "USING INDEX entries_live" in plan(full, sql)
-    assert "TEMP B-TREE" not in plan(full, sql)
+    for sql in statements(full, lambda: list(full.keys())):
+        assert "USING INDEX entries_live" in plan(full, sql)
+        assert "TEMP B-TREE" not in plan(full, sql)
     full.close()
 
 

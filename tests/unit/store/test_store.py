@@ -226,6 +226,20 @@ class TestReading:
         assert b"".join(pieces) == value_of(1000)
         assert store.get("a").read() == value_of(500)
 
+    @pytest.mark.parametrize("size", [10, 1000, 1500])
+    def test_keeps_no_log_while_its_reader_is_slow(
+        self, small: None, store: Store, open_store: OpenStore, size: int
+    ) -> None:
+        store.set("a", value_of(size))
+        other = open_store()
+        chunks = store.get("a").chunks()
+        next(chunks)
+        other.set("b", value_of(1000))
+        other.upkeep.checkpoint()
+        assert other.upkeep.log_size() == 0
+        assert len(b"".join(chunks)) > size - 65
+        assert count(store, "pins") == 0
+
     def test_has_the_version_of_when_it_begins(self, store: Store) -> None:
         store.set("a", b"1")
         value = store.get("a")
@@ -254,6 +268,17 @@ class TestKeys:
         for key in shuffled:
             store.set(key, b"1")
         assert list(store.keys()) == sorted(keys[1:], key=str.encode) == keys[1:]
+
+    def test_keep_no_log_while_their_reader_is_slow(self, store: Store, open_store: OpenStore) -> None:
+        for key in "abcdefgh":
+            store.set(key, b"1")
+        other = open_store()
+        keys = store.keys()
+        assert next(keys) == "a"
+        other.set("i", b"1")
+        other.upkeep.checkpoint()
+        assert other.upkeep.log_size() == 0
+        assert "".join(keys) == "bcdefghi"
 
     def test_are_those_that_are_there(self, store: Store) -> None:
         store.set("a", b"1")
