@@ -79,7 +79,7 @@ def draft_save(store: Store) -> None:
     draft.close()
 
 
-def delivery(key: str, value: bytes, *, counter: int, time: int = 10**17, mode: int | None = None) -> Delivery:
+def delivery(key: str, value: bytes, *, counter: int, time: int = 5 * 10**15, mode: int | None = None) -> Delivery:
     """Return an entry of another replica; by default it wins."""
     return Delivery(Entry(key, time, counter, 99, f"{key}-{counter}", len(value), mode), counter, value)
 
