@@ -35,7 +35,7 @@ class DatabaseFile:
         Raises:
             InvalidConfiguration: nothing says where the home, or the working directory, is.
         """
-        return os.path.abspath(make_absolute(_expand_home(self._chosen)))
+        return os.path.abspath(make_absolute(expand_home(self._chosen)))
 
     def open(self) -> Store:
         """Open the store, made if it is missing; what it has to say goes to standard error."""
@@ -59,7 +59,7 @@ def create_database_option() -> click.Option:
     return click.Option(
         ["--db"],
         metavar="PATH",
-        type=click.Path(),
+        type=click.Path(readable=False),  # whether it can be opened is the store's to say
         expose_value=False,
         callback=_choose,
         help=f"the database file to use (default: ${VARIABLE} or {DEFAULT})",
@@ -95,7 +95,12 @@ def make_absolute(path: str) -> str:
         ) from None
 
 
-def _expand_home(path: str) -> str:
+def expand_home(path: str) -> str:
+    """Return ``path`` with the home directory in place of a ``~``, or ``~user``, that it begins with.
+
+    Raises:
+        InvalidConfiguration: nothing says where the home directory is.
+    """
     if path.partition("/")[0] != "~":
         return os.path.expanduser(path)
     home = os.environ.get("HOME") or _find_home()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -76,14 +75,21 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as exited:
         return exited.exit_code
     except click.ClickException as error:
-        with contextlib.suppress(OSError):
-            error.show()
-        return error.exit_code
+        return report_usage(error)
     except KvassError as error:
         return report_failure(error)
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
     return 0
+
+
+def report_usage(error: click.ClickException) -> int:
+    """Say in one line what is wrong with the command line, and where help is; return the exit status."""
+    message = error.format_message()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "kvass"
+    print_notice(f"{message[:1].lower()}{message[1:].removesuffix('.')} (see `{path} --help`)")
+    return error.exit_code
 
 
 def report_failure(error: KvassError) -> int:

@@ -21,6 +21,9 @@ SMALLEST_MESSAGE = 16
 """MiB below which the pages of other devices could be refused."""
 
 
+_TLS_FILE = click.Path(readable=False)  # whether it can be read is said where it is
+
+
 @click.command("serve", cls=Command)
 @click.option(
     "--bind",
@@ -28,10 +31,8 @@ SMALLEST_MESSAGE = 16
     default="0.0.0.0:8000",
     help="the address to serve at, :PORT for all those of this machine (default: 0.0.0.0:8000, all of IPv4)",
 )
-@click.option("--tls-cert", metavar="FILE", type=click.Path(), help="speak TLS with the certificate in FILE (PEM)")
-@click.option(
-    "--tls-key", metavar="FILE", type=click.Path(), help="the key of the certificate, if it is in another file"
-)
+@click.option("--tls-cert", metavar="FILE", type=_TLS_FILE, help="speak TLS with the certificate in FILE (PEM)")
+@click.option("--tls-key", metavar="FILE", type=_TLS_FILE, help="the key of the certificate, if it is in another file")
 @click.option(
     "--max-body",
     metavar="MB",

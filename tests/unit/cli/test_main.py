@@ -137,7 +137,28 @@ def test_an_empty_db_is_a_usage_error(kvass: Kvass) -> None:
 def test_wrong_usage_exits_2_with_a_message_on_standard_error(kvass: Kvass, arguments: list[str]) -> None:
     status, out, err = kvass(*arguments)
     assert (status, out) == (2, b"")
-    assert err.startswith("Usage: kvass")
+    assert err.startswith("kvass: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("get", "missing argument 'KEY' (see `kvass get --help`)"),
+        ("config kee", "no such command 'kee'"),
+        ("config key a b", "got unexpected extra argument (b) (see `kvass config key --help`)"),
+    ],
+)
+def test_wrong_usage_is_said_in_one_line_with_where_help_is(kvass: Kvass, line: str, said: str) -> None:
+    assert kvass(*line.split()).err.startswith(f"kvass: {said}")
+
+
+@pytest.mark.parametrize("option", ["ls --db", "mount --log", "serve --tls-cert", "serve --tls-key"])
+def test_whether_a_file_can_be_read_is_not_a_matter_of_usage(option: str) -> None:
+    name, flag = option.split()
+    command = import_module(f"kvassfs_cli.commands.{name}").command
+    (parameter,) = (each for each in command.params if flag in each.opts)
+    assert not parameter.type.readable
 
 
 def test_an_expected_error_is_one_line_with_its_exit_status(kvass: Kvass, monkeypatch: pytest.MonkeyPatch) -> None:

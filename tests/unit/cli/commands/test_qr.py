@@ -189,7 +189,7 @@ def test_a_dash_is_standard_output(kvass: Kvass, url: str) -> None:
 def test_both_cannot_go_to_one_file(kvass: Kvass, url: str, file: str) -> None:
     status, out, err = kvass("qr", "k", "--png", file, "--svg", file)
     assert (status, out) == (2, b"")
-    assert err.endswith("Error: --png and --svg name the same file.\n")
+    assert err == "kvass: --png and --svg name the same file (see `kvass qr --help`)\n"
 
 
 @pytest.mark.parametrize("option", ["--png", "--svg"])
@@ -197,7 +197,7 @@ def test_both_cannot_go_to_one_file(kvass: Kvass, url: str, file: str) -> None:
 def test_a_name_that_is_none_of_a_file_is_refused(kvass: Kvass, url: str, option: str, file: str) -> None:
     status, out, err = kvass("qr", "k", option, file)
     assert (status, out) == (2, b"")
-    assert err.endswith(f"Error: Invalid value for '{option}': it names no file.\n")
+    assert err == f"kvass: invalid value for '{option}': it names no file (see `kvass qr --help`)\n"
 
 
 def test_a_file_that_is_there_is_replaced(kvass: Kvass, url: str, pictures: Path) -> None:
