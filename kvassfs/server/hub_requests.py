@@ -91,7 +91,9 @@ class HubRequests:
 
     async def serve_blocks(self, request: Request) -> Response:
         """Store or hand out blocks of large values."""
-        return await self._change(request, lambda hub, body: hub.serve_blocks(body))
+        response = await self._change(request, lambda hub, body: hub.serve_blocks(body))
+        skip_logging(request.scope)  # a large value takes many, before the push or after the pull that is logged
+        return response
 
     async def _change(self, request: Request, call: Callable[[Hub, bytes], bytes]) -> Response:
         body = await self._read_body(request)

@@ -153,11 +153,15 @@ class StubHub(Hub):
         self.wait = script.wait
 
     def push(self, body: bytes) -> bytes:
-        if self.script.failure is not None:
-            raise self.script.failure
+        self._fail()
         return b"pushed %d" % len(body)
 
+    def _fail(self) -> None:
+        if self.script.failure is not None:
+            raise self.script.failure
+
     def serve_blocks(self, body: bytes) -> bytes:
+        self._fail()
         return b"blocks %d" % len(body)
 
     def pull(self, body: bytes) -> Pull:

@@ -407,6 +407,17 @@ def test_only_a_poll_without_news_is_no_news(database: Path, caplog: pytest.LogC
     assert [record.levelno for record in caplog.records] == [logging.DEBUG, logging.INFO]
 
 
+@pytest.mark.parametrize(
+    ("script", "level"), [(Script(), logging.DEBUG), (Script(failure=DiskFull("/db")), logging.INFO)]
+)
+def test_a_block_is_no_news_unless_it_fails(
+    database: Path, caplog: pytest.LogCaptureFixture, script: Script, level: int
+) -> None:
+    caplog.set_level(logging.DEBUG, "kvassfs")
+    answer_to(stub_service(database, script), "/blocks", b"1234")
+    assert [record.levelno for record in caplog.records if "POST /blocks" in record.getMessage()] == [level]
+
+
 def test_a_poll_whose_client_has_gone_is_no_news(database: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "kvassfs")
     script = Script(wait=60.0)
