@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from kvassfs.clocks import describe_difference
-from kvassfs.errors import KvassError
+from kvassfs.errors import HubUnreachable, InvalidConfiguration, KvassError
 
+from .database import DatabaseFile
 from .notices import print_notice
+from .occasions import Occasion
 
 if TYPE_CHECKING:
     from kvassfs.store import Store
     from kvassfs.sync import Synchroniser
 
+Result = TypeVar("Result")
+
 VARIABLE = "KVASS_OFFLINE"
 
-offline_option = click.option("--offline", is_flag=True, envvar=VARIABLE, help="do not contact the hub")
+
+def is_offline() -> bool:
+    """Return whether the environment says that the hub is left alone.
+
+    Raises:
+        InvalidConfiguration: it says neither yes nor no.
+    """
+    text = os.environ.get(VARIABLE, "")
+    try:
+        return bool(text and click.BOOL.convert(text, None, None))
+    except click.BadParameter:
+        raise InvalidConfiguration(f"{VARIABLE} is 1 or 0, and {text!r} is neither") from None
+
+
+offline_option = click.option("--offline", is_flag=True, default=is_offline, help="do not contact the hub")
 """The option of commands that contact the hub by themselves; ``KVASS_OFFLINE=1`` sets it for all of them."""
+
+SHOWN = "showing what is stored here"
+KEPT = "kept here and pushed later"
 
 
 def pull_first(store: Store, *, offline: bool) -> None:
@@ -27,15 +49,66 @@ def pull_first(store: Store, *, offline: bool) -> None:
 
     A failure costs a warning: the command goes on with what is stored here.
     """
-    if _has_hub(store, offline) and not store.processes.is_in_touch():
-        _attempt(store, lambda synchroniser: synchroniser.pull(), "showing what is stored here")
+    warn(store, pull(store, offline=offline), SHOWN)
 
 
-def push_after(store: Store, *, offline: bool, otherwise: str = "it is kept here and pushed later") -> None:
-    """Push what waits for the hub, if anything does. A failure costs a warning, which ends with ``otherwise``."""
-    if _has_hub(store, offline) and store.outbox.has_ready():
-        _attempt(store, lambda synchroniser: _push(store, synchroniser), otherwise)
-        warn_of_clock(store)
+def push_after(store: Store, *, offline: bool) -> None:
+    """Push what waits for the hub, if anything does. A failure costs a warning."""
+    warn(store, push(store, offline=offline), KEPT)
+
+
+def pull_and_push(store: Store, work: Callable[[], Result], *, offline: bool, otherwise: str) -> Result:
+    """Return what ``work`` returns, which needs what the hub has and that the hub gets what it changes.
+
+    One warning says of both what failed; it ends with ``otherwise`` where something waits for the hub, and is then given
+    each time.
+    """
+    failure = pull(store, offline=offline)
+    try:
+        result = work()
+    except KvassError:
+        warn(store, failure, SHOWN)
+        raise
+    waiting = store.outbox.has_ready()
+    failure = failure or push(store, offline=offline)
+    warn(store, failure, otherwise if waiting else SHOWN, always=waiting)
+    return result
+
+
+def warn(store: Store, failure: KvassError | None, consequence: str, *, always: bool = False) -> None:
+    """Warn of a failure and its ``consequence``; that the hub is out of reach is said ``always`` or once in a while."""
+    if isinstance(failure, HubUnreachable):
+        if _offline(store).take() or always:
+            print_notice(f"warning: {failure.summary}; {consequence}")
+    elif failure is not None:
+        print_notice(f"warning: {failure}; {consequence}")
+
+
+def check(database: DatabaseFile) -> None:
+    """Ask the hub whether it exchanges with this store, for a mount, which works without it; if not, warn."""
+    try:
+        with database.open_existing() as store:
+            if _has_hub(store, is_offline()):
+                failure = _attempt(store, lambda synchroniser: synchroniser.probe())
+                warn(store, failure, "what is saved is kept here and pushed later")
+    except KvassError as error:
+        print_notice(f"warning: {error}")
+
+
+def pull(store: Store, *, offline: bool) -> KvassError | None:
+    """Do what ``pull_first`` does; return the failure."""
+    if not _has_hub(store, offline) or store.processes.is_in_touch():
+        return None
+    return _attempt(store, lambda synchroniser: synchroniser.pull())
+
+
+def push(store: Store, *, offline: bool) -> KvassError | None:
+    """Do what ``push_after`` does; return the failure."""
+    if not _has_hub(store, offline) or not store.outbox.has_ready():
+        return None
+    failure = _attempt(store, lambda synchroniser: _push(store, synchroniser))
+    warn_of_clock(store)
+    return failure
 
 
 def warn_of_clock(store: Store) -> None:
@@ -55,11 +128,17 @@ def _has_hub(store: Store, offline: bool) -> bool:
     return not offline and bool(store.settings.config().remote)
 
 
-def _attempt(store: Store, work: Callable[[Synchroniser], object], otherwise: str) -> None:
+def _attempt(store: Store, work: Callable[[Synchroniser], object]) -> KvassError | None:
     try:
         from kvassfs.sync.connection import open_synchroniser
 
         with open_synchroniser(store) as synchroniser:
             work(synchroniser)
     except KvassError as error:
-        print_notice(f"warning: {error}; {otherwise}")
+        return error
+    _offline(store).forget()
+    return None
+
+
+def _offline(store: Store) -> Occasion:
+    return Occasion(store.path, "offline")

@@ -19,7 +19,7 @@ _UNITS = {"w": 7 * 86_400, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 LATER = "the address works once the hub has heard of it"
 
-_LONGEST = 100 * 365 * 86_400
+_LONGEST = 100 * 365 * 86_400  # 100 years
 """Seconds that nobody means to give a link."""
 
 
@@ -29,7 +29,7 @@ def parse_duration(text: str) -> int:
         raise click.BadParameter(f"{text!r} is no span of time; write 90s, 15m, 1h, 1h30m, 7d or 2w.")
     seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)(.)", text))
     if not 0 < seconds <= _LONGEST:
-        raise click.BadParameter(f"{text!r} is {'too long' if seconds else 'no time at all'}.")
+        raise click.BadParameter(f"{text!r} is {'more than 100 years' if seconds else 'no time at all'}.")
     return seconds
 
 
@@ -57,7 +57,5 @@ def get_address(database: DatabaseFile, key: str, terms: Terms, *, offline: bool
     """
     with database.open_existing() as store:
         base = require_base_url(store)
-        hub.pull_first(store, offline=offline)
-        token = share(store, key, terms)
-        hub.push_after(store, offline=offline, otherwise=LATER)
+        token = hub.pull_and_push(store, lambda: share(store, key, terms), offline=offline, otherwise=LATER)
     return format_share_url(base, token)

@@ -211,12 +211,14 @@ class SyncError(KvassError):
 
 
 class HubUnreachable(SyncError):
-    """The hub cannot be connected to, does not answer in time, or the connection broke."""
+    """The hub cannot be connected to, does not answer in time, or the connection broke.
+
+    ``summary`` is the message without advice, for those who do without the hub.
+    """
 
     def __init__(self, remote: str, reason: str) -> None:
-        super().__init__(
-            remote, f"cannot reach the hub {remote}: {reason}; check that it runs there and that the network is up"
-        )
+        self.summary = f"cannot reach the hub {remote}: {reason}"
+        super().__init__(remote, f"{self.summary}; check that it runs there and that the network is up")
         self.reason = reason
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from tests.support import searches
@@ -12,3 +13,7 @@ searches.set_defaults()
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+
+# What commands say once in a while, they say each time where nothing remembers when that was.
+os.environ["XDG_CACHE_HOME"] = os.devnull
+os.environ.pop("XDG_RUNTIME_DIR", None)

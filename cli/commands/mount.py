@@ -6,6 +6,7 @@ import os
 
 import click
 
+from .. import hub
 from ..database import DatabaseFile, make_absolute, pass_database, require_path
 from ..group import Command
 from ..notices import print_notice
@@ -18,14 +19,19 @@ BINDING = "KVASS_FUSE"
 @click.option("--foreground", is_flag=True, help="serve the mount here, until an interrupt or `kvass umount`")
 @click.option("--read-only", is_flag=True, help="allow no change through the mount")
 @click.option("--allow-other", is_flag=True, help="let other users in, as far as the files' modes allow")
-@click.option("--log", metavar="FILE", type=click.Path(), help="add messages to FILE, not to standard error or nowhere")
+@click.option(
+    "--log",
+    metavar="FILE",
+    type=click.Path(readable=False),
+    help="add messages to FILE, not to standard error or nowhere",
+)
 @pass_database
 def command(
     database: DatabaseFile, directory: str, foreground: bool, read_only: bool, allow_other: bool, log: str | None
 ) -> None:
     """Show the keys as files in DIRECTORY, which is made if it is missing and must be empty.
 
-    Return when the mount answers; `kvass umount DIRECTORY` ends it.
+    Return when the mount answers, with a warning if the hub refuses this device or is out of reach; `kvass umount DIRECTORY` ends it.
     """
     from kvassfs.mount.run import MountOptions, mount
 
@@ -42,3 +48,5 @@ def command(
         ),
         notice=print_notice,
     )
+    if not foreground:
+        hub.check(database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 import click
 
@@ -31,15 +32,19 @@ def command(database: DatabaseFile, context: click.Context, names: tuple[str, ..
     `kvass links` lists. The address of its current value is not among them: given as LINK, that ends too.
     """
     with database.open_existing() as store:
-        hub.pull_first(store, offline=offline)
-        missing = end_links(store, names)
-        for error in missing:
-            print_notice(str(error))
-        for name in names:
-            print_remaining_address(store, name)
-        hub.push_after(store, offline=offline, otherwise=LATER)
+        missing = hub.pull_and_push(store, lambda: end(store, names), offline=offline, otherwise=LATER)
     if missing:
         context.exit(LinkMissing.exit_code)
+
+
+def end(store: Store, names: Sequence[str]) -> list[LinkMissing]:
+    """End what ``names`` give, and say what was not there and what still works; return an error for each missing one."""
+    missing = end_links(store, names)
+    for error in missing:
+        print_notice(str(error))
+    for name in names:
+        print_remaining_address(store, name)
+    return missing
 
 
 def print_remaining_address(store: Store, name: str) -> None:

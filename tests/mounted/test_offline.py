@@ -113,7 +113,7 @@ def assert_warned(outcome: Outcome, out: bytes, says: str, otherwise: str) -> No
     assert outcome.seconds < ENOUGH
 
 
-KEPT = "it is kept here and pushed later"
+KEPT = "kept here and pushed later"
 SHOWN = "showing what is stored here"
 
 

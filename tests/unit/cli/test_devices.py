@@ -131,7 +131,7 @@ def test_another_key_is_said_in_one_line(processes: Processes, shared: str) -> N
     assert status == 0
     assert err == (
         f"kvass: warning: the hub {shared} has another encryption key; set the one that `kvass config show` prints"
-        " there with `kvass config key`; it is kept here and pushed later\n"
+        " there with `kvass config key`; kept here and pushed later\n"
     )
     status, out, err = processes.run("sync")
     assert (status, out) == (1, b"")

@@ -11,19 +11,24 @@ from pathlib import Path
 
 import pytest
 
+from kvassfs.errors import StoreBusy
 from kvassfs.mount import mountpoint, run
 from kvassfs.mount.run import MountOptions
+from kvassfs.store import Store
+from kvassfs_cli.database import DatabaseFile
+from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass, Processes
 
 
 @pytest.fixture
 def mounted_with(monkeypatch: pytest.MonkeyPatch) -> list[MountOptions]:
-    """The options of each mount; nothing is mounted."""
+    """The options of each mount; nothing is mounted, but the database made."""
     monkeypatch.delenv("KVASS_FUSE", raising=False)
     calls: list[MountOptions] = []
 
     def mount(options: MountOptions, *, notice: Callable[[str], None]) -> None:
         calls.append(options)
+        Store.open(options.database).close()
 
     monkeypatch.setattr(run, "mount", mount)
     return calls
@@ -61,8 +66,52 @@ def test_mount_passes_its_options_on(
 def test_wrong_usage_exits_2(kvass: Kvass, mounted_with: list[MountOptions], line: str) -> None:
     status, out, err = kvass(*line.split())
     assert (status, out) == (2, b"")
-    assert err.startswith("Usage: kvass ")
+    assert err.startswith("kvass: ")
+    assert err.count("\n") == 1
     assert not mounted_with
+
+
+class TestTheHub:
+    @pytest.fixture(autouse=True)
+    def mounted(self, mounted_with: list[MountOptions]) -> None:
+        """Nothing is mounted."""
+
+    def test_that_answers_is_no_news(self, kvass: Kvass, hub: NearHub) -> None:
+        assert kvass("mount", "directory") == (0, b"", "")
+        assert (hub.calls, hub.closed) == (["pull"], 1)
+
+    def test_that_has_another_key_is_said(self, kvass: Kvass, hub: NearHub) -> None:
+        hub.refuse_the_key()
+        status, out, err = kvass("mount", "directory")
+        assert (status, out) == (0, b"")
+        assert err.startswith("kvass: warning: the hub hub.example:8000 has another encryption key; ")
+        assert err.endswith("; what is saved is kept here and pushed later\n")
+        assert err.count("\n") == 1
+
+    def test_that_is_out_of_reach_is_said(self, kvass: Kvass, hub: NearHub) -> None:
+        hub.be_down()
+        status, out, err = kvass("mount", "directory")
+        assert (status, out) == (0, b"")
+        assert err.startswith("kvass: warning: cannot reach the hub hub.example:8000: connection refused; ")
+
+    @pytest.mark.parametrize(("options", "variable"), [(["--foreground"], "0"), ([], "1")])
+    def test_is_not_asked_where_the_log_is_seen_or_nobody_wants_it(
+        self, kvass: Kvass, hub: NearHub, monkeypatch: pytest.MonkeyPatch, options: list[str], variable: str
+    ) -> None:
+        monkeypatch.setenv("KVASS_OFFLINE", variable)
+        assert kvass("mount", "directory", *options) == (0, b"", "")
+        assert hub.opened == []
+
+    def test_does_not_undo_the_mount_where_the_database_fails(
+        self, kvass: Kvass, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_: object) -> None:
+            raise StoreBusy(str(database))
+
+        monkeypatch.setattr(DatabaseFile, "open_existing", fail)
+        status, out, err = kvass("mount", "directory")
+        assert (status, out) == (0, b"")
+        assert err.startswith("kvass: warning: the database ")
 
 
 def test_a_directory_with_files_is_refused(kvass: Kvass, tmp_path: Path) -> None:

@@ -58,12 +58,30 @@ def test_offline_the_address_is_told_all_the_same(kvass: Kvass, hub: NearHub) ->
     assert hub.opened == []
 
 
-def test_without_the_hub_the_address_is_told_with_a_warning(kvass: Kvass, hub: NearHub) -> None:
+@pytest.mark.parametrize("command", ["url", "qr"])
+@pytest.mark.parametrize(
+    ("pushed", "consequence"),
+    [(False, "the address works once the hub has heard of it"), (True, "showing what is stored here")],
+)
+def test_without_the_hub_the_address_is_told_with_one_warning(
+    kvass: Kvass, hub: NearHub, command: str, pushed: bool, consequence: str
+) -> None:
+    if pushed:
+        kvass("sync")
     hub.be_down()
-    status, out, err = kvass("url", "k")
-    assert (status, out.startswith(b"http://hub.example:8000/get?q=")) == (0, True)
-    assert "showing what is stored here" in err
-    assert "the address works once the hub has heard of it" in err
+    status, out, err = kvass(command, "k")
+    assert (status, bool(out)) == (0, True)
+    assert err == f"kvass: warning: cannot reach the hub hub.example:8000: connection refused; {consequence}\n"
+
+
+def test_without_the_hub_a_key_that_is_not_here_is_said_with_the_reason(kvass: Kvass, hub: NearHub) -> None:
+    hub.be_down()
+    status, out, err = kvass("url", "nothing")
+    assert (status, out) == (1, b"")
+    assert err == (
+        "kvass: warning: cannot reach the hub hub.example:8000: connection refused; showing what is stored here\n"
+        "kvass: no such key: nothing\n"
+    )
 
 
 def test_a_public_address_goes_before_the_remote(kvass: Kvass, store: Store, hub: NearHub) -> None:
@@ -136,7 +154,12 @@ def test_a_hub_of_the_original_has_no_such_links(kvass: Kvass, store: Store, opt
 def test_what_is_no_span_of_time_is_a_usage_error(kvass: Kvass, hub: NearHub, text: str) -> None:
     status, out, err = kvass("url", "k", "--expires", text)
     assert (status, out) == (2, b"")
-    assert "Invalid value for '--expires'" in err
+    assert "invalid value for '--expires'" in err
+    assert err.count("\n") == 1
+
+
+def test_too_long_a_span_of_time_is_said_with_the_limit(kvass: Kvass, hub: NearHub) -> None:
+    assert "'99999w' is more than 100 years" in kvass("url", "k", "--expires", "99999w").err
 
 
 def test_keys_that_look_like_options_follow_two_dashes(kvass: Kvass, store: Store, hub: NearHub) -> None:
