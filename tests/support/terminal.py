@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 PATIENCE = 60.0
 """Seconds until a screen that does not come is a failure: far more than any program needs on a busy machine."""
@@ -97,11 +97,15 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Return when the screen shows `text`; an AssertionError shows the screen that came instead."""
+        self.wait_until(lambda screen: text in screen, repr(text))
+
+    def wait_until(self, shown: Callable[[str], bool], what: str = "what it should show") -> None:
+        """Return when the screen is as `shown` says; an AssertionError names `what` it is."""
         deadline = time.monotonic() + PATIENCE
-        while text not in (screen := self.screen()):
+        while not shown(screen := self.screen()):
             ended = self.status() is not None
-            assert not ended, f"the program ended without showing {text!r}:\n{screen}"
-            assert time.monotonic() < deadline, f"{text!r} did not appear:\n{screen}"
+            assert not ended, f"the program ended without showing {what}:\n{screen}"
+            assert time.monotonic() < deadline, f"{what} did not appear:\n{screen}"
             time.sleep(POLL)
 
     def wait_for_end(self) -> int:

@@ -32,13 +32,13 @@ def test_other_arguments_are_refused(argument: str) -> None:
         arguments.parse_key(argument)
 
 
-def complete(processes: Processes, words: str, **variables: str) -> list[str]:
+def complete(processes: Processes, line: str, **variables: str) -> list[str]:
     """Complete the last word as bash does."""
     environment = {
         **os.environ,
         "_KVASS_COMPLETE": "bash_complete",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(re.split(r"(?<!\\) ", words)) - 1),
+        "COMP_LINE": line,
+        "COMP_REPLACED": re.split(r"(?<!\\)[ =]", line)[-1],
         **variables,
     }
     status, out, err = processes.run(env=environment)
@@ -61,8 +61,8 @@ def test_keys_are_completed(processes: Processes, keyed_store: Store, command: s
 def test_keys_are_escaped_for_bash_alone(processes: Processes, store: Store) -> None:
     for key in ("a key", "a$key", "aé,k"):
         store.set(key, b"value")
-    assert complete(processes, "kvass get a") == [r"a\\ key", r"a\\$key", "aé,k"]
-    assert complete(processes, "kvass get a\\ ") == [r"a\\ key"]
+    assert complete(processes, "kvass get a") == [r"a\ key", r"a\$key", "aé,k"]
+    assert complete(processes, "kvass get a\\ ") == [r"a\ key"]
     variables = {"_KVASS_COMPLETE": "fish_complete", "COMP_WORDS": "kvass get a", "COMP_CWORD": "a"}
     done = processes.run(env={**os.environ, **variables})
     assert done.out.decode().splitlines() == ["plain,a key", "plain,a$key", "plain,aé,k"]
