@@ -134,10 +134,22 @@ def _attempt(store: Store, work: Callable[[Synchroniser], object]) -> KvassError
 
         with open_synchroniser(store) as synchroniser:
             work(synchroniser)
+            tell_port(store, synchroniser)
     except KvassError as error:
         return error
     _offline(store).forget()
     return None
+
+
+def tell_port(store: Store, synchroniser: Synchroniser) -> None:
+    """Say once in a while that the hub was found at another port than that of its address."""
+    from kvassfs.remote.address import show_address
+
+    configured, found = show_address(store.settings.config().remote), synchroniser.address
+    if found != configured and Occasion(store.path, "port").take():
+        print_notice(
+            f"warning: nobody answers at {configured}, but a hub does at {found}; name that in `kvass config remote`"
+        )
 
 
 def _offline(store: Store) -> Occasion:

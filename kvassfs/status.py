@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
-from .remote.address import hide_credentials
+from .remote.address import show_address
 from .store import Device, Follower, Store
 
 _RESPONSES = (WrongKey, HubFailed, HubDowngraded)
@@ -19,7 +19,7 @@ class HubStatus(NamedTuple):
     """What is known of the hub.
 
     Attributes:
-        address: as it is shown, without a password.
+        address: as it is shown, without a password; where it responds, if it does.
         responds: whether it responds to a request, be it with an error; ``None`` if none was sent.
         error: why no exchange is possible, or ``""``.
         version: of the protocol that it speaks; 0 if unknown.
@@ -76,7 +76,7 @@ def _inspect_hub(store: Store, offline: bool) -> HubStatus:
     known = store.peers.hub()
     waiting, waiting_size = store.outbox.count_dirty()
     hub = HubStatus(
-        address=hide_credentials(store.settings.config().remote),
+        address=show_address(store.settings.config().remote),
         responds=None,
         error="",
         version=known.version,
@@ -95,6 +95,7 @@ def _probe_hub(store: Store, hub: HubStatus) -> HubStatus:
     try:
         with open_synchroniser(store) as synchroniser:
             probe = synchroniser.probe()
+            hub = hub._replace(address=synchroniser.address)
     except (SyncError, InvalidConfiguration) as error:
         return hub._replace(responds=isinstance(error, _RESPONSES), error=str(error))
     difference = hub.difference if probe.difference is None else probe.difference

@@ -56,6 +56,7 @@ def exchange(database: DatabaseFile) -> Progress:
     ):
         moved = synchroniser.exchange()
         hub.warn_of_clock(store)
+        hub.tell_port(store, synchroniser)
         return moved
 
 

@@ -9,6 +9,15 @@ from ..errors import InvalidConfiguration
 
 SCHEMES = ("http", "https")
 
+SERVED_PORT = 8000
+"""Where `kvass serve` listens by default; an address without a port means 80, as in the original program."""
+
+_PARTS = re.compile(
+    r"(?P<host>(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:\[[^\[\]]*\]|[^/:\[\]]+))(?P<port>:[0-9]+)?(?P<path>(?:/.*)?)",
+    re.DOTALL,
+)
+"""An address without user and password."""
+
 
 def parse_base_url(address: str) -> str:
     """Return the URL below which the calls of a hub lie, with ``user:password@`` if the address has one.
@@ -27,6 +36,29 @@ def hide_credentials(address: str) -> str:
     """Return the address as it may be shown and logged: without ``user:password@``."""
     # Up to the last @, in a path too: a password may hold a / that should have been written %2F.
     return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", r"\1", address, flags=re.DOTALL)
+
+
+def show_address(address: str) -> str:
+    """Return the address as messages name it: without ``user:password@``, and with its port."""
+    return name_port(hide_credentials(address))
+
+
+def name_port(address: str, port: int | None = None) -> str:
+    """Return an address without user and password with its port: ``port``, or that of its scheme, if it has none."""
+    found = _PARTS.fullmatch(address)
+    if found is None or found["port"]:
+        return address
+    return f"{found['host']}:{port or (443 if _is_https(address) else 80)}{found['path']}"
+
+
+def may_mean_served_port(address: str) -> bool:
+    """Return whether `kvass serve` may be meant by an address without user and password: it says nothing but a host."""
+    found = _PARTS.fullmatch(address)
+    return found is not None and not found["port"] and found["path"] in {"", "/"} and not _is_https(address)
+
+
+def _is_https(address: str) -> bool:
+    return address.lower().startswith("https:")
 
 
 def _find_fault(url: str) -> str | None:

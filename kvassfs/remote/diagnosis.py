@@ -77,6 +77,11 @@ def diagnose_response(address: str, url: str, refusal: Refusal) -> SyncError:
     return _diagnose_status(address, refusal)
 
 
+def is_refused(error: Exception) -> bool:
+    """Return whether an exception of requests means that nobody listens at the port, other than a proxy's."""
+    return isinstance(_find_cause(error), ConnectionRefusedError) and not isinstance(error, exceptions.ProxyError)
+
+
 def diagnose_exception(address: str, progress: float, error: Exception) -> SyncError:
     """Say what an exception of requests means; ``progress`` is the limit in seconds."""
     cause = _find_cause(error)

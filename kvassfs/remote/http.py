@@ -21,7 +21,7 @@ from requests.auth import HTTPBasicAuth
 from .. import __version__
 from ..errors import HubFailed, HubUnreachable, SyncError
 from . import diagnosis
-from .address import hide_credentials, parse_base_url
+from .address import SERVED_PORT, hide_credentials, may_mean_served_port, name_port, parse_base_url
 from .channel import PIECE
 from .dialer import Dialer, DialledAdapter, Resolve
 
@@ -58,6 +58,9 @@ DEFAULT_TIME_LIMITS = TimeLimits()
 class HttpRemote:
     """A hub over HTTP, for one thread alone, but for ``close``.
 
+    An address that says nothing but a host means port 80; where that is refused, and somebody answers at the port of
+    `kvass serve`, it is that one from then on, in ``address`` too.
+
     The environment of requests (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) counts, but no proxy for a hub on this
     machine. ``resolve`` stands in for ``socket.getaddrinfo``; a response may have ``largest`` bytes.
 
@@ -75,8 +78,11 @@ class HttpRemote:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         url = parse_base_url(address)
-        self.address = hide_credentials(address)
-        self._base = hide_credentials(url)
+        shown = hide_credentials(address)
+        self._base, self.address = hide_credentials(url), name_port(shown)
+        self._served: tuple[str, str] | None = None
+        if may_mean_served_port(shown):
+            self._served = name_port(self._base, SERVED_PORT), name_port(shown, SERVED_PORT)
         self._limits = limits
         self._largest = largest
         self._dialer = Dialer(limits.connect, limits.progress, resolve=resolve, clock=clock)
@@ -101,7 +107,24 @@ class HttpRemote:
             return self._attempt(call, body, wait)
         except _Stale:
             self._session.close()
+        except _Refused as refused:
+            return self._attempt_served_port(call, body, wait, refused)
         return self._attempt(call, body, wait)
+
+    def _attempt_served_port(self, call: str, body: bytes | Iterable[bytes], wait: float, refused: _Refused) -> bytes:
+        """Go on at the port of `kvass serve`, if the address may mean it. Nothing of ``body`` was sent."""
+        if self._served is None:
+            raise refused
+        configured = self._base, self.address
+        self._base, self.address = self._served
+        try:
+            response = self._attempt(call, body, wait)
+        except HubUnreachable:
+            self._base, self.address = configured
+            reason = f"{refused.reason}, and nobody answers at port {SERVED_PORT}"
+            raise HubUnreachable(self.address, reason) from refused
+        self._served = None
+        return response
 
     def close(self) -> None:
         """End it, from any thread."""
@@ -144,6 +167,8 @@ class HttpRemote:
         failure = diagnosis.diagnose_exception(self.address, self._limits.progress, error)
         if isinstance(failure, HubUnreachable) and self._dialer.stale:
             return _Stale(self.address, failure.reason)
+        if diagnosis.is_refused(error):
+            return _Refused(self.address, failure.reason)
         return failure
 
 
@@ -156,6 +181,10 @@ class _Session(requests.Session):
 
 class _Stale(HubUnreachable):
     """The hub had closed, meanwhile, the connection that was kept from the last call."""
+
+
+class _Refused(HubUnreachable):
+    """Nobody listens at the port of the hub."""
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from ..clocks import describe_difference
 from ..errors import HubUnreachable, KvassError
-from ..remote.address import hide_credentials
 from ..store import Store
 from ..store.commits import CommitWatch
 from .session import Connect, Session
@@ -167,7 +166,7 @@ class PullLoop(Loop):
             return  # another hub, or key, has been set
         self._wait = self._next_wait(news=bool(changed))
         session.store.processes.note_contact()
-        self._contact.address = hide_credentials(session.store.settings.config().remote)
+        self._contact.address = synchroniser.address
         self._contact.note_success(self)
         self._contact.note_clock(session.store.peers.hub_time.difference())
         if session.store.peers.hub().version == 1:

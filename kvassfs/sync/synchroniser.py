@@ -47,9 +47,15 @@ class Synchroniser:
         limits: MessageLimits = DEVICE_LIMITS,
     ) -> None:
         self._store = store
+        self._remote = remote
         self._client = HubClient(store, remote, random=random, report=report)
         self._puller = Puller(store, self._client, ahead=ahead, limits=limits)
         self._pusher = Pusher(store, self._client, self._puller, sleep=sleep, limits=limits)
+
+    @property
+    def address(self) -> str:
+        """Where the hub was reached last, as it is shown."""
+        return self._remote.address
 
     def exchange(self) -> Progress:
         """Pull, then push; return what moved."""

@@ -66,6 +66,8 @@ def _read_key(source: str | None) -> str:
 def remote(database: DatabaseFile, remote: str) -> None:
     """Set the hub that your devices share: host:port, or a URL with http:// or https://.
 
+    `kvass serve` listens at port 8000. A host without a port means port 80, and 8000 where that is refused.
+
     Entries that are here are kept, and pushed there with the next exchange. An empty HOST removes
     the hub.
     """

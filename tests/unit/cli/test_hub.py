@@ -164,6 +164,24 @@ class TestOnceInAWhile:
         assert store.upkeep.log_size() == before
 
 
+@pytest.mark.usefixtures("remembered")
+def test_a_hub_that_is_found_at_another_port_is_said_once_in_a_while(kvass: Kvass, store: Store, hub: NearHub) -> None:
+    store.settings.set_remote("hub.example")
+    expected = (
+        "kvass: warning: nobody answers at hub.example:80, but a hub does at hub.example:8000;"
+        " name that in `kvass config remote`\n"
+    )
+    assert kvass("get", "k").err == expected
+    assert kvass("get", "k").err == ""
+
+
+def test_sync_says_so_too_and_status_where_the_hub_is(kvass: Kvass, store: Store, hub: NearHub) -> None:
+    store.settings.set_remote("hub.example")
+    assert "but a hub does at hub.example:8000" in kvass("sync").err
+    assert re.search(rb"^Hub: +\thub\.example:8000$", kvass("status").out, re.MULTILINE)
+    assert re.search(rb"^Hub: +\thub\.example:80$", kvass("status", "--offline").out, re.MULTILINE)
+
+
 def test_a_warning_says_which_error_it_is(kvass: Kvass, hub: NearHub) -> None:
     hub.refuse_the_key()
     assert "has another encryption key" in kvass("get", "k").err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import traceback
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from kvassfs import __version__
 from kvassfs.errors import HubFailed, HubUnreachable, InvalidConfiguration, NotAHub, WrongKey
+from kvassfs.remote.dialer import Dialer
 from kvassfs.remote.http import HttpRemote
 from tests.support.servers import (
     LONG,
@@ -97,6 +99,61 @@ def test_an_address_of_ipv6_is_connected_to() -> None:
 def test_an_address_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(InvalidConfiguration):
         HttpRemote("ftp://host")
+
+
+# Addresses without a port
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, int]]:
+    """Where connections to ports of this machine go; to nobody unless the test says so."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        nobody = silent.getsockname()[1]
+        moved: dict[int, int] = {}
+        dial = Dialer.dial
+        monkeypatch.setattr(Dialer, "dial", lambda self, host, port: dial(self, host, moved.get(port, nobody)))
+        yield moved
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "http://127.0.0.1", "http://me:secret@127.0.0.1/"])
+@pytest.mark.parametrize("pieces", [True, False])
+def test_where_port_80_is_refused_that_of_kvass_serve_is_tried(
+    ports: dict[int, int], address: str, pieces: bool
+) -> None:
+    with serving(echo) as server, closing(HttpRemote(address, LONG)) as remote:
+        ports[8000] = server.port
+        assert b"sealed" in remote.post("push", iter([b"sealed"]) if pieces else b"sealed")
+        assert "127.0.0.1:8000" in remote.address
+        assert remote.post("pull", b"again") == b"again"
+
+
+def test_what_fails_there_is_said_of_that_port(ports: dict[int, int]) -> None:
+    with serving(answers(answer("403 Forbidden", b"kvass: cannot decrypt\n"))) as server:
+        ports[8000] = server.port
+        with pytest.raises(WrongKey, match=r"the hub 127\.0\.0\.1:8000 has another"):
+            post("127.0.0.1")
+
+
+def test_where_nobody_answers_there_either_the_port_that_is_meant_is_said(ports: dict[int, int]) -> None:
+    with closing(HttpRemote("127.0.0.1", LONG)) as remote:
+        for _ in range(2):
+            with pytest.raises(HubUnreachable) as raised:
+                remote.post("pull", b"")
+            reason = "connection refused, and nobody answers at port 8000"
+            assert raised.value.summary == f"cannot reach the hub 127.0.0.1:80: {reason}"
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:80", "http://127.0.0.1:80", "http://127.0.0.1/prefix", "https://127.0.0.1"]
+)
+def test_where_a_port_or_more_is_named_no_other_is_tried(ports: dict[int, int], address: str) -> None:
+    with serving(echo) as server:
+        ports[8000] = server.port
+        with pytest.raises(HubUnreachable) as raised:
+            post(address)
+        assert server.connections == 0
+    assert raised.value.reason == "connection refused"
 
 
 # Answers that are none of a hub

@@ -186,7 +186,7 @@ def test_a_password_in_the_address_is_not_shown(kvass: Kvass, store: Store) -> N
     store.settings.set_remote("https://you:secret@hub.example/kvass")
     for options in ([], ["--json"]):
         out = kvass("status", "--offline", *options).out
-        assert b"hub.example/kvass" in out
+        assert b"https://hub.example:443/kvass" in out
         assert b"secret" not in out
 
 
