@@ -13,7 +13,7 @@ import click
 from kvassfs import __version__
 from kvassfs.errors import KvassError
 
-from . import streams
+from . import process, streams
 from .group import Group
 from .notices import print_notice
 
@@ -60,6 +60,11 @@ kvass.params.append(
 
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
+    process.occupy_closed()
+    try:
+        process.allow_enough_files()
+    except KvassError as error:
+        _end(report_failure(error))
     instruction = os.environ.get(COMPLETION)
     _end(complete(instruction) if instruction else run(sys.argv[1:]))
 

@@ -9,13 +9,12 @@ from collections.abc import Callable
 
 import click
 
+from .. import process
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
 
 LOG_FORMAT = "%(asctime)s %(message)s"
-
-STANDARD_ERROR = 2
 
 SMALLEST_MESSAGE = 16
 """MiB below which the pages of other devices could be refused."""
@@ -89,4 +88,4 @@ class LogLines:
             self._second = int(now)
             self._beginning = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         with contextlib.suppress(OSError):
-            os.write(STANDARD_ERROR, f"{self._beginning},{int(now % 1 * 1000):03} {line}\n".encode())
+            os.write(process.STANDARD_ERROR, f"{self._beginning},{int(now % 1 * 1000):03} {line}\n".encode())

@@ -19,7 +19,7 @@ import pytest
 from kvassfs.server import run
 from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
-from kvassfs_cli.commands import serve as serve_module
+from kvassfs_cli import process
 from kvassfs_cli.commands.serve import LogLines
 from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
@@ -83,7 +83,7 @@ def test_lines_about_requests_look_as_those_of_the_log(capfd: pytest.CaptureFixt
 
 def test_a_line_that_nobody_can_hear_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr(serve_module, "STANDARD_ERROR", full)
+    monkeypatch.setattr(process, "STANDARD_ERROR", full)
     LogLines().write("one")
     os.close(full)
 
