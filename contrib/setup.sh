@@ -195,10 +195,19 @@ unlock() { exec 9<&-; }
 # Is there an environment made from just this state? ($venv, $state)
 venv_is_current() { [ -x "$venv/bin/python3" ] && [ -f "$venv/state" ] && [ "$(cat "$venv/state")" = "$state" ]; }
 
+# Say why an environment that this user may not write is of no use to him.
+venv_fault() {
+    if ! [ -d "$venv" ]; then echo "there is no $venv yet"
+    elif ! [ -r "$venv/state" ]; then echo "$venv is half made, or this user may not read it"
+    elif [ "$(cat "$venv/state")" != "$state" ]; then echo "$venv was not made from these files as they are${PYTHON:+ with PYTHON=$PYTHON}"
+    else echo "this user may not run the Python of $venv; PYTHON=/usr/bin/python3 chooses one that everybody may"
+    fi
+}
+
 # Make $venv, or bring it up to date, with what the arguments tell pip to install. An interrupted set-up leaves
 # no `state` behind, so the next one starts afresh.
 make_venv() {
-    [ -w "$root" ] || die "$venv is not there or not made from these files, and this user may not write it; its owner must run this once"
+    [ -w "$root" ] || die "$(venv_fault); the owner of $root must run this once"
     ensure_python
     if ! [ -f "$venv/state" ] || [ "$(head -n 3 "$venv/state")" != "$(printf '%s\n' "$state" | head -n 3)" ] ||
         ! [ -x "$venv/bin/python3" ]; then

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -184,3 +185,58 @@ def test_a_python_that_will_not_do_is_refused_in_one_line(checkout: Checkout) ->
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert said == "contrib/run: PYTHON=/bin/false is no Python 3.11 or later with venv, sqlite3 and ssl\n"
+
+
+class TestAnotherUser:
+    """One who may run what is there, and write nothing."""
+
+    USER = 12345
+
+    @pytest.fixture
+    def shared(self, tmp_path: Path, checkout: Checkout) -> Checkout:
+        """A checkout that everybody may read."""
+        for folder in (*tmp_path.parents, tmp_path):
+            if folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
+                folder.chmod(0o755)
+        return checkout
+
+    def run(self, checkout: Checkout, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*checkout.command, "ls"],
+            cwd="/",
+            env={"PATH": os.environ["PATH"], **variables},
+            user=self.USER,
+            group=self.USER,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_runs_what_the_owner_has_made_with_any_python(self, shared: Checkout) -> None:
+        shared.run("ls")
+        for variables in ({}, {"PYTHON": str(shared.python)}):
+            done = self.run(shared, **variables)
+            assert (done.returncode, done.stderr) == (0, "")
+
+    def test_is_told_that_there_is_no_environment(self, shared: Checkout) -> None:
+        self.assert_told(shared, f"there is no {shared.root}/.venv yet")
+
+    def test_is_told_that_it_is_old(self, shared: Checkout) -> None:
+        shared.run("ls")
+        (shared.root / "kvassfs/new.py").write_text("new = 1\n")
+        self.assert_told(shared, f"{shared.root}/.venv was not made from these files as they are")
+
+    def test_is_told_that_its_python_is_private(self, shared: Checkout) -> None:
+        shared.run("ls")
+        (shared.root / ".venv/bin/python3").chmod(0o700)
+        self.assert_told(
+            shared,
+            f"this user may not run the Python of {shared.root}/.venv;"
+            " PYTHON=/usr/bin/python3 chooses one that everybody may",
+        )
+
+    def assert_told(self, checkout: Checkout, fault: str) -> None:
+        done = self.run(checkout)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"contrib/run: {fault}; the owner of {checkout.root} must run this once\n"
