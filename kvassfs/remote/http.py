@@ -165,10 +165,11 @@ class HttpRemote:
         if self._dialer.ended:
             return HubUnreachable(self.address, "the exchange was ended")
         failure = diagnosis.diagnose_exception(self.address, self._limits.progress, error)
-        if isinstance(failure, HubUnreachable) and self._dialer.stale:
-            return _Stale(self.address, failure.reason)
-        if diagnosis.is_refused(error):
-            return _Refused(self.address, failure.reason)
+        if isinstance(failure, HubUnreachable):
+            if self._dialer.stale:
+                return _Stale(self.address, failure.reason)
+            if diagnosis.is_refused(error):
+                return _Refused(self.address, failure.reason)
         return failure
 
 

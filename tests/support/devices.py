@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,12 +23,11 @@ BINDING = "mfusepy"
 
 
 class Outcome(NamedTuple):
-    """What became of a command, and how many seconds it took."""
+    """What became of a command."""
 
     status: int
     out: bytes
     err: str
-    seconds: float
 
 
 class Hub:
@@ -135,10 +133,9 @@ class Device:
 
     def kvass(self, *arguments: str | Path, stdin: bytes = b"") -> Outcome:
         """Run the command line on the store."""
-        begun = time.monotonic()
         with self.start(*arguments, env=unmeasured()) as process:
             out, err = process.communicate(stdin, timeout=SECONDS)
-        return Outcome(process.returncode, out, err.decode(), time.monotonic() - begun)
+        return Outcome(process.returncode, out, err.decode())
 
     def value(self, key: str) -> bytes | None:
         """Return what the store has under a key."""

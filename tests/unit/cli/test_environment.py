@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -249,8 +250,8 @@ class TestDescriptors:
 
     def test_a_low_limit_is_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
         limits = [(8, 4096)]
-        monkeypatch.setattr(process.resource, "getrlimit", lambda _: limits[-1])
-        monkeypatch.setattr(process.resource, "setrlimit", lambda _, limit: limits.append(limit))
+        monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+        monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
         process.allow_enough_files()
         process.allow_enough_files()
         assert limits == [(8, 4096), (process.ENOUGH_FILES, 4096)]
@@ -259,7 +260,7 @@ class TestDescriptors:
         def refuse(*_: object) -> None:
             raise ValueError
 
-        monkeypatch.setattr(process.resource, "getrlimit", lambda _: (8, 8))
-        monkeypatch.setattr(process.resource, "setrlimit", refuse)
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+        monkeypatch.setattr(resource, "setrlimit", refuse)
         with pytest.raises(process.TooFewFiles, match="only 8 files may be open at a time; allow 32"):
             process.allow_enough_files()

