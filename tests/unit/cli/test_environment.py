@@ -127,7 +127,7 @@ STATES = {
     "umask 777": ("umask 777;", ""),
     "umask 0": ("umask 0;", ""),
     "few descriptors": ("ulimit -n 32;", ""),
-    "signals ignored": ("trap '' INT HUP TERM PIPE;", ""),
+    "signals ignored": ("trap '' INT HUP PIPE;", ""),
 }
 """What a shell does before, and with the streams."""
 
