@@ -28,10 +28,11 @@ BINDINGS: Final = {"mfusepy": ("mfusepy", 3), "fusepy": ("fuse", 2)}
 LIBRARIES: Final = {3: ("libfuse3.so.4", "libfuse3.so.3"), 2: ("libfuse.so.2",)}
 
 CACHE_SECONDS: Final = 60
-"""How long the kernel keeps names, attributes and contents without asking; see ``kernel_cache``."""
+"""How long the kernel keeps names, attributes and contents without asking; see ``invalidation``."""
 
 ABSENCE_SECONDS: Final = 0.5
-"""How long the kernel keeps that a name does not exist: nothing takes that back, and new keys are to be seen within a second."""
+"""How long the kernel keeps that a name does not exist: nothing takes that back, and new keys are to be seen within a
+second."""
 
 CAP_READDIRPLUS_AUTO = 1 << 14  # in fuse_conn_info.want (fuse_common.h of libfuse 3)
 
@@ -112,14 +113,13 @@ class Binding:
         directory: str,
         presentation: Presentation,
         *,
-        started: Callable[[int], None] = lambda _: None,
+        started: Callable[[], None] = lambda: None,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
         """Mount ``directory`` and serve it until it is unmounted, by whomever, or SIGTERM, SIGINT or SIGHUP comes.
 
-        Call it in the main thread, in which callbacks then run. ``started`` is called before the first of them,
-        with the descriptor by which libfuse talks with the kernel, and ``ended`` after the last; what they raise
-        ends the mount and is raised here. Raises MountFailed if the mount does not come about: libfuse has said
+        Call it in the main thread, in which callbacks then run. ``started`` is called before the first of them, and
+        ``ended`` after the last; what they raise ends the mount and is raised here. Raises MountFailed if the mount does not come about: libfuse has said
         why on standard error.
         """
         life = _Life(self, started, ended)
@@ -172,32 +172,26 @@ class Binding:
             table.flag_nullpath_ok = 1  # else a file whose directory is gone cannot be read any more
         return table, functions
 
-    def begin(self, connection: int) -> int:
-        """Agree with the kernel within ``init``, whose argument this is; return the descriptor of the connection."""
-        session = self._call("fuse_get_session", self._context())
-        if self.major == 2:
-            channel = self._call("fuse_session_next_chan", session, None)
-            return int(self._call("fuse_chan_fd", channel, result=ctypes.c_int))
-        want = ctypes.c_uint.from_address(connection + self._module.fuse_conn_info.want.offset)
-        want.value &= ~CAP_READDIRPLUS_AUTO  # always PLUS: one request lists names and attributes
-        return int(self._call("fuse_session_fd", session, result=ctypes.c_int))
+    def begin(self, connection: int) -> None:
+        """Agree with the kernel within ``init``, whose argument this is."""
+        if self.major >= 3:
+            want = ctypes.c_uint.from_address(connection + self._module.fuse_conn_info.want.offset)
+            want.value &= ~CAP_READDIRPLUS_AUTO  # always PLUS: one request lists names and attributes
+
+    def caller(self) -> int:
+        """Return the process whose call the callback in progress answers; 0 if it is not one of this namespace."""
+        return int(self._library.fuse_get_context().contents.pid)
 
     def stop(self) -> None:
         """End the mount from within a callback."""
-        self._call("fuse_exit", self._context(), result=None)
-
-    def _context(self) -> int:
-        """Return the ``struct fuse *`` of the callback in progress."""
-        return int(self._library.fuse_get_context().contents.fuse)
-
-    def _call(self, name: str, *pointers: int | None, result: Any = ctypes.c_void_p) -> Any:
-        return ctypes.CFUNCTYPE(result, *[ctypes.c_void_p] * len(pointers))((name, self._library))(*pointers)
+        context = self._library.fuse_get_context().contents.fuse
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("fuse_exit", self._library))(context)
 
 
 class _Life:
     """How a mount begins and ends: libfuse's callbacks ``init`` and ``destroy``, from which nothing can be raised."""
 
-    def __init__(self, binding: Binding, started: Callable[[int], None], ended: Callable[[], None]) -> None:
+    def __init__(self, binding: Binding, started: Callable[[], None], ended: Callable[[], None]) -> None:
         self.began = False
         self.error: BaseException | None = None
         self._binding = binding
@@ -206,7 +200,8 @@ class _Life:
 
     def init(self, connection: int, _configuration: int = 0) -> int:
         try:
-            self._started(self._binding.begin(connection))
+            self._binding.begin(connection)
+            self._started()
             self.began = True
         except BaseException as error:  # noqa: BLE001  raised again by serve()
             self.error = error

@@ -1,7 +1,7 @@
 """Has the kernel forget what it caches of keys that others have changed; the mount's own changes it knows.
 
 A key that changes while it is open has two versions at once, but the kernel caches one for each name.
-So the open file is renamed, through the mount, to a name that nobody sees: its readers go on there, and
+So the open file is renamed, by a call to the mount, to a name that nobody sees: its readers go on there, and
 the key's name is free for the new version.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import itertools
 import logging
-import os
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -22,37 +21,42 @@ from .store_thread import RETRY_PAUSE, StoreThread
 
 log = logging.getLogger(__name__)
 
-NOT_SUPERSEDED = frozenset({errno.EBUSY, errno.ENOENT, errno.ENOTDIR, errno.EROFS})
-"""How the mount refuses to rename a file that is current, or gone from its name, or in a read-only mount."""
+NOT_SUPERSEDED = frozenset({errno.EBUSY, errno.ENOENT, errno.ENOTDIR, errno.EROFS, errno.ENOTCONN})
+"""How it is refused to rename a file that is current, or gone from its name, or in a read-only mount, or out of reach."""
 
 
-class Cache(Protocol):
-    """The kernel's cache of the mount."""
+class Refresh(Protocol):
+    """Makes the kernel forget what it keeps of a path."""
 
-    def invalidate(self, path: str, mode: int) -> None:
-        """Forget content and attributes of a file or directory, and its type if that is not ``mode``'s."""
-
-    def invalidate_entry(self, parent: str, name: str) -> None:
-        """Forget what the name ``name`` in the directory ``parent`` stands for."""
+    def __call__(self, path: str, mode: int | None, /, *, is_new: bool = False) -> None:
+        """``mode`` is that of what is there by now, ``None`` if there is nothing. Raises OSError."""
 
 
 class Invalidation(StoreThread):
-    """Invalidates, in a thread of its own, what others change in the store that is mounted at ``directory``.
+    """Invalidates, in a thread of its own, what others change in the store that is mounted.
 
     ``own_store`` is the one through which the mount makes its own changes; ``is_open`` tells, in any thread, whether
-    the file of a key is open, ``superseded`` is how the names begin by which one is set apart. What cannot be invalidated stays pending, and holds nothing else up. The thread holds
-    no transaction and no lock meanwhile: the kernel may wait for callbacks of the mount.
+    the file of a key is open, ``refresh`` has the kernel forget a path, ``rename`` calls the mount to give a file
+    another name in its directory, and ``superseded`` is how the names begin by which one is set apart. What cannot be
+    invalidated stays pending, and holds nothing else up. The thread holds no transaction and no lock meanwhile: the
+    kernel may wait for callbacks of the mount.
     """
 
     def __init__(
-        self, own_store: Store, cache: Cache, directory: str, *, is_open: Callable[[str], bool], superseded: str
+        self,
+        own_store: Store,
+        *,
+        is_open: Callable[[str], bool],
+        refresh: Refresh,
+        rename: Callable[[str, str], None],
+        superseded: str,
     ) -> None:
         super().__init__(own_store.path, "invalidation")
         self._own_writer = own_store.feed.writer
         self._position = own_store.feed.position()
-        self._cache = cache
-        self._directory = os.fsencode(directory)
         self._is_open = is_open
+        self._refresh = refresh
+        self._rename = rename
         self._superseded = superseded
         self._numbers = itertools.count(1)
         self._pending_keys: dict[str, bool] = {}  # and whether that was logged
@@ -64,12 +68,13 @@ class Invalidation(StoreThread):
         keys = [*changes.keys, *(prefix.removesuffix("/") for prefix in changes.prefixes)]
         above = {prefix for key in keys for prefix in _directories_above(key)}
         self._pending_keys |= dict.fromkeys(filter(None, keys), False)
-        self._pending_prefixes |= dict.fromkeys(above, False)
+        self._pending_prefixes |= dict.fromkeys(sorted(above), False)
         self._position = changes.position
-        self._pending_keys = self._invalidate_each(self._pending_keys, lambda key: self._invalidate_key(store, key))
+        # Those above come first: what hides the others, the kernel has forgotten by then.
         self._pending_prefixes = self._invalidate_each(
             self._pending_prefixes, lambda prefix: self._invalidate_directory(store, prefix)
         )
+        self._pending_keys = self._invalidate_each(self._pending_keys, lambda key: self._invalidate_key(store, key))
         return RETRY_PAUSE if self._pending_keys or self._pending_prefixes else None
 
     def _invalidate_each(self, pending: dict[str, bool], invalidate: Callable[[str], None]) -> dict[str, bool]:
@@ -95,37 +100,22 @@ class Invalidation(StoreThread):
         if self._is_open(key):
             self._set_apart(value)
         if found.directory is not None:
-            self._cache.invalidate(path, found.directory.mode)
-        if found.node is not None:
-            self._cache.invalidate(value, found.node.mode)
-        else:
-            self._invalidate_name(value)
+            self._refresh(path, found.directory.mode)
+        self._refresh(value, None if found.node is None else found.node.mode)
 
     def _invalidate_directory(self, store: Store, prefix: str) -> None:
-        """Have the kernel forget a directory in which something changed, or that came or went with it.
-
-        One that the kernel knows as what it is keeps its name: it may be somebody's working directory.
-        """
+        """Have the kernel forget a directory in which something changed, or that came or went with it."""
         path = paths.path_of(prefix[:-1]) if prefix else "/"
         record = store.tree.directory(prefix)
-        if record is None:
-            self._invalidate_name(path)
-        else:
-            self._cache.invalidate(path, record.mode)
+        self._refresh(path, None if record is None else record.mode)
 
     def _set_apart(self, path: str) -> None:
         """Give an open file that was superseded a name of its own."""
-        parent = path.rpartition("/")[0]
-        hidden = f"{parent}/{self._superseded}{next(self._numbers)}"
         try:
-            os.rename(self._directory + path.encode(), self._directory + hidden.encode())
+            self._rename(path, f"{self._superseded}{next(self._numbers)}")
         except OSError as error:
             if error.errno not in NOT_SUPERSEDED:
                 raise
-
-    def _invalidate_name(self, path: str) -> None:
-        parent, _, name = path.rpartition("/")
-        self._cache.invalidate_entry(parent or "/", name)
 
 
 def _directories_above(key: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ import re
 import select
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
@@ -25,6 +26,10 @@ SERVER_PID: Final = "user.kvass.pid"
 MOUNT_TABLE: Final = "/proc/self/mountinfo"
 STACKED = 16
 """How many dead mounts one on another are repaired; libfuse 2 mounts on a dead one without asking."""
+
+BUSY_TRIES = 10
+BUSY_PAUSE = 0.05
+"""How often a mount is tried to unmount that is in use, and the seconds between."""
 
 END_SECONDS = 10.0
 """How long unmounting waits for the process that served the mount; what it saves is committed before it ends."""
@@ -157,7 +162,7 @@ def unmount(directory: str, *, lazy: bool = False) -> None:
     if found is None or found.kind != KIND:
         raise NotMounted(directory, found.kind if found else "nothing")
     server = None if lazy else _server(directory)
-    said = _unmount(directory, lazy=lazy)
+    said = _unmount_patiently(directory, lazy=lazy)
     if said and "busy" in said:
         raise MountBusy(directory)
     if said:
@@ -165,6 +170,16 @@ def unmount(directory: str, *, lazy: bool = False) -> None:
     if server is not None:
         select.select([server], [], [], END_SECONDS)
         os.close(server)
+
+
+def _unmount_patiently(directory: str, *, lazy: bool) -> str:
+    """Unmount what may be in use for a moment: by a program that looks around, or by the mount's own calls."""
+    for _ in range(BUSY_TRIES - 1):
+        said = _unmount(directory, lazy=lazy)
+        if "busy" not in said:
+            return said
+        time.sleep(BUSY_PAUSE)
+    return _unmount(directory, lazy=lazy)
 
 
 def _server(directory: str) -> int | None:

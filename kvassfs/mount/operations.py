@@ -50,7 +50,11 @@ SERVER_PID = mountpoint.SERVER_PID.encode()
 
 def make_callbacks(filesystem: Filesystem, layout: Layout) -> dict[str, Callable[..., int]]:
     """Return the callbacks over ``filesystem`` by their field of ``struct fuse_operations``."""
-    operations = Operations(filesystem, layout)
+    return callbacks_of(Operations(filesystem, layout))
+
+
+def callbacks_of(operations: Operations) -> dict[str, Callable[..., int]]:
+    """Return the methods of ``operations`` that are callbacks, by their field of ``struct fuse_operations``."""
     names = [name for name in vars(Operations) if not name.startswith("_")]
     return {name: guard(getattr(operations, name)) for name in names}
 

@@ -15,11 +15,11 @@ from ..store import MOUNT, Store
 from ..store.commits import CommitThread
 from . import daemon, mountpoint, requirements
 from .binding import Binding, Presentation, choose
+from .call_process import CallProcess
 from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation
-from .kernel_cache import KernelCache
-from .operations import make_callbacks
+from .own_calls import Expected, make_callbacks
 from .scratch import ScratchNames
 from .sync_process import SyncProcess
 
@@ -107,14 +107,14 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
         service = _Service(store, options)
         standard_error = daemon.Captured()
 
-        def started(device: int) -> None:
+        def started() -> None:
             standard_error.release()
-            service.start(device)
+            service.start()
             ready()
 
         try:
             binding.serve(
-                make_callbacks(service.filesystem, binding.layout),
+                make_callbacks(service.filesystem, binding.layout, service.expected, binding.caller),
                 options.directory,
                 _presentation(options),
                 started=started,
@@ -139,13 +139,14 @@ class _Service:
             gid=os.getegid(),
             read_only=options.read_only,
         )
-        self._cache = KernelCache(options.directory)
+        self.expected = Expected()
+        self._call_process = CallProcess(options.directory, self.expected)
         self._sync_process = SyncProcess(store.path, options.directory)
         invalidation = Invalidation(
             store,
-            self._cache,
-            options.directory,
             is_open=self.filesystem.is_open,
+            refresh=self._call_process.refresh,
+            rename=self._call_process.rename,
             superseded=self.filesystem.superseded,
         )
         housekeeping = Housekeeping(
@@ -154,17 +155,17 @@ class _Service:
         commit_thread = CommitThread(store.path, invalidation.wake, housekeeping.wake, pause=COMMIT_PAUSE)
         self._threads = (invalidation, housekeeping, commit_thread)
 
-    def start(self, device: int) -> None:
-        """Begin, with the descriptor by which libfuse serves."""
-        self._cache.attach(device)
+    def start(self) -> None:
+        """Begin."""
         for thread in self._threads:
             thread.start()
 
     def end(self) -> None:
         """Save what is open, and end."""
-        self._cache.detach()
+        self._call_process.hang_up()
         for thread in reversed(self._threads):
             thread.stop()
+        self._call_process.end()
         self.filesystem.close()
         self._sync_process.end()
 

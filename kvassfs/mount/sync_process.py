@@ -18,69 +18,33 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import KvassError
+from .child_process import ChildProcess
 
 if TYPE_CHECKING:
     from ..sync.follower import Follower
 
 log = logging.getLogger(__name__)
 
-END_TIME = 10.0
-"""Seconds that it may take to end."""
 
-RESTART_PAUSE = 10.0
-"""Seconds before one that ended by itself is started again."""
-
-
-class SyncProcess:
+class SyncProcess(ChildProcess):
     """Starts and ends the process for the store at ``path``, which is mounted at ``place``."""
 
     def __init__(self, path: str, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._command = [sys.executable, "-m", __name__, path, place]
-        self._clock = clock
-        self._process: subprocess.Popen[str] | None = None
-        self._started = float("-inf")
+        # On standard error it says what nobody expected.
+        super().__init__("synchronises", __name__, path, place, errors=subprocess.STDOUT, clock=clock)
 
     def supervise(self, wanted: bool) -> None:
-        """Start the process if it is wanted and does not run, end it if it is not wanted."""
-        if not wanted:
-            self.end()
-            return
-        if self._process is not None and self._process.poll() is not None:
-            log.error("the process that synchronises ended with status %d", self._process.returncode)
-            self.end()
-        if self._process is None and self._clock() - self._started >= RESTART_PAUSE:
-            self._start()
+        """Start the process if it is wanted and does not run, end it if it is not wanted.
 
-    def _start(self) -> None:
-        self._started = self._clock()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603  this program
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,  # where it says what nobody expected
-                text=True,
-                cwd="/",
-                start_new_session=True,  # an interrupt at the terminal is for the mount, which ends it in good order
-            )
-        except OSError as error:
-            log.error("cannot start the process that synchronises: %s", error.strerror)  # noqa: TRY400
-            return
-        threading.Thread(target=_log_lines, args=(self._process,), name="kvassfs-sync-log", daemon=True).start()
+        It pushes what was written last if it can, before it ends.
+        """
+        if wanted:
+            self.ensure_running()
+        else:
+            self.end()
 
-    def end(self) -> None:
-        """End the process, which pushes what was written last if it can, and wait until it has ended."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        with suppress(OSError):
-            process.stdin.close()
-        try:
-            process.wait(END_TIME)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def _begun(self, process: subprocess.Popen[str]) -> None:
+        threading.Thread(target=_log_lines, args=(process,), name="kvassfs-sync-log", daemon=True).start()
 
 
 def _log_lines(process: subprocess.Popen[str]) -> None:

@@ -11,7 +11,9 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -24,7 +26,8 @@ from kvassfs.mount import mountpoint
 from kvassfs.mount.mountpoint import unmount
 from kvassfs.store import Store
 from tests.support.mounts import Mount, force_unmount, is_in_table, mounted, start
-from tests.support.processes import SECONDS, children
+from tests.support.processes import ROOT, SECONDS, children
+from tests.support.waiting import find_within, within
 
 NOBODY = 65534
 
@@ -322,6 +325,92 @@ def test_a_killed_mount_can_be_unmounted(place: Place) -> None:
 
 
 # Reading only
+
+
+OTHERS = """
+import os, sys
+from kvassfs.store import Store
+with Store.open(sys.argv[1]) as store:
+    print(flush=True)
+    while True:
+        for name in ("one", "two", "three"):
+            store.set(f"dir/{name}", os.urandom(50))
+        store.delete("dir/three")
+"""
+"""Another process that changes keys all the time."""
+
+USERS = """
+import os, sys
+print(flush=True)
+while True:
+    try:
+        with open(f"{sys.argv[1]}/dir/one") as file:
+            file.read()
+        with open(f"{sys.argv[1]}/dir/own", "w") as file:
+            file.write("x")
+        os.unlink(file.name)
+    except (FileNotFoundError, UnicodeDecodeError):
+        if not os.path.ismount(sys.argv[1]):
+            break
+"""
+"""A program that uses the directory in which they are, until that fails or the mount is gone."""
+
+
+@contextmanager
+def running(script: str, argument: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`with` a process that runs a script, once it has begun."""
+    command = [sys.executable, "-c", script, str(argument)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    assert process.stdout is not None
+    with process, process.stdout:
+        try:
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("again", range(8))
+def test_a_mount_that_is_killed_leaves_nothing_hanging(binding: str, tmp_path: Path, again: int) -> None:
+    """The kernel forgets what others change, which takes calls to the mount, and must not keep it from dying."""
+    (path := tmp_path / "mount").mkdir()
+    with mounted(path, tmp_path / "kvass.sqlite", binding) as mount, running(OTHERS, mount.db):
+        within(SECONDS, (path / "dir/two").exists, what="a key of the other process")
+        with running(USERS, path) as user:
+            time.sleep(0.2 + 0.03 * again)
+            find_within(SECONDS, lambda: calling(mount), what="the process that calls the mount")
+            helpers = children(mount.process.pid)
+            mount.process.kill()
+            mount.process.wait(SECONDS)
+            user.wait(SECONDS)
+        within(SECONDS, lambda: not any(map(is_alive, helpers)), what="the end of what runs beside the mount")
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process is there and is no zombie, which nobody may collect here."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_a_mount_whose_own_calls_hang_can_be_ended(mount: Mount) -> None:
+    with running(OTHERS, mount.db):
+        within(SECONDS, (mount.path / "dir/two").exists, what="a key of the other process")
+        (caller,) = find_within(SECONDS, lambda: calling(mount), what="the process that calls the mount")
+        os.kill(caller, signal.SIGSTOP)
+        mount.process.terminate()
+        mount.process.wait(SECONDS)
+    within(SECONDS, lambda: not is_alive(caller), what="the end of the process that called the mount")
+
+
+def calling(mount: Mount) -> list[int]:
+    """Return the processes that call a mount."""
+    return [
+        pid
+        for pid in children(mount.process.pid)
+        if b"kvassfs.mount.calls" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def test_nothing_can_be_changed_through_a_mount_that_is_read_only(binding: str, tmp_path: Path) -> None:

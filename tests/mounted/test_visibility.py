@@ -88,6 +88,26 @@ def test_a_new_value_of_an_odd_key_shows_within_a_second(mount: Mount, key: str,
     within(SECOND, shows(mount.path / name, b"a longer value"), what="size and content of the new value")
 
 
+def test_a_new_value_below_a_long_path_shows_within_a_second(mount: Mount) -> None:
+    """Longer than a system call takes: programs get there by working directories."""
+    directories = ["x" * 250] * 20
+    key = "/".join([*directories, "file"])
+    put(mount, key, b"old")
+    descriptor = os.open(mount.path, os.O_PATH)
+    for name in directories:
+        below = os.open(name, os.O_PATH, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+
+    def size() -> int:
+        return os.stat("file", dir_fd=descriptor).st_size
+
+    assert size() == 3
+    put(mount, key, b"a longer value")
+    within(SECOND, lambda: size() == len(b"a longer value"), what="the size of the new value")
+    os.close(descriptor)
+
+
 def test_values_that_follow_each_other_show_within_a_second(mount: Mount, cached: Path) -> None:
     for number in range(10):
         value = f"value {number}".encode() * (1 + number % 3)

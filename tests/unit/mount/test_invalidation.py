@@ -25,24 +25,17 @@ SUPERSEDED = ".superseded"
 
 
 class Kernel:
-    """A cache that notes what it is to forget, or fails as often as the test wants."""
+    """A kernel that notes what it is to forget, or fails as often as the test wants."""
 
     def __init__(self) -> None:
         self.forgotten: list[str] = []
         self.failures: dict[str, list[Exception]] = {}
 
-    def invalidate(self, path: str, mode: int) -> None:
-        self._fail(path)
-        self.forgotten.append(f"{path} {'directory' if stat.S_ISDIR(mode) else 'file'}")
-
-    def invalidate_entry(self, parent: str, name: str) -> None:
-        path = f"{parent.rstrip('/')}/{name}"
-        self._fail(path)
-        self.forgotten.append(f"{path} name")
-
-    def _fail(self, path: str) -> None:
+    def refresh(self, path: str, mode: int | None, /, *, is_new: bool = False) -> None:
         if failures := self.failures.get(path):
             raise failures.pop()
+        kind = "gone" if mode is None else "directory" if stat.S_ISDIR(mode) else "file"
+        self.forgotten.append(f"{path} {kind}")
 
     def taken(self) -> list[str]:
         forgotten, self.forgotten = sorted(set(self.forgotten)), []
@@ -59,9 +52,20 @@ class Rig:
         self.open: set[str] = set()
         self.pause: float | None = None
         self.kernel = Kernel()
+        self.refusals: list[OSError] = []
         self.invalidation = Invalidation(
-            own, self.kernel, str(directory), is_open=self.open.__contains__, superseded=SUPERSEDED
+            own,
+            is_open=self.open.__contains__,
+            refresh=self.kernel.refresh,
+            rename=self._rename,
+            superseded=SUPERSEDED,
         )
+
+    def _rename(self, old: str, name: str) -> None:
+        if self.refusals:
+            raise self.refusals.pop()
+        path = Path(f"{self.directory}{old}")
+        path.rename(path.with_name(name))
 
     def look(self) -> list[str]:
         """Look, and return what the kernel is told."""
@@ -100,7 +104,7 @@ class TestChange:
         rig.change("a")
         rig.look()
         rig.other.delete("a")
-        assert rig.look() == ["/ directory", "/a name"]
+        assert rig.look() == ["/ directory", "/a gone"]
 
     def test_of_the_key_of_a_directory_is_told_of_both(self, rig: Rig) -> None:
         rig.change("a", "a/b")
@@ -112,9 +116,15 @@ class TestChange:
         rig.change("a/")
         assert "/a/% file" in rig.look()
 
+    def test_is_told_from_above(self, rig: Rig) -> None:
+        """What hides another name is forgotten first."""
+        rig.change("a/b/c")
+        rig.invalidation.look(rig.other)
+        assert rig.kernel.forgotten == ["/ directory", "/a directory", "/a/b directory", "/a/b/c file"]
+
     def test_of_a_directory_is_told_of_it(self, rig: Rig) -> None:
         rig.other.tree.make_directory("d/", stat.S_IFDIR | 0o700)
-        assert rig.look() == ["/ directory", "/d directory", "/d/% name", "/d/%@ name"]
+        assert rig.look() == ["/ directory", "/d directory", "/d/% gone", "/d/%@ gone"]
 
 
 class TestFailure:
@@ -146,7 +156,7 @@ class TestFailure:
         rig.change("a")
         rig.look()
         rig.other.delete("a")
-        assert rig.look() == ["/ directory", "/a name"]
+        assert rig.look() == ["/ directory", "/a gone"]
 
     def test_is_logged_in_a_line_and_once(self, rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
         rig.kernel.failures = {"/a": [refused()] * 3}
@@ -212,28 +222,19 @@ class TestOpenFile:
         assert os.listdir(rig.directory) == [f"{SUPERSEDED}1"]
 
     @pytest.mark.parametrize("number", [errno.EBUSY, errno.ENOENT, errno.EROFS])
-    def test_that_the_mount_keeps_is_no_failure(
-        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, number: int, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        def refuse(_old: bytes, _new: bytes) -> None:
-            raise refused(number)
-
-        monkeypatch.setattr("os.rename", refuse)
+    def test_that_the_mount_keeps_is_no_failure(self, rig: Rig, number: int, caplog: pytest.LogCaptureFixture) -> None:
+        rig.refusals = [refused(number)]
         rig.open.add("file")
         rig.change("file")
         assert rig.look() == ["/ directory", "/file file"]
         assert caplog.records == []
 
-    def test_that_cannot_be_renamed_is_tried_again(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(_old: bytes, _new: bytes) -> None:
-            raise refused()
-
+    def test_that_cannot_be_renamed_is_tried_again(self, rig: Rig) -> None:
         (rig.directory / "file").touch()
         rig.open.add("file")
         rig.change("file")
-        with monkeypatch.context() as patch:
-            patch.setattr("os.rename", refuse)
-            assert rig.look() == ["/ directory"]
+        rig.refusals = [refused()]
+        assert rig.look() == ["/ directory"]
         assert rig.look() == ["/file file"]
         assert os.listdir(rig.directory) == [f"{SUPERSEDED}2"]
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.mount import sync_process
-from kvassfs.mount.sync_process import RESTART_PAUSE, SyncProcess
+from kvassfs.mount import child_process
+from kvassfs.mount.child_process import RESTART_PAUSE
+from kvassfs.mount.sync_process import SyncProcess
 from kvassfs.store import Store
 from tests.support.stores import ROOT
 
@@ -112,7 +113,7 @@ def test_ending_what_does_not_run_is_nothing(rig: Rig) -> None:
 
 
 def test_one_that_does_not_end_is_killed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync_process, "END_TIME", 0.2)
+    monkeypatch.setattr(child_process, "END_TIME", 0.2)
     rig.run("import time; print('begun', flush=True); time.sleep(600)")
     rig.sync_process.supervise(wanted=True)
     rig.wait_for("begun")
