@@ -137,7 +137,7 @@ class Binding:
         yield from (f"{kind}_timeout={CACHE_SECONDS}" for kind in ("entry", "attr"))
         yield f"negative_timeout={ABSENCE_SECONDS}"
         if self.major == 2:  # libfuse 3 always does
-            yield from ("big_writes", "atomic_o_trunc")
+            yield from ("big_writes", "atomic_o_trunc", "use_ino")
         if requirements.fusermount(self.major) is not None:  # the program that does it
             yield "auto_unmount"
         if presentation.allow_other:
@@ -172,9 +172,11 @@ class Binding:
             table.flag_nullpath_ok = 1  # else a file whose directory is gone cannot be read any more
         return table, functions
 
-    def begin(self, connection: int) -> None:
-        """Agree with the kernel within ``init``, whose argument this is."""
+    def begin(self, connection: int, configuration: int) -> None:
+        """Agree with the kernel and with libfuse within ``init``, whose arguments these are; libfuse 2 has one."""
         if self.major >= 3:
+            use_inode = self._module.fuse_config.use_ino.offset  # ``st_ino`` is ours; an option with libfuse 2
+            ctypes.c_int.from_address(configuration + use_inode).value = 1
             want = ctypes.c_uint.from_address(connection + self._module.fuse_conn_info.want.offset)
             want.value &= ~CAP_READDIRPLUS_AUTO  # always PLUS: one request lists names and attributes
 
@@ -198,9 +200,9 @@ class _Life:
         self._started = started
         self._ended = ended
 
-    def init(self, connection: int, _configuration: int = 0) -> int:
+    def init(self, connection: int, configuration: int = 0) -> int:
         try:
-            self._binding.begin(connection)
+            self._binding.begin(connection, configuration)
             self._started()
             self.began = True
         except BaseException as error:  # noqa: BLE001  raised again by serve()

@@ -50,7 +50,7 @@ class Directories:
         found: dict[str, Attributes] = {}
         for component, node, record in self._tree.children(prefix):
             if record is not None:
-                found[component] = directory_attributes(record)
+                found[component] = directory_attributes(record, self._tree.directory_inode(f"{prefix}{component}/"))
             elif node is not None:
                 found[component] = file_attributes(node)
         self._add_open(prefix, found)

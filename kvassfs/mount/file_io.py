@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..block import block_count
 from ..errors import KvassError
-from ..store import Store, Written
+from ..store import Store, Written, new_inode
 from .namespace import Namespace, make_error
 from .open_files import OpenFiles
 from .openfile import CLEAN, EMPTIED, OpenFile
@@ -57,7 +57,7 @@ class FileIO:
         draft = self._tree.draft()
         draft.write(0, target.encode())
         now = self._clock() // 1000
-        written = Written(mode=stat.S_IFLNK | 0o777)
+        written = Written(mode=stat.S_IFLNK | 0o777, inode=new_inode())
         self._tree.save(key, draft, written, scratch=self._is_scratch(key), now=now, amends=None)
 
     def readlink(self, path: str) -> str:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import errno
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
-from ..entry import directory_of
 from ..errors import KvassError
-from ..store import Store
+from ..store import Store, directories_above
 from . import paths
 from .store_thread import RETRY_PAUSE, StoreThread
 
@@ -66,7 +65,7 @@ class Invalidation(StoreThread):
         """Invalidate what others changed since the last look, and what could not be invalidated then."""
         changes = store.feed.since(self._position, but_by=self._own_writer)
         keys = [*changes.keys, *(prefix.removesuffix("/") for prefix in changes.prefixes)]
-        above = {prefix for key in keys for prefix in _directories_above(key)}
+        above = {prefix for key in keys for prefix in directories_above(key)}
         self._pending_keys |= dict.fromkeys(filter(None, keys), False)
         self._pending_prefixes |= dict.fromkeys(sorted(above), False)
         self._position = changes.position
@@ -116,12 +115,3 @@ class Invalidation(StoreThread):
         except OSError as error:
             if error.errno not in NOT_SUPERSEDED:
                 raise
-
-
-def _directories_above(key: str) -> Iterator[str]:
-    """Yield the prefixes of the directories above a key, the nearest first and the root last."""
-    prefix = directory_of(key)
-    while prefix:
-        yield prefix
-        prefix = directory_of(prefix[:-1])
-    yield ""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..store import Node, Store
+from ..store import ROOT_INODE, Node, Store
 from .namespace import HIDDEN, Namespace
 from .open_files import OpenFiles
 from .openfile import OpenFile
@@ -38,13 +38,13 @@ class Metadata:
         if handle is not None:
             return self._open_files.handles[handle].file.attributes
         if path == "/":
-            return directory_attributes(self._tree.directory("") or DEFAULT_DIRECTORY)
+            return directory_attributes(self._tree.directory("") or DEFAULT_DIRECTORY, ROOT_INODE)
         if HIDDEN in path and (hidden := self._open_files.hidden(path)) is not None:
             return hidden.attributes
         key, is_value = self._names.locate(path)
         record = self._names.directory(key)
         if record is not None and not is_value:
-            return directory_attributes(record)
+            return directory_attributes(record, self._tree.directory_inode(key + "/"))
         file = self._open_files.get(key)
         if file is not None:
             # Even where another process has replaced this version: the kernel has one inode for both, until

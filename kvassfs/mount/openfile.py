@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..entry import DEFAULT_MODE
 from ..errors import KvassError
-from ..store import Draft, Node, Tree, Written
+from ..store import Draft, Node, Tree, Written, new_inode
 from .stat import Attributes
 
 SAVE_DELAY = 1_000_000_000
@@ -91,6 +91,7 @@ class OpenFile:
         place: where it is in the store.
         state: what there is to save.
         refusal: the last write or save, if that failed.
+        inode: its number; the key may have another one by now, if the file lost its name.
         apart: whether another version of the same key was open when this one was opened.
         xattrs: the extended attributes of a file that is in the store no more, or not yet; else the store has them.
     """
@@ -104,6 +105,7 @@ class OpenFile:
         self.draft = draft
         self.mode = DEFAULT_MODE
         self.mtime = self.atime = self.ctime = 0
+        self.inode = 0
         self.handles = 0
         self.apart = False
         self.xattrs: dict[bytes, bytes] | None = None
@@ -115,7 +117,7 @@ class OpenFile:
         # A scratch file has no revisions, so that the version it becomes by a rename needs none either.
         place = Place(key, ATTACHED, node.sequence, amends=node.is_scratch)
         file = cls(tree, clock, place, CLEAN, draft)
-        file.mode = node.mode
+        file.mode, file.inode = node.mode, node.inode
         file.mtime, file.atime, file.ctime = node.mtime, node.atime, node.changed
         if truncated:
             file.restart()
@@ -126,14 +128,15 @@ class OpenFile:
         """Make a file that is not in the store yet; its first flush puts it there."""
         file = cls(tree, clock, Place(key, ATTACHED, None, amends=True), DIRTY, tree.draft())
         file.xattrs = {}
-        file.mode = stat.S_IFREG | stat.S_IMODE(mode)
+        file.mode, file.inode = stat.S_IFREG | stat.S_IMODE(mode), new_inode()
         file.mtime = file.atime = file.ctime = _microseconds(clock())
         return file
 
     @property
     def attributes(self) -> Attributes:
         """What ``stat`` shows of it now."""
-        return Attributes(self.mode, self.draft.size, self.mtime, self.atime, self.ctime, self.draft.count_holes())
+        holes = self.draft.count_holes()
+        return Attributes(self.mode, self.draft.size, self.mtime, self.atime, self.ctime, self.inode, holes)
 
     @property
     def is_dirty(self) -> bool:
@@ -236,7 +239,8 @@ class OpenFile:
         now = self._clock()
         saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
         atime = self.atime if self.atime != self.mtime else None
-        written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime)
+        inode = self.inode if self.is_attached else None
+        written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime, inode=inode)
         base = self.place.sequence or 0
         self.refusal = _REFUSED_SAVE
         saved = self._tree.save(

@@ -37,9 +37,6 @@ LINKS = 1
 """``st_nlink``: a file has one name. Of a directory it says, as on btrfs, that its subdirectories are not counted; 2
 would say that there are none, and ``fts`` would look for none."""
 
-UNKNOWN_INODE = (1 << 32) - 1
-"""libfuse puts its own in its place, but for ``.`` and ``..`` in a list; 0 is a removed entry to readdir()."""
-
 READDIR_PLUS = 1
 FILL_DIR_PLUS = 2
 
@@ -127,12 +124,12 @@ class Operations:
     fgetattr = getattr
 
     def _put_stat(self, address: int, attributes: Attributes) -> None:
-        mode, size, mtime, atime, ctime, holes = attributes
+        mode, size, mtime, atime, ctime, inode, holes = attributes
         first, second = (mode, LINKS) if self._mode_first else (LINKS, mode)
         self._pack_stat(
             self._memory,
             address,
-            UNKNOWN_INODE,
+            inode,
             first,
             second,
             self._uid,

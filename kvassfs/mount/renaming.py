@@ -108,6 +108,7 @@ class Renaming:
         if file is None or file.is_current():
             raise make_error(errno.EBUSY, old)
         self._open_files.detach(key, Standing.SUPERSEDED)
+        self._tree.renumber(key)
         self._open_files.hide(file, new)
 
     # Files

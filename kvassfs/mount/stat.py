@@ -18,6 +18,7 @@ class Attributes(NamedTuple):
     mtime: int
     atime: int
     ctime: int
+    inode: int
     holes: int = 0
 
 
@@ -27,10 +28,10 @@ DEFAULT_DIRECTORY = DirectoryRecord(DIRECTORY_MODE, 0, 0, None)
 
 def file_attributes(node: Node) -> Attributes:
     """Return the attributes of a file as it is in the store."""
-    return Attributes(node.mode, node.size, node.mtime, node.atime, node.changed, node.holes)
+    return Attributes(node.mode, node.size, node.mtime, node.atime, node.changed, node.inode, node.holes)
 
 
-def directory_attributes(record: DirectoryRecord) -> Attributes:
-    """Return the attributes of a directory."""
+def directory_attributes(record: DirectoryRecord, inode: int) -> Attributes:
+    """Return the attributes of a directory, which has this number."""
     atime = record.mtime if record.atime is None else record.atime
-    return Attributes(record.mode, 0, record.mtime, atime, record.changed)
+    return Attributes(record.mode, 0, record.mtime, atime, record.changed, inode)

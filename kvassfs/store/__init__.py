@@ -6,7 +6,8 @@ What others may use is listed here, and ``.commits``, which few need and which t
 from ..block import BLOCK_SIZE
 from ..replica import HubState
 from .draft import Draft
-from .feed import Changes, Position
+from .feed import Changes, Event, Position, Seen
+from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import MAX_LEAP, Merged
 from .nodes import Child, Found, Node
@@ -33,6 +34,7 @@ __all__ = [
     "INLINE_LIMIT",
     "MAX_LEAP",
     "MOUNT",
+    "ROOT_INODE",
     "SEARCHES",
     "SHARING",
     "Bearer",
@@ -42,6 +44,7 @@ __all__ = [
     "Device",
     "DirectoryRecord",
     "Draft",
+    "Event",
     "Follower",
     "Found",
     "HubState",
@@ -55,6 +58,7 @@ __all__ = [
     "Reader",
     "Revision",
     "Row",
+    "Seen",
     "Shared",
     "Sizes",
     "Snapshot",
@@ -62,5 +66,7 @@ __all__ = [
     "StoredValue",
     "Tree",
     "Written",
+    "directories_above",
     "is_store",
+    "new_inode",
 ]

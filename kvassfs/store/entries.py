@@ -14,6 +14,7 @@ from .contents import Contents
 from .database import Database
 from .feed import Journal
 from .hub_time import HubTime
+from .inodes import born_inode
 from .local import Directories, Scratch
 from .revisions import Revisions
 from .rows import DIRTY, HELD, INSERT, NO_WRITER, SELECT, SELECT_BELOW, Row, Written
@@ -162,6 +163,9 @@ class Entries:
             atime=written.atime,
             writer=NO_WRITER if foreign else self.writer,
             floor=None if old is None else old.floor,
+            inode=written.inode or (old.inode if old is not None and old.live else born_inode(sequence)),
+            appeared=old.appeared if old is not None and old.live else sequence,
+            shown=sequence,
         )
         amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
@@ -195,6 +199,7 @@ class Entries:
             mtime=None,
             atime=None,
             writer=self.writer,
+            shown=sequence,
         )
         self.install(tombstone, row, fate, now * 1000, listing)
         return tombstone
@@ -227,6 +232,7 @@ class Entries:
             changed=now * 1000,
             mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
             writer=self.writer,
+            shown=row.shown if changed.mode == row.mode else sequence,
         )
         self.install(changed, row, Fate.MOVE, now * 1000, None)
         return changed

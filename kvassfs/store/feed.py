@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 from .database import Database
@@ -39,16 +40,33 @@ class Position(NamedTuple):
     change: int
 
 
+class Event(Enum):
+    """What became of a file, as far as it is seen."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+class Seen(NamedTuple):
+    """A key whose file came, went, or has another value or mode."""
+
+    key: str
+    event: Event
+    mode: int | None
+
+
 class Changes(NamedTuple):
     """What has changed up to ``position``.
 
-    ``keys`` are those of entries and other files. ``prefixes`` are those of directories; a local change of a name that
+    ``seen`` are the keys of entries of which anybody can see that. ``keys`` are those of entries and other files. ``prefixes`` are those of directories; a local change of a name that
     ends in ``/`` may be of either, and is in both.
     """
 
     keys: list[str]
     prefixes: list[str]
     position: Position
+    seen: list[Seen]
 
 
 class Feed:
@@ -70,15 +88,36 @@ class Feed:
         since = (position.sequence, but_by, position.change, but_by)
         sequence, change, any_others = self._database.only_row(f"SELECT {_NEWEST}, {_ANY_OTHERS}", since)
         if not any_others:
-            return Changes([], [], Position(sequence, change))
+            return Changes([], [], Position(sequence, change), [])
         with self._database.snapshot():
             now = self.position()
             entries = self._database.rows(
-                "SELECT key FROM entries WHERE sequence > ? AND writer <> ? ORDER BY sequence",
+                "SELECT key, live, mode, appeared, shown FROM entries WHERE sequence > ? AND writer <> ? ORDER BY sequence",
                 (position.sequence, but_by),
             )
             changes = self._database.rows(
                 "SELECT key FROM local_changes WHERE id > ? AND writer <> ? ORDER BY id", (position.change, but_by)
             )
         noted = [key for (key,) in changes]
-        return Changes([key for (key,) in entries] + noted, [key for key in noted if key.endswith("/")], now)
+        found = [(key, _find_event(live, *state, since=position.sequence), mode) for key, live, mode, *state in entries]
+        seen = [Seen(key, event, mode) for key, event, mode in found if event is not None]
+        return Changes([key for key, *_ in entries] + noted, [key for key in noted if key.endswith("/")], now, seen)
+
+    def had_directory(self, prefix: str, position: Position) -> bool:
+        """Whether there was a directory at ``position`` already, as far as what is there now tells."""
+        return bool(
+            self._database.only_row(
+                "SELECT EXISTS (SELECT 1 FROM directories WHERE prefix = ?) OR EXISTS (SELECT 1 FROM entries "
+                "INDEXED BY entries_live WHERE live AND key >= ? AND key < ? AND appeared <= ?)",
+                (prefix, prefix, prefix[:-1] + "0", position.sequence),
+            )[0]
+        )
+
+
+def _find_event(live: int, appeared: int, shown: int, *, since: int) -> Event | None:
+    """Return what became of a file after a sequence, from when it appeared and when it was last seen to change."""
+    if shown <= since:
+        return None
+    if live:
+        return Event.CREATED if appeared > since else Event.CHANGED
+    return Event.REMOVED if appeared <= since else None

@@ -36,6 +36,7 @@ class ScratchRow(NamedTuple):
     changed: int
     mtime: int
     atime: int | None
+    inode: int
 
 
 def parent(prefix: str) -> str:
@@ -123,6 +124,14 @@ class Directories:
         for prefix in (one, other):
             self._journal.note(prefix)
 
+    def below(self, prefix: str) -> list[str]:
+        """Return the recorded directories below a prefix, its own included."""
+        ends = (prefix, prefix[:-1] + "0")
+        return [
+            found
+            for (found,) in self._database.rows("SELECT prefix FROM directories WHERE prefix >= ? AND prefix < ?", ends)
+        ]
+
     def _take_below(self, prefix: str) -> list[tuple[str, DirectoryRecord]]:
         """Forget a directory and all below it, and return their records."""
         ends = (prefix, prefix[:-1] + "0")
@@ -157,7 +166,7 @@ class Scratch:
     def get(self, key: str) -> ScratchRow | None:
         """Return a scratch file."""
         row = self._database.row(
-            "SELECT key, size, mode, content, changed, mtime, atime FROM scratch WHERE key = ?", (key,)
+            "SELECT key, size, mode, content, changed, mtime, atime, inode FROM scratch WHERE key = ?", (key,)
         )
         return None if row is None else ScratchRow._make(row)
 
@@ -167,7 +176,7 @@ class Scratch:
         old = self.get(row.key)
         if old is not None and old.content != row.content:
             self._contents.drop(old.content)
-        self._database.execute("INSERT OR REPLACE INTO scratch VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._database.execute("INSERT OR REPLACE INTO scratch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._journal.note(row.key)
 
     def remove(self, row: ScratchRow, *, moved: bool = False) -> None:
@@ -183,7 +192,7 @@ class Scratch:
         return [
             ScratchRow._make(row)
             for row in self._database.rows(
-                "SELECT key, size, mode, content, changed, mtime, atime FROM scratch WHERE key >= ? AND key < ?",
+                "SELECT key, size, mode, content, changed, mtime, atime, inode FROM scratch WHERE key >= ? AND key < ?",
                 (prefix, prefix[:-1] + "0"),
             )
         ]

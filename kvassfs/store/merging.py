@@ -12,6 +12,7 @@ from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .entries import Entries, Fate, Listing
+from .inodes import born_inode
 from .revisions import Revisions
 from .rows import CLEAN, DIRTY, Row
 
@@ -108,10 +109,15 @@ class Merging:
             content = self._add(delivery, None if old is None else old.content)
         self._clock += 1
         self._changed += 1
-        born = old.born if old is not None and old.live else self._now // 1000
+        now, clock = self._now, self._clock
+        if old is not None and old.live:
+            born, inode, appeared = old.born, old.inode, old.appeared
+        else:
+            born, inode, appeared = now // 1000, born_inode(clock), clock
+        shown = old.shown if old is not None and keeps_value and old.mode == entry.mode else clock
         # By position, as keywords cost 0.7 of the 20 microseconds of a merge; there are no other times.
-        writer = self._entries.writer
-        row = Row(*entry, content, self._clock, self._dirty, born, self._now, None, None, writer, entry.timestamp)
+        writer, floor = self._entries.writer, entry.timestamp
+        row = Row(*entry, content, clock, self._dirty, born, now, None, None, writer, floor, inode, appeared, shown)
         fate = _MOVE if keeps_value else _KEEP
         self._entries.install(row, old, fate, self._now, self._find_listing(entry.key))
 

@@ -10,6 +10,7 @@ from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
 from .entries import Entries, Fate
+from .inodes import DirectoryInodes, directories_above
 from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Scratch, ScratchRow, parent
 from .nodes import Node, node_of_row, node_of_scratch
 from .rows import Written
@@ -43,6 +44,7 @@ class Mover:
         scratch: Scratch,
         xattrs: Xattrs,
         share_links: ShareLinks,
+        inodes: DirectoryInodes,
         *,
         find: Callable[[str], Node | None],
         listed_in: Callable[[str], str],
@@ -55,6 +57,7 @@ class Mover:
         self._scratch = scratch
         self._xattrs = xattrs
         self._share_links = share_links
+        self._inodes = inodes
         self._find = find
         self._listed_in = listed_in
         self._clock = clock
@@ -92,7 +95,9 @@ class Mover:
         with self._database.transaction:
             if thrown_away:
                 self._share_links.end_to(old[:-1], below=True)
-            for node, key in self._list_moves(old[:-1], new[:-1]):
+            moves = self._list_moves(old[:-1], new[:-1])
+            self._inodes.move(self._list_directories(moves, {old: new}))
+            for node, key in moves:
                 scratch = is_scratch(key)
                 self._put_file(self._take_file(node, keep=scratch, transient=not thrown_away), key, scratch=scratch)
             record = self._directories.get(old) or DirectoryRecord(DIRECTORY_MODE, now, now, None)
@@ -109,6 +114,7 @@ class Mover:
         now = self._clock()
         with self._database.transaction:
             moves = [*self._list_moves(one, other), *self._list_moves(other, one)]
+            self._inodes.move(self._list_directories(moves, {f"{one}/": f"{other}/", f"{other}/": f"{one}/"}))
             taken = [(self._take_file(node, keep=is_scratch(key)), key) for node, key in moves]
             self._directories.swap(f"{one}/", f"{other}/", now)
             for file, key in taken:
@@ -122,6 +128,18 @@ class Mover:
         below = [node_of_row(row) for row in self._entries.below(f"{old}/")]
         below += [node_of_scratch(row) for row in self._scratch.below(f"{old}/")]
         return [(node, new + node.key[len(old) :]) for node in ([] if own is None else [own]) + below]
+
+    def _list_directories(self, moves: list[tuple[Node, str]], prefixes: dict[str, str]) -> dict[str, str]:
+        """Return the prefixes that the directories in which these files are, and those below ``prefixes``, will have."""
+        found = {prefix for node, _ in moves for prefix in directories_above(node.key)}
+        for prefix in prefixes:
+            found.update(self._directories.below(prefix))
+        return {
+            prefix: new + prefix[len(old) :]
+            for prefix in found
+            for old, new in prefixes.items()
+            if prefix.startswith(old)
+        }
 
     def _take_file(self, node: Node, *, keep: bool = False, transient: bool = True) -> TakenFile:
         """Remove a file from its key, but not its content; ``keep`` leaves that as a revision.
@@ -154,11 +172,21 @@ class Mover:
         atime = None if node.atime == node.mtime else node.atime
         if scratch and (target is None or target.is_scratch):
             now = self._clock()
-            row = ScratchRow(key, node.size, node.mode, node.content, now, node.mtime, atime)
+            row = ScratchRow(key, node.size, node.mode, node.content, now, node.mtime, atime, node.inode)
             self._scratch.put(row)
             self._directories.ensure(directory_of(key), now)  # the entry that it was implied it
             return node_of_scratch(row)
         # An entry without a mode stays so, unless it would take on that of the entry it replaces.
         mode = taken.mode if target is None else node.mode
-        written = Written(node.size, node.content, mode, taken.url_token, node.mtime, atime, self._clock(), taken.born)
+        written = Written(
+            node.size,
+            node.content,
+            mode,
+            taken.url_token,
+            node.mtime,
+            atime,
+            self._clock(),
+            taken.born,
+            node.inode,
+        )
         return node_of_row(self._entries.write(key, written, old=self._entries.current(key), listing=None))

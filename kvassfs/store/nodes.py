@@ -22,6 +22,7 @@ class Node(NamedTuple):
     changed: int
     sequence: int
     """0 for a scratch file, which has none."""
+    inode: int
     holes: int = 0
     """Bytes that are whole blocks of zeros, where the file was looked up in the store."""
 
@@ -55,8 +56,8 @@ class Child(NamedTuple):
 
 HOLES = f"CASE WHEN size > {INLINE_LIMIT} THEN (SELECT holes FROM contents WHERE id = content) ELSE 0 END"
 """Bytes of a value, by its size and content, that are whole blocks of zeros."""
-NODE = f"key, size, mode, content, timestamp, mtime, atime, changed, sequence, {HOLES}"
-SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, {HOLES}"
+NODE = f"key, size, mode, content, timestamp, mtime, atime, changed, sequence, inode, {HOLES}"
+SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, inode, {HOLES}"
 
 FIND = f"""
     SELECT {NODE} FROM entries WHERE key = ? AND live
@@ -83,7 +84,7 @@ LIST = {
 
 def node_of(row: tuple[Any, ...]) -> Node:
     """Return the file of a result row with the columns ``NODE``."""
-    key, size, mode, content, timestamp, mtime, atime, changed, sequence, *holes = row
+    key, size, mode, content, timestamp, mtime, atime, changed, sequence, inode, *holes = row
     if mtime is None:
         mtime = timestamp * 1000
     return Node(
@@ -95,6 +96,7 @@ def node_of(row: tuple[Any, ...]) -> Node:
         mtime if atime is None else atime,
         changed,
         sequence,
+        inode,
         *holes,
     )
 
@@ -107,11 +109,10 @@ def implied_directory(timestamp: int) -> DirectoryRecord:
 
 def node_of_row(row: Row) -> Node:
     """Return the file of an entry."""
-    return node_of(
-        (row.key, row.size, row.mode, row.content, row.timestamp, row.mtime, row.atime, row.changed, row.sequence)
-    )
+    times = (row.timestamp, row.mtime, row.atime, row.changed)
+    return node_of((row.key, row.size, row.mode, row.content, *times, row.sequence, row.inode))
 
 
 def node_of_scratch(row: ScratchRow) -> Node:
     """Return the file of a scratch row."""
-    return node_of((row.key, row.size, row.mode, row.content, 0, row.mtime, row.atime, row.changed, 0))
+    return node_of((row.key, row.size, row.mode, row.content, 0, row.mtime, row.atime, row.changed, 0, row.inode))

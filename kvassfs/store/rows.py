@@ -17,7 +17,7 @@ NO_WRITER: Final = 0
 
 _COLUMNS = (
     "key, timestamp, counter, process_id, url_token, size, mode, "
-    "content, sequence, dirty, born, changed, mtime, atime, writer, floor"
+    "content, sequence, dirty, born, changed, mtime, atime, writer, floor, inode, appeared, shown"
 )
 
 
@@ -40,6 +40,9 @@ class Row(NamedTuple):
     atime: int | None
     writer: int
     floor: int | None
+    inode: int
+    appeared: int
+    shown: int
 
     @property
     def is_final(self) -> bool:
@@ -74,6 +77,8 @@ class Written(NamedTuple):
     changed: int | None = None
     born: int | None = None
     """When the value came into being (µs), if it comes from another key."""
+    inode: int | None = None
+    """The number of the file, where it has one already; ``None`` keeps that of the key."""
 
 
 INSERT = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 7
+VERSION = 8
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -257,5 +257,27 @@ CREATE TABLE xattrs (
 ) STRICT;
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS}
+FILES = """
+-- The number of the file, ``st_ino``: it stays with the file when that is saved, renamed, or changed elsewhere. Even
+-- ones are twice the sequence with which the key came into being; odd ones, of what the mount made, are random.
+ALTER TABLE entries ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
+-- The sequence with which the key came into being, or did so again.
+ALTER TABLE entries ADD COLUMN appeared INTEGER NOT NULL DEFAULT 0;
+-- The sequence with which its value, its mode or its existence changed last.
+ALTER TABLE entries ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
+UPDATE entries SET inode = 2 * sequence, appeared = sequence, shown = sequence;
+-- As in entries, and always odd.
+ALTER TABLE scratch ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
+UPDATE scratch SET inode = 2 * abs(random() >> 3) + 1;
+
+-- Numbers of directories that do not follow from the name: of those that the mount made, of those that were renamed,
+-- and of names from which one was renamed that took the number along.
+CREATE TABLE directory_inodes (
+    prefix TEXT PRIMARY KEY,     -- as in directories
+    inode  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX directory_inodes_by_inode ON directory_inodes (inode);
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS, 7: FILES}
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -23,6 +23,7 @@ from .holds import Holds
 from .hub_time import HubTime
 from .identity import Identity
 from .inbox import Inbox
+from .inodes import DirectoryInodes
 from .local import Directories, Scratch
 from .machine import MACHINE, Machine
 from .opening import connect
@@ -79,6 +80,7 @@ class Store:
         self.xattrs = Xattrs(database)
         directories = Directories(database, journal, self.xattrs)
         scratch = Scratch(database, self._contents, journal, self.xattrs)
+        inodes = DirectoryInodes(database, random)
         self._entries = Entries(
             database,
             self._contents,
@@ -109,6 +111,7 @@ class Store:
             scratch,
             self.xattrs,
             self.share_links,
+            inodes,
             clock,
         )
         self.blocks = Blocks(database, self._contents, clock)

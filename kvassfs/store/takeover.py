@@ -20,6 +20,7 @@ from .contents import Contents
 from .creation import create_tables
 from .database import Database
 from .identity import new_process_id
+from .inodes import born_inode
 from .machine import Machine
 from .reserve import FULL
 from .rows import INSERT, Row
@@ -193,6 +194,9 @@ def _convert(database: Database, state: _State, entries: list[_Old], sizes: Size
             atime=None,
             writer=0,
             floor=entry.timestamp,
+            inode=born_inode(sequence),
+            appeared=sequence,
+            shown=sequence,
         )
         database.execute(INSERT, row)
     database.execute(

@@ -16,6 +16,7 @@ from .database import Database
 from .draft import Draft
 from .entries import Entries, Listing
 from .holds import Holds
+from .inodes import DirectoryInodes, new_inode
 from .local import Directories, DirectoryRecord, Scratch, ScratchRow, parent
 from .moving import Mover
 from .nodes import (
@@ -51,6 +52,7 @@ class Tree:
         scratch: Scratch,
         xattrs: Xattrs,
         share_links: ShareLinks,
+        inodes: DirectoryInodes,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
@@ -60,6 +62,8 @@ class Tree:
         self._directories = directories
         self._scratch = scratch
         self._xattrs = xattrs
+        self._inodes = inodes
+        self.directory_inode = inodes.get
         self._clock = clock
         self.transaction = database.transaction
         self._mover = Mover(
@@ -70,6 +74,7 @@ class Tree:
             scratch,
             xattrs,
             share_links,
+            inodes,
             find=self.file,
             listed_in=self._listed_in,
             clock=clock,
@@ -213,8 +218,10 @@ class Tree:
         mode = DEFAULT_MODE if written.mode is None else written.mode
         mtime = now * 1000 if written.mtime is None else written.mtime
         changed = now * 1000 if written.changed is None else written.changed
-        row = ScratchRow(key, written.size, mode, written.content, changed, mtime, written.atime)
-        if self._scratch.get(key) is None:
+        old = self._scratch.get(key)
+        inode = written.inode or (new_inode() if old is None else old.inode)
+        row = ScratchRow(key, written.size, mode, written.content, changed, mtime, written.atime, inode)
+        if old is None:
             self._directories.touch(self._listed_in(key), now * 1000)
         self._scratch.put(row)
         return node_of_scratch(row)
@@ -261,6 +268,12 @@ class Tree:
             else:
                 self._entries.set_times(node.key, mtime, atime, changed)
 
+    def renumber(self, key: str) -> None:
+        """Give a file another number: the one that it had stays with an earlier version, which is open."""
+        with self.transaction:
+            for table in ("entries", "scratch"):
+                self._database.execute(f"UPDATE {table} SET inode = ? WHERE key = ?", (new_inode(), key))
+
     # Directories
 
     def is_empty(self, prefix: str) -> bool:
@@ -287,6 +300,7 @@ class Tree:
         with self.transaction:
             self._directories.put(prefix, DirectoryRecord(mode, now, now, None))
             self._directories.touch(parent(prefix), now)
+            self._inodes.assign(prefix)
 
     def remove_directory(self, prefix: str) -> None:
         """Forget an empty directory."""
@@ -294,6 +308,7 @@ class Tree:
 
     def _remove_directory(self, prefix: str) -> None:
         self._directories.remove(prefix)
+        self._inodes.release(prefix)
         self._directories.touch(parent(prefix), self._clock())
 
     def set_directory(self, prefix: str, record: DirectoryRecord) -> None:

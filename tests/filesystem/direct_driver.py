@@ -55,7 +55,7 @@ class _Adapted:
 
 def _status(attributes: Attributes) -> Status:
     blocks = -(-(attributes.size - attributes.holes) // BLOCK)
-    return Status(attributes.mode, attributes.size, attributes.mtime, LINKS, blocks)
+    return Status(attributes.mode, attributes.size, attributes.mtime, LINKS, blocks, attributes.inode)
 
 
 @dataclass

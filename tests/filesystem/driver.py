@@ -34,6 +34,7 @@ class Status(NamedTuple):
     mtime: int
     nlink: int
     blocks: int
+    inode: int
 
     @property
     def permissions(self) -> int:

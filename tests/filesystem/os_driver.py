@@ -20,7 +20,7 @@ class _Timespec(ctypes.Structure):
 
 
 def _status(result: os.stat_result) -> Status:
-    return Status(result.st_mode, result.st_size, result.st_mtime_ns, result.st_nlink, result.st_blocks)
+    return Status(result.st_mode, result.st_size, result.st_mtime_ns, result.st_nlink, result.st_blocks, result.st_ino)
 
 
 def _check(result: int) -> None:

@@ -38,7 +38,7 @@ def test_fusepy_on_libfuse_2_can_be_forced() -> None:
 
 def test_fusepy_is_taken_where_libfuse_3_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module.LIBRARIES, 3, ("libnothing.so.3",))
-    monkeypatch.setattr(module, "find_library", lambda _: None)
+    monkeypatch.setattr(module, "find_library", lambda *_: None)
     assert choose().name == "fusepy"
 
 
@@ -127,9 +127,17 @@ def test_libfuse_2_calls_for_files_that_have_no_path_any_more() -> None:
 
 def test_the_kernel_is_asked_for_plain_readdirplus() -> None:
     binding = choose("mfusepy")
-    connection = binding._module.fuse_conn_info(want=0xFFFF)
-    binding.begin(ctypes.addressof(connection))
+    connection, configuration = binding._module.fuse_conn_info(want=0xFFFF), binding._module.fuse_config()
+    binding.begin(ctypes.addressof(connection), ctypes.addressof(configuration))
     assert connection.want == 0xFFFF & ~module.CAP_READDIRPLUS_AUTO
+
+
+def test_the_numbers_of_files_are_ours() -> None:
+    binding = choose("mfusepy")
+    connection, configuration = binding._module.fuse_conn_info(), binding._module.fuse_config()
+    binding.begin(ctypes.addressof(connection), ctypes.addressof(configuration))
+    assert configuration.use_ino == 1
+    assert "use_ino" in set(choose("fusepy").options(Presentation()))
 
 
 def test_libfuse_3_gets_no_option_that_it_refuses() -> None:
@@ -147,7 +155,7 @@ def test_options_say_how_the_mount_looks(binding: Binding) -> None:
 
 def test_nothing_is_left_to_a_helper_that_is_not_there(binding: Binding, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "auto_unmount" in set(binding.options(Presentation()))
-    monkeypatch.setattr(requirements, "fusermount", lambda _: None)
+    monkeypatch.setattr(requirements, "fusermount", lambda *_: None)
     assert "auto_unmount" not in set(binding.options(Presentation()))
 
 
@@ -161,7 +169,7 @@ class Play:
         self.stopped = False
         self.mounts = mounts
         monkeypatch.setattr(binding, "_main", self.main)
-        monkeypatch.setattr(binding, "begin", lambda _: None)
+        monkeypatch.setattr(binding, "begin", lambda *_: None)
         monkeypatch.setattr(binding, "stop", self.stop)
 
     def stop(self) -> None:

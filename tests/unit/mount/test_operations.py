@@ -19,8 +19,8 @@ from kvassfs.mount.stat import Attributes
 from kvassfs.mount.structures import Layout
 
 NOW = 1_700_000_000_123_456_789
-FILE = Attributes(mode=stat.S_IFREG | 0o640, size=1025, mtime=5_000_000_006, atime=-1, ctime=9_000_000_010)
-DIRECTORY = Attributes(mode=stat.S_IFDIR | 0o700, size=0, mtime=1, atime=2, ctime=3)
+FILE = Attributes(mode=stat.S_IFREG | 0o640, size=1025, mtime=5_000_000_006, atime=-1, ctime=9_000_000_010, inode=42)
+DIRECTORY = Attributes(mode=stat.S_IFDIR | 0o700, size=0, mtime=1, atime=2, ctime=3, inode=43)
 
 
 class Recorder:
@@ -450,11 +450,10 @@ def test_a_directory_is_listed_with_attributes_and_positions(fuse: Fixture) -> N
     filler = Filler(fuse)
     assert fuse.call["opendir"](b"/d", fuse.at) == 0
     assert fuse.call["readdir"](b"/d", 1234, filler.address, 0, fuse.at, *(1,) * fuse.layout.filler_flags) == 0
-    inode = 2**32 - 1
     assert filler.entries == [
-        (".", DIRECTORY.mode, inode, 1),
-        ("..", DIRECTORY.mode, inode, 2),
-        ("é", FILE.mode, inode, 3),
+        (".", DIRECTORY.mode, DIRECTORY.inode, 1),
+        ("..", DIRECTORY.mode, DIRECTORY.inode, 2),
+        ("é", FILE.mode, FILE.inode, 3),
     ]
     assert filler.flags == [FILL_DIR_PLUS] * 3 * fuse.layout.filler_flags
     assert fuse.asked == [("listdir", "/d")]
