@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ..store import Event
 from .calls import Calls
 from .child_process import ChildProcess
 from .own_calls import Expected
@@ -35,13 +36,13 @@ class CallProcess(ChildProcess):
         self._expected = expected
         self._ended = False
 
-    def refresh(self, path: str, mode: int | None, *, is_new: bool = False) -> None:
-        """Make the kernel forget what it keeps of ``path``; see ``Calls.refresh``.
+    def invalidate(self, path: str, mode: int | None, *, is_new: bool = False) -> None:
+        """Make the kernel forget what it keeps of ``path``; see ``Calls.invalidate``.
 
         Where the mount is not seen at its directory any more, the kernel forgets in the course of time.
         """
         try:
-            self._call("refresh", path, mode, is_new)
+            self._call("invalidate", path, mode, is_new)
         except OSError as error:
             if error.errno not in ENDING:
                 raise
@@ -50,9 +51,13 @@ class CallProcess(ChildProcess):
         """Give a file another name in its directory."""
         self._call("rename", old, name)
 
-    def _call(self, name: str, path: str, *arguments: Any) -> None:
+    def announce(self, path: str, event: Event, mode: int) -> None:
+        """Have watchers be told of ``path``, what is or was there having ``mode``; EEXIST if the kernel knew it."""
+        self._call(f"announce_{event.value}", path, mode, announces=event, of=mode)
+
+    def _call(self, name: str, path: str, *arguments: Any, announces: Event | None = None, of: int = 0) -> None:
         self.ensure_running()
-        answer = None if self._process is None else self._exchange(self._process, path, (name, path, *arguments))
+        answer = None if self._process is None else self._make(self._process, (name, path, *arguments), announces, of)
         if self._ended:
             raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         if not answer:
@@ -66,19 +71,13 @@ class CallProcess(ChildProcess):
         if not self._ended:
             super().ensure_running()
 
-    def _exchange(self, process: subprocess.Popen[str], path: str, call: Sequence[Any]) -> str:
-        """Have the process make a call; return its answer, nothing if it has ended."""
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._expected.pid, self._expected.path = process.pid, path.encode()
+    def _make(self, process: subprocess.Popen[str], call: Sequence[Any], event: Event | None, mode: int) -> str:
+        """Have the process make a call, which the mount expects; return its answer, nothing if it has ended."""
+        self._expected.begin(call[1], process.pid, event, mode)
         try:
-            process.stdin.write(json.dumps(call) + "\n")
-            process.stdin.flush()
-            return process.stdout.readline()
-        except OSError:
-            return ""
+            return _exchange(process, json.dumps(call))
         finally:
-            self._expected.path = None
+            self._expected.end()
 
     def hang_up(self) -> None:
         """End the call in progress and make no other; from any thread."""
@@ -92,3 +91,15 @@ class CallProcess(ChildProcess):
             process.wait(KILL_TIME)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def _exchange(process: subprocess.Popen[str], line: str) -> str:
+    """Write a line to a process; return the line that it answers, nothing if it has ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        return process.stdout.readline()
+    except OSError:
+        return ""

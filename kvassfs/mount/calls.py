@@ -28,7 +28,9 @@ PLACE: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 DIRECTORY: Final = PLACE | os.O_DIRECTORY
 CONTENT: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a lease of somebody is not waited for
 
+AT_SYMLINK_NOFOLLOW: Final = 0x100
 AT_EMPTY_PATH: Final = 0x1000
+TIMES: Final = struct.pack("@4l", 0, (1 << 30) - 2, 0, (1 << 30) - 1)  # UTIME_OMIT, UTIME_NOW
 AT_STATX_FORCE_SYNC: Final = 0x2000
 STATX_BASIC_STATS: Final = 0x7FF
 STATX_SIZE: Final = 256
@@ -60,13 +62,13 @@ class Calls:
 
     # Making the kernel forget
 
-    def refresh(self, path: str, mode: int | None, is_new: bool) -> None:
+    def invalidate(self, path: str, mode: int | None, is_new: bool) -> None:
         """Make the kernel forget what it keeps of ``path``, which has ``mode`` by now, or ``None`` if it is gone.
 
         What it does not keep, nobody is asked for; of what ``is_new`` to the mount, there is no content to forget.
         """
         if path == "/":
-            self._refresh_root()
+            self._invalidate_root()
             return
         is_file = mode is not None and stat.S_ISREG(mode)
         open_name = open_one if is_file and not is_new else open_cached
@@ -77,7 +79,7 @@ class Calls:
             if is_file and (is_kept or not is_new):
                 _drop_content(parent, name)
 
-    def _refresh_root(self) -> None:
+    def _invalidate_root(self) -> None:
         root = self._open_root()
         try:
             buffer = ctypes.create_string_buffer(STATX_SIZE)
@@ -91,6 +93,33 @@ class Calls:
         """Give a file another name in its directory."""
         with self._opened_parent(old) as (parent, old_name):
             os.rename(old_name, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+    # Events for watchers. The mount expects these calls, and changes nothing.
+
+    def announce_created(self, path: str, mode: int) -> None:
+        """Make what has been made elsewhere: CREATE; and, of a file, what follows. What is known here has changed."""
+        with self._opened_parent(path) as (parent, name):
+            try:
+                _make(parent, name, mode)
+            except FileExistsError:
+                _set_time(parent, name)
+            if _is_written(mode):
+                _open_to_write(parent, name)
+
+    def announce_changed(self, path: str, mode: int) -> None:
+        """Set the time of what has been changed elsewhere: MODIFY; and, of a file, open it to write: CLOSE_WRITE."""
+        with self._opened_parent(path) as (parent, name):
+            _set_time(parent, name)
+            if _is_written(mode):
+                _open_to_write(parent, name)
+
+    def announce_removed(self, path: str, mode: int) -> None:
+        """Remove what has been removed elsewhere: DELETE."""
+        with self._opened_parent(path) as (parent, name):
+            if stat.S_ISDIR(mode):
+                os.rmdir(name, dir_fd=parent)
+            else:
+                os.unlink(name, dir_fd=parent)
 
     # Directories
 
@@ -180,11 +209,36 @@ def _drop_content(parent: int, name: str) -> None:
         os.close(os.open(name, CONTENT, dir_fd=parent))
 
 
-def _mount_of(directory: int) -> int:
-    """Return the number of the mount that a descriptor is of, for which nobody is asked."""
+def _make(parent: int, name: str, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        os.mkdir(name, dir_fd=parent)
+    elif stat.S_ISLNK(mode):
+        os.symlink(".", name, dir_fd=parent)
+    else:
+        os.mknod(name, mode, dir_fd=parent)
+
+
+def _set_time(parent: int, name: str) -> None:
+    """Set the time of modification alone: with that of access, it would be a change of attributes."""
+    if _mount_of(parent, name) == _mount_of(parent):
+        _check(_libc.utimensat(parent, os.fsencode(name), TIMES, AT_SYMLINK_NOFOLLOW))
+
+
+def _is_written(mode: int) -> bool:
+    """Whether a file is one that programs write, and not one that is executed, which that would keep from being."""
+    return stat.S_ISREG(mode) and mode & 0o311 == 0o200
+
+
+def _open_to_write(parent: int, name: str) -> None:
+    os.close(os.open(name, CONTENT | os.O_WRONLY, dir_fd=parent))
+
+
+def _mount_of(directory: int, name: str = "") -> int:
+    """Return the number of the mount of a descriptor, for which nobody is asked, or of a name in that directory."""
     handle = ctypes.create_string_buffer(HANDLE.pack(128, 0, b""), HANDLE.size)
     mount = ctypes.c_int()
-    _check(_libc.name_to_handle_at(directory, b"", handle, ctypes.byref(mount), AT_EMPTY_PATH))
+    flags = 0 if name else AT_EMPTY_PATH
+    _check(_libc.name_to_handle_at(directory, os.fsencode(name), handle, ctypes.byref(mount), flags))
     return mount.value
 
 

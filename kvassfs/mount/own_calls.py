@@ -10,7 +10,9 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from ..store import Event
 from .operations import Operations, callbacks_of
+from .stat import Attributes
 
 if TYPE_CHECKING:
     from .filesystem import Filesystem
@@ -26,11 +28,27 @@ class Expected:
     Attributes:
         path: what it is about; ``None`` if there is none.
         pid: the process that makes it; 0 if there is none.
+        event: what it announces; ``None`` if it is for something else.
+        mode: the ``st_mode`` of what was removed.
+        is_missing: whether the path is to be missing once, as it was before it was created.
     """
 
     def __init__(self) -> None:
         self.path: bytes | None = None
         self.pid = 0
+        self.event: Event | None = None
+        self.mode = 0
+        self.is_missing = False
+
+    def begin(self, path: str, pid: int, event: Event | None, mode: int) -> None:
+        """Expect a call."""
+        self.pid, self.event, self.mode = pid, event, mode
+        self.is_missing = event is Event.CREATED
+        self.path = path.encode()
+
+    def end(self) -> None:
+        """Expect no call any more."""
+        self.path = None
 
 
 def make_callbacks(
@@ -48,15 +66,69 @@ class OwnCallOperations(Operations):
         self._expected = expected
         self._caller = caller
 
-    def _is_own(self, path: bytes) -> bool:
-        return path == self._expected.path and self._caller() == self._expected.pid
+    def _is_own(self, path: bytes | None) -> bool:
+        # Without a path, it is a file that lost its name.
+        return path is not None and path == self._expected.path and self._caller() == self._expected.pid
+
+    def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
+        """Fill in a ``struct stat``: of what was, where an event is announced that has come already."""
+        if not self._is_own(path):
+            return super().getattr(path, stat, info)
+        if self._expected.is_missing:
+            self._expected.is_missing = False
+            return -errno.ENOENT
+        try:
+            return super().getattr(path, stat)
+        except FileNotFoundError:
+            if self._expected.event is not Event.REMOVED:
+                raise
+            self._put_stat(stat, Attributes(self._expected.mode, 0, 0, 0, 0, 0))
+            return 0
+
+    fgetattr = getattr
+
+    def utimens(self, path: bytes, times: int, info: int = 0) -> int:
+        """Set times; but the call is there to announce a change."""
+        return 0 if self._is_own(path) else super().utimens(path, times, info)
 
     def mkdir(self, path: bytes, mode: int) -> int:
-        """Make a directory; but the call is there to have the kernel look the name up."""
-        return -errno.EEXIST if self._is_own(path) else super().mkdir(path, mode)
+        """Make a directory; but the call is there to announce one, or to have the kernel look the name up."""
+        if not self._is_own(path):
+            return super().mkdir(path, mode)
+        return 0 if self._expected.event is Event.CREATED else -errno.EEXIST
+
+    def create(self, path: bytes, mode: int, info: int) -> int:
+        """Make and open a file, as libfuse does at mknod(); but the call is there to announce one."""
+        return self._open_nothing(info) if self._is_own(path) else super().create(path, mode, info)
+
+    def symlink(self, target: bytes, path: bytes) -> int:
+        """Make a symbolic link; but the call is there to announce one."""
+        return 0 if self._is_own(path) else super().symlink(target, path)
+
+    def unlink(self, path: bytes) -> int:
+        """Remove a file; but the call is there to announce that."""
+        return self._confirm_removal(path) if self._is_own(path) else super().unlink(path)
+
+    def rmdir(self, path: bytes) -> int:
+        """Remove a directory; but the call is there to announce that."""
+        return self._confirm_removal(path) if self._is_own(path) else super().rmdir(path)
+
+    def _confirm_removal(self, path: bytes) -> int:
+        """Refuse to announce a removal where something has come to the name since."""
+        try:
+            self._filesystem.getattr(path.decode())
+        except FileNotFoundError:
+            return 0
+        return -errno.EBUSY
+
+    def rename(self, old: bytes, target: bytes, flags: int = 0) -> int:
+        """Rename a file; but not where libfuse would hide one that is open, whose removal is announced."""
+        if self._expected.event is not None and self._is_own(old):
+            return -errno.EBUSY
+        return super().rename(old, target, flags)
 
     def open(self, path: bytes, info: int) -> int:
-        """Open a file; but the call is there to have the kernel drop the content that it keeps."""
+        """Open a file; but the call is there to announce that, or to have the kernel drop the content that it keeps."""
         return self._open_nothing(info) if self._is_own(path) else super().open(path, info)
 
     def _open_nothing(self, info: int) -> int:

@@ -14,6 +14,7 @@ from ..errors import KvassError, MountError, MountFailed
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
 from . import daemon, mountpoint, requirements
+from .announcing import Announcer
 from .binding import Binding, Presentation, choose
 from .call_process import CallProcess
 from .filesystem import Filesystem
@@ -144,8 +145,9 @@ class _Service:
         self._sync_process = SyncProcess(store.path, options.directory)
         invalidation = Invalidation(
             store,
+            announcer=None if options.read_only else Announcer(self._call_process.announce),
             is_open=self.filesystem.is_open,
-            refresh=self._call_process.refresh,
+            invalidate=self._call_process.invalidate,
             rename=self._call_process.rename,
             superseded=self.filesystem.superseded,
         )

@@ -17,6 +17,7 @@ import pytest
 from kvassfs.mount.call_process import CallProcess
 from kvassfs.mount.child_process import RESTART_PAUSE
 from kvassfs.mount.own_calls import Expected
+from kvassfs.store import Event
 
 SECONDS = 20.0
 
@@ -56,7 +57,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_it_is_started_by_the_first_call(rig: Rig) -> None:
     assert rig.process._process is None
-    rig.process.refresh("/file", 0o100600)
+    rig.process.invalidate("/file", 0o100600)
     first = rig.pid()
     rig.process.rename("/file", "other")
     assert rig.pid() == first
@@ -66,9 +67,13 @@ def test_it_is_told_what_to_call(rig: Rig, tmp_path: Path) -> None:
     rig.run(
         f"import sys; [print(open({str(tmp_path / 'log')!r}, 'a').write(line) * 0, flush=True) for line in sys.stdin]"
     )
-    rig.process.refresh("/\u00e9\n", None)
+    rig.process.invalidate("/\u00e9\n", None)
     rig.process.rename("/old", "new")
-    assert (tmp_path / "log").read_text() == '["refresh", "/\\u00e9\\n", null, false]\n["rename", "/old", "new"]\n'
+    rig.process.announce("/a", Event.REMOVED, 33152)
+    assert (
+        (tmp_path / "log").read_text()
+        == '["invalidate", "/\\u00e9\\n", null, false]\n["rename", "/old", "new"]\n["announce_removed", "/a", 33152]\n'
+    )
 
 
 def test_an_errno_is_raised(rig: Rig) -> None:
@@ -80,12 +85,12 @@ def test_an_errno_is_raised(rig: Rig) -> None:
 @pytest.mark.parametrize("number", [errno.ENOTCONN, errno.ECONNABORTED])
 def test_a_mount_that_is_not_seen_has_nothing_to_forget(rig: Rig, number: int) -> None:
     rig.run(ANSWERS % number)
-    rig.process.refresh("/file", None)
+    rig.process.invalidate("/file", None)
 
 
 def test_the_mount_expects_the_call_as_long_as_it_is_made(rig: Rig) -> None:
     rig.run("import sys, time; sys.stdin.readline(); time.sleep(0.3); print(0, flush=True); sys.stdin.read()")
-    thread = threading.Thread(target=rig.process.refresh, args=("/\u00e9", None))
+    thread = threading.Thread(target=rig.process.invalidate, args=("/\u00e9", None))
     thread.start()
     until(lambda: rig.expected.path == "/\u00e9".encode())
     assert rig.expected.pid == rig.pid()
@@ -94,18 +99,18 @@ def test_the_mount_expects_the_call_as_long_as_it_is_made(rig: Rig) -> None:
 
 
 def test_one_that_ended_is_started_again_after_a_pause(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
-    rig.process.refresh("/file", None)
+    rig.process.invalidate("/file", None)
     first = rig.pid()
     os.kill(first, signal.SIGKILL)
     os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
     for _ in range(2):
         with pytest.raises(OSError, match="the process that calls the mount does not run"):
-            rig.process.refresh("/file", None)
+            rig.process.invalidate("/file", None)
     assert [record.getMessage() for record in caplog.records] == [
         "the process that calls the mount ended with status -9"
     ]
     rig.now += RESTART_PAUSE
-    rig.process.refresh("/file", None)
+    rig.process.invalidate("/file", None)
     assert rig.pid() != first
 
 
@@ -132,7 +137,7 @@ def test_a_call_in_progress_ends_when_it_hangs_up(rig: Rig, caplog: pytest.LogCa
 
 
 def test_nothing_is_left_of_it(rig: Rig) -> None:
-    rig.process.refresh("/file", None)
+    rig.process.invalidate("/file", None)
     pid = rig.pid()
     rig.process.end()
     assert not Path(f"/proc/{pid}").exists()

@@ -62,7 +62,7 @@ def test_a_symbolic_link_on_the_way_is_not_followed(calls: Calls, directory: Pat
     (directory / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(NotADirectoryError):
         calls.rename("/link/old", "new")
-    calls.refresh("/link/old", FILE, False)
+    calls.invalidate("/link/old", FILE, False)
     assert os.listdir(tmp_path / "elsewhere") == ["old"]
 
 
@@ -82,12 +82,12 @@ def test_nothing_is_left_open(calls: Calls, directory: Path) -> None:
     (directory / "a/old").touch()
     calls.rename("/a/old", "new")  # and what is opened once is
     before = os.listdir("/proc/self/fd")
-    calls.refresh("/a/new", FILE, False)
-    calls.refresh("/a", stat.S_IFDIR | 0o700, False)
-    calls.refresh("/", stat.S_IFDIR | 0o700, False)
-    calls.refresh("/a/none", None, False)
-    calls.refresh("/none/none", FILE, False)
-    calls.refresh("/a/new", FILE, True)
+    calls.invalidate("/a/new", FILE, False)
+    calls.invalidate("/a", stat.S_IFDIR | 0o700, False)
+    calls.invalidate("/", stat.S_IFDIR | 0o700, False)
+    calls.invalidate("/a/none", None, False)
+    calls.invalidate("/none/none", FILE, False)
+    calls.invalidate("/a/new", FILE, True)
     with pytest.raises(FileNotFoundError):
         calls.rename("/a/none", "new")
     with pytest.raises(FileNotFoundError):

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import StoreBusy
+from kvassfs.mount.announcing import Announcer
 from kvassfs.mount.invalidation import Invalidation
 from kvassfs.mount.store_thread import RETRY_PAUSE
-from kvassfs.store import Position, Store
+from kvassfs.store import Event, Position, Store
 from tests.support.stores import save
 
 SECONDS = 20.0
@@ -31,7 +32,7 @@ class Kernel:
         self.forgotten: list[str] = []
         self.failures: dict[str, list[Exception]] = {}
 
-    def refresh(self, path: str, mode: int | None, /, *, is_new: bool = False) -> None:
+    def invalidate(self, path: str, mode: int | None, /, *, is_new: bool = False) -> None:
         if failures := self.failures.get(path):
             raise failures.pop()
         kind = "gone" if mode is None else "directory" if stat.S_ISDIR(mode) else "file"
@@ -52,14 +53,19 @@ class Rig:
         self.open: set[str] = set()
         self.pause: float | None = None
         self.kernel = Kernel()
+        self.announced: list[str] = []
         self.refusals: list[OSError] = []
         self.invalidation = Invalidation(
             own,
+            announcer=Announcer(self._announce),
             is_open=self.open.__contains__,
-            refresh=self.kernel.refresh,
+            invalidate=self.kernel.invalidate,
             rename=self._rename,
             superseded=SUPERSEDED,
         )
+
+    def _announce(self, path: str, event: Event, _mode: int, /) -> None:
+        self.announced.append(f"{event.value} {path}")
 
     def _rename(self, old: str, name: str) -> None:
         if self.refusals:
@@ -220,6 +226,7 @@ class TestOpenFile:
         rig.change("file")
         assert rig.look() == ["/ directory", "/file file"]
         assert os.listdir(rig.directory) == [f"{SUPERSEDED}1"]
+        assert rig.announced == ["created /file"]
 
     @pytest.mark.parametrize("number", [errno.EBUSY, errno.ENOENT, errno.EROFS])
     def test_that_the_mount_keeps_is_no_failure(self, rig: Rig, number: int, caplog: pytest.LogCaptureFixture) -> None:
@@ -233,10 +240,10 @@ class TestOpenFile:
         (rig.directory / "file").touch()
         rig.open.add("file")
         rig.change("file")
-        rig.refusals = [refused()]
+        rig.refusals = [refused(), refused()]  # before watchers are told, and then
         assert rig.look() == ["/ directory"]
         assert rig.look() == ["/file file"]
-        assert os.listdir(rig.directory) == [f"{SUPERSEDED}2"]
+        assert os.listdir(rig.directory) == [f"{SUPERSEDED}3"]
 
 
 def test_the_thread_does_not_fail_when_it_is_stopped_at_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:

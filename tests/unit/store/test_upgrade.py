@@ -88,7 +88,7 @@ def test_what_waits_for_the_hub_still_does_and_the_rest_does_not(earlier: Path) 
 
 def test_every_file_gets_a_number_of_its_own(earlier: Path) -> None:
     with Store.open(earlier) as store:
-        numbers = [number for (number,) in rows(store, "SELECT inode FROM entries UNION ALL SELECT inode FROM scratch")]
+        numbers = rows(store, "SELECT inode FROM entries UNION ALL SELECT inode FROM scratch")
         assert 0 not in numbers
         assert len(set(numbers)) == len(numbers) > 2
         assert rows(store, "SELECT 1 FROM entries WHERE appeared <> sequence OR shown <> sequence") == []
