@@ -23,6 +23,12 @@ BURST = 50
 WAITING = 10_000
 """Announcements that wait at most; the oldest of more are dropped."""
 
+FEW = 10
+"""Announcements that cost less than to find out whether anybody watches."""
+
+CHECK_PAUSE = 5.0
+"""Seconds for which somebody who watches is taken to go on."""
+
 PAUSE = 0.05
 """Seconds between two looks at what waits."""
 
@@ -45,10 +51,18 @@ class Announce(Protocol):
 
 
 class Announcer:
-    """Has watchers be told by ``announce``, the newest first, and not too often. ``clock`` returns seconds."""
+    """Has watchers be told by ``announce``, the newest first, and not too often.
 
-    def __init__(self, announce: Announce, clock: Callable[[], float] = time.monotonic) -> None:
+    ``is_watched`` tells whether there are any, which is asked for where there is much to tell: nobody misses what came
+    before he began to watch. ``clock`` returns seconds.
+    """
+
+    def __init__(
+        self, announce: Announce, is_watched: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._announce = announce
+        self._is_watched = is_watched
+        self._next_check = clock()
         self._clock = clock
         self._allowed = float(BURST)
         self._counted = clock()
@@ -69,12 +83,21 @@ class Announcer:
         now = self._clock()
         self._allowed = min(BURST, self._allowed + max(0.0, now - self._counted) * RATE)
         self._counted = now
+        if len(self._waiting) > FEW and now >= self._next_check:
+            self._check(now)
         while self._waiting and self._allowed >= 1:
             self._allowed -= 1
             _, announcement = self._waiting.popitem()
             with suppress(OSError):  # it is gone by now, or the kernel knows of it
                 self._announce(*announcement)
         return PAUSE if self._waiting else None
+
+    def _check(self, now: float) -> None:
+        """Forget what waits if nobody watches."""
+        if self._is_watched():
+            self._next_check = now + CHECK_PAUSE
+        else:
+            self._waiting.clear()
 
 
 def _combine(old: Event, new: Event) -> Event | None:

@@ -55,6 +55,14 @@ class CallProcess(ChildProcess):
         """Have watchers be told of ``path``, what is or was there having ``mode``; EEXIST if the kernel knew it."""
         self._call(f"announce_{event.value}", path, mode, announces=event, of=mode)
 
+    def is_watched(self) -> bool:
+        """Whether anybody watches anything in the mount, as far as this user may see; also where that is not known."""
+        try:
+            self._call("check_watched", "/")
+        except OSError as error:
+            return error.errno != errno.ENODATA
+        return True
+
     def _call(self, name: str, path: str, *arguments: Any, announces: Event | None = None, of: int = 0) -> None:
         self.ensure_running()
         answer = None if self._process is None else self._make(self._process, (name, path, *arguments), announces, of)

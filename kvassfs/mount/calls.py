@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from .mountpoint import SERVER_PID
+from .watchers import is_watched
 
 PLACE: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 DIRECTORY: Final = PLACE | os.O_DIRECTORY
@@ -93,6 +94,16 @@ class Calls:
         """Give a file another name in its directory."""
         with self._opened_parent(old) as (parent, old_name):
             os.rename(old_name, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+    def check_watched(self, _path: str) -> None:
+        """Raise ENODATA where nobody watches anything in the mount."""
+        root = self._open_root()
+        try:
+            device = os.fstat(root).st_dev
+        finally:
+            os.close(root)
+        if not is_watched(device, self._mount):
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
 
     # Events for watchers. The mount expects these calls, and changes nothing.
 

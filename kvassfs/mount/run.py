@@ -145,7 +145,7 @@ class _Service:
         self._sync_process = SyncProcess(store.path, options.directory)
         invalidation = Invalidation(
             store,
-            announcer=None if options.read_only else Announcer(self._call_process.announce),
+            announcer=None if options.read_only else self._make_announcer(options),
             is_open=self.filesystem.is_open,
             invalidate=self._call_process.invalidate,
             rename=self._call_process.rename,
@@ -156,6 +156,11 @@ class _Service:
         )
         commit_thread = CommitThread(store.path, invalidation.wake, housekeeping.wake, pause=COMMIT_PAUSE)
         self._threads = (invalidation, housekeeping, commit_thread)
+
+    def _make_announcer(self, options: MountOptions) -> Announcer:
+        # What other users watch, only root can see.
+        sees_all = os.geteuid() == 0 or not options.allow_other
+        return Announcer(self._call_process.announce, self._call_process.is_watched if sees_all else lambda: True)
 
     def start(self) -> None:
         """Begin."""

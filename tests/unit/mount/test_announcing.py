@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.mount.announcing import BURST, FILE_MODE, PAUSE, RATE, WAITING, Announcement, Announcer, list_announcements
+from kvassfs.mount.announcing import (
+    BURST,
+    FEW,
+    FILE_MODE,
+    PAUSE,
+    RATE,
+    WAITING,
+    Announcement,
+    Announcer,
+    list_announcements,
+)
 from kvassfs.store import Event, Position, Store
 from tests.support.stores import save
 
@@ -23,7 +33,13 @@ class Rig:
     def __init__(self) -> None:
         self.now = 0.0
         self.told: list[str] = []
-        self.announcer = Announcer(self._announce, clock=lambda: self.now)
+        self.watched = True
+        self.checks = 0
+        self.announcer = Announcer(self._announce, self._is_watched, clock=lambda: self.now)
+
+    def _is_watched(self) -> bool:
+        self.checks += 1
+        return self.watched
 
     def _announce(self, path: str, event: Event, _mode: int, /) -> None:
         self.told.append(f"{event.value} {path}")
@@ -82,6 +98,21 @@ def test_of_too_many_the_oldest_are_dropped(rig: Rig) -> None:
     told = rig.taken()
     assert len(told) == WAITING
     assert "changed /oldest" not in told
+
+
+def test_much_is_told_only_where_somebody_watches(rig: Rig) -> None:
+    rig.watched = False
+    rig.add(*((f"/{number}", CHANGED) for number in range(FEW + 1)))
+    assert rig.announcer.announce() is None
+    assert (rig.taken(), rig.checks) == ([], 1)
+    rig.add(*((f"/{number}", CHANGED) for number in range(FEW)))
+    rig.announcer.announce()
+    assert (len(rig.taken()), rig.checks) == (FEW, 1)
+    rig.watched = True
+    for _ in range(3):
+        rig.add(*((f"/{number}", CHANGED) for number in range(FEW + 1)))
+        rig.announcer.announce()
+    assert (len(rig.taken()), rig.checks) == (3 * (FEW + 1), 2)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class Rig:
         self.refusals: list[OSError] = []
         self.invalidation = Invalidation(
             own,
-            announcer=Announcer(self._announce),
+            announcer=Announcer(self._announce, lambda: True),
             is_open=self.open.__contains__,
             invalidate=self.kernel.invalidate,
             rename=self._rename,
