@@ -97,6 +97,7 @@ class CallProcess(ChildProcess):
         process.kill()
         with suppress(subprocess.TimeoutExpired):
             process.wait(KILL_TIME)
+        self._expected.pid = -1  # it may be another process's soon
         assert process.stdout is not None
         process.stdout.close()
 

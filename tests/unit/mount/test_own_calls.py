@@ -71,13 +71,24 @@ def test_the_kernel_is_not_told_to_keep_the_content(fuse: Fixture) -> None:
     assert not fuse.info.keep_cache
 
 
-@pytest.mark.parametrize("who", ["another process", "another path", "nothing is expected"])
-def test_the_calls_of_others_are_real(fuse: Fixture, who: str) -> None:
-    if who == "another process":
-        fuse.caller = OTHER
-    path = b"/other" if who == "another path" else b"/file"
-    if who == "nothing is expected":
-        fuse.expected.end()
+def test_what_has_another_path_by_now_is_not_changed(fuse: Fixture) -> None:
+    """A directory above may have been renamed since the call began."""
+    for event in (None, *Event):
+        fuse.expect(event)
+        assert fuse.call["mkdir"](b"/other", 0o700) == -errno.EEXIST
+        assert fuse.call["create"](b"/other", 0o600, fuse.at) == -errno.EEXIST
+        assert fuse.call["symlink"](b"target", b"/other") == -errno.EEXIST
+        for name in ("unlink", "rmdir"):
+            assert fuse.call[name](b"/other") == -errno.EBUSY
+        assert fuse.call["rename"](b"/other", b"/another") == -errno.EBUSY
+        assert fuse.call["utimens"](b"/other", 0) == 0
+        assert fuse.call["open"](b"/other", fuse.at) == 0
+    assert fuse.asked == []
+
+
+@pytest.mark.parametrize("path", [b"/file", b"/other"])
+def test_the_calls_of_others_are_real(fuse: Fixture, path: bytes) -> None:
+    fuse.caller = OTHER
     fuse.filesystem.answers["open"] = 7
     assert fuse.call["mkdir"](path, 0o700) == 0
     assert fuse.call["open"](path, fuse.at) == 0
