@@ -19,6 +19,9 @@ MAX_NUMBER = 2**53 - 1
 MAX_RECEIVED = MAX_NUMBER + 1 - 2**32
 """Greatest timestamp and counter that is taken from others: what is taken can be replaced four thousand million times."""
 
+CLOCK_TOLERANCE = 1_000_000
+"""Microseconds by which clocks may differ and still be taken to agree; what is measured is not more exact."""
+
 DEFAULT_MODE = stat.S_IFREG | 0o600
 """The type and permissions of an entry that carries no mode."""
 
@@ -130,9 +133,9 @@ def stamp_anew(timestamp: int, *, difference: int, now: int, floor: int | None) 
 
     What is ahead of the hub's clock, which says ``now``, was written with a wrong clock: it is moved by the present
     ``difference`` of the clocks, to ``now`` at most, and stays above ``floor``, the newest timestamp of the key
-    that others know. Everything else keeps its own. All in microseconds.
+    that others know. Everything else keeps its own, also what is ahead by less than can be measured. All in microseconds.
     """
-    if timestamp <= now:
+    if timestamp <= now + CLOCK_TOLERANCE:
         return timestamp
     return next_timestamp(min(timestamp + difference, now), floor)
 

@@ -15,11 +15,11 @@ from .database import Database
 from .feed import Journal
 from .hub_time import HubTime
 from .inodes import born_inode
-from .local import Directories, Scratch
+from .local_parts import LocalParts
 from .revisions import Revisions
 from .rows import DIRTY, HELD, INSERT, NO_WRITER, SELECT, SELECT_BELOW, Row, Written
 from .settling import find_birth, is_transient, state_after_write
-from .xattrs import Bearer, Xattrs
+from .xattrs import Bearer
 
 
 class Fate(Enum):
@@ -51,9 +51,7 @@ class Entries:
         database: Database,
         contents: Contents,
         revisions: Revisions,
-        directories: Directories,
-        scratch: Scratch,
-        xattrs: Xattrs,
+        local: LocalParts,
         journal: Journal,
         hub_time: HubTime,
         *,
@@ -64,9 +62,8 @@ class Entries:
         self._database = database
         self._contents = contents
         self._revisions = revisions
-        self._directories = directories
-        self._scratch = scratch
-        self._xattrs = xattrs
+        self._directories, self._scratch = local.directories, local.scratch
+        self._xattrs = local.xattrs
         self._journal = journal
         self._hub_time = hub_time
         self.writer = writer

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..entry import CLOCK_TOLERANCE
 from .database import Database
 from .machine import Machine
-
-TOLERANCE = 1_000_000
-"""Microseconds by which clocks may differ and still be taken to agree; what is measured is not more exact."""
 
 _NOTICED = 100_000
 """Microseconds by which a new measurement must differ to be noted."""
@@ -67,7 +65,7 @@ class HubTime:
 
 def significant(difference: int | None) -> int:
     """Return the difference of two clocks (µs) if it is known and more than can be measured, otherwise 0."""
-    return 0 if difference is None or abs(difference) <= TOLERANCE else difference
+    return 0 if difference is None or abs(difference) <= CLOCK_TOLERANCE else difference
 
 
 def _is_close(offset: int, known: int | None) -> bool:

@@ -10,12 +10,13 @@ from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
 from .entries import Entries, Fate
-from .inodes import DirectoryInodes, directories_above
-from .local import DIRECTORY_MODE, Directories, DirectoryRecord, Scratch, ScratchRow, parent
+from .inodes import directories_above
+from .local import DIRECTORY_MODE, DirectoryRecord, ScratchRow, parent
+from .local_parts import LocalParts
 from .nodes import Node, node_of_row, node_of_scratch
 from .rows import Written
 from .share_links import ShareLinks
-from .xattrs import Bearer, Xattrs
+from .xattrs import Bearer
 
 
 class TakenFile(NamedTuple):
@@ -40,11 +41,8 @@ class Mover:
         database: Database,
         contents: Contents,
         entries: Entries,
-        directories: Directories,
-        scratch: Scratch,
-        xattrs: Xattrs,
+        local: LocalParts,
         share_links: ShareLinks,
-        inodes: DirectoryInodes,
         *,
         find: Callable[[str], Node | None],
         listed_in: Callable[[str], str],
@@ -53,11 +51,8 @@ class Mover:
         self._database = database
         self._contents = contents
         self._entries = entries
-        self._directories = directories
-        self._scratch = scratch
-        self._xattrs = xattrs
+        self._directories, self._scratch, self._xattrs, self._inodes = local
         self._share_links = share_links
-        self._inodes = inodes
         self._find = find
         self._listed_in = listed_in
         self._clock = clock

@@ -25,6 +25,7 @@ from .identity import Identity
 from .inbox import Inbox
 from .inodes import DirectoryInodes
 from .local import Directories, Scratch
+from .local_parts import LocalParts
 from .machine import MACHINE, Machine
 from .opening import connect
 from .outbox import Outbox
@@ -78,16 +79,17 @@ class Store:
         self.uptime = machine.read_uptime
         hub_time = HubTime(database, clock, machine)
         self.xattrs = Xattrs(database)
-        directories = Directories(database, journal, self.xattrs)
-        scratch = Scratch(database, self._contents, journal, self.xattrs)
-        inodes = DirectoryInodes(database, random)
+        local = LocalParts(
+            Directories(database, journal, self.xattrs),
+            Scratch(database, self._contents, journal, self.xattrs),
+            self.xattrs,
+            DirectoryInodes(database, random),
+        )
         self._entries = Entries(
             database,
             self._contents,
             self._revisions,
-            directories,
-            scratch,
-            self.xattrs,
+            local,
             journal,
             hub_time,
             writer=writer,
@@ -102,18 +104,7 @@ class Store:
         self.settings = Settings(database, self.peers)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
-        self.tree = Tree(
-            database,
-            self._contents,
-            self._holds,
-            self._entries,
-            directories,
-            scratch,
-            self.xattrs,
-            self.share_links,
-            inodes,
-            clock,
-        )
+        self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)

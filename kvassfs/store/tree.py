@@ -16,8 +16,9 @@ from .database import Database
 from .draft import Draft
 from .entries import Entries, Listing
 from .holds import Holds
-from .inodes import DirectoryInodes, new_inode
-from .local import Directories, DirectoryRecord, Scratch, ScratchRow, parent
+from .inodes import new_inode
+from .local import DirectoryRecord, ScratchRow, parent
+from .local_parts import LocalParts
 from .moving import Mover
 from .nodes import (
     DIRECTORY,
@@ -36,7 +37,7 @@ from .nodes import (
 from .rows import Row, Written
 from .share_links import ShareLinks
 from .values import StoredValue
-from .xattrs import Bearer, Xattrs
+from .xattrs import Bearer
 
 
 class Tree:
@@ -48,33 +49,24 @@ class Tree:
         contents: Contents,
         holds: Holds,
         entries: Entries,
-        directories: Directories,
-        scratch: Scratch,
-        xattrs: Xattrs,
+        local: LocalParts,
         share_links: ShareLinks,
-        inodes: DirectoryInodes,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
         self._contents = contents
         self._holds = holds
         self._entries = entries
-        self._directories = directories
-        self._scratch = scratch
-        self._xattrs = xattrs
-        self._inodes = inodes
-        self.directory_inode = inodes.get
+        self._directories, self._scratch, self._xattrs, self._inodes = local
+        self.directory_inode = local.inodes.get
         self._clock = clock
         self.transaction = database.transaction
         self._mover = Mover(
             database,
             contents,
             entries,
-            directories,
-            scratch,
-            xattrs,
+            local,
             share_links,
-            inodes,
             find=self.file,
             listed_in=self._listed_in,
             clock=clock,

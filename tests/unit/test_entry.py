@@ -24,6 +24,8 @@ from kvassfs.errors import InvalidKey
 from kvassfs.replica import MAX_PROCESS_ID, NOBODY
 from kvassfs.sharing.address import is_token
 
+SECOND = 1_000_000  # microseconds
+
 ENTRY = Entry("key", timestamp=100, counter=10, process_id=5, url_token="token", size=1)
 
 
@@ -117,12 +119,14 @@ class TestTimestamp:
         [
             ("was written by the clock of the hub", 1000, 0, None, 1000),
             ("was written before", 400, -300, None, 400),
-            ("is ahead, and our clock still is", 1290, -300, None, 990),
-            ("is ahead, and our clock was set right since", 1290, 0, None, 1000),
-            ("is ahead, and our clock was set too late since", 1290, 50, None, 1000),
-            ("follows a version of others that is ahead", 5001, 0, 5000, 5001),
-            ("was written ahead over an old version of others", 1290, 0, 600, 1000),
-            ("is ahead, and would go below what others know", 1290, -900, 600, 601),
+            ("was written just now, and our clock was set ahead since", 1000 + 1, -300, None, 1001),
+            ("is ahead by no more than can be measured", 1000 + SECOND, -300, None, 1000 + SECOND),
+            ("is ahead, and our clock still is", 1290 + SECOND, -300 - SECOND, None, 990),
+            ("is ahead, and our clock was set right since", 1290 + SECOND, 0, None, 1000),
+            ("is ahead, and our clock was set too late since", 1290 + SECOND, 50, None, 1000),
+            ("follows a version of others that is ahead", 5001 + SECOND, 0, 5000 + SECOND, 5001 + SECOND),
+            ("was written ahead over an old version of others", 1290 + SECOND, 0, 600, 1000),
+            ("is ahead, and would go below what others know", 1290 + SECOND, -900 - SECOND, 600, 601),
         ],
     )
     def test_what_no_other_device_knows_is_stamped_anew_if_it(
