@@ -31,7 +31,8 @@ class Entry(NamedTuple):
 
     ``timestamp`` is in microseconds since the Unix epoch, ``size`` in bytes. ``counter`` is the
     writer's Lamport clock and never changes afterwards. ``mode`` is the ``st_mode`` given by the
-    mount that wrote the entry, or ``None``.
+    mount that wrote the entry, or ``None``. ``mod_time`` is the ``st_mtime`` (ns) that somebody gave the file, or ``None``
+    where it is the time of the save.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Entry(NamedTuple):
     url_token: str
     size: int
     mode: int | None = None
+    mod_time: int | None = None
 
     @property
     def deleted(self) -> bool:
@@ -49,7 +51,7 @@ class Entry(NamedTuple):
 
     @property
     def write(self) -> tuple[str, int, int, str]:
-        """What names this version also where a hub of version 1 has changed its counter or lost its mode."""
+        """What names this version also where a hub of version 1 has changed its counter or lost its mode and time."""
         return (self.key, self.timestamp, self.process_id, self.url_token)
 
     @property
@@ -58,13 +60,13 @@ class Entry(NamedTuple):
         return (self.timestamp, self.counter, -self.process_id)
 
     @property
-    def rank(self) -> tuple[bool, str, int]:
+    def rank(self) -> tuple[bool, bool, str, int, int]:
         """What decides where the order is equal.
 
-        A hub of version 1 drops the mode of a version. And a hub that was set back to a backup may give out a counter
-        once more.
+        A hub of version 1 drops mode and time of a version. And a hub that was set back to a backup may give out a
+        counter once more.
         """
-        return (self.mode is not None, self.url_token, self.mode or 0)
+        return (self.mode is not None, self.mod_time is not None, self.url_token, self.mode or 0, self.mod_time or 0)
 
 
 class Delivery(NamedTuple):
@@ -95,11 +97,12 @@ def judge(current: Entry | None, delivered: Entry, *, pushed: bool) -> Verdict:
 
     The greater in the order wins, so merging takes the least upper bound: replicas agree in whatever order, and
     however often, versions arrive. ``pushed``: it was pushed to this store as the hub, and not pulled from its own hub;
-    there a hub of version 1 may have changed the counter, or lost the mode, of the very version that is here.
+    there a hub of version 1 may have changed the counter, or lost the mode or time, of the very version that is here.
     """
     if current is None:
         return Verdict.ACCEPT
-    if delivered.order == current.order and (pushed or delivered.mode is not None):
+    is_whole = delivered.mode is not None or delivered.mod_time is not None
+    if delivered.order == current.order and (pushed or is_whole):
         return _compare(current.rank, delivered.rank)
     if not pushed and delivered.write == current.write:
         return Verdict.SAME
@@ -113,7 +116,7 @@ def _compare(current: Any, delivered: Any) -> Verdict:
 
 
 def have_same_value(one: Entry, other: Entry) -> bool:
-    """Return True if two versions of a key are known to have the same value: they differ in mode or counter alone."""
+    """Return True if two versions of a key are known to have the same value: they differ in mode, time or counter alone."""
     return one.url_token == other.url_token and one.size == other.size
 
 

@@ -103,7 +103,9 @@ class Metadata:
                 return
         node = self._stored_node(path, file)
         if node is not None:
-            self._tree.set_times(node, mtime, atime, file.ctime if file is not None else self._clock())
+            changed = self._tree.set_times(node, mtime, atime, file.ctime if file is not None else self._clock())
+            if changed is not None and file is not None:
+                file.follow(changed)
 
     def _key(self, path: str, file: OpenFile | None) -> str:
         return self._names.locate(path)[0] if file is None else file.place.key

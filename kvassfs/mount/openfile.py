@@ -94,6 +94,7 @@ class OpenFile:
         inode: its number; the key may have another one by now, if the file lost its name.
         apart: whether another version of the same key was open when this one was opened.
         xattrs: the extended attributes of a file that is in the store no more, or not yet; else the store has them.
+        mod_time: the mtime, if somebody gave it since the last write.
     """
 
     def __init__(self, tree: Tree, clock: Callable[[], int], place: Place, state: State, draft: Draft) -> None:
@@ -109,6 +110,7 @@ class OpenFile:
         self.handles = 0
         self.apart = False
         self.xattrs: dict[bytes, bytes] | None = None
+        self.mod_time: int | None = None
 
     @classmethod
     def of_key(cls, tree: Tree, clock: Callable[[], int], key: str, *, truncated: bool = False) -> OpenFile:
@@ -196,6 +198,7 @@ class OpenFile:
 
     def _note_change(self, state: State) -> None:
         self.mtime = self.ctime = _microseconds(self._clock())
+        self.mod_time = None
         self.state = state
         self.refusal = None
 
@@ -207,7 +210,7 @@ class OpenFile:
     def set_times(self, mtime: int | None, atime: int | None) -> None:
         """Set the times (ns); ``None`` leaves one as it is."""
         if mtime is not None:
-            self.mtime = mtime
+            self.mtime = self.mod_time = mtime
         if atime is not None:
             self.atime = atime
         self.ctime = _microseconds(self._clock())
@@ -240,7 +243,9 @@ class OpenFile:
         saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
         atime = self.atime if self.atime != self.mtime else None
         inode = self.inode if self.is_attached else None
-        written = Written(mode=self.mode, mtime=self.mtime, atime=atime, changed=self.ctime, inode=inode)
+        written = Written(
+            mode=self.mode, mod_time=self.mod_time, mtime=self.mtime, atime=atime, changed=self.ctime, inode=inode
+        )
         base = self.place.sequence or 0
         self.refusal = _REFUSED_SAVE
         saved = self._tree.save(

@@ -151,12 +151,13 @@ class Entries:
             url_token=written.url_token or new_token(self._random),
             size=written.size,
             mode=written.mode if written.mode is not None or old is None else old.mode,
+            mod_time=written.mod_time,
             content=written.content,
             sequence=sequence,
             dirty=state_after_write(old, transient=transient),
             born=find_birth(old, written.born, now),
             changed=now * 1000 if written.changed is None else written.changed,
-            mtime=None if mtime == timestamp * 1000 else mtime,
+            mtime=None if written.mod_time is not None or mtime == timestamp * 1000 else mtime,
             atime=written.atime,
             writer=NO_WRITER if foreign else self.writer,
             floor=None if old is None else old.floor,
@@ -189,6 +190,7 @@ class Entries:
             url_token=new_token(self._random),
             size=0,
             mode=None,
+            mod_time=None,
             content=None,
             sequence=sequence,
             dirty=HELD if transient else DIRTY,
@@ -207,18 +209,29 @@ class Entries:
 
     def set_mode(self, row: Row, mode: int) -> Row:
         """Change the mode alone: a new version that travels, but no revision."""
-        return self._vary(row._replace(mode=mode), row)
+        return self._vary(row._replace(mode=mode), row, self._clock())
 
     def renew_token(self, row: Row) -> Row:
         """Change the URL token alone, likewise."""
-        return self._vary(row._replace(url_token=new_token(self._random)), row)
+        return self._vary(row._replace(url_token=new_token(self._random)), row, self._clock())
 
-    def _vary(self, changed: Row, row: Row) -> Row:
-        """Install a new version that differs from the current one in other things than the value.
+    def set_times(self, row: Row, mtime: int | None, atime: int | None, changed: int) -> None:
+        """Give a file times, ``changed`` being its new ctime (ns); ``None`` leaves one as it is.
+
+        The mtime travels, in a new version that leaves no revision; the others stay here.
+        """
+        atime = row.atime if atime is None else atime
+        if mtime is not None and mtime != row.mod_time:
+            self._vary(row._replace(mod_time=mtime, mtime=None, atime=atime), row, changed)
+        else:
+            self._database.execute("UPDATE entries SET atime = ?, changed = ? WHERE key = ?", (atime, changed, row.key))
+            self._journal.note(row.key)
+
+    def _vary(self, changed: Row, row: Row, now: int) -> Row:
+        """Install a new version that differs from the current one in other things than the value, at ``now`` (ns).
 
         It is dated as close to that as can be: a value that another device has written meanwhile wins over it.
         """
-        now = self._clock() // 1000
         sequence, timestamp, process_id = self._tick(None, row)
         changed = changed._replace(
             timestamp=timestamp,
@@ -226,21 +239,13 @@ class Entries:
             process_id=process_id,
             sequence=sequence,
             dirty=row.dirty or DIRTY,
-            changed=now * 1000,
+            changed=now,
             mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
             writer=self.writer,
             shown=row.shown if changed.mode == row.mode else sequence,
         )
-        self.install(changed, row, Fate.MOVE, now * 1000, None)
+        self.install(changed, row, Fate.MOVE, now, None)
         return changed
-
-    def set_times(self, key: str, mtime: int | None, atime: int | None, changed: int) -> None:
-        """Change the times that this replica shows (ns); ``None`` leaves one as it is."""
-        self._database.execute(
-            "UPDATE entries SET mtime = ifnull(?, mtime), atime = ifnull(?, atime), changed = ? WHERE key = ?",
-            (mtime, atime, changed, key),
-        )
-        self._journal.note(key)
 
     def _tick(self, time: int | None, replaced: Row | None) -> tuple[int, int, int]:
         """Advance the clock for one local event; return sequence, timestamp and process id.

@@ -37,6 +37,7 @@ class ScratchRow(NamedTuple):
     mtime: int
     atime: int | None
     inode: int
+    mod_time: int | None = None
 
 
 def parent(prefix: str) -> str:
@@ -166,7 +167,7 @@ class Scratch:
     def get(self, key: str) -> ScratchRow | None:
         """Return a scratch file."""
         row = self._database.row(
-            "SELECT key, size, mode, content, changed, mtime, atime, inode FROM scratch WHERE key = ?", (key,)
+            "SELECT key, size, mode, content, changed, mtime, atime, inode, mod_time FROM scratch WHERE key = ?", (key,)
         )
         return None if row is None else ScratchRow._make(row)
 
@@ -176,7 +177,7 @@ class Scratch:
         old = self.get(row.key)
         if old is not None and old.content != row.content:
             self._contents.drop(old.content)
-        self._database.execute("INSERT OR REPLACE INTO scratch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._database.execute("INSERT OR REPLACE INTO scratch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._journal.note(row.key)
 
     def remove(self, row: ScratchRow, *, moved: bool = False) -> None:
@@ -192,7 +193,7 @@ class Scratch:
         return [
             ScratchRow._make(row)
             for row in self._database.rows(
-                "SELECT key, size, mode, content, changed, mtime, atime, inode FROM scratch WHERE key >= ? AND key < ?",
+                "SELECT key, size, mode, content, changed, mtime, atime, inode, mod_time FROM scratch WHERE key >= ? AND key < ?",
                 (prefix, prefix[:-1] + "0"),
             )
         ]

@@ -25,6 +25,7 @@ class TakenFile(NamedTuple):
     node: Node
     mode: int | None
     url_token: str | None
+    mod_time: int | None
     born: int | None
     xattrs: Mapping[bytes, bytes]
 
@@ -149,11 +150,12 @@ class Mover:
             if scratch is None:
                 raise KeyMissing(node.key)
             self._scratch.remove(scratch, moved=True)
-            return TakenFile(node_of_scratch(scratch), scratch.mode, None, None, xattrs)
+            return TakenFile(node_of_scratch(scratch), scratch.mode, None, scratch.mod_time, None, xattrs)
         keep = keep and row.content is not None and not (transient and self._entries.is_transient(row))
         content = self._contents.copy(row.content) if keep and row.content is not None else row.content
         self._entries.remove(row, listing=None, transient=transient, fate=Fate.KEEP if keep else Fate.MOVE)
-        return TakenFile(node_of_row(row)._replace(content=content), row.mode, row.url_token, row.born, xattrs)
+        node = node_of_row(row)._replace(content=content)
+        return TakenFile(node, row.mode, row.url_token, row.mod_time, row.born, xattrs)
 
     def _put_file(self, taken: TakenFile, key: str, *, scratch: bool) -> Node:
         """Put what was taken under ``key``, replacing what is there, and return it."""
@@ -167,7 +169,9 @@ class Mover:
         atime = None if node.atime == node.mtime else node.atime
         if scratch and (target is None or target.is_scratch):
             now = self._clock()
-            row = ScratchRow(key, node.size, node.mode, node.content, now, node.mtime, atime, node.inode)
+            row = ScratchRow(
+                key, node.size, node.mode, node.content, now, node.mtime, atime, node.inode, taken.mod_time
+            )
             self._scratch.put(row)
             self._directories.ensure(directory_of(key), now)  # the entry that it was implied it
             return node_of_scratch(row)
@@ -178,10 +182,11 @@ class Mover:
             node.content,
             mode,
             taken.url_token,
-            node.mtime,
-            atime,
-            self._clock(),
-            taken.born,
-            node.inode,
+            mod_time=taken.mod_time,
+            mtime=node.mtime,
+            atime=atime,
+            changed=self._clock(),
+            born=taken.born,
+            inode=node.inode,
         )
         return node_of_row(self._entries.write(key, written, old=self._entries.current(key), listing=None))

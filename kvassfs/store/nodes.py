@@ -56,7 +56,7 @@ class Child(NamedTuple):
 
 HOLES = f"CASE WHEN size > {INLINE_LIMIT} THEN (SELECT holes FROM contents WHERE id = content) ELSE 0 END"
 """Bytes of a value, by its size and content, that are whole blocks of zeros."""
-NODE = f"key, size, mode, content, timestamp, mtime, atime, changed, sequence, inode, {HOLES}"
+NODE = f"key, size, mode, content, timestamp, ifnull(mod_time, mtime), atime, changed, sequence, inode, {HOLES}"
 SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, inode, {HOLES}"
 
 FIND = f"""
@@ -109,7 +109,8 @@ def implied_directory(timestamp: int) -> DirectoryRecord:
 
 def node_of_row(row: Row) -> Node:
     """Return the file of an entry."""
-    times = (row.timestamp, row.mtime, row.atime, row.changed)
+    mtime = row.mtime if row.mod_time is None else row.mod_time
+    times = (row.timestamp, mtime, row.atime, row.changed)
     return node_of((row.key, row.size, row.mode, row.content, *times, row.sequence, row.inode))
 
 

@@ -15,6 +15,7 @@ from .rows import Row
 
 ROW_SIZE = 512
 """Bytes that a revision takes beside its value, about: a row and its places in three indexes."""
+_ENTRY = ", ".join(Entry._fields)
 
 
 class Revision(NamedTuple):
@@ -37,10 +38,9 @@ class Revisions:
     def of(self, key: str) -> list[Revision]:
         """Return the revisions of a key, newest first."""
         return [
-            Revision(row[0], Entry(*row[1:8]), row[8], row[9])
+            Revision(row[0], Entry(*row[1:9]), row[9], row[10])
             for row in self._database.rows(
-                "SELECT id, key, timestamp, counter, process_id, url_token, size, mode, content, replaced "
-                "FROM revisions WHERE key = ? ORDER BY id DESC",
+                f"SELECT id, {_ENTRY}, content, replaced FROM revisions WHERE key = ? ORDER BY id DESC",
                 (key,),
             )
         ]
@@ -53,8 +53,7 @@ class Revisions:
     def add(self, entry: Entry, content: int, now: int) -> None:
         """Keep a version that is not the current one, and let go of the oldest where there are too many."""
         self._database.execute(
-            "INSERT INTO revisions (key, timestamp, counter, process_id, url_token, size, mode, content, replaced)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO revisions ({_ENTRY}, content, replaced) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*entry, content, now),
         )
         for number, old in self._database.rows(

@@ -16,7 +16,7 @@ NO_WRITER: Final = 0
 """The mark of no open store: every mount is told of the version."""
 
 _COLUMNS = (
-    "key, timestamp, counter, process_id, url_token, size, mode, "
+    "key, timestamp, counter, process_id, url_token, size, mode, mod_time, "
     "content, sequence, dirty, born, changed, mtime, atime, writer, floor, inode, appeared, shown"
 )
 
@@ -31,6 +31,7 @@ class Row(NamedTuple):
     url_token: str
     size: int
     mode: int | None
+    mod_time: int | None
     content: int | None
     sequence: int
     dirty: int
@@ -57,21 +58,22 @@ class Row(NamedTuple):
     @property
     def entry(self) -> Entry:
         """The entry without what is local to this replica."""
-        return Entry(*self[:7])
+        return Entry(*self[:8])
 
 
 class Written(NamedTuple):
     """The value and attributes that a write gives to a key.
 
     ``content`` is a value of ``size`` bytes that belongs to nothing else yet. ``mode`` ``None``
-    keeps the mode that the key has. ``url_token`` ``None`` makes a new one. Times are ns since the
-    epoch, ``None`` where the entry's timestamp is meant.
+    keeps the mode that the key has. ``url_token`` ``None`` makes a new one. ``mod_time`` is the time that somebody
+    gave the file, if anybody did; it travels. Times are ns since the epoch, ``None`` where that of the write is meant.
     """
 
     size: int = 0
     content: int | None = None
     mode: int | None = None
     url_token: str | None = None
+    mod_time: int | None = None
     mtime: int | None = None
     atime: int | None = None
     changed: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 8
+VERSION = 9
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -279,5 +279,13 @@ CREATE TABLE directory_inodes (
 CREATE INDEX directory_inodes_by_inode ON directory_inodes (inode);
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS, 7: FILES}
+MOD_TIME = """
+-- ns: the st_mtime that somebody gave the file, which travels; NULL = none. It is shown before the mtime, which is the
+-- time of the save.
+ALTER TABLE entries ADD COLUMN mod_time INTEGER;
+ALTER TABLE revisions ADD COLUMN mod_time INTEGER;
+ALTER TABLE scratch ADD COLUMN mod_time INTEGER;
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS, 7: FILES, 8: MOD_TIME}
 """What to run on a store of an earlier version to bring it to the next one."""

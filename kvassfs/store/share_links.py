@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..entry import Entry, check_key, new_token
 from ..errors import KeyMissing
@@ -37,9 +37,9 @@ class ShareLinks:
     def find(self, token: str) -> Shared | ShareLink | None:
         """Return the version that a token is of, or the link; ``None`` if there is no such thing (any more)."""
         for row in self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,)):
-            entry = Entry(*row[:7])
+            entry, value = _read(row)
             if not entry.deleted:
-                return Shared(entry, StoredValue.of_row(entry.size, *row[7:]))
+                return Shared(entry, value)
             if (link := parse_record(entry.key)) is not None and link.token == token:
                 return link
         return None
@@ -49,8 +49,7 @@ class ShareLinks:
         row = self._database.row(f"{_WITH_DATA} WHERE key = ? AND live", (link.key,))
         if row is None:
             return None
-        entry = Entry(*row[:7])
-        return Shared(entry, StoredValue.of_row(entry.size, *row[7:]), link)
+        return Shared(*_read(row), link)
 
     def has_ended(self, token: str) -> bool:
         """Whether a token once led to something, as far as that is remembered here."""
@@ -121,3 +120,10 @@ class ShareLinks:
                 return False
             self._entries.renew_token(row)
             return True
+
+
+def _read(row: tuple[Any, ...]) -> tuple[Entry, StoredValue]:
+    """Return the entry of a result row with the columns of ``_WITH_DATA``, and its value."""
+    *fields, content, data = row
+    entry = Entry(*fields)
+    return entry, StoredValue.of_row(entry.size, content, data)

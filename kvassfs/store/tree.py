@@ -248,17 +248,24 @@ class Tree:
                     self._entries.set_mode(entry, mode)
             return self.file(node.key)
 
-    def set_times(self, node: Node, mtime: int | None, atime: int | None, changed: int) -> None:
-        """Change the times of a file (ns); ``None`` leaves one as it is. ``changed`` is the new ctime."""
+    def set_times(self, node: Node, mtime: int | None, atime: int | None, changed: int) -> Node | None:
+        """Change the times of a file (ns) and return it as it is now; ``None`` leaves one as it is.
+
+        ``changed`` is the new ctime. The mtime travels to other devices.
+        """
         with self.transaction:
             if node.is_scratch:
                 row = self._scratch.get(node.key)
                 if row is not None:
-                    mtime = row.mtime if mtime is None else mtime
+                    if mtime is not None:
+                        row = row._replace(mtime=mtime, mod_time=mtime)
                     atime = row.atime if atime is None else atime
-                    self._scratch.put(row._replace(mtime=mtime, atime=atime, changed=changed))
+                    self._scratch.put(row._replace(atime=atime, changed=changed))
             else:
-                self._entries.set_times(node.key, mtime, atime, changed)
+                entry = self.entry(node.key)
+                if entry is not None:
+                    self._entries.set_times(entry, mtime, atime, changed)
+            return self.file(node.key)
 
     def renumber(self, key: str) -> None:
         """Give a file another number: the one that it had stays with an earlier version, which is open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from binascii import a2b_base64
 from itertools import groupby
@@ -18,6 +19,8 @@ _ENTRY_BYTES = 200
 
 LISTED_BLOCKS = 4096
 """Blocks that are listed one by one (of 1 GiB), also where many are equal: programs of before runs know no other form."""
+
+_MOD_TIME = re.compile("-?[0-9]{1,19}")
 
 _FILE_TYPES = (stat.S_IFREG, stat.S_IFLNK)
 
@@ -47,6 +50,8 @@ def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:
         fields["WriterCounter"] = entry.counter
     if entry.mode is not None:
         fields["Mode"] = entry.mode
+    if entry.mod_time is not None:
+        fields["ModTime"] = str(entry.mod_time)  # JavaScript reads no such numbers exactly
     if delivery.value is None:
         fields["Size"] = entry.size
         fields["Blocks"] = _encode_blocks(delivery)
@@ -113,13 +118,15 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
     token.encode()  # what is no text cannot be stored
     value = a2b_base64(fields["Value"] or "", strict_mode=True)
     blocks = fields.get("Blocks")
-    mode = fields.get("Mode")
+    mode, mod_time = fields.get("Mode"), fields.get("ModTime")
     if mode is not None:
         mode = _decode_mode(mode)
+    if mod_time is not None:
+        mod_time = _decode_mod_time(mod_time)
     if blocks is None:
-        entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode)
+        entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode, mod_time)
         return Delivery(entry, counter, value)
-    entry = Entry(key, timestamp, writer_counter, process_id, token, fields["Size"], mode)
+    entry = Entry(key, timestamp, writer_counter, process_id, token, fields["Size"], mode, mod_time)
     return Delivery(entry, counter, None, *_decode_blocks(blocks, entry.size))
 
 
@@ -158,6 +165,12 @@ def _decode_hashes(text: str) -> bytes:
     if not blocks or len(blocks) % HASH_BYTES:
         raise ValueError("the list of blocks is none")
     return blocks
+
+
+def _decode_mod_time(text: Any) -> int:
+    if type(text) is not str or not _MOD_TIME.fullmatch(text) or abs(int(text)) >= 2**63:
+        raise ValueError("the time of the file is none")
+    return int(text)
 
 
 def _decode_mode(mode: int) -> int:

@@ -40,7 +40,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     # Values up to 16 bytes are inline, up to 100 travel in their entry, and the others in blocks of 64.
     "size": (8, 60, 150, 330),
     "mode": (REGULAR, 0o100755, 0o120777),
-    "how": ("set", "remove", "save", "amend", "empty", "unlink", "rename", "change mode"),
+    "how": ("set", "remove", "save", "amend", "empty", "unlink", "rename", "change mode", "change time"),
     "what": ("exchange", "pull", "push", "wait"),
     "doing": ("set", "remove", "push", "pull"),
     "moment": (0, 1000, SECOND // 10, SECOND // 2, 2 * SECOND, DAY, -DAY, 3 * DAY, -3 * DAY),

@@ -21,11 +21,18 @@ def merge(one: Entry, other: Entry) -> Entry:
 @st.composite
 def versions(draw: st.DrawFn) -> list[Entry]:
     """Versions of one key. A writer that was set back to a backup gives out the same counter twice."""
-    fields = st.tuples(NUMBERS, NUMBERS, NUMBERS, st.sampled_from("tu"), st.sampled_from([None, 0o100600, 0o100700]))
+    fields = st.tuples(
+        NUMBERS,
+        NUMBERS,
+        NUMBERS,
+        st.sampled_from("tu"),
+        st.sampled_from([None, 0o100600, 0o100700]),
+        st.none() | NUMBERS,
+    )
     writers = draw(st.lists(fields, min_size=1, max_size=8, unique=True))
     return [
-        Entry("key", timestamp, counter, process_id, token, len(token), mode)
-        for timestamp, counter, process_id, token, mode in writers
+        Entry("key", timestamp, counter, process_id, token, len(token), mode, mod_time)
+        for timestamp, counter, process_id, token, mode, mod_time in writers
     ]
 
 

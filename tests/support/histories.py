@@ -366,6 +366,8 @@ class Peers:
         elif how == "rename" and node is not None and key != new:
             with self._dating(replica, key, new), self._letting_go(replica, key):
                 replica.store.tree.rename(node, new, scratch=False)
+        elif how == "change time" and node is not None:
+            replica.store.tree.set_times(node, size, None, replica.clock.now)
         elif how == "change mode" and node is not None:
             replica.store.tree.set_mode(node, mode)
 

@@ -159,15 +159,18 @@ class Version(NamedTuple):
     order: tuple[int, int, int]
     url_token: str
     mode: int | None
+    mod_time: int | None
     value: bytes
 
 
 def versions(store: Store) -> dict[str, Version]:
     """Return what a store has under each key, tombstones included."""
     return {
-        row[0]: Version((row[1], row[2], -row[3]), row[4], row[6], b"".join(store._contents.read_all(row[7], row[5])))
+        row[0]: Version(
+            (row[1], row[2], -row[3]), row[4], row[6], row[7], b"".join(store._contents.read_all(row[8], row[5]))
+        )
         for row in store._database.rows(
-            "SELECT key, timestamp, counter, process_id, url_token, size, mode, content FROM entries ORDER BY key"
+            "SELECT key, timestamp, counter, process_id, url_token, size, mode, mod_time, content FROM entries ORDER BY key"
         )
     }
 

@@ -311,9 +311,9 @@ def state(store: Store) -> dict[str, list[Any]]:
     """Return all that a user could notice of a store: entries, revisions, scratch files, directories, attributes, the hub."""
     return {
         "entries": [
-            (*row[:7], b"".join(store._contents.read_all(row[7], row[5])), *row[8:])
+            (*row[:8], b"".join(store._contents.read_all(row[8], row[5])), *row[9:])
             for row in store._database.rows(
-                "SELECT key, timestamp, counter, process_id, url_token, size, mode, content, sequence, dirty, "
+                "SELECT key, timestamp, counter, process_id, url_token, size, mode, mod_time, content, sequence, dirty, "
                 "born, changed, mtime, atime, floor FROM entries ORDER BY key"
             )
         ],

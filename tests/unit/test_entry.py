@@ -56,23 +56,25 @@ class TestOrder:
     def test_an_entry_merged_with_itself_stays(self) -> None:
         assert merge(ENTRY, ENTRY) is ENTRY
 
-    def test_of_two_with_the_same_number_the_one_with_a_mode_wins_then_token_and_mode_decide(self) -> None:
+    def test_of_two_with_the_same_number_the_one_with_a_mode_wins_then_with_a_time_then_the_rest_decides(self) -> None:
         """As a hub that was set back to a backup writes them; each replica decides the same way."""
         ranked = [
             ENTRY._replace(url_token="zzz"),
             ENTRY._replace(url_token="aaa", mode=DEFAULT_MODE),
             ENTRY._replace(url_token="bbb", mode=DEFAULT_MODE),
             ENTRY._replace(url_token="bbb", mode=DEFAULT_MODE | 0o100),
+            ENTRY._replace(url_token="aaa", mode=DEFAULT_MODE, mod_time=5),
+            ENTRY._replace(url_token="aaa", mode=DEFAULT_MODE, mod_time=6),
         ]
         for number, one in enumerate(ranked):
             for other in ranked[number + 1 :]:
                 assert judge(one, other, pushed=True) is judge(one, other, pushed=False) is Verdict.ACCEPT
                 assert judge(other, one, pushed=True) is Verdict.REJECT
 
-    def test_a_mode_that_a_hub_of_version_1_has_dropped_comes_back(self) -> None:
-        whole = ENTRY._replace(mode=DEFAULT_MODE)
-        assert judge(ENTRY, whole, pushed=False) is judge(ENTRY, whole, pushed=True) is Verdict.ACCEPT
-        assert judge(whole, ENTRY, pushed=False) is Verdict.SAME
+    def test_a_mode_or_time_that_a_hub_of_version_1_has_dropped_comes_back(self) -> None:
+        for whole in (ENTRY._replace(mode=DEFAULT_MODE), ENTRY._replace(mod_time=-7)):
+            assert judge(ENTRY, whole, pushed=False) is judge(ENTRY, whole, pushed=True) is Verdict.ACCEPT
+            assert judge(whole, ENTRY, pushed=False) is Verdict.SAME
 
     def test_one_that_a_hub_of_version_1_hands_back_is_the_same_whatever_became_of_its_counter(self) -> None:
         changed = ENTRY._replace(counter=99, mode=None)

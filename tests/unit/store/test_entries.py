@@ -272,14 +272,36 @@ class TestRevisions:
         assert after.dirty
         assert (after.content, after.size, after.url_token) == (before.content, before.size, before.url_token)
 
-    def test_a_change_of_times_is_no_version(self, store: Store, clock: Clock) -> None:
+    def test_a_time_that_is_given_makes_a_version_but_no_revision(self, store: Store, clock: Clock) -> None:
         node = save(store, "a", b"one")
         before = row_of(store, "a")
         store.tree.set_times(node, 5 * SECOND, 6 * SECOND, clock())
         after = row_of(store, "a")
-        assert (after.mtime, after.atime) == (5 * SECOND, 6 * SECOND)
+        assert (after.mod_time, after.atime) == (5 * SECOND, 6 * SECOND)
+        assert after.entry == before.entry._replace(
+            timestamp=before.timestamp + 1, counter=after.counter, mod_time=5 * SECOND
+        )
+        assert after.dirty
+        assert store.revisions("a") == []
+
+    @pytest.mark.parametrize("mtime", [None, 5 * SECOND])
+    def test_a_time_of_access_and_a_time_that_it_has_already_are_no_version(
+        self, store: Store, clock: Clock, mtime: int | None
+    ) -> None:
+        node = save(store, "a", b"one")
+        store.tree.set_times(node, 5 * SECOND, None, clock())
+        before = row_of(store, "a")
+        store.tree.set_times(node, mtime, 6 * SECOND, clock())
+        after = row_of(store, "a")
         assert after.entry == before.entry
-        assert after.sequence == before.sequence
+        assert (after.sequence, after.mod_time, after.atime) == (before.sequence, 5 * SECOND, 6 * SECOND)
+
+    def test_a_new_value_has_the_time_of_its_save(self, store: Store, clock: Clock) -> None:
+        node = save(store, "a", b"one")
+        store.tree.set_times(node, 5 * SECOND, None, clock())
+        assert put(store, "a").mod_time is None
+        (revision,) = store.revisions("a")
+        assert revision.entry.mod_time == 5 * SECOND
 
     def test_of_another_key_are_not_touched_by_retention(self, store: Store) -> None:
         for key in ("a", "a/", "A", "a\u0301"):

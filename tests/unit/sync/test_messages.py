@@ -126,6 +126,7 @@ def deliveries(draw: st.DrawFn, *, large: bool = True) -> Delivery:
         draw(st.text(st.characters(exclude_categories=["Cs"]))),
         size,
         draw(st.none() | st.sampled_from([DEFAULT_MODE, EXECUTABLE, 0o120777])),
+        draw(st.none() | st.integers(-(2**63) + 1, 2**63 - 1)),
     )
     hashes = b"".join(draw(st.lists(HASHES, min_size=blocks, max_size=blocks)))
     return Delivery(entry, draw(COUNTERS), value, hashes)
@@ -421,6 +422,11 @@ def test_any_other_message_with_any_field_spoilt_is_refused_or_read(
         {"Counter": -1},
         {"Counter": "1"},
         {"WriterCounter": MAX_RECEIVED + 1},
+        {"ModTime": 5},
+        {"ModTime": "5.0"},
+        {"ModTime": " 5"},
+        {"ModTime": "٥"},
+        {"ModTime": str(2**63)},
         {"Mode": "0644"},
         {"Mode": -1},
         {"Blocks": "AAAA", "Size": 3},

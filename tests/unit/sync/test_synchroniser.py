@@ -96,6 +96,26 @@ class TestOrder:
         assert versions(rig.b.store)["script"].mode == 0o100755
         assert revision_values(rig.b.store, "script") == []
 
+    @pytest.mark.parametrize("scratch", [False, True])
+    def test_a_time_that_a_file_was_given_travels_and_that_of_a_save_does_not(self, rig: Rig, scratch: bool) -> None:
+        """As ``rsync`` gives it, to a file of another name that it renames."""
+        node = save(rig.a.store, "photo~" if scratch else "photo", b"x", scratch=scratch)
+        rig.a.store.tree.set_times(node, -5, None, rig.a.clock.now)
+        if scratch:
+            rig.a.store.tree.rename(node, "photo", scratch=False, thrown_away=False)
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a, rig.b)
+        shown = rig.b.store.tree.file("photo")
+        assert shown is not None
+        assert shown.mtime == -5
+        rig.b.clock.advance(SECOND)
+        saved = save(rig.b.store, "photo", b"edited")
+        rig.exchange(rig.b, rig.a)
+        assert versions(rig.a.store)["photo"].mod_time is None
+        shown = rig.a.store.tree.file("photo")
+        assert shown is not None
+        assert abs(shown.mtime - saved.mtime) < 1000
+
     def test_a_removal_in_a_mount_waits_a_moment(self, rig: Rig) -> None:
         node = save(rig.a.store, "k", b"x")
         rig.a.clock.advance(SECOND)
