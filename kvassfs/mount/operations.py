@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import KeyMissing
 from . import mountpoint
 from .callbacks import guard
 
@@ -226,9 +227,17 @@ class Operations:
         return self._opened(info, self._filesystem.create(decode_new(path), mode, flags), flags)
 
     def open(self, path: bytes, info: int) -> int:
-        """Open a file; ``O_TRUNC`` comes in its flags and not as a truncate()."""
+        """Open a file; ``O_TRUNC`` comes in its flags and not as a truncate().
+
+        The kernel has found it by a look-up. Where it has gone since, as another process removed it, the kernel looks
+        anew by this errno, and makes the file where the program wants that.
+        """
         flags = self._layout.flags(info)
-        return self._opened(info, self._filesystem.open(decode_existing(path), flags), flags)
+        try:
+            handle = self._filesystem.open(decode_existing(path), flags)
+        except (FileNotFoundError, KeyMissing) as error:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from error
+        return self._opened(info, handle, flags)
 
     def _opened(self, info: int, handle: int, flags: int) -> int:
         self._words[info + self._handle >> 3] = handle

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kvassfs.errors import KeyMissing
 from kvassfs.mount.binding import BINDINGS, choose
 from kvassfs.mount.operations import BLOCK_SIZE, FILL_DIR_PLUS, UTIME_NOW, UTIME_OMIT, make_callbacks
 from kvassfs.mount.stat import Attributes
@@ -397,6 +398,12 @@ def test_a_file_that_is_only_read_is_not_flushed(flags: int, flushed: bool) -> N
     fuse.info.flags = flags
     assert fuse.call["open"](b"/file", fuse.at) == 0
     assert fuse.info.noflush == int(not flushed)
+
+
+@pytest.mark.parametrize("gone", [FileNotFoundError(errno.ENOENT, ""), KeyMissing("file")])
+def test_of_what_has_gone_since_it_was_looked_up_the_kernel_looks_anew(fuse: Fixture, gone: Exception) -> None:
+    fuse.answer(open=gone)
+    assert fuse.call["open"](b"/file", fuse.at) == -errno.ESTALE
 
 
 def test_calls_on_an_open_file_pass_its_handle(fuse: Fixture) -> None:
