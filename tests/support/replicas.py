@@ -17,7 +17,7 @@ from kvassfs.sync import Remote, Synchroniser
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
 from tests.support.original import OriginalHub
-from tests.support.stores import SMALL, Clock, ClockMachine
+from tests.support.stores import SMALL, Clock, ClockMachine, rows
 
 KEY = bytes(range(32))
 
@@ -183,6 +183,12 @@ def kept_values(store: Store) -> dict[str, bytes]:
             "SELECT url_token, size, content FROM entries UNION ALL SELECT url_token, size, content FROM revisions"
         )
     }
+
+
+def kept_versions(store: Store) -> set[tuple[str, str]]:
+    """Return keys and tokens of all values that a store has, each under its key."""
+    found = rows(store, "SELECT key, url_token FROM entries WHERE size UNION SELECT key, url_token FROM revisions")
+    return set(found)
 
 
 def kept_tokens(store: Store) -> set[str]:
