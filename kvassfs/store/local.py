@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from .contents import Contents
 from .database import Database
+from .emptiness import Emptiness
 from .feed import Journal
 from .xattrs import Bearer, Xattrs
 
@@ -151,16 +152,11 @@ class Scratch:
         self._contents = contents
         self._journal = journal
         self._xattrs = xattrs
-        self._empty_in = -1  # the number of the transaction that has found none
+        self._emptiness = Emptiness(database, "scratch")
 
     def drop(self, key: str) -> None:
         """Remove the scratch file of a key, if there is one; quick where there are none at all."""
-        if self._empty_in == self._database.transaction.number:
-            return
-        if self._database.row("SELECT 1 FROM scratch WHERE key >= '' LIMIT 1") is None:
-            self._empty_in = self._database.transaction.number
-            return
-        row = self.get(key)
+        row = None if self._emptiness.holds() else self.get(key)
         if row is not None:
             self.remove(row)
 
@@ -173,7 +169,7 @@ class Scratch:
 
     def put(self, row: ScratchRow) -> None:
         """Store a scratch file; the one it replaces is gone."""
-        self._empty_in = -1
+        self._emptiness.end()
         old = self.get(row.key)
         if old is not None and old.content != row.content:
             self._contents.drop(old.content)

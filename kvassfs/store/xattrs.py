@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from .database import Database
+from .emptiness import Emptiness
 
 
 class Bearer(NamedTuple):
@@ -23,7 +24,7 @@ class Xattrs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._empty_in = -1  # the number of the transaction that has found none
+        self._emptiness = Emptiness(database, "xattrs")
 
     def of(self, bearer: Bearer) -> dict[bytes, bytes]:
         """Return the attributes of a file or directory."""
@@ -31,7 +32,7 @@ class Xattrs:
 
     def put(self, bearer: Bearer, name: bytes, value: bytes | None) -> None:
         """Give an attribute to a file or directory that is there; ``None`` removes it."""
-        self._empty_in = -1
+        self._emptiness.end()
         if value is None:
             self._database.execute("DELETE FROM xattrs WHERE key = ? AND directory = ? AND name = ?", (*bearer, name))
         else:
@@ -39,12 +40,12 @@ class Xattrs:
 
     def drop(self, bearer: Bearer) -> None:
         """Remove all attributes of what goes; quick where there are none at all."""
-        if self._any():
+        if not self._emptiness.holds():
             self._database.execute("DELETE FROM xattrs WHERE key = ? AND directory = ?", bearer)
 
     def take(self, bearer: Bearer) -> dict[bytes, bytes]:
         """Remove all attributes of what goes to another name, and return them."""
-        if not self._any():
+        if self._emptiness.holds():
             return {}
         taken = self.of(bearer)
         self.drop(bearer)
@@ -69,7 +70,7 @@ class Xattrs:
 
     def _take_directories(self, prefix: str) -> list[tuple[str, bytes, bytes]]:
         """Remove the attributes of a directory and of those below, and return the rows."""
-        if not self._any():
+        if self._emptiness.holds():
             return []
         where = "WHERE directory AND key >= ? AND key < ?"
         ends = (prefix, prefix[:-1] + "0")
@@ -80,13 +81,3 @@ class Xattrs:
     def _put_directories(self, rows: list[tuple[str, bytes, bytes]], old: str, new: str) -> None:
         for prefix, name, value in rows:
             self.put(Bearer(new + prefix[len(old) :], is_directory=True), name, value)
-
-    def _any(self) -> bool:
-        """Whether there are attributes at all; a transaction that has found none does not look again."""
-        number = self._database.transaction.number
-        if self._empty_in == number:
-            return False
-        if self._database.row("SELECT 1 FROM xattrs WHERE key >= '' LIMIT 1") is None:
-            self._empty_in = number
-            return False
-        return True
