@@ -331,10 +331,10 @@ class Database:
         Raises:
             DiskFull: there is not as much.
         """
-        growth = self._growth()
-        if growth and not self._reserve.extend(growth + spare):
+        growth, size = self._growth(), self._reserve.size()
+        if growth and size < growth + spare and not self._reserve.extend(growth + spare):
             raise DiskFull(self.path)
-        if self._reserve.size() > growth + 2 * RESERVE:
+        if size > growth + 2 * RESERVE:
             self._reserve.shorten(growth + RESERVE)
 
     def spend_reserve_if_short(self) -> bool:

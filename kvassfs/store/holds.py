@@ -51,6 +51,8 @@ class Holds:
     def unstage(self, blocks: Iterable[int]) -> None:
         """Let go of one ``stage`` of each of ``blocks``."""
         keys = [(block, self._holder) for block in blocks]
+        if not keys:  # as of each small value
+            return
         gone = "FROM staged WHERE block = ? AND holder = ? AND count <= 0"
         self._database.execute_many("UPDATE staged SET count = count - 1 WHERE block = ? AND holder = ?", keys)
         self._database.execute_many(f"INSERT OR IGNORE INTO dropped_blocks SELECT block {gone}", keys)
