@@ -113,7 +113,7 @@ def push(store: Store, *, offline: bool) -> KvassError | None:
 
 def warn_of_clock(store: Store) -> None:
     """Say so where the clock of this machine is not that of the hub, as far as that is known."""
-    warning = describe_difference(store.peers.hub_time.difference())
+    warning = describe_difference(store.hub_time.difference())
     if warning is not None:
         print_notice(f"warning: {warning}")
 

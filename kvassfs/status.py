@@ -80,7 +80,7 @@ def _inspect_hub(store: Store, offline: bool) -> HubStatus:
         responds=None,
         error="",
         version=known.version,
-        difference=store.peers.hub_time.difference(),
+        difference=store.hub_time.difference(),
         exchanged=known.reached,
         waiting=waiting,
         waiting_size=waiting_size,

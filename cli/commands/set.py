@@ -50,6 +50,6 @@ def set_from_input(store: Store, key: str) -> Entry:
 
 def warn_if_ahead(store: Store, entry: Entry) -> None:
     """Say so where a version beats all that others write for some time to come."""
-    warning = describe_ahead(entry.key, entry.timestamp, store.peers.hub_time.now())
+    warning = describe_ahead(entry.key, entry.timestamp, store.hub_time.now())
     if warning is not None:
         print_notice(f"warning: {warning}")

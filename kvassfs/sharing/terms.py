@@ -31,4 +31,4 @@ def hub_time(store: Store, clock: Callable[[], int] = time.time_ns) -> int:
 
     ``clock`` is that of this machine and returns ns since the epoch.
     """
-    return clock() // 1000 + (store.peers.hub_time.difference() or 0)
+    return clock() // 1000 + (store.hub_time.difference() or 0)

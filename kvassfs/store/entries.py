@@ -222,7 +222,7 @@ class Entries:
         """
         atime = row.atime if atime is None else atime
         if mtime is not None and mtime != row.mod_time:
-            self._vary(row._replace(mod_time=mtime, mtime=None, atime=atime), row, changed)
+            self._vary(row._replace(mod_time=mtime, atime=atime), row, changed)
         else:
             self._database.execute("UPDATE entries SET atime = ?, changed = ? WHERE key = ?", (atime, changed, row.key))
             self._journal.note(row.key)

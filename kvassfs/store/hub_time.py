@@ -24,6 +24,8 @@ class HubTime:
         self._clock = clock
         self._machine = machine
         self._boot = ""
+        self.uptime = machine.read_uptime
+        """For how long this system has been up, in µs; for any thread."""
 
     def difference(self) -> int | None:
         """Return the hub's clock minus ours (µs), ``None`` if it was not measured in this boot."""
@@ -32,7 +34,7 @@ class HubTime:
 
     def compare(self, offset: int) -> int:
         """Return the hub's clock minus ours, where ``offset`` is the hub's minus the uptime (µs)."""
-        return int(offset + self._machine.read_uptime() - self._clock() // 1000)
+        return int(offset + self.uptime() - self._clock() // 1000)
 
     def correction(self) -> int:
         """Return what a time of our clock lacks to be one of the hub's (µs): 0 where they agree, or nothing is known."""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ..replica import HubState, Incarnation
 from .database import Database
-from .hub_time import HubTime
 from .machine import Machine
 
 SEEN_INTERVAL = 10 * 1_000_000
@@ -28,11 +27,8 @@ class Device(NamedTuple):
 class Peers:
     """Reads and writes what is known of other replicas. ``writer`` tells this open store from others."""
 
-    def __init__(
-        self, database: Database, hub_time: HubTime, clock: Callable[[], int], writer: int, machine: Machine
-    ) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int], writer: int, machine: Machine) -> None:
         self._database = database
-        self.hub_time = hub_time
         self._clock = clock
         self._writer = writer
         self._machine = machine

@@ -76,8 +76,7 @@ class Store:
         self._holds = Holds(database, writer, machine)
         self._revisions = Revisions(database, self._contents, clock)
         journal = Journal(database, writer)
-        self.uptime = machine.read_uptime
-        hub_time = HubTime(database, clock, machine)
+        self.hub_time = HubTime(database, clock, machine)
         self.xattrs = Xattrs(database)
         local = LocalParts(
             Directories(database, journal, self.xattrs),
@@ -91,7 +90,7 @@ class Store:
             self._revisions,
             local,
             journal,
-            hub_time,
+            self.hub_time,
             writer=writer,
             clock=clock,
             random=random,
@@ -99,14 +98,14 @@ class Store:
         self.feed = Feed(database, writer)
         self.transaction = database.transaction
         self.values = Values(database, self._contents, self._holds)
-        self.peers = Peers(database, hub_time, clock, writer, machine)
+        self.peers = Peers(database, clock, writer, machine)
         self.processes = Processes(database, clock, writer, machine)
         self.settings = Settings(database, self.peers)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
         self.blocks = Blocks(database, self._contents, clock)
-        self.outbox = Outbox(database, self._contents, self.values, self.blocks, hub_time, clock)
+        self.outbox = Outbox(database, self._contents, self.values, self.blocks, self.hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
         self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks)
         database.let_history_go = self.upkeep.let_history_go

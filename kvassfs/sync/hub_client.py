@@ -88,7 +88,7 @@ class HubClient:
     ) -> None:
         self._store = store
         self._remote = remote
-        self._uptime = store.uptime
+        self._uptime = store.hub_time.uptime
         self.address = remote.address
         self._report = report
         config = store.settings.config()
@@ -209,7 +209,7 @@ class HubClient:
         response, took = timed
         can_be_used = self.apply(recognise(known, self._store.settings.config().clock, response))
         if can_be_used and took is not None and response is not None and response.time:
-            self._store.peers.hub_time.note(measure_clock(response.time, *took), epoch=self.epoch)
+            self._store.hub_time.note(measure_clock(response.time, *took), epoch=self.epoch)
         return can_be_used
 
     def apply(self, meaning: Meaning) -> bool:

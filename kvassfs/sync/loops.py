@@ -168,7 +168,7 @@ class PullLoop(Loop):
         session.store.processes.note_contact()
         self._contact.address = synchroniser.address
         self._contact.note_success(self)
-        self._contact.note_clock(session.store.peers.hub_time.difference())
+        self._contact.note_clock(session.store.hub_time.difference())
         if session.store.peers.hub().version == 1:
             self._stopping.wait(self._timings.polling)
 

@@ -68,7 +68,7 @@ class Pusher:
     def _must_ask_first(self) -> bool:
         """Return whether it is not known who the hub is, or what time its clock shows."""
         version = self._store.peers.hub().version
-        return version == 0 or (version == VERSION and not self._store.peers.hub_time.was_asked())
+        return version == 0 or (version == VERSION and not self._store.hub_time.was_asked())
 
     def _begin_push(self) -> bool:
         waited = 0.0

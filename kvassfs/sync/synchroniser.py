@@ -70,7 +70,7 @@ class Synchroniser:
         if response.digest is None or took is None:
             return Probe(1, None)
         offset = measure_clock(response.time, *took)
-        return Probe(VERSION, None if offset is None else self._store.peers.hub_time.compare(offset))
+        return Probe(VERSION, None if offset is None else self._store.hub_time.compare(offset))
 
     def pull(self, *, wait: float = 0.0) -> int:
         """Merge what the hub has; return how many keys changed. It may ``wait`` seconds until it has something."""

@@ -80,8 +80,8 @@ class ClockMachine(Machine):
 
 def set_hub_ahead(store: Store, clock: Clock, difference: int) -> None:
     """Have a store, whose clock is ``clock``, know by how many µs the clock of its hub is ahead."""
-    offset = clock.now // 1000 - store.uptime() + difference
-    store.peers.hub_time.note(offset, epoch=store.peers.hub().epoch)
+    offset = clock.now // 1000 - store.hub_time.uptime() + difference
+    store.hub_time.note(offset, epoch=store.peers.hub().epoch)
 
 
 def save(

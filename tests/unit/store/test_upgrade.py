@@ -104,7 +104,7 @@ def test_it_knows_which_versions_others_have(path: Path) -> None:
     with Store.open(restore(path, 4)) as store:
         assert rows(store, "SELECT key FROM entries WHERE floor IS NULL") == ["waits"]
         assert rows(store, "SELECT key FROM entries WHERE floor IS NOT NULL AND floor <> timestamp") == []
-        assert store.peers.hub_time.difference() is None
+        assert store.hub_time.difference() is None
 
 
 def test_what_no_hub_would_take_any_more_is_dated_anew(path: Path) -> None:

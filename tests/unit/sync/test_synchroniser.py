@@ -383,7 +383,7 @@ class TestReports:
     def test_when_the_hub_was_reached_and_how_its_clock_differs_is_noted(self, rig: Rig) -> None:
         rig.home.clock.advance(90 * SECOND)
         rig.exchange(rig.a)
-        difference = rig.a.store.peers.hub_time.difference()
+        difference = rig.a.store.hub_time.difference()
         assert abs(rig.a.store.peers.hub().reached - rig.a.clock.now // 1000) < 1_000_000
         assert difference is not None
         assert abs(difference - 90_000_000) < 1_000_000
@@ -393,7 +393,7 @@ class TestReports:
         rig.home.clock.jump(90 * SECOND)
         rig.a.store.set("a", b"x")
         rig.on(rig.a).push()
-        difference = rig.a.store.peers.hub_time.difference()
+        difference = rig.a.store.hub_time.difference()
         assert difference is not None
         assert abs(difference - 90_000_000) < 1_000_000
 
@@ -401,16 +401,16 @@ class TestReports:
     def test_an_exchange_that_takes_long_says_nothing_of_the_clock(self, rig: Rig, seconds: float, known: bool) -> None:
         rig.line.on("pull", while_under_way(lambda: rig.a.clock.advance(int(seconds * SECOND))))
         rig.on(rig.a).pull()
-        assert (rig.a.store.peers.hub_time.difference() is not None) == known
-        assert rig.a.store.peers.hub_time.was_asked()
+        assert (rig.a.store.hub_time.difference() is not None) == known
+        assert rig.a.store.hub_time.was_asked()
 
     def test_a_long_poll_says_nothing_of_the_clock(self, rig: Rig) -> None:
         rig.exchange(rig.a)
-        before = rig.a.store.peers.hub_time.difference()
+        before = rig.a.store.hub_time.difference()
         rig.home.store.set("a", b"x")
         rig.line.on("pull", while_under_way(lambda: rig.a.clock.advance(50 * SECOND)))
         rig.on(rig.a).pull(wait=60.0)
-        assert rig.a.store.peers.hub_time.difference() == before
+        assert rig.a.store.hub_time.difference() == before
 
     @pytest.mark.parametrize(("original", "version"), [(False, 2), (True, 1)])
     def test_a_probe_moves_nothing(self, rig: Rig, original: bool, version: int) -> None:
@@ -446,7 +446,7 @@ class TestTime:
         rig.a.clock.jump(3 * DAY)
         rig.a.machine.boots += 1
         rig.a.start_again()
-        rig.a.store.peers.hub_time.note(None, epoch=rig.a.store.peers.hub().epoch)
+        rig.a.store.hub_time.note(None, epoch=rig.a.store.peers.hub().epoch)
 
     @pytest.mark.parametrize("first", ["a", "b"])
     @pytest.mark.parametrize("days", [3, -3])
