@@ -38,7 +38,7 @@ class ScratchRow(NamedTuple):
     mtime: int
     atime: int | None
     inode: int
-    mod_time: int | None = None
+    mod_time: int | None
 
 
 def parent(prefix: str) -> str:

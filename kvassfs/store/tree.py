@@ -212,7 +212,9 @@ class Tree:
         changed = now * 1000 if written.changed is None else written.changed
         old = self._scratch.get(key)
         inode = written.inode or (new_inode() if old is None else old.inode)
-        row = ScratchRow(key, written.size, mode, written.content, changed, mtime, written.atime, inode)
+        row = ScratchRow(
+            key, written.size, mode, written.content, changed, mtime, written.atime, inode, written.mod_time
+        )
         if old is None:
             self._directories.touch(self._listed_in(key), now * 1000)
         self._scratch.put(row)

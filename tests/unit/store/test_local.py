@@ -93,7 +93,7 @@ class TestScratch:
 
     def row(self, store: Store, key: str, value: bytes = b"v") -> ScratchRow:
         content = store._contents.add_inline(value) if value else None
-        return ScratchRow(key, len(value), REGULAR, content, 1, 2, None, 3)
+        return ScratchRow(key, len(value), REGULAR, content, 1, 2, None, 3, None)
 
     def test_are_found_as_they_were_stored(self, store: Store, scratch: Scratch) -> None:
         row = self.row(store, "a~")

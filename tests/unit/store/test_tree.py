@@ -237,6 +237,19 @@ class TestAttributes:
 
 
 class TestRenamingFiles:
+    @pytest.mark.parametrize("is_closed", [False, True])
+    def test_a_time_that_a_scratch_file_was_given_goes_to_the_key(self, store: Store, is_closed: bool) -> None:
+        """By its descriptor before it is saved, as ``cp -p`` does, or by its name after that, as ``rsync`` does."""
+        draft = store.tree.draft()
+        draft.write(0, b"x")
+        given = Written(mode=REGULAR) if is_closed else Written(mode=REGULAR, mod_time=5, mtime=5)
+        node = store.tree.save("a~", draft, given, scratch=True, now=7, amends=None).node
+        if is_closed:
+            store.tree.set_times(node, 5, None, 6)
+        store.tree.rename(node, "a", scratch=False)
+        assert store.entry("a").mod_time == node_of(store, "a").mtime == 5
+        draft.close()
+
     def test_moves_value_mode_times_and_token(self, store: Store, clock: Clock) -> None:
         node = save(store, "a", b"value", mode=stat.S_IFREG | 0o755)
         store.tree.set_times(node, 5, 6, 7)
