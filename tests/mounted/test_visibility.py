@@ -14,7 +14,7 @@ import pytest
 
 from kvassfs.store import Store
 from tests.support.disks import fill, small_disk
-from tests.support.mounts import Mount, mounted
+from tests.support.mounts import Mount, mounted, put, remove
 from tests.support.programs import kvass, names
 from tests.support.waiting import within
 
@@ -22,18 +22,6 @@ SECOND = 1.0
 """The bound that is promised, from the moment when the change is committed; the only timing bound of these tests."""
 
 MIB = 1024 * 1024
-
-
-def put(mount: Mount, key: str, value: bytes) -> None:
-    """Set a key from outside the mount: through the store, so that the time of the commit is known exactly."""
-    with Store.open(mount.db) as store:
-        store.set(key, value)
-
-
-def remove(mount: Mount, key: str) -> None:
-    """Delete a key from outside the mount."""
-    with Store.open(mount.db) as store:
-        store.delete(key)
 
 
 def shows(file: Path, value: bytes) -> Callable[[], bool]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import Store
-from tests.support.mounts import BINDINGS, Mount, mounted
+from tests.support.mounts import BINDINGS, Mount, mounted, put, remove
 from tests.support.waiting import wait_until
 from tests.support.watching import Watch, watching
 
@@ -26,16 +26,6 @@ def file(mount: Mount) -> Path:
     wait_until(found.exists, "the file")
     time.sleep(0.5)  # until all about it has been told
     return found
-
-
-def put(mount: Mount, key: str, value: bytes) -> None:
-    with Store.open(mount.db) as store:
-        store.set(key, value)
-
-
-def remove(mount: Mount, key: str) -> None:
-    with Store.open(mount.db) as store:
-        store.delete(key)
 
 
 def hears(watch: Watch, *events: str) -> Callable[[], bool]:

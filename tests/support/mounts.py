@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kvassfs.store import Store
 from tests.support.processes import KVASS, ROOT, SECONDS, NotStarted, end_process, start_logged, unmeasured
 from tests.support.waiting import find_within
 
@@ -106,6 +107,18 @@ def mounting(
         yield process
     finally:
         end(process, path)
+
+
+def put(mount: Mount, key: str, value: bytes) -> None:
+    """Set a key from outside the mount: through the store, so that the time of the commit is known exactly."""
+    with Store.open(mount.db) as store:
+        store.set(key, value)
+
+
+def remove(mount: Mount, key: str) -> None:
+    """Delete a key from outside the mount."""
+    with Store.open(mount.db) as store:
+        store.delete(key)
 
 
 def log_of(path: Path) -> Path:

@@ -44,3 +44,8 @@ def within(seconds: float, condition: Callable[[], bool], *, what: str) -> float
 def wait_until(condition: Callable[[], bool], what: str) -> float:
     """Wait for `condition` as long as anything may take; return the seconds that it took."""
     return within(PATIENCE, condition, what=what)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for `condition`, where the line of the test that failed says what did not happen."""
+    wait_until(condition, "what this line waits for")

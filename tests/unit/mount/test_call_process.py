@@ -8,8 +8,7 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from kvassfs.mount.call_process import CallProcess
 from kvassfs.mount.child_process import RESTART_PAUSE
 from kvassfs.mount.own_calls import Expected
 from kvassfs.store import Event
+from tests.support.waiting import until
 
 SECONDS = 20.0
 
@@ -46,13 +46,6 @@ def rig() -> Iterator[Rig]:
     made = Rig()
     yield made
     made.process.end()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_it_is_started_by_the_first_call(rig: Rig) -> None:

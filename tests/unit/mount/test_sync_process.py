@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from kvassfs.mount.child_process import RESTART_PAUSE
 from kvassfs.mount.sync_process import SyncProcess
 from kvassfs.store import Store
 from tests.support.stores import ROOT
+from tests.support.waiting import until
 
 SECONDS = 20.0
 
@@ -64,13 +64,6 @@ def rig(caplog: pytest.LogCaptureFixture) -> Iterator[Rig]:
     made.run(OBEDIENT)
     yield made
     made.sync_process.end()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def is_there(pid: int) -> bool:

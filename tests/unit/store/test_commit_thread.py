@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,6 +15,7 @@ import pytest
 from kvassfs.errors import StoreUnavailable
 from kvassfs.store import Store, commits
 from kvassfs.store.commits import BURST, SHORTEST_PAUSE, Allowance, CommitThread
+from tests.support.waiting import until
 
 SECONDS = 20.0
 
@@ -49,13 +50,6 @@ def started(watch: CommitThread) -> Iterator[CommitThread]:
     finally:
         watch.stop()
         assert not watch._thread.is_alive()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 class TestCommit:

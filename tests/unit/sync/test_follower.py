@@ -19,6 +19,7 @@ from kvassfs.sync.follower import TIMINGS, Follower
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
 from tests.support.stores import save
+from tests.support.waiting import until
 
 SECONDS = 20.0
 """How long anything may take here; nothing takes long."""
@@ -181,13 +182,6 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     made = Rig(tmp_path)
     with made.store:
         yield made
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 # In
