@@ -50,6 +50,16 @@ class Entry(NamedTuple):
         return self.size == 0 and self.mode is None
 
     @property
+    def is_directory(self) -> bool:
+        """Whether this is the entry of a directory, whose key ends in ``/``; it has no value."""
+        return is_directory_mode(self.mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the key has a value, of no bytes maybe."""
+        return not self.deleted and not self.is_directory
+
+    @property
     def write(self) -> tuple[str, int, int, str]:
         """What names this version also where a hub of version 1 has changed its counter or lost its mode and time."""
         return (self.key, self.timestamp, self.process_id, self.url_token)
@@ -115,6 +125,11 @@ def _compare(current: Any, delivered: Any) -> Verdict:
     return Verdict.ACCEPT if delivered > current else Verdict.REJECT
 
 
+def is_directory_mode(mode: int | None) -> bool:
+    """Return True for the mode that the entry of a directory carries."""
+    return mode is not None and stat.S_ISDIR(mode)
+
+
 def have_same_value(one: Entry, other: Entry) -> bool:
     """Return True if two versions of a key are known to have the same value: they differ in mode, time or counter alone."""
     return one.url_token == other.url_token and one.size == other.size
@@ -165,6 +180,11 @@ def check_key(key: str) -> str:
     if not is_text(key):
         raise InvalidKey(key, "it is not valid UTF-8")
     return key
+
+
+def parent(prefix: str) -> str:
+    """Return the prefix of the directory that holds a directory: ``"a/"`` of ``a/b/``."""
+    return prefix[: prefix.rfind("/", 0, -1) + 1]
 
 
 def directory_of(key: str) -> str:

@@ -110,14 +110,30 @@ def _combine(old: Event, new: Event) -> Event | None:
 
 
 def list_announcements(store: Store, changes: Changes, since: Position) -> Iterator[Announcement]:
-    """Yield what is to be announced of ``changes`` since a position: in an order in which it could have been done."""
+    """Yield what is to be announced of ``changes`` since a position: in an order in which it could have been done.
+
+    What is in a directory that came is not: who hears of that looks what is in it, and a name that is being announced
+    is missing for a moment.
+    """
     files = {event: [seen for seen in changes.seen if seen.event is event] for event in Event}
     for key, event, _ in files[Event.REMOVED]:
         yield Announcement(find_path(store, key), event, FILE_MODE)
     yield from _list_removed(store, [seen.key for seen in files[Event.REMOVED]], changes.prefixes)
-    yield from _list_created(store, [seen.key for seen in files[Event.CREATED]], changes.prefixes, since)
+    created = list(_list_created(store, [seen.key for seen in files[Event.CREATED]], changes.prefixes, since))
+    new = {announcement.path for announcement in created}
+    yield from (announcement for announcement in created if not _is_below(announcement.path, new))
     for key, event, mode in files[Event.CREATED] + files[Event.CHANGED]:
-        yield Announcement(find_path(store, key), event, FILE_MODE if mode is None else mode)
+        path = find_path(store, key)
+        if not _is_below(path, new):
+            yield Announcement(path, event, FILE_MODE if mode is None else mode)
+
+
+def _is_below(path: str, directories: set[str]) -> bool:
+    """Whether a path lies below one of these."""
+    while (path := path.rpartition("/")[0]) and directories:
+        if path in directories:
+            return True
+    return False
 
 
 def _list_removed(store: Store, keys: list[str], prefixes: list[str]) -> Iterator[Announcement]:
@@ -130,8 +146,8 @@ def _list_removed(store: Store, keys: list[str], prefixes: list[str]) -> Iterato
 
 def _list_created(store: Store, keys: list[str], prefixes: list[str], since: Position) -> Iterator[Announcement]:
     """Yield the directories that came, with these keys or themselves, from above."""
-    found = set(prefixes)
-    for key in keys:
+    found: set[str] = set()
+    for key in keys + prefixes:
         for prefix in directories_above(key):
             if prefix in found or not prefix or store.feed.had_directory(prefix, since):
                 break

@@ -14,14 +14,24 @@ from .stat import Attributes, directory_attributes, file_attributes
 
 
 class Directories:
-    """Makes, removes and lists directories. ``find_attributes`` returns the attributes at a path."""
+    """Makes, removes and lists directories.
+
+    ``is_scratch`` tells keys that stay on this machine, ``find_attributes`` returns the attributes at a path.
+    """
 
     def __init__(
-        self, tree: Tree, names: Namespace, open_files: OpenFiles, find_attributes: Callable[[str], Attributes]
+        self,
+        tree: Tree,
+        names: Namespace,
+        open_files: OpenFiles,
+        *,
+        is_scratch: Callable[[str], bool],
+        find_attributes: Callable[[str], Attributes],
     ) -> None:
         self._tree = tree
         self._names = names
         self._open_files = open_files
+        self._is_scratch = is_scratch
         self._find_attributes = find_attributes
 
     def mkdir(self, path: str, mode: int) -> None:
@@ -31,7 +41,8 @@ class Directories:
         key = self._names.locate_free(path, directory=True)
         above = self._tree.directory(self._names.prefix(parent(path)))
         inherited = 0 if above is None else above.mode & stat.S_ISGID
-        self._tree.make_directory(key + "/", stat.S_IFDIR | stat.S_IMODE(mode) | inherited)
+        permissions = stat.S_IMODE(mode) | inherited
+        self._tree.make_directory(f"{key}/", stat.S_IFDIR | permissions, is_scratch=self._is_scratch)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
@@ -40,7 +51,7 @@ class Directories:
             raise make_error(errno.EBUSY, path)
         if not self._names.is_empty(prefix):
             raise make_error(errno.ENOTEMPTY, path)
-        self._tree.remove_directory(prefix)
+        self._tree.remove_directory(prefix, is_scratch=self._is_scratch)
 
     def list(self, path: str) -> Iterator[tuple[str, Attributes]]:
         """Yield names and attributes of what is in a directory, ``.`` and ``..`` among them."""

@@ -26,10 +26,19 @@ class Metadata:
     ``clock`` returns ns since the epoch. The methods are as those of ``Filesystem``, where all may be changed.
     """
 
-    def __init__(self, store: Store, names: Namespace, open_files: OpenFiles, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        names: Namespace,
+        open_files: OpenFiles,
+        *,
+        is_scratch: Callable[[str], bool],
+        clock: Callable[[], int],
+    ) -> None:
         self._tree = store.tree
         self._names = names
         self._open_files = open_files
+        self._is_scratch = is_scratch
         self._clock = clock
         self._foreign: deque[str] = deque(maxlen=REMEMBERED)
 
@@ -60,9 +69,8 @@ class Metadata:
         permissions = stat.S_IMODE(mode)
         file = self._open_file(path, handle)
         if file is None and self._names.is_directory(path):
-            prefix = self._names.prefix(path)
-            record = self._tree.directory(prefix) or DEFAULT_DIRECTORY
-            self._tree.set_directory(prefix, record._replace(mode=stat.S_IFDIR | permissions))
+            mode = stat.S_IFDIR | permissions
+            self._tree.set_directory(self._names.prefix(path), mode=mode, is_scratch=self._is_scratch)
             return
         if permissions & OWNERS and self._key(path, file) in self._foreign:
             permissions &= ~OWNERS
@@ -95,7 +103,8 @@ class Metadata:
         atime, mtime = _storable(atime), _storable(mtime)
         file = self._open_file(path, handle)
         if file is None and self._names.is_directory(path):
-            self._set_directory_times(self._names.prefix(path), atime, mtime)
+            prefix = self._names.prefix(path)
+            self._tree.set_directory(prefix, mtime=mtime, atime=atime, is_scratch=self._is_scratch)
             return
         if file is not None:
             file.set_times(mtime, atime)
@@ -116,14 +125,6 @@ class Metadata:
     def _stored_node(self, path: str, file: OpenFile | None) -> Node | None:
         """Return what the store has of a file, which may be open under another key than ``path`` says."""
         return self._names.file(path) if file is None else self._tree.file(file.place.key)
-
-    def _set_directory_times(self, prefix: str, atime: int | None, mtime: int | None) -> None:
-        record = self._tree.directory(prefix) or DEFAULT_DIRECTORY
-        if mtime is not None:
-            record = record._replace(mtime=mtime)
-        if atime is not None:
-            record = record._replace(atime=atime)
-        self._tree.set_directory(prefix, record)
 
 
 def _storable(time: int | None) -> int | None:

@@ -66,7 +66,7 @@ class Renaming:
         key, _ = self._names.locate(path)
         # One that is open but not saved yet may have taken the name of one that is stored.
         if key not in self._open_files or self._tree.file(key) is not None:
-            self._tree.unlink(self._names.file(path))
+            self._tree.unlink(self._names.file(path), is_scratch=self._is_scratch)
         self._open_files.detach(key)
 
     def rename(self, old: str, new: str, flags: int = 0) -> None:
@@ -121,8 +121,8 @@ class Renaming:
             return
         moved = None
         if node is not None:
-            scratch, thrown_away = self._is_scratch(new_key), self._in_trash(new_key)
-            moved = self._tree.rename(node, new_key, scratch=scratch, thrown_away=thrown_away)
+            thrown_away = self._in_trash(new_key)
+            moved = self._tree.rename(node, new_key, is_scratch=self._is_scratch, thrown_away=thrown_away)
         self._open_files.rename(old_key, new_key, moved)
 
     def _stored_node(self, path: str, file: OpenFile | None) -> Node | None:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -106,6 +106,9 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
     _log_to(options)
     with Store.open(options.database, profile=MOUNT) as store:
         service = _Service(store, options)
+        if not options.read_only:
+            with suppress(KvassError):  # it is tried again by the next mount
+                service.filesystem.publish_directories()
         standard_error = daemon.Captured()
 
         def started() -> None:

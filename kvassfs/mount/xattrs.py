@@ -15,7 +15,6 @@ from ..sharing.address import choose_base_url, format_share_url
 from ..store import Bearer, Row, Store
 from .namespace import Namespace, make_error
 from .openfile import OpenFile
-from .stat import DEFAULT_DIRECTORY
 
 NAMESPACE = b"user."
 FACTS = b"user.kvass."
@@ -132,9 +131,9 @@ class FileXattrs:
             self._store.xattrs.put(bearer, name, value)
 
     def _note_change(self, path: str, bearer: Bearer) -> None:
-        """Change the ctime. A directory that is there for what is in it alone is recorded, and stays."""
+        """Change the ctime."""
         if bearer.is_directory:
-            self._tree.set_directory(bearer.key, self._tree.directory(bearer.key) or DEFAULT_DIRECTORY)
+            self._tree.note_directory_change(bearer.key)
             return
         node = self._tree.file(bearer.key)
         if node is None:

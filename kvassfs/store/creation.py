@@ -26,7 +26,7 @@ def create_tables(database: Database, now: int, machine: Machine) -> None:
     """Make the tables and the root directory, and mark the file as ours, inside a transaction."""
     for statement in _statements("".join([TABLES, *MIGRATIONS.values()])):
         database.execute(statement)
-    database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL)", (DIRECTORY_MODE, now, now))
+    database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL, 0)", (DIRECTORY_MODE, now, now))
     database.execute("INSERT INTO settings VALUES ('place', ?)", (machine.identify_place(database.path),))
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {VERSION}")

@@ -7,17 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
 
-from ..entry import new_token, next_timestamp
+from ..entry import is_directory_mode, new_token, next_timestamp
 from .contents import Contents
 from .database import Database
 from .feed import Journal
 from .hub_time import HubTime
 from .inodes import born_inode
+from .local import DIRECTORY_MODE, DirectoryRecord, make_record
 from .local_parts import LocalParts
 from .revisions import Revisions
-from .rows import DIRTY, HELD, INSERT, NO_WRITER, SELECT, SELECT_BELOW, Row, Written
+from .rows import (
+    DIRTY,
+    HELD,
+    INSERT,
+    KEPT,
+    NO_WRITER,
+    SELECT,
+    SELECT_BELOW,
+    Row,
+    Written,
+    find_predecessor,
+    find_shown,
+)
 from .settling import find_birth, is_transient, state_after_write
 from .xattrs import Bearer
 
@@ -28,16 +40,6 @@ class Fate(Enum):
     KEEP = "it is a revision from now on"
     DROP = "nobody has seen it: the new version completes it"
     MOVE = "it lives on: in the new version, or under another key"
-
-
-class Listing(NamedTuple):
-    """The directory that lists a key: its times change when the name comes or goes.
-
-    ``prefix`` is what the keys in it begin with. ``record``: it stays from now on, although its last key may go.
-    """
-
-    prefix: str
-    record: bool = False
 
 
 class Entries:
@@ -83,12 +85,13 @@ class Entries:
 
     # The one way in which a key changes
 
-    def install(self, row: Row, old: Row | None, fate: Fate, now: int, listing: Listing | None) -> None:
+    def install(self, row: Row, old: Row | None, fate: Fate, now: int, listing: str | None) -> None:
         """Make ``row`` the current version of its key, in place of ``old``, at ``now`` (ns).
 
         What hangs on it stays right: the value of ``old`` goes where ``fate`` says, a key that comes into being
         replaces the scratch file of its name, the extended attributes of one that goes go too, and when it comes or goes
-        the times of the directory that lists it change. ``listing`` is that directory, ``None`` where the caller sees to it.
+        so do the directory ``listing`` that lists it, or its times; that is ``None`` where the caller sees to it.
+        Of the entry of a directory that goes, it is that directory.
         """
         was_live = False
         if old is not None:
@@ -98,6 +101,8 @@ class Entries:
             elif fate is Fate.DROP:
                 self._contents.drop(old.content)
         self._database.execute(INSERT, row)
+        if row.key.endswith("/"):
+            self._hand_over(row, old, now)
         is_live = row.live
         if is_live is was_live:
             return
@@ -106,9 +111,34 @@ class Entries:
         else:
             self._xattrs.drop(Bearer(row.key))
         if listing is not None:
-            self._directories.touch(listing.prefix, now, record=listing.record)
+            self.note_names(listing, now)
 
-    def _erase(self, row: Row, fate: Fate, now: int, listing: Listing | None) -> None:
+    def _hand_over(self, row: Row, old: Row | None, now: int) -> None:
+        """Have what is local about the directory of a key that ends in ``/`` follow a new version of that key.
+
+        Its versions are entries of the directory, values, and neither. While a value lives there, the mode is local.
+        """
+        entry = old if old is not None and old.is_directory else None
+        if row.is_directory and entry is None:
+            mtime = row.timestamp * 1000 if row.mtime is None else row.mtime
+            self._directories.add(row.key, DirectoryRecord(DIRECTORY_MODE, row.changed, mtime, row.atime))
+            self._directories.set_mode(row.key, DIRECTORY_MODE)
+        if row.is_directory and row.mod_time is not None and (entry is None or entry.mod_time != row.mod_time):
+            self._directories.set_mtime(row.key, row.mod_time, now)
+        if row.is_file and entry is not None and entry.mode is not None:
+            self._directories.set_mode(row.key, entry.mode)
+        if old is not None and old.is_file and not row.is_file:
+            self._xattrs.drop(Bearer(row.key))
+
+    def note_names(self, listing: str, now: int, timestamp: int | None = None) -> None:
+        """Note that names came to a directory, or went from it; with the last one it may have gone itself.
+
+        ``timestamp`` (µs) is that of the newest version concerned, where others wrote it: times that somebody gave the
+        directory later than that stay.
+        """
+        self._directories.touch(self._directories.leave(listing), now, timestamp)
+
+    def _erase(self, row: Row, fate: Fate, now: int, listing: str | None) -> None:
         """Remove a key without a trace, with the revisions that it has had since it came into being."""
         self._database.execute("DELETE FROM entries WHERE key = ?", (row.key,))
         if fate is not Fate.MOVE:
@@ -117,7 +147,7 @@ class Entries:
         self._xattrs.drop(Bearer(row.key))
         self._journal.note(row.key)  # nothing else tells other mounts that it is gone
         if listing is not None:
-            self._directories.touch(listing.prefix, now, record=listing.record)
+            self.note_names(listing, now)
 
     # Writing here
 
@@ -127,22 +157,28 @@ class Entries:
         written: Written,
         *,
         old: Row | None,
-        listing: Listing | None,
+        listing: str | None,
         now: int | None = None,
         amends: int | None = None,
         transient: bool = False,
         foreign: bool = False,
+        keeps: bool = False,
     ) -> Row:
         """Give ``key``, whose current row is ``old``, a new version and return it.
 
         ``now`` (µs) is when the write was made, by default the time of the call. ``amends`` is the sequence of a
         version that the new one completes: if that is still the current one and no other device has it, it leaves no
         revision. ``transient``: a mount writes it; a key that is new to other devices is held back from them for a
-        moment, since it may be gone then. ``foreign``: the feed tells this open store of it too, as of another's.
+        moment, since it may be gone then. ``foreign``: the feed tells this open store of it too, as of another's. ``keeps``: it is the entry of a
+        directory that has lost its last name.
         """
         now = self._clock() // 1000 if now is None else now
         mtime = now * 1000 if written.mtime is None else written.mtime
         sequence, timestamp, process_id = self._tick(now, old)
+        mode = written.mode
+        if mode is None and old is not None and not old.is_directory:
+            mode = old.mode
+        before = find_predecessor(old, mode)
         row = Row(
             key=key,
             timestamp=timestamp,
@@ -150,28 +186,43 @@ class Entries:
             process_id=process_id,
             url_token=written.url_token or new_token(self._random),
             size=written.size,
-            mode=written.mode if written.mode is not None or old is None else old.mode,
+            mode=mode,
             mod_time=written.mod_time,
             content=written.content,
             sequence=sequence,
-            dirty=state_after_write(old, transient=transient),
+            dirty=KEPT if keeps else state_after_write(old, transient=transient),
             born=find_birth(old, written.born, now),
             changed=now * 1000 if written.changed is None else written.changed,
             mtime=None if written.mod_time is not None or mtime == timestamp * 1000 else mtime,
             atime=written.atime,
             writer=NO_WRITER if foreign else self.writer,
             floor=None if old is None else old.floor,
-            inode=written.inode or (old.inode if old is not None and old.live else born_inode(sequence)),
-            appeared=old.appeared if old is not None and old.live else sequence,
-            shown=sequence,
+            inode=written.inode or (born_inode(sequence) if before is None else before.inode),
+            appeared=sequence if before is None else before.appeared,
+            shown=find_shown(
+                old, sequence, is_file=not is_directory_mode(mode) and (written.size > 0 or mode is not None)
+            ),
         )
         amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
+        if listing and before is None:
+            self.withdraw(listing)
         return row
 
-    def remove(
-        self, row: Row, *, listing: Listing | None, transient: bool = False, fate: Fate = Fate.KEEP
-    ) -> Row | None:
+    def keep_directory(self, prefix: str) -> None:
+        """Write the entry of a directory from which a mount removed the last name; until it is sent it can be withdrawn."""
+        mode = (self._directories.get(prefix) or make_record(0)).mode
+        self.write(prefix, Written(mode=mode), old=self.current(prefix), listing=None, transient=True, keeps=True)
+
+    def withdraw(self, prefix: str) -> None:
+        """Remove the entry that keeps a directory, which has a name again, unless others have it."""
+        if self._database.row("SELECT 1 FROM entries WHERE key = ? AND dirty = ?", (prefix, KEPT)) is None:
+            return
+        row = self.current(prefix)
+        if row is not None and not row.is_final:
+            self.remove(row, listing=None, transient=True)
+
+    def remove(self, row: Row, *, listing: str | None, transient: bool = False, fate: Fate = Fate.KEEP) -> Row | None:
         """Delete a live entry; return its tombstone, ``None`` if it is gone without a trace.
 
         ``transient``: a mount removes it. What came into being a moment ago and was never sent to another device
@@ -198,7 +249,7 @@ class Entries:
             mtime=None,
             atime=None,
             writer=self.writer,
-            shown=sequence,
+            shown=find_shown(row, sequence, is_file=False),
         )
         self.install(tombstone, row, fate, now * 1000, listing)
         return tombstone
@@ -238,11 +289,11 @@ class Entries:
             counter=sequence,
             process_id=process_id,
             sequence=sequence,
-            dirty=row.dirty or DIRTY,
+            dirty=HELD if row.dirty == KEPT else row.dirty or DIRTY,
             changed=now,
             mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
             writer=self.writer,
-            shown=row.shown if changed.mode == row.mode else sequence,
+            shown=row.shown if changed.mode == row.mode else find_shown(row, sequence, is_file=False),
         )
         self.install(changed, row, Fate.MOVE, now, None)
         return changed

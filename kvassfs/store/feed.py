@@ -59,8 +59,9 @@ class Seen(NamedTuple):
 class Changes(NamedTuple):
     """What has changed up to ``position``.
 
-    ``seen`` are the keys of entries of which anybody can see that. ``keys`` are those of entries and other files. ``prefixes`` are those of directories; a local change of a name that
-    ends in ``/`` may be of either, and is in both.
+    ``seen`` are the keys of files that are entries, of which anybody can see that. ``keys`` are those of entries and
+    scratch files, ``prefixes`` those of directories that may have come or gone; a local change of a name that ends in
+    ``/`` may be of either, and is in both.
     """
 
     keys: list[str]
@@ -92,32 +93,45 @@ class Feed:
         with self._database.snapshot():
             now = self.position()
             entries = self._database.rows(
-                "SELECT key, live, mode, appeared, shown FROM entries WHERE sequence > ? AND writer <> ? ORDER BY sequence",
+                "SELECT key, is_file, mode, appeared, shown FROM entries WHERE sequence > ? AND writer <> ? ORDER BY sequence",
                 (position.sequence, but_by),
             )
             changes = self._database.rows(
                 "SELECT key FROM local_changes WHERE id > ? AND writer <> ? ORDER BY id", (position.change, but_by)
             )
         noted = [key for (key,) in changes]
-        found = [(key, _find_event(live, *state, since=position.sequence), mode) for key, live, mode, *state in entries]
+        found = [
+            (key, _find_event(is_file, *state, since=position.sequence), mode) for key, is_file, mode, *state in entries
+        ]
         seen = [Seen(key, event, mode) for key, event, mode in found if event is not None]
-        return Changes([key for key, *_ in entries] + noted, [key for key in noted if key.endswith("/")], now, seen)
+        prefixes = [
+            key
+            for key, is_file, mode, appeared, _ in entries
+            if key.endswith("/") and not is_file and (mode is None or appeared > position.sequence)
+        ]
+        prefixes += [key for key in noted if key.endswith("/")]
+        return Changes([key for key, *_ in entries] + noted, prefixes, now, seen)
 
     def had_directory(self, prefix: str, position: Position) -> bool:
-        """Whether there was a directory at ``position`` already, as far as what is there now tells."""
+        """Whether there was a directory at ``position`` already, as far as what is there now tells.
+
+        Of one that stays on this machine it tells nothing.
+        """
         return bool(
             self._database.only_row(
-                "SELECT EXISTS (SELECT 1 FROM directories WHERE prefix = ?) OR EXISTS (SELECT 1 FROM entries "
-                "INDEXED BY entries_live WHERE live AND key >= ? AND key < ? AND appeared <= ?)",
-                (prefix, prefix, prefix[:-1] + "0", position.sequence),
+                "SELECT EXISTS (SELECT 1 FROM entries INDEXED BY entries_live"
+                " WHERE live AND key >= ?1 AND key < ?2 AND appeared <= ?3)"
+                " OR EXISTS (SELECT 1 FROM directories WHERE prefix = ?1 AND appeared <= ?3)"
+                " AND NOT EXISTS (SELECT 1 FROM scratch WHERE key = ?1)",
+                (prefix, prefix[:-1] + "0", position.sequence),
             )[0]
         )
 
 
-def _find_event(live: int, appeared: int, shown: int, *, since: int) -> Event | None:
+def _find_event(is_file: int, appeared: int, shown: int, *, since: int) -> Event | None:
     """Return what became of a file after a sequence, from when it appeared and when it was last seen to change."""
     if shown <= since:
         return None
-    if live:
+    if is_file:
         return Event.CREATED if appeared > since else Event.CHANGED
     return Event.REMOVED if appeared <= since else None

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from ..entry import directory_of
+from ..entry import directory_of, parent
 from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
 from .entries import Entries, Fate
-from .inodes import directories_above
-from .local import DIRECTORY_MODE, DirectoryRecord, ScratchRow, parent
+from .inodes import directories_above, new_inode
+from .local import DirectoryRecord, ScratchRow, make_record
 from .local_parts import LocalParts
 from .nodes import Node, node_of_row, node_of_scratch
-from .rows import Written
+from .rows import Row, Written
 from .share_links import ShareLinks
 from .xattrs import Bearer
 
 
 class TakenFile(NamedTuple):
-    """A file on its way from one key to another, with what its entry carried."""
+    """A file, or a directory's own row, on its way from one key to another, with what its entry carried.
+
+    ``source`` is what is to be removed from the old key. ``keeps``: the value stays there as a revision, and ``node`` has
+    a copy. ``transient``: what came into being a moment ago leaves nothing, see ``Entries.remove``.
+    """
 
     node: Node
     mode: int | None
@@ -28,6 +32,9 @@ class TakenFile(NamedTuple):
     mod_time: int | None
     born: int | None
     xattrs: Mapping[bytes, bytes]
+    source: Row | ScratchRow
+    keeps: bool = False
+    transient: bool = True
 
 
 class Mover:
@@ -58,29 +65,56 @@ class Mover:
         self._listed_in = listed_in
         self._clock = clock
 
-    def rename(self, node: Node, new: str, *, scratch: bool, thrown_away: bool) -> Node:
+    def rename(self, node: Node, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool) -> Node:
         """Move a file to the key ``new``, replacing what is there; return it.
 
-        ``scratch``: the new name is that of a scratch file. The value stays behind as a revision of
+        The value stays behind as a revision of
         the old key, unless that came into being a moment ago. ``thrown_away``: it goes to the trash. That ends the
         links to it, and leaves its revisions for when it is restored, also where it came a moment ago.
         """
-        now = self._clock()
         with self._database.transaction:
             if thrown_away:
                 self._share_links.end_to(node.key)
-            for key in (node.key, new):
-                self._directories.touch(self._listed_in(key), now)
-            taken = self._take_file(node, keep=True, transient=not thrown_away)
-            return self._put_file(taken, new, scratch=scratch)
+            listings = [self._listed_in(key) for key in (node.key, new)]
+            moved = self._move_file(node, new, is_scratch, keep=True, transient=not thrown_away)
+            self._note_moved(listings, is_scratch)
+            return moved
+
+    def _note_moved(self, listings: Iterable[str], is_scratch: Callable[[str], bool]) -> None:
+        """See to the directories in which names came or went."""
+        for listing in listings:
+            self._entries.withdraw(listing)
+        for listing in listings:
+            self.keep_directory(listing, is_scratch)
+            self._entries.note_names(listing, self._clock())
+
+    def keep_directory(self, prefix: str, is_scratch: Callable[[str], bool]) -> None:
+        """Have a directory stay if the last name in it went, by an entry that may be withdrawn or on this machine alone."""
+        if not prefix or self._directories.has_entries(prefix):
+            return
+        if not is_scratch(prefix):
+            self._entries.keep_directory(prefix)
+        elif not self._directories.is_there(prefix):
+            self.put_scratch_directory(prefix, self._directories.get(prefix) or make_record(self._clock()))
+
+    def put_scratch_directory(self, prefix: str, record: DirectoryRecord) -> None:
+        """Have a directory be there on this machine alone."""
+        mode, changed, mtime, atime = record
+        self._scratch.put(ScratchRow(prefix, 0, mode, None, changed, mtime, atime, new_inode(), None))
 
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Give each of two files the name of the other."""
         with self._database.transaction:
-            taken = self._take_file(one, keep=is_scratch(other.key))
-            other_taken = self._take_file(other, keep=is_scratch(one.key))
-            self._put_file(taken, other.key, scratch=is_scratch(other.key))
-            self._put_file(other_taken, one.key, scratch=is_scratch(one.key))
+            self._swap_files([(one, other.key), (other, one.key)], is_scratch)
+            self._note_moved((directory_of(one.key), directory_of(other.key)), is_scratch)
+
+    def _swap_files(self, moves: Iterable[tuple[Node, str]], is_scratch: Callable[[str], bool]) -> None:
+        """Move files to each other's keys, so all are taken before one is put."""
+        taken = [(self._pick_up(node, keep=is_scratch(key)), key) for node, key in moves]
+        for file, _ in taken:
+            self._let_go(file)
+        for file, key in taken:
+            self._put_file(file, key, scratch=is_scratch(key))
 
     def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool) -> None:
         """Move a directory and everything below it, the value of its own key included.
@@ -93,14 +127,21 @@ class Mover:
                 self._share_links.end_to(old[:-1], below=True)
             moves = self._list_moves(old[:-1], new[:-1])
             self._inodes.move(self._list_directories(moves, {old: new}))
-            for node, key in moves:
-                scratch = is_scratch(key)
-                self._put_file(self._take_file(node, keep=scratch, transient=not thrown_away), key, scratch=scratch)
-            record = self._directories.get(old) or DirectoryRecord(DIRECTORY_MODE, now, now, None)
+            record = self._directories.get(old) or make_record(now)
             self._directories.move(old, new)
+            for node, key in moves:
+                self._move_file(node, key, is_scratch, keep=is_scratch(key), transient=not thrown_away)
+            if all(key != new for _, key in moves):
+                self._drop_target(new)
             self._directories.put(new, record._replace(changed=now))
-            self._directories.touch(parent(old), now)
-            self._directories.touch(parent(new), now)
+            self._note_moved((parent(old), parent(new)), is_scratch)
+
+    def _drop_target(self, prefix: str) -> None:
+        """Remove the own row of an empty directory whose name another one without has got."""
+        self._scratch.drop(prefix)
+        row = self._entries.current(prefix)
+        if row is not None and row.is_directory:
+            self._entries.remove(row, listing=None, transient=True)
 
     def swap_trees(self, one: str, other: str, *, is_scratch: Callable[[str], bool]) -> None:
         """Give everything that is named by the key ``one``, a file or a directory, the name ``other``, and reversely.
@@ -111,12 +152,9 @@ class Mover:
         with self._database.transaction:
             moves = [*self._list_moves(one, other), *self._list_moves(other, one)]
             self._inodes.move(self._list_directories(moves, {f"{one}/": f"{other}/", f"{other}/": f"{one}/"}))
-            taken = [(self._take_file(node, keep=is_scratch(key)), key) for node, key in moves]
             self._directories.swap(f"{one}/", f"{other}/", now)
-            for file, key in taken:
-                self._put_file(file, key, scratch=is_scratch(key))
-            for key in (one, other):
-                self._directories.touch(directory_of(key), now)
+            self._swap_files(moves, is_scratch)
+            self._note_moved((directory_of(one), directory_of(other)), is_scratch)
 
     def _list_moves(self, old: str, new: str) -> list[tuple[Node, str]]:
         """Return the files named by the key ``old``, its own and those below, each with its key as ``new`` has it."""
@@ -137,11 +175,17 @@ class Mover:
             if prefix.startswith(old)
         }
 
-    def _take_file(self, node: Node, *, keep: bool = False, transient: bool = True) -> TakenFile:
-        """Remove a file from its key, but not its content; ``keep`` leaves that as a revision.
+    def _move_file(
+        self, node: Node, key: str, is_scratch: Callable[[str], bool], *, keep: bool, transient: bool
+    ) -> Node:
+        """Move a file: others get the new key before they get the removal of the old one."""
+        taken = self._pick_up(node, keep=keep, transient=transient)
+        moved = self._put_file(taken, key, scratch=is_scratch(key))
+        self._let_go(taken)
+        return moved
 
-        ``transient``: what came into being a moment ago leaves nothing, see ``Entries.remove``.
-        """
+    def _pick_up(self, node: Node, *, keep: bool, transient: bool = True) -> TakenFile:
+        """Prepare a file to be put under another key; ``keep`` leaves its value as a revision."""
         xattrs = self._xattrs.take(Bearer(node.key))
         # It may have another version by now, or be gone.
         row = self._entries.current(node.key)
@@ -149,13 +193,19 @@ class Mover:
             scratch = self._scratch.get(node.key)
             if scratch is None:
                 raise KeyMissing(node.key)
-            self._scratch.remove(scratch, moved=True)
-            return TakenFile(node_of_scratch(scratch), scratch.mode, None, scratch.mod_time, None, xattrs)
-        keep = keep and row.content is not None and not (transient and self._entries.is_transient(row))
-        content = self._contents.copy(row.content) if keep and row.content is not None else row.content
-        self._entries.remove(row, listing=None, transient=transient, fate=Fate.KEEP if keep else Fate.MOVE)
+            return TakenFile(node_of_scratch(scratch), scratch.mode, None, scratch.mod_time, None, xattrs, scratch)
+        keeps = keep and row.content is not None and not (transient and self._entries.is_transient(row))
+        content = self._contents.copy(row.content) if keeps and row.content is not None else row.content
         node = node_of_row(row)._replace(content=content)
-        return TakenFile(node, row.mode, row.url_token, row.mod_time, row.born, xattrs)
+        return TakenFile(node, row.mode, row.url_token, row.mod_time, row.born, xattrs, row, keeps, transient)
+
+    def _let_go(self, taken: TakenFile) -> None:
+        """Remove a file from its old key, but not its content."""
+        if isinstance(taken.source, ScratchRow):
+            self._scratch.remove(taken.source, moved=True)
+        else:
+            fate = Fate.KEEP if taken.keeps else Fate.MOVE
+            self._entries.remove(taken.source, listing=None, transient=taken.transient, fate=fate)
 
     def _put_file(self, taken: TakenFile, key: str, *, scratch: bool) -> Node:
         """Put what was taken under ``key``, replacing what is there, and return it."""
@@ -173,7 +223,6 @@ class Mover:
                 key, node.size, node.mode, node.content, now, node.mtime, atime, node.inode, taken.mod_time
             )
             self._scratch.put(row)
-            self._directories.ensure(directory_of(key), now)  # the entry that it was implied it
             return node_of_scratch(row)
         # An entry without a mode stays so, unless it would take on that of the entry it replaces.
         mode = taken.mode if target is None else node.mode

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import stat
 from typing import Any, NamedTuple
 
-from ..entry import DEFAULT_MODE
+from ..entry import DEFAULT_MODE, is_directory_mode
 from .local import DIRECTORY_MODE, DirectoryRecord, ScratchRow
 from .rows import Row
 from .sizes import INLINE_LIMIT
 
 
 class Node(NamedTuple):
-    """One file of the tree: an entry, or a scratch file. Sizes in bytes, times in ns."""
+    """One file of the tree, or the own row of a directory: an entry, or a scratch file. Sizes in bytes, times in ns."""
 
     key: str
     size: int
@@ -59,22 +60,27 @@ HOLES = f"CASE WHEN size > {INLINE_LIMIT} THEN (SELECT holes FROM contents WHERE
 NODE = f"key, size, mode, content, timestamp, ifnull(mod_time, mtime), atime, changed, sequence, inode, {HOLES}"
 SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, inode, {HOLES}"
 
+_DIRECTORIES = f"mode & {0o170000} = {stat.S_IFDIR}"
+
 FIND = f"""
-    SELECT {NODE} FROM entries WHERE key = ? AND live
-    UNION ALL SELECT {SCRATCH_NODE} FROM scratch WHERE key = ? LIMIT 1
+    SELECT {NODE} FROM entries WHERE key = ? AND is_file
+    UNION ALL SELECT {SCRATCH_NODE} FROM scratch WHERE key = ? AND NOT ({_DIRECTORIES}) LIMIT 1
 """
 DATA = "(SELECT data FROM contents WHERE id = content)"
 OPEN = f"""
-    SELECT {NODE}, {DATA} FROM entries WHERE key = ? AND live
-    UNION ALL SELECT {SCRATCH_NODE}, {DATA} FROM scratch WHERE key = ? LIMIT 1
+    SELECT {NODE}, {DATA} FROM entries WHERE key = ? AND is_file
+    UNION ALL SELECT {SCRATCH_NODE}, {DATA} FROM scratch WHERE key = ? AND NOT ({_DIRECTORIES}) LIMIT 1
 """
-DIRECTORY = """
-    SELECT mode, changed, mtime, atime, NULL FROM directories WHERE prefix = ?
-    UNION ALL SELECT * FROM (
-        SELECT NULL, NULL, NULL, NULL, timestamp FROM entries INDEXED BY entries_live
-        WHERE live AND key >= ? AND key < ? LIMIT 1
-    ) LIMIT 1
+DIRECTORY = f"""
+    SELECT first.*, local.mode, local.changed, local.mtime, local.atime FROM (
+        SELECT * FROM (
+            SELECT {NODE} FROM entries INDEXED BY entries_live WHERE live AND key >= ?1 AND key < ?2 ORDER BY key LIMIT 1
+        ) UNION ALL SELECT * FROM (
+            SELECT {SCRATCH_NODE} FROM scratch WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1
+        ) LIMIT 1
+    ) AS first LEFT JOIN directories AS local ON local.prefix = ?1
 """
+"""The first row of a directory, its own where it has one, and what is local about it."""
 LIST = {
     "entries": f"SELECT {NODE} FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
     "scratch": f"SELECT {SCRATCH_NODE} FROM scratch WHERE key >= ? ORDER BY key",
@@ -101,9 +107,18 @@ def node_of(row: tuple[Any, ...]) -> Node:
     )
 
 
-def implied_directory(timestamp: int) -> DirectoryRecord:
-    """Return the attributes of a directory that exists only because of a key below it."""
-    time = timestamp * 1000
+def directory_of_rows(prefix: str, first: tuple[Any, ...], local: DirectoryRecord | None) -> DirectoryRecord:
+    """Return the attributes of a directory, of which ``first`` is the first row with the columns ``NODE``.
+
+    Its own row comes first, where it has one: an entry or a scratch row. Without that it is there because of a file
+    below it. ``local`` is what is local about it, if anything is.
+    """
+    own = node_of(first) if first[0] == prefix and is_directory_mode(first[2]) else None
+    if local is not None:
+        return local if own is None else local._replace(mode=own.mode)
+    if own is not None:
+        return DirectoryRecord(own.mode, own.changed, own.mtime, own.atime)
+    time = first[4] * 1000
     return DirectoryRecord(DIRECTORY_MODE, time, time, None)
 
 

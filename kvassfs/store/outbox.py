@@ -12,7 +12,7 @@ from .contents import Contents
 from .database import Database
 from .hub_time import HubTime, significant
 from .nodes import HOLES
-from .rows import HELD, Row
+from .rows import HELD, KEPT, Row
 from .settling import held_for
 from .values import StoredValue, Values
 
@@ -26,7 +26,7 @@ _DIRTY = (
     f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_dirty "
     "LEFT JOIN contents AS c ON c.id = e.content WHERE e.dirty ORDER BY e.sequence"
 )
-_HELD = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty AND e.dirty = {HELD}"
+_HELD = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty AND e.dirty IN ({HELD}, {KEPT})"
 
 
 class Page(NamedTuple):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ..entry import Entry
+from ..entry import Entry, is_directory_mode
 
 CLEAN: Final = 0
 DIRTY: Final = 1
 HELD: Final = 2
+KEPT: Final = 3
 """States of ``dirty``: the hub has acknowledged the version; it has not; it has not, and the version is held back for
-a moment, since a mount made or removed the key, which may go or come back (see ``settling``)."""
+a moment, since a mount made or removed the key, which may go or come back (see ``settling``); likewise, since a mount
+removed the last name in a directory, whose entry keeps it, until a name comes there again."""
 
 NO_WRITER: Final = 0
 """The mark of no open store: every mount is told of the version."""
@@ -56,6 +58,16 @@ class Row(NamedTuple):
         return self.size > 0 or self.mode is not None
 
     @property
+    def is_directory(self) -> bool:
+        """Whether the entry is that of a directory."""
+        return is_directory_mode(self.mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the key has a value, of no bytes maybe."""
+        return self.live and not self.is_directory
+
+    @property
     def entry(self) -> Entry:
         """The entry without what is local to this replica."""
         return Entry(*self[:8])
@@ -86,3 +98,18 @@ class Written(NamedTuple):
 INSERT = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 SELECT = f"SELECT {_COLUMNS} FROM entries WHERE key = ?"
 SELECT_BELOW = f"SELECT {_COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
+
+
+def find_predecessor(old: Row | None, mode: int | None) -> Row | None:
+    """Return what goes on in a new version with ``mode``: a file is no directory that was under its key, nor reversely."""
+    return old if old is not None and old.live and old.is_directory is is_directory_mode(mode) else None
+
+
+def find_shown(old: Row | None, sequence: int, *, is_file: bool) -> int:
+    """Return the sequence with which a file was last seen to change, where a version with ``sequence`` follows ``old``.
+
+    Where there is no file and was none, there is nothing to see.
+    """
+    if is_file or (old is not None and old.is_file):
+        return sequence
+    return 0 if old is None else old.shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 9
+VERSION = 10
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -287,5 +287,22 @@ ALTER TABLE revisions ADD COLUMN mod_time INTEGER;
 ALTER TABLE scratch ADD COLUMN mod_time INTEGER;
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS, 7: FILES, 8: MOD_TIME}
+DIRECTORIES = """
+-- 1 = the key has a value, of no bytes maybe. A live entry that has none is that of a directory: its key ends in '/'.
+ALTER TABLE entries ADD COLUMN is_file INTEGER GENERATED ALWAYS AS (live AND ifnull(mode & 61440, 0) <> 16384) VIRTUAL;
+-- dirty = 3: a mount removed the last name in the directory, which this entry keeps; it waits as with 2.
+-- A row of ``scratch`` may be that of a directory as well, by its mode; its key ends in '/'.
+
+-- ``directories`` has what is local about them: their times, and the mode where no entry and no scratch row has it. A
+-- directory is there as long as its entry, or a key or scratch file below it; with the last of them its row goes.
+-- appeared: the clock when the row came. 0 = before there were such numbers.
+ALTER TABLE directories ADD COLUMN appeared INTEGER NOT NULL DEFAULT 0;
+-- What is there by its row alone stays on this machine until a mount publishes it.
+INSERT INTO scratch (key, size, mode, content, changed, mtime, atime, inode)
+    SELECT prefix, 0, mode, NULL, changed, mtime, atime, 2 * abs(random() >> 3) + 1 FROM directories
+    WHERE prefix <> '' AND NOT EXISTS (SELECT 1 FROM entries INDEXED BY entries_live
+        WHERE live AND key >= prefix AND key < substr(prefix, 1, length(prefix) - 1) || '0');
+"""
+
+MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS, 7: FILES, 8: MOD_TIME, 9: DIRECTORIES}
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .rows import DIRTY, HELD, Row
+from .rows import DIRTY, HELD, KEPT, Row
 
 TRANSIENT_TIME = 2_000_000
 """Microseconds: a key of the mount that is gone again after less than this, and was never sent to another device,
@@ -12,7 +12,7 @@ leaves no trace."""
 
 SETTLING_TIME = 1_000_000_000
 """Nanoseconds for which the removal of a key in a mount is held back: editors move a file aside, or remove
-it, just before they write it anew."""
+it, just before they write it anew. Likewise that a directory lost its last name: it may be removed next."""
 
 GATHERING_TIME = 30_000_000
 """The same for a new key of a mount: tools make files to rename or remove them at once."""
@@ -20,14 +20,14 @@ GATHERING_TIME = 30_000_000
 TEMPORARY_TIME = 2_000_000_000
 """The same for one that has the name of such a file: of git's locks for one, which stay as long as a commit takes."""
 
-_TEMPORARY = re.compile(r"((^|/)tmp[^/]*|\.lock|\.te?mp|\.part|\.partial|-journal|-wal)\Z")
+_TEMPORARY = re.compile(r"((^|/)tmp[^/]*|\.lock|\.te?mp|\.part|\.partial|-journal|-wal)/?\Z")
 
 
 def held_for(row: Row, now: int) -> int:
     """Return for how many more nanoseconds a version is held back at ``now`` (ns); 0 if it may be sent."""
-    if row.dirty != HELD:
+    if row.dirty not in (HELD, KEPT):
         return 0
-    if not row.live:
+    if not row.live or row.dirty == KEPT:
         since, time = row.changed, SETTLING_TIME
     else:
         since, time = row.born * 1000, TEMPORARY_TIME if _TEMPORARY.search(row.key) else GATHERING_TIME
@@ -42,9 +42,12 @@ def state_after_write(old: Row | None, *, transient: bool) -> int:
 
 
 def is_transient(row: Row, now: int) -> bool:
-    """Return True if the key came into being a moment before ``now`` (µs) and no other device has it."""
+    """Return True if the key came into being a moment before ``now`` (µs) and no other device has it.
+
+    Or, however long ago, since the last name in a directory went.
+    """
     # A clock that was set back since says nothing about how long the key has been there.
-    return row.floor is None and 0 <= now - row.born < TRANSIENT_TIME
+    return row.floor is None and (row.dirty == KEPT or 0 <= now - row.born < TRANSIENT_TIME)
 
 
 def find_birth(old: Row | None, came: int | None, now: int) -> int:

@@ -38,7 +38,7 @@ class ShareLinks:
         """Return the version that a token is of, or the link; ``None`` if there is no such thing (any more)."""
         for row in self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,)):
             entry, value = _read(row)
-            if not entry.deleted:
+            if entry.is_file:
                 return Shared(entry, value)
             if (link := parse_record(entry.key)) is not None and link.token == token:
                 return link
@@ -46,7 +46,7 @@ class ShareLinks:
 
     def resolve(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to, ``None`` if the key has gone."""
-        row = self._database.row(f"{_WITH_DATA} WHERE key = ? AND live", (link.key,))
+        row = self._database.row(f"{_WITH_DATA} WHERE key = ? AND is_file", (link.key,))
         if row is None:
             return None
         return Shared(*_read(row), link)
@@ -86,7 +86,7 @@ class ShareLinks:
         link = ShareLink(new_token(self._random), check_key(key), expires, once)
         with self._database.transaction:
             row = self._entries.current(key)
-            if row is None or not row.live:
+            if row is None or not row.is_file:
                 raise KeyMissing(key)
             self._entries.write(
                 link.record, Written(url_token=link.token), old=self._entries.current(link.record), listing=None

@@ -17,7 +17,7 @@ from .contents import Contents
 from .creation import initialise, upgrade
 from .database import Database
 from .draft import Draft
-from .entries import Entries, Listing
+from .entries import Entries
 from .feed import Feed, Journal
 from .holds import Holds
 from .hub_time import HubTime
@@ -44,6 +44,11 @@ from .xattrs import Xattrs
 
 MOST_KEYS = 4096
 """Keys that are listed at a time."""
+
+_OF_FILES = (
+    "(substr(key, -1) <> '/' OR EXISTS (SELECT 1 FROM entries AS own WHERE own.key = entries.key AND own.is_file))"
+)
+"""What live keys of files fulfil, and not those of directories; the index that finds them suffices to tell."""
 
 
 class Readable(Protocol):
@@ -78,12 +83,10 @@ class Store:
         journal = Journal(database, writer)
         self.hub_time = HubTime(database, clock, machine)
         self.xattrs = Xattrs(database)
-        local = LocalParts(
-            Directories(database, journal, self.xattrs),
-            Scratch(database, self._contents, journal, self.xattrs),
-            self.xattrs,
-            DirectoryInodes(database, random),
-        )
+        inodes = DirectoryInodes(database, random)
+        directories = Directories(database, journal, self.xattrs, inodes)
+        scratch = Scratch(database, self._contents, journal, directories)
+        local = LocalParts(directories, scratch, self.xattrs, inodes)
         self._entries = Entries(
             database,
             self._contents,
@@ -173,7 +176,7 @@ class Store:
 
     def count_keys(self) -> int:
         """Return how many keys there are, empty files among them."""
-        row = self._database.row("SELECT count(*) FROM entries INDEXED BY entries_live WHERE live")
+        row = self._database.row(f"SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND {_OF_FILES}")
         return int(row[0])
 
     def level(self, prefix: str) -> Iterator[str]:
@@ -197,7 +200,7 @@ class Store:
         count = 1  # mostly of little use to a level, and then more and more
         while is_text(first):  # no key can begin with what is none
             keys = self._database.rows(
-                "SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key LIMIT ?",
+                f"SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND {_OF_FILES} ORDER BY key LIMIT ?",
                 (first, count),
             )
             yield from (key for (key,) in keys)
@@ -228,7 +231,7 @@ class Store:
 
     def _present(self, key: str) -> Row:
         row = self._entries.current(check_key(key))
-        if row is None or not row.live:
+        if row is None or not row.is_file:
             raise KeyMissing(key)
         return row
 
@@ -294,16 +297,16 @@ class Store:
 
     def _write(self, key: str, size: int, content: int | None) -> Entry:
         old = self._entries.current(key)
-        known = None if old is None else old.mode
+        known = None if old is None or old.is_directory else old.mode
         # A value is no target of a symlink, and without a mode an empty one deletes.
         mode = DEFAULT_MODE if (known is None and not size) or (known is not None and stat.S_ISLNK(known)) else None
         written = Written(size, content, mode)
-        return self._entries.write(key, written, old=old, listing=Listing(directory_of(key))).entry
+        return self._entries.write(key, written, old=old, listing=directory_of(key)).entry
 
     def _clear(self, key: str) -> Entry:
         """Delete a key, as an empty value does; one that has none gets a new tombstone."""
         old = self._entries.current(key)
-        if old is not None and old.live:
+        if old is not None and old.is_file:
             return self._remove(old).entry
         return self._entries.write(key, Written(), old=old, listing=None).entry
 
@@ -320,8 +323,8 @@ class Store:
         return tombstone.entry
 
     def _remove(self, row: Row) -> Row:
-        """Delete a live key and end the links to it; the directory stays, although its last key may go."""
-        tombstone = self._entries.remove(row, listing=Listing(directory_of(row.key), record=True))
+        """Delete a live key and end the links to it; with the last key in it, a directory that has no entry goes too."""
+        tombstone = self._entries.remove(row, listing=directory_of(row.key))
         assert tombstone is not None, "what no mount removes leaves a tombstone"
         self.share_links.end_to(row.key)
         return tombstone

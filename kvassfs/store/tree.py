@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..entry import DEFAULT_MODE, directory_of
+from ..entry import DEFAULT_MODE, directory_of, is_directory_mode, parent
 from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
 from .draft import Draft
-from .entries import Entries, Listing
+from .entries import Entries
 from .holds import Holds
 from .inodes import new_inode
-from .local import DirectoryRecord, ScratchRow, parent
+from .local import DirectoryRecord, ScratchRow, make_record
 from .local_parts import LocalParts
 from .moving import Mover
 from .nodes import (
@@ -29,7 +29,7 @@ from .nodes import (
     Found,
     Node,
     Saved,
-    implied_directory,
+    directory_of_rows,
     node_of,
     node_of_row,
     node_of_scratch,
@@ -81,10 +81,13 @@ class Tree:
 
     def directory(self, prefix: str) -> DirectoryRecord | None:
         """Return the attributes of a directory; ``None`` if there is none."""
-        row = self._database.row(DIRECTORY, (prefix, prefix, prefix[:-1] + "0"))
+        if not prefix:
+            return self._directories.get(prefix)
+        row = self._database.row(DIRECTORY, (prefix, prefix[:-1] + "0"))
         if row is None:
             return None
-        return DirectoryRecord._make(row[:4]) if row[4] is None else implied_directory(row[4])
+        local = None if row[-4] is None else DirectoryRecord._make(row[-4:])
+        return directory_of_rows(prefix, row[:-4], local)
 
     def lookup(self, key: str) -> Found:
         """Return the file and the directory named ``key``."""
@@ -97,17 +100,15 @@ class Tree:
         directory twice has the attributes that come last.
         """
         start = len(prefix)
-        for row in self._immediate("scratch", prefix):
-            component, slash, _ = row[0][start:].partition("/")
-            if not slash:
-                yield Child(component, node_of(row), None)
-        for row in self._immediate("entries", prefix):
-            component, slash, _ = row[0][start:].partition("/")
-            yield Child(component, None, implied_directory(row[4])) if slash else Child(component, node_of(row), None)
-        for row in self._immediate("directories", prefix):
-            component, slash, _ = row[0][start:].partition("/")
-            if slash:
-                yield Child(component, None, DirectoryRecord._make(row[1:]))
+        local = {row[0]: DirectoryRecord._make(row[1:]) for row in self._immediate("directories", prefix)}
+        for table in ("scratch", "entries"):
+            for row in self._immediate(table, prefix):
+                component, slash, _ = row[0][start:].partition("/")
+                if slash:
+                    below = f"{prefix}{component}/"
+                    yield Child(component, None, directory_of_rows(below, row, local.get(below)))
+                elif component or not is_directory_mode(row[2]):  # the directory's own row is none of its children
+                    yield Child(component, node_of(row), None)
 
     def _immediate(self, table: str, beginning: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that begin so up to the next ``/``, and one row of each directory below.
@@ -134,13 +135,17 @@ class Tree:
         """Return the components below ``prefix`` that begin with ``beginning``."""
         start = len(prefix)
         return sorted(
-            {row[0][start:].partition("/")[0] for table in LIST for row in self._immediate(table, prefix + beginning)}
+            {
+                row[0][start:].partition("/")[0]
+                for table in ("scratch", "entries")
+                for row in self._immediate(table, prefix + beginning)
+            }
         )
 
     def entry(self, key: str) -> Row | None:
-        """Return the whole row of a live entry."""
+        """Return the whole row of an entry that is a file."""
         row = self._entries.current(key)
-        return row if row is not None and row.live else None
+        return row if row is not None and row.is_file else None
 
     # Files
 
@@ -195,10 +200,10 @@ class Tree:
 
         def give_value(complete: Written) -> Saved:
             old = self._entries.current(key)
-            replaced = old.sequence if old is not None and old.live else 0
+            replaced = old.sequence if old is not None and old.is_file else 0
             if scratch and not replaced:
                 return Saved(self._save_scratch(key, complete, now), 0)
-            listing = None if replaced else Listing(self._listed_in(key), record=True)
+            listing = None if replaced else self._listed_in(key)
             row = self._entries.write(
                 key, complete, old=old, listing=listing, now=now, amends=amends, transient=True, foreign=foreign
             )
@@ -220,22 +225,24 @@ class Tree:
         self._scratch.put(row)
         return node_of_scratch(row)
 
-    def unlink(self, node: Node) -> None:
-        """Remove a file."""
-        if self._database.retry_when_full(lambda: self._unlink(node), removes=True):
+    def unlink(self, node: Node, *, is_scratch: Callable[[str], bool]) -> None:
+        """Remove a file; a directory that lists no other stays."""
+        if self._database.retry_when_full(lambda: self._unlink(node, is_scratch), removes=True):
             self._database.replace_room(node.size)
 
-    def _unlink(self, node: Node) -> bool:
+    def _unlink(self, node: Node, is_scratch: Callable[[str], bool]) -> bool:
         """Remove a file; return whether its value is a revision from now on."""
-        listing = Listing(self._listed_in(node.key), record=True)
+        listing = self._listed_in(node.key)
+        removed = False
+        row = None if node.is_scratch else self.entry(node.key)
         if node.is_scratch:
             self._scratch.drop(node.key)
-        else:
-            row = self.entry(node.key)
-            if row is not None:
-                return self._entries.remove(row, listing=listing, transient=True) is not None
-        self._directories.touch(listing.prefix, self._clock())
-        return False
+        elif row is not None:
+            removed = self._entries.remove(row, listing=None, transient=True) is not None
+        if row is not None or is_scratch(listing):
+            self._mover.keep_directory(listing, is_scratch)
+        self._entries.note_names(listing, self._clock())
+        return removed
 
     def set_mode(self, node: Node, mode: int) -> Node | None:
         """Change the mode of a file and return it as it is now."""
@@ -280,13 +287,11 @@ class Tree:
     def is_empty(self, prefix: str) -> bool:
         """Whether the store has nothing below a directory, nor a value of its own key."""
         end = prefix[:-1] + "0"
-        own = self.file(prefix[:-1]) is not None
-        return not own and not any(
+        return not any(self.file(key) for key in (prefix[:-1], prefix)) and not any(
             self._database.row(search, (prefix, end))
             for search in (
-                "SELECT 1 FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ? LIMIT 1",
-                "SELECT 1 FROM scratch WHERE key >= ? AND key < ? LIMIT 1",
-                "SELECT 1 FROM directories WHERE prefix > ? AND prefix < ? LIMIT 1",
+                "SELECT 1 FROM entries INDEXED BY entries_live WHERE live AND key > ? AND key < ? LIMIT 1",
+                "SELECT 1 FROM scratch WHERE key > ? AND key < ? LIMIT 1",
             )
         )
 
@@ -295,33 +300,108 @@ class Tree:
         own = key + "/"
         return directory_of(key) if self.directory(own) is None else own
 
-    def make_directory(self, prefix: str, mode: int) -> None:
-        """Record a new directory."""
-        now = self._clock()
+    def make_directory(self, prefix: str, mode: int, *, is_scratch: Callable[[str], bool]) -> None:
+        """Make a directory, which stays on this machine if its name says so."""
         with self.transaction:
-            self._directories.put(prefix, DirectoryRecord(mode, now, now, None))
-            self._directories.touch(parent(prefix), now)
             self._inodes.assign(prefix)
+            if is_scratch(prefix):
+                record = make_record(self._clock())
+                self._mover.put_scratch_directory(prefix, record._replace(mode=mode))
+                self._directories.add(prefix, record)
+                self._entries.note_names(parent(prefix), self._clock())
+            else:
+                written = Written(mode=mode)
+                old = self._entries.current(prefix)
+                self._entries.write(prefix, written, old=old, listing=parent(prefix), transient=True)
 
-    def remove_directory(self, prefix: str) -> None:
-        """Forget an empty directory."""
-        self._database.retry_when_full(lambda: self._remove_directory(prefix), removes=True)
-
-    def _remove_directory(self, prefix: str) -> None:
-        self._directories.remove(prefix)
-        self._inodes.release(prefix)
-        self._directories.touch(parent(prefix), self._clock())
-
-    def set_directory(self, prefix: str, record: DirectoryRecord) -> None:
-        """Change the attributes of a directory."""
+    def publish_directories(self, *, is_scratch: Callable[[str], bool]) -> None:
+        """Give an entry to the directories that have stayed on this machine, and whose names do not say that."""
+        if not self._scratch.directories():
+            return
         with self.transaction:
-            self._directories.put(prefix, record._replace(changed=self._clock()))
+            for row in self._scratch.directories():
+                if not is_scratch(row.key):
+                    old = self._entries.current(row.key)
+                    self._entries.write(row.key, Written(mode=row.mode), old=old, listing=None, transient=True)
+
+    def remove_directory(self, prefix: str, *, is_scratch: Callable[[str], bool]) -> None:
+        """Remove an empty directory; one that lists no other stays."""
+        self._database.retry_when_full(lambda: self._remove_directory(prefix, is_scratch), removes=True)
+
+    def _remove_directory(self, prefix: str, is_scratch: Callable[[str], bool]) -> None:
+        row = self._entries.current(prefix)
+        self._scratch.drop(prefix)
+        if row is not None and row.is_directory:
+            self._entries.remove(row, listing=None, transient=True)
+        self._mover.keep_directory(parent(prefix), is_scratch)
+        self._entries.note_names(prefix, self._clock())
+
+    def set_directory(
+        self,
+        prefix: str,
+        *,
+        mode: int | None = None,
+        mtime: int | None = None,
+        atime: int | None = None,
+        is_scratch: Callable[[str], bool],
+    ) -> None:
+        """Change attributes of a directory; ``None`` leaves one as it is. Mode and mtime travel.
+
+        Raises:
+            KeyMissing
+        """
+        given = {
+            name: value for name, value in (("mode", mode), ("mtime", mtime), ("atime", atime)) if value is not None
+        }
+        with self.transaction:
+            record = self._present_directory(prefix)._replace(changed=self._clock(), **given)
+            row = self._entries.current(prefix) if prefix else None
+            local_mode = self._local_mode(prefix)
+            if not prefix or self.file(prefix) is not None:
+                local_mode = record.mode
+            elif mode is not None or mtime is not None:
+                if is_scratch(prefix) and (row is None or not row.is_directory):
+                    self._mover.put_scratch_directory(prefix, record)
+                else:
+                    self._vary_directory(row, prefix, record.mode, mtime)
+            self._directories.put(prefix, record._replace(mode=local_mode))
+
+    def note_directory_change(self, prefix: str) -> None:
+        """Change the ctime of a directory.
+
+        Raises:
+            KeyMissing
+        """
+        with self.transaction:
+            record = self._present_directory(prefix)
+            self._directories.put(prefix, record._replace(mode=self._local_mode(prefix), changed=self._clock()))
+
+    def _present_directory(self, prefix: str) -> DirectoryRecord:
+        record = self.directory(prefix)
+        if record is None:
+            raise KeyMissing(prefix)
+        return record
+
+    def _local_mode(self, prefix: str) -> int:
+        """Return the mode that a directory has where nothing else has it."""
+        return (self._directories.get(prefix) or make_record(0)).mode
+
+    def _vary_directory(self, row: Row | None, prefix: str, mode: int, mod_time: int | None) -> None:
+        """Give a directory a new version of its entry, or its first one."""
+        if row is None or not row.is_directory:
+            written = Written(mode=mode, mod_time=mod_time)
+            self._entries.write(prefix, written, old=row, listing=None, transient=True)
+            return
+        if mode != row.mode:
+            row = self._entries.set_mode(row, mode)
+        if mod_time is not None:
+            self._entries.set_times(row, mod_time, None, self._clock())
 
     # Renaming
 
-    def rename(self, node: Node, new: str, *, scratch: bool, thrown_away: bool = False) -> Node:
+    def rename(self, node: Node, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool = False) -> Node:
         """Move a file to the key ``new``, replacing what is there; see ``Mover.rename``."""
-        return self._mover.rename(node, new, scratch=scratch, thrown_away=thrown_away)
+        return self._mover.rename(node, new, is_scratch=is_scratch, thrown_away=thrown_away)
 
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Give each of two files the name of the other."""

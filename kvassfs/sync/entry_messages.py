@@ -120,7 +120,7 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
     blocks = fields.get("Blocks")
     mode, mod_time = fields.get("Mode"), fields.get("ModTime")
     if mode is not None:
-        mode = _decode_mode(mode)
+        mode = _decode_mode(mode, is_directory=key.endswith("/") and not value and blocks is None)
     if mod_time is not None:
         mod_time = _decode_mod_time(mod_time)
     if blocks is None:
@@ -173,6 +173,8 @@ def _decode_mod_time(text: Any) -> int:
     return int(text)
 
 
-def _decode_mode(mode: int) -> int:
-    """Return the mode of a file or symlink; there are no others."""
-    return mode & (stat.S_IFMT(mode) | 0o7777) if stat.S_IFMT(mode) in _FILE_TYPES else DEFAULT_MODE
+def _decode_mode(mode: int, *, is_directory: bool) -> int:
+    """Return the mode of a file or symlink; or, where it can be one, of a directory."""
+    type_ = stat.S_IFMT(mode)
+    known = type_ in _FILE_TYPES or (type_ == stat.S_IFDIR and is_directory)
+    return mode & (type_ | 0o7777) if known else DEFAULT_MODE

@@ -20,7 +20,7 @@ from kvassfs.sync import messages
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
 from tests.support.disks import KINDS, MIB, fill, filled, small_disk
-from tests.support.stores import audit, save
+from tests.support.stores import audit, is_scratch, save
 
 SIZES = pytest.mark.parametrize("size", [5, 20_000, 300_000, 2 * MIB])
 
@@ -53,7 +53,7 @@ def remove(store: Store, key: str) -> None:
     """Remove a file as a mount does."""
     node = store.tree.file(key)
     assert node is not None
-    store.tree.unlink(node)
+    store.tree.unlink(node, is_scratch=is_scratch)
 
 
 @SIZES

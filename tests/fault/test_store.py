@@ -148,15 +148,17 @@ ACTIONS: dict[str, Action] = {
     "stream a long value": lambda store: store.set_stream("long", io.BytesIO(value_of(500, 1))),
     "delete": lambda store: store.delete("short"),
     "delete a long value": lambda store: store.delete("long"),
-    "unlink": lambda store: store.tree.unlink(file(store, "short")),
-    "unlink a scratch file": lambda store: store.tree.unlink(file(store, "d/s~")),
-    "rename": lambda store: store.tree.rename(file(store, "short"), "long", scratch=False),
-    "rename a long value": lambda store: store.tree.rename(file(store, "long"), "new", scratch=False),
-    "rename to a scratch name": lambda store: store.tree.rename(file(store, "long"), "long~", scratch=True),
-    "rename a scratch file onto a key": lambda store: store.tree.rename(file(store, "d/s~"), "short", scratch=False),
+    "unlink": lambda store: store.tree.unlink(file(store, "short"), is_scratch=is_scratch),
+    "unlink a scratch file": lambda store: store.tree.unlink(file(store, "d/s~"), is_scratch=is_scratch),
+    "rename": lambda store: store.tree.rename(file(store, "short"), "long", is_scratch=is_scratch),
+    "rename a long value": lambda store: store.tree.rename(file(store, "long"), "new", is_scratch=is_scratch),
+    "rename to a scratch name": lambda store: store.tree.rename(file(store, "long"), "long~", is_scratch=is_scratch),
+    "rename a scratch file onto a key": lambda store: store.tree.rename(
+        file(store, "d/s~"), "short", is_scratch=is_scratch
+    ),
     "exchange": lambda store: store.tree.swap(file(store, "short"), file(store, "long"), is_scratch=is_scratch),
     "rename a directory": lambda store: store.tree.rename_directory("d/", "n/", is_scratch=is_scratch),
-    "make a directory": lambda store: store.tree.make_directory("x/y/", 0o40700),
+    "make a directory": lambda store: store.tree.make_directory("x/y/", 0o40700, is_scratch=is_scratch),
     "save through a draft": draft_save,
     "change the mode": lambda store: store.tree.set_mode(file(store, "short"), REGULAR | 0o100),
     "change the configuration": lambda store: store.settings.set_remote("http://hub"),
@@ -196,11 +198,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(11):
             save(store, "often", b"%d" % number)
         save(store, "d/s~", value_of(200), scratch=True)
-        store.tree.make_directory("d/", 0o40700)
+        store.tree.make_directory("d/", 0o40700, is_scratch=is_scratch)
         for bearer in (Bearer("short"), Bearer("long"), Bearer("d/s~"), Bearer("d/a"), Bearer("d/", is_directory=True)):
             store.xattrs.put(bearer, b"user.name", bearer.key.encode())
         for number in range(2):
-            store.tree.unlink(save(store, "gone~", value_of(200, number), scratch=True))
+            store.tree.unlink(save(store, "gone~", value_of(200, number), scratch=True), is_scratch=is_scratch)
     return path
 
 
@@ -380,7 +382,7 @@ class TestDraft:
         """Save the draft now that the store works; other values come and go meanwhile."""
         assert draft.size == len(expected)
         assert draft.read(0, 10_000) == expected
-        store.tree.unlink(save(store, "x~", value_of(3000, 7), scratch=True))
+        store.tree.unlink(save(store, "x~", value_of(3000, 7), scratch=True), is_scratch=is_scratch)
         clean_up(store)
         save(store, "y~", value_of(3000, 8), scratch=True)
         assert draft.read(0, 10_000) == expected

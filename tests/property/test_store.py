@@ -13,10 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kvassfs.entry import directory_of
+from kvassfs.entry import directory_of, parent
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Bearer, Node, Store
-from kvassfs.store.local import parent
 from kvassfs.store.settling import TRANSIENT_TIME
 from kvassfs.store.sizes import KEPT_TIME
 from tests.support.searches import examples
@@ -166,7 +165,7 @@ class Stores(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def unlink(self, pick: int) -> None:
         key = self.picked(pick)
-        self.store.tree.unlink(self.node(key))
+        self.store.tree.unlink(self.node(key), is_scratch=is_scratch)
         del self.files[key]
 
     @precondition(lambda self: self.files)
@@ -174,7 +173,7 @@ class Stores(RuleBasedStateMachine):
     def rename(self, pick: int, new: str) -> None:
         old = self.picked(pick)
         if old != new:
-            self.store.tree.rename(self.node(old), new, scratch=is_scratch(new))
+            self.store.tree.rename(self.node(old), new, is_scratch=is_scratch)
             self.move(old, new)
 
     def move(self, old: str, new: str) -> None:
@@ -211,14 +210,14 @@ class Stores(RuleBasedStateMachine):
     @rule(prefix=PREFIXES)
     def make_directory(self, prefix: str) -> None:
         if self.store.tree.directory(prefix) is None:
-            self.store.tree.make_directory(prefix, 0o40755)
+            self.store.tree.make_directory(prefix, 0o40755, is_scratch=is_scratch)
 
     @rule(prefix=PREFIXES)
     def remove_directory(self, prefix: str) -> None:
         below = any(key.startswith(prefix) or key == prefix[:-1] for key in self.files)
         if self.store.tree.is_empty(prefix):
             assert not below
-            self.store.tree.remove_directory(prefix)
+            self.store.tree.remove_directory(prefix, is_scratch=is_scratch)
             assert self.store.tree.directory(prefix) is None
 
     # Time and clean-up

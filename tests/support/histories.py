@@ -32,7 +32,19 @@ from tests.support.replicas import (
     posted,
     versions,
 )
-from tests.support.stores import REGULAR, SECOND, Clock, Fault, audit, audit_clean, count, failing, rows, save
+from tests.support.stores import (
+    REGULAR,
+    SECOND,
+    Clock,
+    Fault,
+    audit,
+    audit_clean,
+    count,
+    failing,
+    is_scratch,
+    rows,
+    save,
+)
 
 ORIGINAL_IDS = 7001
 """Process ids of original clients from here on: greater than those of replicas."""
@@ -336,7 +348,7 @@ class Peers:
         node = replica.store.tree.file(key)
         if node is not None:
             with self._dating(replica, key), self._letting_go(replica, key):
-                replica.store.tree.unlink(node)
+                replica.store.tree.unlink(node, is_scratch=is_scratch)
 
     def save(self, replica: Replica, key: str, size: int, mode: int, *, amend: bool) -> None:
         store = replica.store
@@ -366,7 +378,7 @@ class Peers:
             self.unlink(replica, key)
         elif how == "rename" and node is not None and key != new:
             with self._dating(replica, key, new), self._letting_go(replica, key):
-                replica.store.tree.rename(node, new, scratch=False)
+                replica.store.tree.rename(node, new, is_scratch=is_scratch)
         elif how == "change time" and node is not None:
             replica.store.tree.set_times(node, size, None, replica.clock.now)
         elif how == "change mode" and node is not None:

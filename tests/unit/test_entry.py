@@ -18,6 +18,7 @@ from kvassfs.entry import (
     judge,
     new_token,
     next_timestamp,
+    parent,
     stamp_anew,
 )
 from kvassfs.errors import InvalidKey
@@ -180,3 +181,10 @@ def test_process_ids_fit_32_bits() -> None:
 )
 def test_the_directory_of_a_key(key: str, prefix: str) -> None:
     assert directory_of(key) == prefix
+
+
+@pytest.mark.parametrize(
+    ("prefix", "above"), [("a/", ""), ("a/b/", "a/"), ("/", ""), ("a//", "a/"), ("//", "/"), ("/a/", "/")]
+)
+def test_the_directory_above_a_directory(prefix: str, above: str) -> None:
+    assert parent(prefix) == above

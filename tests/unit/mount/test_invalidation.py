@@ -17,7 +17,7 @@ from kvassfs.mount.announcing import Announcer
 from kvassfs.mount.invalidation import Invalidation
 from kvassfs.mount.store_thread import RETRY_PAUSE
 from kvassfs.store import Event, Position, Store
-from tests.support.stores import save
+from tests.support.stores import is_scratch, save
 
 SECONDS = 20.0
 
@@ -129,7 +129,7 @@ class TestChange:
         assert rig.kernel.forgotten == ["/ directory", "/a directory", "/a/b directory", "/a/b/c file"]
 
     def test_of_a_directory_is_told_of_it(self, rig: Rig) -> None:
-        rig.other.tree.make_directory("d/", stat.S_IFDIR | 0o700)
+        rig.other.tree.make_directory("d/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
         assert rig.look() == ["/ directory", "/d directory", "/d/% gone", "/d/%@ gone"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from kvassfs.mount.open_files import OpenFiles
 from kvassfs.mount.openfile import OpenFile, Standing
 from kvassfs.store import Node, Store
-from tests.support.stores import Clock, save
+from tests.support.stores import Clock, is_scratch, save
 
 
 class Table(OpenFiles):
@@ -130,7 +130,7 @@ class TestName:
 class TestRename:
     def test_takes_the_name_from_what_had_it(self, table: Table) -> None:
         file, replaced = table.open_stored("a"), table.open_stored("b")
-        moved = table.store.tree.rename(table.node("a"), "b", scratch=False)
+        moved = table.store.tree.rename(table.node("a"), "b", is_scratch=is_scratch)
         table.rename("a", "b", moved)
         assert table.get("b") is file
         assert "a" not in table

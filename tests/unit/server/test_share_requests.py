@@ -22,7 +22,7 @@ from kvassfs.server.share_requests import ShareRequest, open_offers, prepare_res
 from kvassfs.sharing.offers import HeldPieces, Offer, Offers
 from kvassfs.store import SEARCHES, Profile, Store
 from tests.support.golden_data import GOLDEN
-from tests.support.stores import count
+from tests.support.stores import count, is_scratch
 from tests.unit.server.driver import Answer, ask, begin, served
 
 SECONDS = 30.0
@@ -153,7 +153,7 @@ def test_a_renamed_value_keeps_its_tag_and_address(store: Store) -> None:
     before = get(store, token)
     node = store.tree.file("key.txt")
     assert node is not None
-    store.tree.rename(node, "other.html", scratch=False)
+    store.tree.rename(node, "other.html", is_scratch=is_scratch)
     after = get(store, token)
     assert after.headers["etag"] == before.headers["etag"]
     assert after.headers["content-type"] == "text/html; charset=utf-8"

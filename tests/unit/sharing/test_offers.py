@@ -17,7 +17,7 @@ from kvassfs.store import SHARING, Store
 from kvassfs.store.contents import Contents
 from kvassfs.store.database import Database
 from kvassfs.store.share_links import ShareLinks
-from tests.support.stores import DAY, SECOND, Clock, audit, count, rows, save
+from tests.support.stores import DAY, SECOND, Clock, audit, count, is_scratch, rows, save
 
 LARGE = b"".join(bytes([number]) * 1000 for number in range(1, 201)) * 5  # a million bytes, four blocks
 
@@ -46,7 +46,7 @@ def whole(pieces: Iterator[bytes]) -> bytes:
 def remove_in_mount(store: Store, key: str) -> None:
     node = store.tree.file(key)
     assert node is not None
-    store.tree.unlink(node)
+    store.tree.unlink(node, is_scratch=is_scratch)
 
 
 # Offers

@@ -12,7 +12,7 @@ from kvassfs.block import split_hashes
 from kvassfs.errors import DamagedStore, InvalidMessage
 from kvassfs.store import Store
 from kvassfs.store.blocks import KEPT_TIME
-from tests.support.stores import SECOND, SMALL, Clock, audit_clean, count, rows, save
+from tests.support.stores import SECOND, SMALL, Clock, audit_clean, count, is_scratch, rows, save
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -122,7 +122,7 @@ class TestWaiting:
         store.blocks.put([block(1)])
         node = store.tree.file("a~")
         assert node is not None
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         audit_clean(store)
         assert store.blocks.get([name(block(1)), name(block(2))]) == [block(1), None]
 
@@ -227,7 +227,7 @@ def test_a_value_of_many_segments_is_removed_in_bounded_steps(store: Store) -> N
     save(store, "a~", b"".join(map(block, range(60))), scratch=True)
     node = store.tree.file("a~")
     assert node is not None
-    store.tree.unlink(node)
+    store.tree.unlink(node, is_scratch=is_scratch)
     left = [count(store, "content_segments")]
     while store.upkeep.clean():
         left.append(count(store, "content_segments"))

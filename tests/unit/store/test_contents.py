@@ -21,6 +21,7 @@ from tests.support.stores import (
     audit_clean,
     clean_up,
     count,
+    is_scratch,
     read,
     revision_values,
     rows,
@@ -152,7 +153,7 @@ def _written() -> Written:
 class TestCleaning:
     def test_removes_the_blocks_of_what_nothing_has(self, store: Store) -> None:
         node = save(store, "a~", value_of(3_000_000), scratch=True)
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         clean_up(store)
         for table in ("contents", "content_segments", "segment_blocks", "blocks", "dropped_contents", "dropped_blocks"):
             assert count(store, table) == 0, table
@@ -160,14 +161,14 @@ class TestCleaning:
     def test_leaves_blocks_that_another_value_has(self, small: None, store: Store) -> None:
         store.set("a", value_of(600))
         node = save(store, "b~", value_of(600)[:400] + b"other" * 40, scratch=True)
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         audit_clean(store)
         assert count(store, "blocks") == SMALL.count(600)
         assert store.get("a").read() == value_of(600)
 
     def test_goes_in_bounded_steps(self, small: None, store: Store) -> None:
         """3 blocks at a time, as the fixture says."""
-        store.tree.unlink(save(store, "a~", value_of(640), scratch=True))
+        store.tree.unlink(save(store, "a~", value_of(640), scratch=True), is_scratch=is_scratch)
         steps = [count(store, "blocks")]
         while store.upkeep.clean():
             steps.append(count(store, "blocks"))
@@ -260,7 +261,7 @@ class TestPins:
         node = save(store, "a~", value_of(1_000_000), scratch=True)
         opened = store.tree.open(node.key)[1]
         other = open_store()
-        other.tree.unlink(node)
+        other.tree.unlink(node, is_scratch=is_scratch)
         clean_up(other)
         assert opened.read(0, 2_000_000) == value_of(1_000_000)
         opened.close()
@@ -270,7 +271,7 @@ class TestPins:
     def test_are_counted(self, store: Store, open_store: OpenStore) -> None:
         node = save(store, "a~", value_of(1_000_000), scratch=True)
         one, two = store.tree.open(node.key)[1], store.tree.open(node.key)[1]
-        open_store().tree.unlink(node)
+        open_store().tree.unlink(node, is_scratch=is_scratch)
         one.close()
         clean_up(store)
         assert two.read(0, 2_000_000) == value_of(1_000_000)

@@ -11,7 +11,7 @@ import pytest
 
 from kvassfs.errors import KvassError, ValueTooLarge
 from kvassfs.store import Draft, Store, Written
-from tests.support.stores import REGULAR, SMALL, audit_clean, count, read, rows, save
+from tests.support.stores import REGULAR, SMALL, audit_clean, count, is_scratch, read, rows, save
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -245,7 +245,7 @@ class TestHoles:
 
 def audit_rows(store: Store) -> None:
     """Forget all values, and look that nothing is left of them."""
-    store.tree.unlink(save(store, "a", b"1"))
+    store.tree.unlink(save(store, "a", b"1"), is_scratch=is_scratch)
     with store.transaction:
         for revision in store.revisions("a"):
             store._revisions._forget(revision.id, revision.content)
@@ -328,7 +328,7 @@ class TestClosing:
         other = store.tree.open("a")[1]
         assert rows(store, "SELECT count FROM pins") == [2]
         one.close()
-        store.tree.unlink(save(store, "a", b""))
+        store.tree.unlink(save(store, "a", b""), is_scratch=is_scratch)
         while store.upkeep.clean():
             pass
         assert other.read(0, 1000) == value_of(300)
@@ -342,7 +342,7 @@ def test_a_block_that_is_missing_is_said_to_be(store: Store) -> None:
     with pytest.raises(KvassError, match="missing"):
         opened.read(64, 1)
     opened.close()
-    store.tree.unlink(save(store, "a", b""))
+    store.tree.unlink(save(store, "a", b""), is_scratch=is_scratch)
     store._database.execute("DELETE FROM revisions")
     store._database.execute("DELETE FROM content_segments")
     store._database.execute("DELETE FROM segment_blocks")

@@ -18,6 +18,7 @@ from tests.support.stores import (
     audit_clean,
     clean_up,
     count,
+    is_scratch,
     read,
     revision_values,
     rows,
@@ -355,28 +356,28 @@ class TestTransient:
 
     def test_a_key_that_came_a_moment_ago_goes_without_a_trace(self, store: Store, clock: Clock) -> None:
         clock.step = 0
-        store.tree.unlink(save(store, "tmp", b"v"))
+        store.tree.unlink(save(store, "tmp", b"v"), is_scratch=is_scratch)
         assert count(store, "entries") == count(store, "revisions") == count(store, "contents") == 0
 
     def test_so_does_one_that_was_saved_several_times(self, store: Store, clock: Clock) -> None:
         clock.step = 0
         for value in (b"one", b"two", b"three"):
             save(store, "tmp", value)
-        store.tree.unlink(save(store, "tmp", b"four"))
+        store.tree.unlink(save(store, "tmp", b"four"), is_scratch=is_scratch)
         assert count(store, "entries") == count(store, "revisions") == count(store, "contents") == 0
 
     def test_one_that_stood_longer_leaves_a_tombstone_and_a_revision(self, store: Store, clock: Clock) -> None:
         clock.step = 0
         node = save(store, "a", b"v")
         clock.advance(TRANSIENT_TIME * 1000)
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         assert not row_of(store, "a").live
         assert revision_values(store, "a") == [b"v"]
 
     def test_one_that_another_device_has_leaves_a_tombstone_and_a_revision(self, store: Store) -> None:
         node = save(store, "a", b"v")
         hand_out(store, "a")
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         assert not row_of(store, "a").live
         assert row_of(store, "a").dirty
         assert revision_values(store, "a") == [b"v"]
@@ -386,7 +387,7 @@ class TestTransient:
     ) -> None:
         save(store, "a", b"old")
         clock.advance(DAY)
-        store.tree.unlink(save(store, "a", b"new"))
+        store.tree.unlink(save(store, "a", b"new"), is_scratch=is_scratch)
         assert revision_values(store, "a") == [b"new", b"old"]
 
     def test_the_revisions_of_its_life_before_stay(self, store: Store, clock: Clock) -> None:
@@ -395,7 +396,7 @@ class TestTransient:
         store.delete("a")
         clock.advance(DAY)
         save(store, "a", b"tmp")
-        store.tree.unlink(save(store, "a", b"tmp too"))
+        store.tree.unlink(save(store, "a", b"tmp too"), is_scratch=is_scratch)
         assert revision_values(store, "a") == [b"old"]
 
     @pytest.mark.parametrize("days", [1, 400])
@@ -403,7 +404,7 @@ class TestTransient:
         """A device that started with a clock ahead, set right since: what was saved stood for long."""
         node = save(store, "a", b"v")
         clock.advance(-days * DAY)
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         assert revision_values(store, "a") == [b"v"]
 
     def test_the_command_line_deletes_nothing_without_a_trace(self, store: Store) -> None:
@@ -429,24 +430,24 @@ class TestWhatStoodIsNeverTransient:
         return values | {read(store, store.tree.file(key)) for key in keys if store.tree.file(key)}
 
     def test_by_the_rename_of_a_file(self, old: Store) -> None:
-        old.tree.unlink(old.tree.rename(_file(old, "a"), "new", scratch=False))
+        old.tree.unlink(old.tree.rename(_file(old, "a"), "new", is_scratch=is_scratch), is_scratch=is_scratch)
         assert b"value of a" in self.everything(old)
 
     def test_by_the_rename_of_its_directory(self, old: Store) -> None:
         old.tree.rename_directory("d/", "e/", is_scratch=lambda _: False)
-        old.tree.unlink(_file(old, "e/a"))
+        old.tree.unlink(_file(old, "e/a"), is_scratch=is_scratch)
         assert b"value of d/a" in self.everything(old)
 
     def test_by_an_exchange(self, old: Store) -> None:
         old.tree.swap(_file(old, "a"), _file(old, "b"), is_scratch=lambda _: False)
-        old.tree.unlink(_file(old, "a"))
-        old.tree.unlink(_file(old, "b"))
+        old.tree.unlink(_file(old, "a"), is_scratch=is_scratch)
+        old.tree.unlink(_file(old, "b"), is_scratch=is_scratch)
         assert {b"value of a", b"value of b"} <= self.everything(old)
 
     def test_by_two_renames_in_a_row(self, old: Store) -> None:
         old.tree.rename_directory("d/", "e/", is_scratch=lambda _: False)
         old.tree.rename_directory("e/", "f/", is_scratch=lambda _: False)
-        old.tree.unlink(old.tree.rename(_file(old, "f/a"), "g", scratch=False))
+        old.tree.unlink(old.tree.rename(_file(old, "f/a"), "g", is_scratch=is_scratch), is_scratch=is_scratch)
         assert b"value of d/a" in self.everything(old)
 
 

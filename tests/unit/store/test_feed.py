@@ -8,7 +8,7 @@ import pytest
 
 from kvassfs.store import Changes, Position, Store, Written
 from kvassfs.store.feed import KEPT_CHANGES, Feed, Journal
-from tests.support.stores import REGULAR, count, save
+from tests.support.stores import REGULAR, count, is_scratch, save
 
 START = Position(0, 0)
 NOBODY = -1
@@ -112,12 +112,12 @@ class TestEntries:
         node = save(store, "tmp", b"v")
         other = open_store()
         before = other.feed.position()
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         assert "tmp" in other.feed.since(before, but_by=other.feed.writer).keys
 
     def test_both_names_of_one_that_was_renamed_are_told(self, store: Store, open_store: Callable[[], Store]) -> None:
         node = save(store, "tmp", b"v")
         other = open_store()
         before = other.feed.position()
-        store.tree.rename(node, "a", scratch=False)
+        store.tree.rename(node, "a", is_scratch=is_scratch)
         assert {"tmp", "a"} <= set(other.feed.since(before, but_by=other.feed.writer).keys)

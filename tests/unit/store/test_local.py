@@ -6,23 +6,22 @@ import pytest
 
 from kvassfs.store import DIRECTORY_MODE, DirectoryRecord, Store
 from kvassfs.store.feed import Journal
-from kvassfs.store.local import Directories, Scratch, ScratchRow, parent
-from tests.support.stores import REGULAR, count, rows
+from kvassfs.store.inodes import DirectoryInodes
+from kvassfs.store.local import Directories, Scratch, ScratchRow
+from tests.support.stores import REGULAR, count, is_scratch, rows, save
 
 RECORD = DirectoryRecord(DIRECTORY_MODE, 1, 2, 3)
 
 
-@pytest.mark.parametrize(
-    ("prefix", "above"), [("a/", ""), ("a/b/", "a/"), ("/", ""), ("a//", "a/"), ("//", "/"), ("/a/", "/")]
-)
-def test_the_directory_above_a_directory(prefix: str, above: str) -> None:
-    assert parent(prefix) == above
+def make_directories(store: Store) -> Directories:
+    inodes = DirectoryInodes(store._database, bytes)
+    return Directories(store._database, Journal(store._database, 1), store.xattrs, inodes)
 
 
 class TestDirectories:
     @pytest.fixture
     def directories(self, store: Store) -> Directories:
-        return Directories(store._database, Journal(store._database, 1), store.xattrs)
+        return make_directories(store)
 
     def prefixes(self, store: Store) -> list[str]:
         return rows(store, "SELECT prefix FROM directories ORDER BY prefix")
@@ -30,33 +29,30 @@ class TestDirectories:
     def changed(self, store: Store) -> set[str]:
         return set(rows(store, "SELECT key FROM local_changes"))
 
-    def test_are_recorded_with_those_above(self, store: Store, directories: Directories) -> None:
-        directories.put("a/b/c/", RECORD)
-        assert directories.get("a/b/c/") == RECORD
-        assert directories.get("a/b/") == DirectoryRecord(DIRECTORY_MODE, 1, 1, None)
-        assert self.prefixes(store) == ["", "a/", "a/b/", "a/b/c/"]
-        assert self.changed(store) == {"a/b/c/"}
-
-    def test_empty_components_are_directories_too(self, store: Store, directories: Directories) -> None:
+    def test_are_recorded(self, store: Store, directories: Directories) -> None:
+        directories.put("a/b/", RECORD)
         directories.put("a//", RECORD)
-        directories.put("/b/", RECORD)
-        assert self.prefixes(store) == ["", "/", "/b/", "a/", "a//"]
+        assert directories.get("a/b/") == RECORD
+        assert self.prefixes(store) == ["", "a//", "a/b/"]
+        assert self.changed(store) == {"a/b/", "a//"}
 
     def test_that_are_there_are_left_as_they_are(self, directories: Directories) -> None:
         directories.put("a/", RECORD)
-        directories.ensure("a/b/", 9)
-        directories.ensure("a/", 10)
+        directories.add("a/", RECORD._replace(mode=0))
         assert directories.get("a/") == RECORD
-        assert directories.get("a/b/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, None)
 
     def test_change_when_they_are_touched(self, store: Store, directories: Directories) -> None:
         directories.put("a/", RECORD)
         directories.touch("a/", 9)
         assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, 3)
-        directories.touch("b/", 9, record=False)
-        assert directories.get("b/") is None
+
+    def test_that_are_new_change_those_above(self, store: Store, directories: Directories) -> None:
+        directories.touch("b/c/", 8)
+        assert self.prefixes(store) == ["", "b/", "b/c/"]
         directories.touch("b/c/", 9)
-        assert self.prefixes(store) == ["", "a/", "b/", "b/c/"]
+        assert directories.get("b/") == DirectoryRecord(DIRECTORY_MODE, 8, 8, None)
+        directories.touch("b/d/", 10)
+        assert directories.get("b/") == DirectoryRecord(DIRECTORY_MODE, 10, 10, None)
 
     def test_that_come_anew_are_touched_again(self, store: Store, directories: Directories) -> None:
         with store.transaction:
@@ -64,24 +60,27 @@ class TestDirectories:
             directories.put("a/", RECORD)
             directories.touch("a/", 9)
             assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, 3)
-            directories.remove("a/")
+            assert directories.leave("a/") == ""
             directories.touch("a/", 9)
             assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, None)
             directories.move("a/", "b/")
             directories.touch("a/", 9)
             assert directories.get("a/") == DirectoryRecord(DIRECTORY_MODE, 9, 9, None)
 
-    def test_are_forgotten(self, store: Store, directories: Directories) -> None:
-        directories.put("a/b/", RECORD)
-        directories.remove("a/b/")
-        assert directories.get("a/b/") is None
-        assert self.prefixes(store) == ["", "a/"]
+    @pytest.mark.parametrize("key", ["a/k", "a/", "a/b/k", "a/s~", "a/b/s~"])
+    def test_are_left_with_what_is_in_them(self, store: Store, directories: Directories, key: str) -> None:
+        save(store, key, b"x", scratch=is_scratch(key))
+        directories.put("a/", RECORD)
+        directories.put("a/x/y/", RECORD)
+        assert directories.leave("a/x/y/") == "a/"
+        assert directories.get("a/") == RECORD
+        assert directories.get("a/x/y/") is None
 
     def test_move_with_all_below_and_nothing_beside(self, store: Store, directories: Directories) -> None:
         for prefix in ("a/b/", "a/b/c/", "a/b//", "a/b!/", "a/b0/", "a/bb/", "x/"):
             directories.put(prefix, RECORD)
         directories.move("a/b/", "x/")
-        assert self.prefixes(store) == ["", "a/", "a/b!/", "a/b0/", "a/bb/", "x/", "x//", "x/c/"]
+        assert self.prefixes(store) == ["", "a/b!/", "a/b0/", "a/bb/", "x/", "x//", "x/c/"]
         assert directories.get("x/c/") == RECORD
         assert {"a/b/", "x/"} <= self.changed(store)
 
@@ -89,7 +88,7 @@ class TestDirectories:
 class TestScratch:
     @pytest.fixture
     def scratch(self, store: Store) -> Scratch:
-        return Scratch(store._database, store._contents, Journal(store._database, 1), store.xattrs)
+        return Scratch(store._database, store._contents, Journal(store._database, 1), make_directories(store))
 
     def row(self, store: Store, key: str, value: bytes = b"v") -> ScratchRow:
         content = store._contents.add_inline(value) if value else None

@@ -9,7 +9,7 @@ from kvassfs.store.rows import CLEAN, DIRTY, HELD, Row
 from kvassfs.store.settling import GATHERING_TIME, SETTLING_TIME, TEMPORARY_TIME, held_for, state_after_write
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
-from tests.support.stores import SECOND, YEAR_2024, Clock, rows, save
+from tests.support.stores import SECOND, YEAR_2024, Clock, is_scratch, rows, save
 
 LIMIT = Limit(HUB_LIMITS.page_bytes, HUB_LIMITS.whole_bytes, estimate_size)
 
@@ -45,7 +45,7 @@ def delete(store: Store, key: str) -> None:
     """Remove a file as a mount does."""
     node = store.tree.file(key)
     assert node is not None
-    store.tree.unlink(node)
+    store.tree.unlink(node, is_scratch=is_scratch)
 
 
 def hand_out(store: Store) -> None:
@@ -104,7 +104,7 @@ def test_a_change_of_mode_does_not_hand_out_a_new_file(store: Store) -> None:
 def test_a_file_that_is_renamed_at_once_is_handed_out_under_its_last_name_alone(store: Store, clock: Clock) -> None:
     node = save(store, "HEAD.lock", b"value")
     clock.advance(SECOND)
-    store.tree.rename(node, "HEAD", scratch=False)
+    store.tree.rename(node, "HEAD", is_scratch=is_scratch)
     assert pushable(store) == ["HEAD"]
     assert rows(store, "SELECT key FROM entries") == ["HEAD"]
 

@@ -14,7 +14,7 @@ from kvassfs.store import Limit, Shared, Store
 from kvassfs.sync import messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
-from tests.support.stores import SECOND, Clock, count, revision_values, rows, save
+from tests.support.stores import SECOND, Clock, count, is_scratch, revision_values, rows, save
 
 OpenStore = Callable[[], Store]
 
@@ -149,7 +149,7 @@ def test_a_link_to_what_a_mount_removed_leads_nowhere_until_it_is_there_again(st
     link = store.share_links.create("key")
     node = store.tree.file("key")
     assert node is not None
-    store.tree.unlink(node)
+    store.tree.unlink(node, is_scratch=is_scratch)
     assert store.share_links.resolve(link) is None
     store.set("key", b"two")
     assert store.share_links.resolve(link) is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import DiskFull, EmptyValue, InvalidConfiguration, InvalidKey, KeyMissing
-from kvassfs.store import MOUNT, Draft, Store
+from kvassfs.store import DIRECTORY_MODE, MOUNT, Draft, Store
 from kvassfs.store.sizes import KEPT_REVISIONS, KEPT_TIME
 from tests.support.stores import (
     REGULAR,
@@ -24,6 +24,7 @@ from tests.support.stores import (
     count,
     error_line,
     failing,
+    is_scratch,
     read,
     revision_values,
     rows,
@@ -286,7 +287,7 @@ class TestKeys:
         store.delete("deleted")
         save(store, "empty", b"")
         save(store, "scratch~", b"1", scratch=True)
-        store.tree.make_directory("directory/", 0o40700)
+        store.tree.make_directory("directory/", 0o40700, is_scratch=is_scratch)
         assert list(store.keys()) == ["a", "empty"]
         assert store.count_keys() == 2
 
@@ -313,7 +314,15 @@ class TestDeleting:
         assert store.delete("a").deleted
         assert store.tree.file("a") is None
 
-    def test_keeps_the_directory_of_the_last_key(self, store: Store) -> None:
+    def test_the_last_key_of_a_directory_without_an_entry_ends_it(self, store: Store) -> None:
+        store.set("a/b/c", b"1")
+        store.set("a/d", b"1")
+        store.delete("a/b/c")
+        assert store.tree.directory("a/b/") is None
+        assert store.tree.directory("a/") is not None
+
+    def test_leaves_a_directory_that_was_made(self, store: Store) -> None:
+        store.tree.make_directory("a/", DIRECTORY_MODE, is_scratch=is_scratch)
         store.set("a/b", b"1")
         store.delete("a/b")
         assert store.tree.directory("a/") is not None
@@ -348,14 +357,14 @@ class TestCleaning:
     def test_is_done_by_a_set_and_by_a_delete(self, small: None, store: Store) -> None:
         actions: list[Callable[[], object]] = [lambda: store.set("b", b"1"), lambda: store.delete("b")]
         for action in actions:
-            store.tree.unlink(save(store, "a~", value_of(1000), scratch=True))
+            store.tree.unlink(save(store, "a~", value_of(1000), scratch=True), is_scratch=is_scratch)
             assert store._contents.has_dropped()
             action()
             assert not store._contents.has_dropped()
             assert count(store, "blocks") == 0
 
     def test_that_fails_fails_no_set(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        store.tree.unlink(save(store, "a~", value_of(1000), scratch=True))
+        store.tree.unlink(save(store, "a~", value_of(1000), scratch=True), is_scratch=is_scratch)
 
         def fail() -> bool:
             raise DiskFull(store.path)

@@ -33,6 +33,7 @@ from tests.support.stores import (
     count,
     error_line,
     finish,
+    is_scratch,
     read,
     revision_values,
     rows,
@@ -232,7 +233,7 @@ class TestRecorded:
         clock.now = 1795396752478943_000 + 1000
         node = taken.tree.file("hello")
         assert node is not None
-        taken.tree.unlink(node)
+        taken.tree.unlink(node, is_scratch=is_scratch)
         row = taken._entries.current("hello")
         assert row is not None
         assert row.entry.deleted

@@ -97,7 +97,7 @@ class TestLooking:
         save(store, "a~", b"scratch", scratch=True)
         store.set("a~", b"entry")
         assert value_of(store, "a~") == b"entry"
-        store.tree.unlink(node_of(store, "a~"))
+        store.tree.unlink(node_of(store, "a~"), is_scratch=is_scratch)
         assert store.tree.file("a~") is None, "removed once, it is removed"
 
 
@@ -114,7 +114,7 @@ class TestListing:
 
     def test_has_scratch_files_and_empty_directories_too(self, store: Store) -> None:
         save(store, "a~", b"x", scratch=True)
-        store.tree.make_directory("d/", DIRECTORY_MODE)
+        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         save(store, "d/b~", b"x", scratch=True)
         assert names(store) == {"a~", "d"}
         assert names(store, "d/") == {"b~"}
@@ -123,8 +123,7 @@ class TestListing:
         for key in ("a", "b/c"):
             store.set(key, b"value")
             store.delete(key)
-        # The directory stays until rmdir.
-        assert names(store) == {"b"}
+        assert names(store) == set()
         assert names(store, "b/") == set()
 
     def test_tells_what_each_is(self, store: Store) -> None:
@@ -147,7 +146,7 @@ class TestListing:
         for key in ("d/name1", "d/name2/x", "d/other", "name3"):
             store.set(key, b"v")
         save(store, "d/name4~", b"v", scratch=True)
-        store.tree.make_directory("d/name5/", DIRECTORY_MODE)
+        store.tree.make_directory("d/name5/", DIRECTORY_MODE, is_scratch=is_scratch)
         assert store.tree.siblings("d/", "name") == ["name1", "name2", "name4~", "name5"]
         assert store.tree.siblings("d/", "x") == []
 
@@ -189,7 +188,7 @@ class TestSaving:
         audit_clean(store)
 
     def test_a_new_name_changes_its_directory(self, store: Store, clock: Clock) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE)
+        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         clock.advance(SECOND)
         node = save(store, "d/a", b"x")
         directory = store.tree.directory("d/")
@@ -246,7 +245,7 @@ class TestRenamingFiles:
         node = store.tree.save("a~", draft, given, scratch=True, now=7, amends=None).node
         if is_closed:
             store.tree.set_times(node, 5, None, 6)
-        store.tree.rename(node, "a", scratch=False)
+        store.tree.rename(node, "a", is_scratch=is_scratch)
         assert store.entry("a").mod_time == node_of(store, "a").mtime == 5
         draft.close()
 
@@ -255,7 +254,7 @@ class TestRenamingFiles:
         store.tree.set_times(node, 5, 6, 7)
         token = store.entry("a").url_token
         clock.advance(DAY)
-        moved = store.tree.rename(node_of(store, "a"), "b", scratch=False)
+        moved = store.tree.rename(node_of(store, "a"), "b", is_scratch=is_scratch)
         assert moved == node_of(store, "b")
         assert (moved.mode, moved.mtime, moved.atime) == (stat.S_IFREG | 0o755, 5, 6)
         assert store.get("b").read() == b"value"
@@ -265,13 +264,13 @@ class TestRenamingFiles:
 
     def test_keeps_that_an_entry_has_no_mode(self, store: Store) -> None:
         store.set("a", b"value")
-        store.tree.rename(node_of(store, "a"), "b", scratch=False)
+        store.tree.rename(node_of(store, "a"), "b", is_scratch=is_scratch)
         assert store.entry("b").mode is None
 
     def test_replaces_what_is_there_which_becomes_a_revision(self, store: Store) -> None:
         save(store, "a", b"new")
         save(store, "b", b"old", mode=stat.S_IFREG | 0o755)
-        store.tree.rename(node_of(store, "a"), "b", scratch=False)
+        store.tree.rename(node_of(store, "a"), "b", is_scratch=is_scratch)
         assert store.get("b").read() == b"new"
         assert store.entry("b").mode == REGULAR
         assert revision_values(store, "b") == [b"old"]
@@ -279,14 +278,14 @@ class TestRenamingFiles:
     def test_of_what_stood_for_long_leaves_a_revision_behind(self, store: Store, clock: Clock) -> None:
         save(store, "a", b"value")
         clock.advance(DAY)
-        store.tree.rename(node_of(store, "a"), "b", scratch=False)
+        store.tree.rename(node_of(store, "a"), "b", is_scratch=is_scratch)
         assert revision_values(store, "a") == [b"value"]
         assert store.get("b").read() == b"value"
 
     def test_of_what_came_a_moment_ago_leaves_nothing_behind(self, store: Store) -> None:
         save(store, "tmp", b"value")
         save(store, "a", b"old")
-        store.tree.rename(node_of(store, "tmp"), "a", scratch=False)
+        store.tree.rename(node_of(store, "tmp"), "a", is_scratch=is_scratch)
         assert rows(store, "SELECT key FROM entries") == ["a"]
         assert revision_values(store, "a") == [b"old"]
         assert store.revisions("tmp") == []
@@ -295,7 +294,7 @@ class TestRenamingFiles:
         save(store, "a", b"old")
         before = store.settings.config().clock
         save(store, "a~", b"new", scratch=True)
-        store.tree.rename(node_of(store, "a~"), "a", scratch=False)
+        store.tree.rename(node_of(store, "a~"), "a", is_scratch=is_scratch)
         assert store.get("a").read() == b"new"
         assert revision_values(store, "a") == [b"old"]
         assert store.settings.config().clock == before + 1
@@ -305,10 +304,10 @@ class TestRenamingFiles:
         """What vim does: FILE is renamed to FILE~, FILE is written anew, FILE~ is removed."""
         save(store, "a", b"old", mode=stat.S_IFREG | 0o755)
         clock.advance(DAY)
-        store.tree.rename(node_of(store, "a"), "a~", scratch=True)
+        store.tree.rename(node_of(store, "a"), "a~", is_scratch=is_scratch)
         assert value_of(store, "a~") == b"old"
         save(store, "a", b"new")
-        store.tree.unlink(node_of(store, "a~"))
+        store.tree.unlink(node_of(store, "a~"), is_scratch=is_scratch)
         assert list(store.keys()) == ["a"]
         assert store.get("a").read() == b"new"
         assert revision_values(store, "a") == [b"old"]
@@ -317,13 +316,13 @@ class TestRenamingFiles:
     def test_onto_a_scratch_name_replaces_the_scratch_file_there(self, store: Store, clock: Clock) -> None:
         save(store, "a", b"new")
         save(store, "a~", b"old", scratch=True)
-        store.tree.rename(node_of(store, "a"), "a~", scratch=True)
+        store.tree.rename(node_of(store, "a"), "a~", is_scratch=is_scratch)
         assert value_of(store, "a~") == b"new"
         assert count(store, "contents") == 1
 
     def test_between_scratch_names_stays_local(self, store: Store) -> None:
         save(store, "a~", b"value", scratch=True)
-        store.tree.rename(node_of(store, "a~"), "b~", scratch=True)
+        store.tree.rename(node_of(store, "a~"), "b~", is_scratch=is_scratch)
         assert names(store) == {"b~"}
         assert count(store, "entries") == 0
 
@@ -333,8 +332,8 @@ class TestRenamingFiles:
         for wait in (0, DAY):
             clock.advance(wait)
             for key in ("empty", "long"):
-                store.tree.rename(node_of(store, key), key + "2", scratch=False)
-                store.tree.rename(node_of(store, key + "2"), key, scratch=False)
+                store.tree.rename(node_of(store, key), key + "2", is_scratch=is_scratch)
+                store.tree.rename(node_of(store, key + "2"), key, is_scratch=is_scratch)
         assert value_of(store, "long") == b"x" * 300_000
         assert node_of(store, "empty").size == 0
         audit_clean(store)
@@ -346,7 +345,7 @@ class TestOthersInBetween:
     def test_a_rename_moves_the_version_that_is_there(self, store: Store, open_store: OpenStore) -> None:
         node = save(store, "a", b"short")
         open_store().set("a", b"a longer value")
-        store.tree.rename(node, "b", scratch=False)
+        store.tree.rename(node, "b", is_scratch=is_scratch)
         assert store.entry("b").size == len(b"a longer value")
         assert store.get("b").read() == value_of(store, "b") == b"a longer value"
 
@@ -355,7 +354,7 @@ class TestOthersInBetween:
     ) -> None:
         node = save(store, "a~", b"short", scratch=True)
         save(open_store(), "a~", b"a longer value", scratch=True)
-        store.tree.rename(node, "b", scratch=False)
+        store.tree.rename(node, "b", is_scratch=is_scratch)
         assert store.get("b").read() == b"a longer value"
 
     def test_a_rename_of_what_is_gone_is_refused(self, store: Store, open_store: OpenStore) -> None:
@@ -363,7 +362,7 @@ class TestOthersInBetween:
         node = save(store, "a", b"value")
         open_store().delete("a")
         with pytest.raises(KvassError):
-            store.tree.rename(node, "b", scratch=False)
+            store.tree.rename(node, "b", is_scratch=is_scratch)
         assert store.tree.file("b") is None
         audit(store)
 
@@ -381,7 +380,7 @@ class TestOthersInBetween:
     def test_removing_what_is_gone_is_nothing(self, store: Store, open_store: OpenStore) -> None:
         node = save(store, "a", b"value")
         open_store().delete("a")
-        store.tree.unlink(node)
+        store.tree.unlink(node, is_scratch=is_scratch)
         assert revision_values(store, "a") == [b"value"]
 
     @pytest.mark.parametrize("size", [10, 300_000])
@@ -401,7 +400,7 @@ class TestOthersInBetween:
         """Which may have taken its place in the database."""
         node = save(store, "a", b"a" * size)
         other = open_store()
-        other.tree.unlink(node)
+        other.tree.unlink(node, is_scratch=is_scratch)
         other.upkeep.clean()
         save(other, "b", b"b" * size)
         with pytest.raises(KvassError):
@@ -427,7 +426,7 @@ class TestExchanging:
         store.tree.swap(node_of(store, "a"), node_of(store, "a~"), is_scratch=is_scratch)
         assert store.get("a").read() == b"other"
         assert value_of(store, "a~") == b"one"
-        store.tree.unlink(node_of(store, "a~"))
+        store.tree.unlink(node_of(store, "a~"), is_scratch=is_scratch)
         assert revision_values(store, "a") == [b"one"]
 
     def test_a_key_that_becomes_a_scratch_file_stays_in_its_directory(self, store: Store) -> None:
@@ -447,8 +446,8 @@ class TestExchanging:
 
 class TestSwappingTrees:
     def test_takes_along_all_below_and_the_values_of_their_own_keys(self, store: Store, clock: Clock) -> None:
-        store.tree.make_directory("a/", DIRECTORY_MODE)
-        store.tree.make_directory("a/empty/", 0o40750)
+        store.tree.make_directory("a/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.make_directory("a/empty/", 0o40750, is_scratch=is_scratch)
         for key in ("a", "a/x", "a/e/y", "b", "b/x", "ab", "a!", "b~"):
             save(store, key, key.encode())
         clock.advance(DAY)
@@ -490,15 +489,15 @@ class TestDirectories:
         return directory.mode, directory.mtime
 
     def test_are_made_and_removed(self, store: Store) -> None:
-        store.tree.make_directory("d/", stat.S_IFDIR | 0o755)
+        store.tree.make_directory("d/", stat.S_IFDIR | 0o755, is_scratch=is_scratch)
         assert self.record(store, "d/")[0] == stat.S_IFDIR | 0o755
         assert store.tree.is_empty("d/")
-        store.tree.remove_directory("d/")
+        store.tree.remove_directory("d/", is_scratch=is_scratch)
         assert store.tree.directory("d/") is None
 
     def test_stay_when_their_last_key_goes(self, store: Store) -> None:
         store.set("d/e/a", b"x")
-        store.tree.unlink(node_of(store, "d/e/a"))
+        store.tree.unlink(node_of(store, "d/e/a"), is_scratch=is_scratch)
         assert store.tree.directory("d/e/") is not None
         assert store.tree.directory("d/") is not None
         assert store.tree.is_empty("d/e/")
@@ -506,12 +505,12 @@ class TestDirectories:
 
     @pytest.mark.parametrize("key", ["d/a", "d/e/a", "d/a~", "d", "d/"])
     def test_are_not_empty_with_anything_in_them(self, store: Store, key: str) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE)
+        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         save(store, key, b"x", scratch=is_scratch(key))
         assert not store.tree.is_empty("d/")
 
     def test_are_empty_whatever_is_beside_them(self, store: Store) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE)
+        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         for key in ("d.", "d0", "d-/x", "c/x", "e"):
             store.set(key, b"x")
         assert store.tree.is_empty("d/")
@@ -520,21 +519,21 @@ class TestDirectories:
         store.set("d/a", b"x")
         directory = store.tree.directory("d/")
         assert directory is not None
-        store.tree.set_directory("d/", directory._replace(mode=stat.S_IFDIR | 0o500, mtime=5, atime=6))
+        store.tree.set_directory("d/", mode=stat.S_IFDIR | 0o500, mtime=5, atime=6, is_scratch=is_scratch)
         again = store.tree.directory("d/")
         assert again is not None
         assert (again.mode, again.mtime, again.atime) == (stat.S_IFDIR | 0o500, 5, 6)
         assert again.changed > directory.changed
 
     def test_change_when_a_name_in_them_comes_or_goes(self, store: Store, clock: Clock) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE)
+        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         changes: list[Callable[[], object]] = [
             lambda: save(store, "d/a", b"x"),
-            lambda: store.tree.rename(node_of(store, "d/a"), "d/b", scratch=False),
-            lambda: store.tree.unlink(node_of(store, "d/b")),
-            lambda: store.tree.make_directory("d/e/", DIRECTORY_MODE),
+            lambda: store.tree.rename(node_of(store, "d/a"), "d/b", is_scratch=is_scratch),
+            lambda: store.tree.unlink(node_of(store, "d/b"), is_scratch=is_scratch),
+            lambda: store.tree.make_directory("d/e/", DIRECTORY_MODE, is_scratch=is_scratch),
             lambda: store.tree.rename_directory("d/e/", "d/f/", is_scratch=is_scratch),
-            lambda: store.tree.remove_directory("d/f/"),
+            lambda: store.tree.remove_directory("d/f/", is_scratch=is_scratch),
             lambda: store.set("d/c", b"x"),
             lambda: store.delete("d/c"),
         ]
@@ -550,7 +549,7 @@ class TestRenamingDirectories:
         for key in ("d", "d/", "d/a", "d/e/b", "d/e/f/c", "d/ü", "d/😀/x"):
             save(store, key, b"value of " + key.encode())
         save(store, "d/s~", b"scratch", scratch=True)
-        store.tree.make_directory("d/empty/", stat.S_IFDIR | 0o750)
+        store.tree.make_directory("d/empty/", stat.S_IFDIR | 0o750, is_scratch=is_scratch)
         store.tree.rename_directory("d/", "n/", is_scratch=is_scratch)
         assert set(store.keys()) == {"n", "n/", "n/a", "n/e/b", "n/e/f/c", "n/ü", "n/😀/x"}
         assert store.get("n/e/f/c").read() == b"value of d/e/f/c"
@@ -576,9 +575,9 @@ class TestRenamingDirectories:
         assert store.entry("n/a").url_token == token
 
     def test_into_an_empty_directory_takes_its_place(self, store: Store) -> None:
-        store.tree.make_directory("d/", stat.S_IFDIR | 0o750)
+        store.tree.make_directory("d/", stat.S_IFDIR | 0o750, is_scratch=is_scratch)
         store.set("d/a", b"x")
-        store.tree.make_directory("n/", stat.S_IFDIR | 0o700)
+        store.tree.make_directory("n/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
         store.tree.rename_directory("d/", "n/", is_scratch=is_scratch)
         directory = store.tree.directory("n/")
         assert directory is not None
@@ -587,7 +586,7 @@ class TestRenamingDirectories:
 
     def test_deeper_and_shallower(self, store: Store) -> None:
         store.set("d/a", b"x")
-        store.tree.make_directory("p/", DIRECTORY_MODE)
+        store.tree.make_directory("p/", DIRECTORY_MODE, is_scratch=is_scratch)
         store.tree.rename_directory("d/", "p/q/", is_scratch=is_scratch)
         assert list(store.keys()) == ["p/q/a"]
         assert names(store, "p/") == {"q"}
@@ -612,7 +611,7 @@ class TestRenamingDirectories:
         assert value_of(store, "d~/a") == b"value"
         clock.advance(DAY)
         for key in ("d~/a", "d~/e/long"):
-            store.tree.unlink(node_of(store, key))
+            store.tree.unlink(node_of(store, key), is_scratch=is_scratch)
         assert kept_values(store) == {b"value", b"x" * 100_000}
 
     def test_to_a_scratch_name_keeps_the_directories_in_it(self, store: Store) -> None:
@@ -648,13 +647,13 @@ def test_other_mounts_are_told_of_what_is_local(store: Store, open_store: OpenSt
         action()
         return set(other.feed.since(before, but_by=other.feed.writer).keys)
 
-    assert told(lambda: store.tree.make_directory("d/", DIRECTORY_MODE)) >= {"d/"}
+    assert told(lambda: store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)) >= {"d/"}
     assert told(lambda: save(store, "d/a~", b"x", scratch=True)) >= {"d/a~"}
-    assert told(lambda: store.tree.rename(node_of(store, "d/a~"), "d/b~", scratch=True)) >= {"d/a~", "d/b~"}
+    assert told(lambda: store.tree.rename(node_of(store, "d/a~"), "d/b~", is_scratch=is_scratch)) >= {"d/a~", "d/b~"}
     assert told(lambda: store.tree.set_times(node_of(store, "d/b~"), 1, 2, 3)) >= {"d/b~"}
     assert told(lambda: store.tree.set_mode(node_of(store, "d/b~"), REGULAR | 0o100)) >= {"d/b~"}
-    assert told(lambda: store.tree.unlink(node_of(store, "d/b~"))) >= {"d/b~"}
+    assert told(lambda: store.tree.unlink(node_of(store, "d/b~"), is_scratch=is_scratch)) >= {"d/b~"}
     assert told(lambda: store.tree.rename_directory("d/", "e/", is_scratch=is_scratch)) >= {"d/", "e/"}
-    assert told(lambda: store.tree.remove_directory("e/")) >= {"e/"}
+    assert told(lambda: store.tree.remove_directory("e/", is_scratch=is_scratch)) >= {"e/"}
     node = save(store, "a", b"x")
     assert told(lambda: store.tree.set_times(node, 1, 2, 3)) >= {"a"}

@@ -8,7 +8,7 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.store import Bearer, Store
-from tests.support.stores import Clock, count, save
+from tests.support.stores import Clock, count, is_scratch, save
 
 ONE = {b"user.one": b"1"}
 DAY = 24 * 3600 * 10**9
@@ -19,7 +19,7 @@ def marked(store: Store, clock: Clock) -> Store:
     """A store in which a key, a scratch file and a directory have an attribute."""
     save(store, "d/a", b"value")
     save(store, "d/a~", b"value", scratch=True)
-    store.tree.make_directory("d/", 0o40700)
+    store.tree.make_directory("d/", 0o40700, is_scratch=is_scratch)
     for bearer in (Bearer("d/a"), Bearer("d/a~"), Bearer("d/", is_directory=True)):
         store.xattrs.replace(bearer, ONE)
     clock.advance(DAY)
@@ -41,7 +41,7 @@ def test_a_name_may_be_no_utf_8_and_a_value_anything(store: Store) -> None:
 
 def test_a_key_that_ends_in_a_slash_is_told_from_the_directory_of_that_name(store: Store) -> None:
     save(store, "a/", b"value")
-    store.tree.make_directory("a/", 0o40700)
+    store.tree.make_directory("a/", 0o40700, is_scratch=is_scratch)
     store.xattrs.replace(Bearer("a/"), ONE)
     assert store.xattrs.of(Bearer("a/", is_directory=True)) == {}
     store.tree.rename_directory("a/", "b/", is_scratch=lambda _: False)
@@ -54,7 +54,7 @@ def test_a_key_that_ends_in_a_slash_is_told_from_the_directory_of_that_name(stor
     [
         lambda store, clock: store.delete("d/a"),
         lambda store, clock: store.set("d/a", b""),
-        lambda store, clock: store.tree.unlink(store.tree.file("d/a")),
+        lambda store, clock: store.tree.unlink(store.tree.file("d/a"), is_scratch=is_scratch),
         lambda store, clock: store.inbox.merge_pulled([tombstone("d/a", clock)], cursor=1, epoch=1),
         lambda store, clock: store.inbox.merge_pushed([tombstone("d/a", clock)]),
     ],
@@ -72,7 +72,7 @@ def test_they_go_with_a_key_however_it_is_removed(
 def test_they_go_with_a_key_that_goes_without_a_trace(store: Store) -> None:
     node = save(store, "a", b"value")
     store.xattrs.replace(Bearer("a"), ONE)
-    store.tree.unlink(node)
+    store.tree.unlink(node, is_scratch=is_scratch)
     assert count(store, "entries") == count(store, "xattrs") == 0
 
 

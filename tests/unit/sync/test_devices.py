@@ -29,6 +29,7 @@ from tests.support.stores import (
     clean_up,
     count,
     failing,
+    is_scratch,
     revision_values,
     rows,
     save,
@@ -224,7 +225,7 @@ def test_a_key_that_is_gone_before_it_is_sent_is_not_sent(network: Network, here
 
     def unlink(sql: str) -> None:
         if sql.startswith("SELECT timestamp, counter") and (node := here.store.tree.file("a")) is not None:
-            here.store.tree.unlink(node)
+            here.store.tree.unlink(node, is_scratch=is_scratch)
 
     with failing(here.store._database, unlink):
         here.exchange()
@@ -235,7 +236,7 @@ def test_a_removal_in_a_mount_is_kept_back_for_a_moment(network: Network, here: 
     save(here.store, "a", b"1")
     here.clock.advance(10 * SECOND)
     here.exchange()
-    here.store.tree.unlink(node_of(here.store, "a"))
+    here.store.tree.unlink(node_of(here.store, "a"), is_scratch=is_scratch)
     here.exchange()
     assert network.home.value("a") == b"1"
     here.clock.advance(SETTLING_TIME)
@@ -245,7 +246,7 @@ def test_a_removal_in_a_mount_is_kept_back_for_a_moment(network: Network, here: 
 
 def test_what_comes_and_goes_in_a_moment_leaves_no_trace(network: Network, here: Device) -> None:
     save(here.store, "a", b"1")
-    here.store.tree.unlink(node_of(here.store, "a"))
+    here.store.tree.unlink(node_of(here.store, "a"), is_scratch=is_scratch)
     here.clock.advance(10 * SECOND)
     here.exchange()
     assert count(network.home.store, "entries") == 0
@@ -410,7 +411,7 @@ def test_a_page_is_asked_for_again_where_blocks_went_before_it_was_merged(
         if sql == "BEGIN IMMEDIATE" and seen.startswith("SELECT id FROM blocks"):
             seen = "removed"
             with Store.open(there.path, clock=there.clock, machine=ClockMachine(there.clock)) as process:
-                process.tree.unlink(node_of(process, "other"))
+                process.tree.unlink(node_of(process, "other"), is_scratch=is_scratch)
                 clean_up(process)
                 assert count(process, "blocks") == 0
         seen = seen if seen == "removed" else sql

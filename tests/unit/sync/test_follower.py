@@ -18,7 +18,7 @@ from kvassfs.sync import Synchroniser
 from kvassfs.sync.follower import TIMINGS, Follower
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
-from tests.support.stores import save
+from tests.support.stores import is_scratch, save
 from tests.support.waiting import until
 
 SECONDS = 20.0
@@ -247,7 +247,7 @@ def test_what_is_written_in_one_go_goes_out_in_its_last_state(rig: Rig) -> None:
 def test_what_a_mount_makes_and_removes_at_once_never_goes_out(rig: Rig) -> None:
     with rig.in_touch():
         for number in range(20):
-            rig.store.tree.unlink(save(rig.store, f"4913{number}", b"x"))
+            rig.store.tree.unlink(save(rig.store, f"4913{number}", b"x"), is_scratch=is_scratch)
         save(rig.store, "key", b"value")
         until(lambda: rig.hub.value("key") == b"value")
     with rig.hub.store() as hub:
@@ -258,7 +258,7 @@ def test_what_a_mount_removes_goes_out_after_a_moment(rig: Rig) -> None:
     with rig.in_touch():
         node = save(rig.store, "key", b"value")
         until(lambda: rig.store.outbox.count_dirty() == (0, 0))
-        rig.store.tree.unlink(node)
+        rig.store.tree.unlink(node, is_scratch=is_scratch)
         until(lambda: rig.store.outbox.count_dirty() == (0, 0))
     assert rig.hub.value("key") is None
 
@@ -500,7 +500,7 @@ def test_what_was_removed_last_is_pushed_at_the_end(rig: Rig) -> None:
     with rig.in_touch():
         node = save(rig.store, "key", b"value")
         until(lambda: rig.store.outbox.count_dirty() == (0, 0))
-        rig.store.tree.unlink(node)
+        rig.store.tree.unlink(node, is_scratch=is_scratch)
     assert rig.hub.value("key") is None
     assert rig.store.outbox.count_dirty() == (0, 0)
 

@@ -33,6 +33,7 @@ from tests.support.stores import (
     audit_clean,
     count,
     failing,
+    is_scratch,
     read,
     revision_values,
     rows,
@@ -229,7 +230,7 @@ def test_at_equal_times_the_greater_counter_wins_and_then_the_lower_process_id(h
 def test_a_key_that_others_know_leaves_a_tombstone_though_their_version_lost(hub: Hub, store: Store) -> None:
     save(store, "a", b"from the mount of the hub")
     push(hub, delivery("a", b"older", 10))
-    store.tree.unlink(present(store, "a"))
+    store.tree.unlink(present(store, "a"), is_scratch=is_scratch)
     assert rows(store, "SELECT size FROM entries") == [0]
 
 
@@ -265,7 +266,7 @@ def test_a_removal_in_the_mount_of_the_hub_is_kept_back_a_moment_and_all_that_co
     save(store, "a", b"1")
     clock.advance(10 * SECOND)
     cursor = pull(hub).cursor
-    store.tree.unlink(present(store, "a"))
+    store.tree.unlink(present(store, "a"), is_scratch=is_scratch)
     store.set("b", b"2")
     page = pull(hub, cursor + 1)
     assert (keys(page), page.cursor, page.more) == ([], cursor, False)

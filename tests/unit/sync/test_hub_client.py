@@ -11,7 +11,7 @@ from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, Wr
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import ADDRESS, KEY, WRONG_KEY, KvassHub, versions
-from tests.support.stores import DAY, SECOND, revision_values, rows, save
+from tests.support.stores import DAY, SECOND, is_scratch, revision_values, rows, save
 from tests.support.sync_rig import (
     HTML,
     Message,
@@ -337,7 +337,7 @@ class TestAnotherHub:
         rig.exchange(rig.c)
         rig.c.set_back(backup)
         rig.on(rig.c).pull()
-        rig.c.store.tree.unlink(node)
+        rig.c.store.tree.unlink(node, is_scratch=is_scratch)
         rig.c.clock.advance(2 * SECOND)
         rig.exchange(rig.c, rig.b)
         assert list(rig.home.store.keys()) == list(rig.b.store.keys()) == ["a"]

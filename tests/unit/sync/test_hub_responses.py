@@ -29,6 +29,7 @@ from tests.support.stores import (
     audit,
     audit_clean,
     count,
+    is_scratch,
     revision_values,
     rows,
     save,
@@ -186,7 +187,7 @@ class TestVersion2:
         node = save(desk.store, "a", b"x")
         desk.clock.advance(settling.GATHERING_TIME)
         desk.pull()
-        desk.store.tree.unlink(node)
+        desk.store.tree.unlink(node, is_scratch=is_scratch)
         assert rows(desk.store, "SELECT key FROM entries") == ["a"]
 
 
@@ -264,7 +265,7 @@ class TestKeptBack:
         node = save(desk.store, "a", b"x")
         desk.clock.advance(10 * SECOND)
         cursor = desk.pull().cursor
-        desk.store.tree.unlink(node)
+        desk.store.tree.unlink(node, is_scratch=is_scratch)
         save(desk.store, "a", b"y")
         (delivery,) = desk.pull(cursor + 1).deliveries
         assert delivery.value == b"y"

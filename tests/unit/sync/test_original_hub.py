@@ -10,7 +10,7 @@ from kvassfs.errors import DiskFull, HubUnreachable, NotAHub
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub, entries_of
 from tests.support.replicas import KEY, KvassHub, posted
-from tests.support.stores import SECOND, revision_values, save
+from tests.support.stores import SECOND, is_scratch, revision_values, save
 from tests.support.sync_rig import (
     HTML,
     Message,
@@ -160,7 +160,7 @@ class TestVersion1:
         rig.exchange(rig.a, rig.b)
         rig.a.set_back(backup)
         rig.on(rig.a).pull()
-        rig.a.store.tree.unlink(node)
+        rig.a.store.tree.unlink(node, is_scratch=is_scratch)
         rig.a.clock.advance(2 * SECOND)
         rig.exchange(rig.a, rig.b)
         assert hub.values() == {}

@@ -14,7 +14,7 @@ from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.pusher import LEASE_PATIENCE
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import KEY, SMALL_LIMITS, versions
-from tests.support.stores import DAY, SECOND, count, revision_values, save
+from tests.support.stores import DAY, SECOND, count, is_scratch, revision_values, save
 from tests.support.sync_rig import (
     BLOCKS,
     Message,
@@ -102,7 +102,7 @@ class TestOrder:
         node = save(rig.a.store, "photo~" if scratch else "photo", b"x", scratch=scratch)
         rig.a.store.tree.set_times(node, -5, None, rig.a.clock.now)
         if scratch:
-            rig.a.store.tree.rename(node, "photo", scratch=False, thrown_away=False)
+            rig.a.store.tree.rename(node, "photo", is_scratch=is_scratch, thrown_away=False)
         rig.a.clock.advance(SECOND)
         rig.exchange(rig.a, rig.b)
         shown = rig.b.store.tree.file("photo")
@@ -120,7 +120,7 @@ class TestOrder:
         node = save(rig.a.store, "k", b"x")
         rig.a.clock.advance(SECOND)
         rig.exchange(rig.a)
-        rig.a.store.tree.unlink(node)
+        rig.a.store.tree.unlink(node, is_scratch=is_scratch)
         rig.exchange(rig.a)
         assert list(rig.home.store.keys()) == ["k"]
         rig.a.clock.advance(settling.SETTLING_TIME)

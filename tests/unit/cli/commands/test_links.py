@@ -6,6 +6,7 @@ import pytest
 
 from kvassfs.store import Store
 from tests.support.near_hub import NearHub
+from tests.support.stores import is_scratch
 from tests.unit.cli.conftest import Kvass
 
 BASE = "http://hub.example:8000"
@@ -76,7 +77,7 @@ def test_a_link_whose_key_was_removed_in_a_mount_is_listed_and_can_be_ended(
     link = store.share_links.create("a/k")
     node = store.tree.file("a/k")
     assert node is not None
-    store.tree.unlink(node)
+    store.tree.unlink(node, is_scratch=is_scratch)
     assert kvass("links").out.decode() == f"{'-':<19} -    {BASE}/get?q={link.token} a/k (removed)\n"
     assert kvass("unlink", "a/k") == (0, b"", "")
     assert kvass("links").out == b""
