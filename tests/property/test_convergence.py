@@ -43,6 +43,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "how": ("set", "remove", "save", "amend", "empty", "unlink", "rename", "change mode", "change time"),
     "what": ("exchange", "pull", "push", "wait"),
     "doing": ("set", "remove", "push", "pull"),
+    "directory": ("f", "f", "f/g", "h"),
+    "new_directory": ("f", "f/g", "h", "h/i"),
+    "directory_doing": ("remove", "remove", "change mode", "change time", "rename", "save", "unlink", "unlink"),
     "moment": (0, 1000, SECOND // 10, SECOND // 2, 2 * SECOND, DAY, -DAY, 3 * DAY, -3 * DAY),
     "anew": (False, True),
     "again": (False, True),
@@ -53,6 +56,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 STEPS = {
     "write": "who how key new size mode",
+    "change_directory": "who directory_doing directory new_directory size mode",
     "write_on_two": "who number key size",
     "write_and_synchronise": "who how key new size mode what plan",
     "let_time_pass": "moment",
@@ -74,6 +78,7 @@ STEPS = {
 
 WEIGHTS = dict.fromkeys(STEPS, 2) | {
     "write": 6,
+    "change_directory": 6,
     "write_and_synchronise": 12,
     "synchronise": 6,
     "synchronise_while_others_work": 6,

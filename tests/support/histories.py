@@ -384,6 +384,41 @@ class Peers:
         elif how == "change mode" and node is not None:
             replica.store.tree.set_mode(node, mode)
 
+    def change_directory(
+        self, who: int, directory_doing: str, directory: str, new_directory: str, size: int, mode: int
+    ) -> None:
+        """Do what ``directory_doing`` names in the mount of a replica or the hub, if it can be done there."""
+        replica = self.writer(who)
+        tree = replica.store.tree
+        prefix = f"{directory}/"
+        if directory_doing in {"save", "unlink"}:
+            # Among them the value that shares its key with the directory's entry.
+            key = prefix + ("", "k", "l")[size % 3]
+            self._write(replica, directory_doing, key, key, size, REGULAR)
+        elif tree.directory(prefix) is None:
+            tree.make_directory(prefix, 0o40000 | mode & 0o777, is_scratch=is_scratch)
+        elif directory_doing == "remove" and tree.is_empty(prefix):
+            tree.remove_directory(prefix, is_scratch=is_scratch)
+        elif directory_doing == "change mode":
+            tree.set_directory(prefix, mode=0o40000 | mode & 0o777, is_scratch=is_scratch)
+        elif directory_doing == "change time":
+            tree.set_directory(prefix, mtime=size, is_scratch=is_scratch)
+        elif directory_doing == "rename":
+            self._rename_directory(replica, prefix, f"{new_directory}/")
+
+    def _rename_directory(self, replica: Replica, prefix: str, new: str) -> None:
+        tree, entries = replica.store.tree, replica.store._entries
+        is_nested = prefix.startswith(new) or new.startswith(prefix)
+        if is_nested or (tree.directory(new) is not None and not tree.is_empty(new)):
+            return
+        before = kept_tokens(replica.store)
+        allowed = any(entries.is_transient(row) for row in entries.below(prefix))
+        tree.rename_directory(prefix, new, is_scratch=is_scratch)
+        lost = before - kept_tokens(replica.store)
+        assert allowed or not lost
+        for token in lost:
+            self.owed.pop(token, None)
+
     def write_on_two(self, who: int, number: int, key: str, size: int) -> None:
         """Set a key on one replica, and some seconds later on another that need not have seen that."""
         self.put(self.writer(who), key, size)
@@ -625,8 +660,10 @@ class Peers:
                 assert values_of(replica.store) == self.hub.values()
             return
         expected = versions(self.home.store)
+        directories = directories_of(self.home.store)
         for replica in self.replicas:
             assert versions(replica.store) == expected
+            assert directories_of(replica.store) == directories
         newcomer = self.original(len(self.originals))
         newcomer.pull()
         assert newcomer.values() == values_of(self.home.store)
@@ -676,3 +713,9 @@ class Peers:
 def values_of(store: Store) -> dict[str, bytes]:
     """Return the keys that have a value, and that."""
     return {key: version.value for key, version in versions(store).items() if version.value}
+
+
+def directories_of(store: Store, prefix: str = "") -> set[str]:
+    """Return the directories below a prefix."""
+    found = {f"{prefix}{component}/" for component, _, record in store.tree.children(prefix) if record is not None}
+    return found.union(*(directories_of(store, below) for below in found))

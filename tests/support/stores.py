@@ -204,12 +204,24 @@ def audit(store: Store) -> None:
     _audit_values(store)
     _audit_blocks(store)
     _audit_xattrs(store)
+    _audit_directories(store)
     (clock,) = rows(store, "SELECT clock FROM replica")
     assert all(sequence <= clock for sequence in rows(store, "SELECT sequence FROM entries"))
+
+
+def _audit_directories(store: Store) -> None:
+    """Check that nothing is left of directories that are gone, and that what has the mode of one can be one."""
+    assert not rows(store, "SELECT prefix FROM directories WHERE prefix NOT LIKE '%/' AND prefix <> ''")
+    below = "key >= prefix AND key < substr(prefix, 1, length(prefix) - 1) || '0'"
     assert not rows(
         store,
-        "SELECT prefix FROM directories WHERE prefix NOT LIKE '%/' AND prefix <> ''",
+        f"SELECT prefix FROM directories WHERE prefix <> '' AND NOT EXISTS (SELECT 1 FROM entries WHERE live AND {below})"
+        f" AND NOT EXISTS (SELECT 1 FROM scratch WHERE {below})",
     )
+    for table in ("entries", "scratch"):
+        assert not rows(
+            store, f"SELECT key FROM {table} WHERE mode & 61440 = 16384 AND (size > 0 OR key NOT LIKE '%/')"
+        )
 
 
 def _audit_owners(store: Store) -> None:
