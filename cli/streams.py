@@ -127,6 +127,11 @@ def output_is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def output_is_unicode() -> bool:
+    """Return whether standard output is read as UTF-8, as far as the locale says."""
+    return sys.stdout is not None and sys.stdout.encoding.lower() == "utf-8"
+
+
 def input_is_terminal() -> bool:
     """Return whether a person types standard input."""
     return sys.stdin is not None and sys.stdin.isatty()

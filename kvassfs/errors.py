@@ -101,6 +101,16 @@ class KeyMissing(KvassError):
         self.key = key
 
 
+class KeyIsDirectory(KeyMissing):
+    """There is no value under the key, but a directory."""
+
+    errno = errno.EISDIR
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(prefix)
+        self.args = (f"{prefix} is a directory; `kvass rm -r` removes it and all in it",)
+
+
 class LinkMissing(KvassError):
     """What was given names no share link that could be ended."""
 

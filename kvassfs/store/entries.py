@@ -130,20 +130,21 @@ class Entries:
         if old is not None and old.is_file and not row.is_file:
             self._xattrs.drop(Bearer(row.key))
 
-    def note_names(self, listing: str, now: int, timestamp: int | None = None) -> None:
+    def note_names(self, listing: str, now: int, counter: int | None = None) -> None:
         """Note that names came to a directory, or went from it; with the last one it may have gone itself.
 
-        ``timestamp`` (µs) is that of the newest version concerned, where others wrote it: times that somebody gave the
-        directory later than that stay.
+        ``counter`` is the greatest of the versions concerned, where others wrote them: times that somebody gave the
+        directory after that stay.
         """
-        self._directories.touch(self._directories.leave(listing), now, timestamp)
+        self._directories.touch(self._directories.leave(listing), now, counter)
 
     def _erase(self, row: Row, fate: Fate, now: int, listing: str | None) -> None:
         """Remove a key without a trace, with the revisions that it has had since it came into being."""
         self._database.execute("DELETE FROM entries WHERE key = ?", (row.key,))
         if fate is not Fate.MOVE:
             self._contents.drop(row.content)
-        self._revisions.forget_since(row.key, row.born)
+        if row.dirty != KEPT:  # which came after a removal, and replaced no value
+            self._revisions.forget_since(row.key, row.born)
         self._xattrs.drop(Bearer(row.key))
         self._journal.note(row.key)  # nothing else tells other mounts that it is gone
         if listing is not None:

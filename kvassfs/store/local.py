@@ -20,7 +20,7 @@ DIRECTORY_MODE = stat.S_IFDIR | 0o700
 """The mode of a directory that nobody gave another."""
 
 HAS_ENTRIES = "SELECT EXISTS (SELECT 1 FROM entries INDEXED BY entries_live WHERE live AND key >= ?1 AND key < ?2)"
-GIVEN = "SELECT 1 FROM entries WHERE key = ? AND mod_time IS NOT NULL AND NOT is_file AND live AND timestamp > ?"
+GIVEN = "SELECT 1 FROM entries WHERE key = ? AND mod_time IS NOT NULL AND NOT is_file AND live AND counter > ?"
 IS_THERE = f"{HAS_ENTRIES} OR EXISTS (SELECT 1 FROM scratch WHERE key >= ?1 AND key < ?2)"
 
 
@@ -101,14 +101,14 @@ class Directories:
         self._touched = None
         self._database.execute("UPDATE directories SET mtime = ?, changed = ? WHERE prefix = ?", (mtime, now, prefix))
 
-    def touch(self, prefix: str, now: int, timestamp: int | None = None) -> None:
+    def touch(self, prefix: str, now: int, counter: int | None = None) -> None:
         """Note that a name in the directory came or went; one that is new by that is a name in that above it.
 
-        With ``timestamp`` (µs), that of a version that others wrote, times that somebody gave the directory later stay.
+        With ``counter``, that of a version that others wrote, times that somebody gave the directory after it stay.
         One time may come again and again; once for each transaction is enough.
         """
         touched = (self._database.transaction.number, prefix, now)
-        if touched == self._touched or (timestamp is not None and self._database.row(GIVEN, (prefix, timestamp))):
+        if touched == self._touched or (counter is not None and self._database.row(GIVEN, (prefix, counter))):
             return
         self._touched = touched
         update = "UPDATE directories SET mtime = ?, changed = ? WHERE prefix = ?"

@@ -74,8 +74,8 @@ class Merging:
         for delivery in deliveries:
             self._merge(delivery)
         self._database.execute("UPDATE replica SET clock = ?", (self._clock,))
-        for listing, timestamp in self._names.items():
-            self._entries.note_names(listing, self._now, timestamp)
+        for listing, counter in self._names.items():
+            self._entries.note_names(listing, self._now, counter)
         return Merged(self._changed, self._missing)
 
     def _merge(self, delivery: Delivery) -> None:
@@ -134,8 +134,8 @@ class Merging:
         key = row.key
         listing = parent(key) if row.is_directory else directory_of(key)
         newest = self._names.get(listing, 0)
-        if row.timestamp >= newest:
-            self._names[listing] = row.timestamp
+        if row.counter >= newest:
+            self._names[listing] = row.counter
 
     def _find_missing(self, delivery: Delivery) -> list[bytes]:
         return [] if delivery.value is not None else self._blocks.missing(split_hashes(delivery.blocks))

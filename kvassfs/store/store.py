@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
 from ..entry import DEFAULT_MODE, Entry, check_key, directory_of, is_text
-from ..errors import EmptyValue, KeyMissing, KvassError
+from ..errors import EmptyValue, KeyIsDirectory, KeyMissing, KvassError
 from . import takeover
 from .blocks import Blocks
 from .contents import Contents
@@ -49,6 +49,8 @@ _OF_FILES = (
     "(substr(key, -1) <> '/' OR EXISTS (SELECT 1 FROM entries AS own WHERE own.key = entries.key AND own.is_file))"
 )
 """What live keys of files fulfil, and not those of directories; the index that finds them suffices to tell."""
+
+_OF_ALL = "TRUE"
 
 
 class Readable(Protocol):
@@ -179,28 +181,31 @@ class Store:
         row = self._database.row(f"SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND {_OF_FILES}")
         return int(row[0])
 
-    def level(self, prefix: str) -> Iterator[str]:
+    def level(self, prefix: str, *, directories: bool = False) -> Iterator[str]:
         """Yield how keys that begin with ``prefix`` go on, up to and with the next ``/``, each once and in order.
 
-        The keys that lie further down are skipped by a new search, so the cost grows with the answer alone.
+        The keys that lie further down are skipped by a new search, so the cost grows with the answer alone. With
+        ``directories`` also those of directories in which nothing is.
         """
         start: str | None = prefix
         while start is not None:
-            keys, start = self._keys_from(start), None
+            keys, start = self._keys_from(start, _OF_ALL if directories else _OF_FILES), None
             for key in keys:
                 if not key.startswith(prefix):
                     return
+                if key == prefix and directories and self._find_file(key) is None:
+                    continue
                 slash = key.find("/", len(prefix))
                 yield key[: slash + 1] if slash >= 0 else key
                 if slash >= 0:
                     start = key[:slash] + "0"  # the character after "/"
                     break
 
-    def _keys_from(self, first: str) -> Iterator[str]:
+    def _keys_from(self, first: str, kind: str = _OF_FILES) -> Iterator[str]:
         count = 1  # mostly of little use to a level, and then more and more
         while is_text(first):  # no key can begin with what is none
             keys = self._database.rows(
-                f"SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND {_OF_FILES} ORDER BY key LIMIT ?",
+                f"SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND {kind} ORDER BY key LIMIT ?",
                 (first, count),
             )
             yield from (key for (key,) in keys)
@@ -230,10 +235,14 @@ class Store:
         return row.content, row.size
 
     def _present(self, key: str) -> Row:
-        row = self._entries.current(check_key(key))
-        if row is None or not row.is_file:
+        row = self._find_file(check_key(key))
+        if row is None:
             raise KeyMissing(key)
         return row
+
+    def _find_file(self, key: str) -> Row | None:
+        row = self._entries.current(key)
+        return row if row is not None and row.is_file else None
 
     def set(self, key: str, value: bytes) -> Entry:
         """Give a key a value; an empty one deletes it. On return it has reached the disk.
@@ -313,14 +322,55 @@ class Store:
     def delete(self, key: str) -> Entry:
         """Delete a key and the links to it, and return its tombstone. On return that has reached the disk.
 
+        A key without a value may be that of an empty directory, which ends with a ``/``.
+
         Raises:
             InvalidKey, KeyMissing
+            KeyIsDirectory: there are keys in the directory of that name.
         """
+        if self._find_file(check_key(key)) is None:
+            return self._delete_directory(key)
         size = self._present(key).size
         tombstone = self._database.retry_when_full(lambda: self._remove(self._present(key)), removes=True)
         self._database.replace_room(size)
         self._clean_up()
         return tombstone.entry
+
+    def _delete_directory(self, key: str) -> Entry:
+        prefix = key if key.endswith("/") else f"{key}/"
+        row = self._entries.current(prefix)
+        is_there = row is not None and row.live
+        if row is None or prefix != key or not self.tree.is_empty(prefix):
+            raise KeyIsDirectory(prefix) if is_there or not self.tree.is_empty(prefix) else KeyMissing(key)
+        return self._database.retry_when_full(lambda: self._remove(row), removes=True).entry
+
+    def delete_all(self, key: str) -> int:
+        """Delete a key, all below it and the directories there; return the number of keys that had a value.
+
+        A key that ends in ``/`` stands for what is in that directory, and not for its name without it.
+
+        Raises:
+            InvalidKey, KeyMissing
+        """
+        check_key(key)
+        removed = self._database.retry_when_full(lambda: self._delete_all(key), removes=True)
+        self._database.replace_room(sum(row.size for row in removed))
+        self._clean_up()
+        return sum(row.is_file for row in removed)
+
+    def _delete_all(self, key: str) -> list[Row]:
+        own = None if key.endswith("/") else self._find_file(key)
+        rows = self._entries.below(key if key.endswith("/") else f"{key}/")
+        rows += [] if own is None else [own]
+        if not rows:
+            raise KeyMissing(key)
+        for row in rows:
+            self._entries.remove(row, listing=directory_of(row.key))
+        gone = {row.key for row in rows}
+        for link in self.share_links.list_all():
+            if link.key in gone:
+                self.share_links.end(link)
+        return rows
 
     def _remove(self, row: Row) -> Row:
         """Delete a live key and end the links to it; with the last key in it, a directory that has no entry goes too."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from kvassfs.store import DIRECTORY_MODE, DirectoryRecord, Store
@@ -20,8 +22,12 @@ def make_directories(store: Store) -> Directories:
 
 class TestDirectories:
     @pytest.fixture
-    def directories(self, store: Store) -> Directories:
-        return make_directories(store)
+    def directories(self, store: Store) -> Iterator[Directories]:
+        """Those of a store; nothing is in them, so none of them is there in the end."""
+        made = make_directories(store)
+        yield made
+        for prefix in self.prefixes(store):
+            made.leave(prefix)
 
     def prefixes(self, store: Store) -> list[str]:
         return rows(store, "SELECT prefix FROM directories ORDER BY prefix")

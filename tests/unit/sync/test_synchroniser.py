@@ -116,6 +116,70 @@ class TestOrder:
         assert shown is not None
         assert abs(shown.mtime - saved.mtime) < 1000
 
+    def test_directories_travel(self, rig: Rig) -> None:
+        for prefix, mode in (("d/", 0o40755), ("d/e/", 0o40700)):
+            rig.a.store.tree.make_directory(prefix, mode, is_scratch=is_scratch)
+        rig.a.store.tree.set_directory("d/", mtime=-5, is_scratch=is_scratch)
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a, rig.b)
+        record = rig.b.store.tree.directory("d/")
+        assert record is not None
+        assert (record.mode, record.mtime) == (0o40755, -5)
+        rig.b.store.tree.remove_directory("d/e/", is_scratch=is_scratch)
+        rig.b.clock.advance(settling.SETTLING_TIME)
+        rig.exchange(rig.b, rig.a)
+        assert [name for name, *_ in rig.a.store.tree.children("d/")] == []
+        rig.a.store.tree.remove_directory("d/", is_scratch=is_scratch)
+        rig.a.clock.advance(settling.SETTLING_TIME)
+        rig.exchange(rig.a, rig.b)
+        assert rig.b.store.tree.directory("d/") is None
+
+    def test_a_file_keeps_its_directory_that_was_removed_elsewhere_meanwhile(self, rig: Rig) -> None:
+        rig.a.store.tree.make_directory("d/", 0o40755, is_scratch=is_scratch)
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a, rig.b)
+        rig.a.store.tree.remove_directory("d/", is_scratch=is_scratch)
+        save(rig.b.store, "d/k", b"x")
+        for replica in (rig.a, rig.b):
+            replica.clock.advance(settling.SETTLING_TIME)
+        rig.exchange(rig.a, rig.b, rig.a)
+        for replica in (rig.a, rig.b):
+            record = replica.store.tree.directory("d/")
+            assert record is not None
+            assert record.mode == 0o40700
+            assert value(replica, "d/k") == b"x"
+
+    def test_the_time_of_a_directory_is_that_which_it_was_given_until_a_name_comes(self, rig: Rig) -> None:
+        rig.a.store.tree.make_directory("d/", 0o40755, is_scratch=is_scratch)
+        for name in ("d/k", "d/l"):
+            save(rig.a.store, name, b"x")
+        rig.a.store.tree.set_directory("d/", mtime=-5, is_scratch=is_scratch)
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a, rig.b)
+        record = rig.b.store.tree.directory("d/")
+        assert record is not None
+        assert record.mtime == -5
+        save(rig.a.store, "d/m", b"x")
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a, rig.b)
+        record = rig.b.store.tree.directory("d/")
+        assert record is not None
+        assert record.mtime > 0
+
+    def test_directories_are_deleted_keys_to_an_original_client(self, rig: Rig) -> None:
+        rig.a.store.tree.make_directory("d/", 0o40755, is_scratch=is_scratch)
+        rig.a.clock.advance(SECOND)
+        rig.exchange(rig.a)
+        client = rig.original_client()
+        client.pull()
+        assert client.values() == {}
+        assert client.entries["d/"].value == b""
+        client.set("d/", b"value")
+        client.push()
+        rig.exchange(rig.a)
+        assert value(rig.a, "d/") == b"value"
+        assert rig.a.store.tree.directory("d/") is not None
+
     def test_a_removal_in_a_mount_waits_a_moment(self, rig: Rig) -> None:
         node = save(rig.a.store, "k", b"x")
         rig.a.clock.advance(SECOND)
