@@ -120,9 +120,14 @@ class Mover:
         """Move a directory and everything below it, the value of its own key included.
 
         ``thrown_away``: it goes to the trash, as in ``rename``.
+
+        Raises:
+            KeyMissing: it is gone.
         """
         now = self._clock()
         with self._database.transaction:
+            if not self._directories.is_there(old):
+                raise KeyMissing(old)
             if thrown_away:
                 self._share_links.end_to(old[:-1], below=True)
             moves = self._list_moves(old[:-1], new[:-1])

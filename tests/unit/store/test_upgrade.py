@@ -23,13 +23,14 @@ from tests.support.stores import (
     audit_clean,
     count,
     finish,
+    is_scratch,
     read,
     revision_values,
     rows,
     start,
 )
 
-VERSIONS = (1, 4)
+VERSIONS = (1, 4, 9)
 """Those of which there is a store."""
 
 
@@ -178,3 +179,20 @@ def test_values_of_blocks_go_on_with_holes_that_cost_nothing(with_blocks: Path) 
         assert count(store, "content_segments") < 40
         draft.close()
         audit_clean(store)
+
+
+def test_directories_without_keys_are_there_and_travel_once_a_mount_publishes_them(path: Path) -> None:
+    with Store.open(restore(path, 9)) as store:
+        shown = {prefix: store.tree.directory(prefix) for prefix in ("empty/", "empty/below/")}
+        assert [(record.mode, record.mtime == 5) for record in shown.values() if record is not None] == [
+            (0o40755, True),
+            (0o40750, False),
+        ]
+        assert rows(store, "SELECT key FROM entries WHERE key LIKE '%/'") == []
+        store.tree.publish_directories(is_scratch=is_scratch)
+        assert rows(store, "SELECT key, mode FROM entries WHERE key LIKE '%/'") == [
+            ("empty/", 0o40755),
+            ("empty/below/", 0o40750),
+        ]
+        assert {prefix: store.tree.directory(prefix) for prefix in shown} == shown
+        audit(store)

@@ -12,6 +12,7 @@ import pytest
 from kvassfs.entry import Entry
 from kvassfs.store import Store
 from kvassfs_cli.commands import ls
+from tests.support.stores import is_scratch
 from tests.unit.cli.conftest import Kvass, Processes
 
 
@@ -89,3 +90,61 @@ def test_on_a_terminal_control_characters_are_escaped(processes: Processes, stor
         os.close(writer)
         assert terminal.readline() == b"two\\nlines \\x1b[31m\r\n"
     assert done.returncode == 0
+
+
+@pytest.fixture
+def forest(store: Store) -> Store:
+    """Keys and directories, some of them with awkward names."""
+    for key in ("a", "a/b/c", "a/b/d", "e/", "e/f", "x y/z"):
+        store.set(key, b"value")
+    store.tree.make_directory("a/empty/", 0o40700, is_scratch=is_scratch)
+    return store
+
+
+TREE = """\
+a
+a/
+├── b/
+│   ├── c
+│   └── d
+└── empty/
+e/
+├── ""
+└── f
+x y/
+└── z
+"""
+
+
+@pytest.mark.usefixtures("forest")
+def test_tree_draws_directories_and_what_is_in_them(kvass: Kvass) -> None:
+    assert kvass("ls", "--tree") == (0, TREE.encode(), "")
+    assert kvass("ls").out == b"a\na/b/c\na/b/d\ne/\ne/f\nx y/z\n"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "drawn"),
+    [
+        ("a/", "b/\n├── c\n└── d\nempty/\n"),
+        ("a/e", "empty/\n"),
+        ("e/", '""\nf\n'),
+        ("x", "x y/\n└── z\n"),
+        ("none", ""),
+    ],
+)
+@pytest.mark.usefixtures("forest")
+def test_tree_draws_what_begins_with_a_prefix(kvass: Kvass, prefix: str, drawn: str) -> None:
+    assert kvass("ls", "--tree", prefix).out.decode() == drawn
+
+
+def test_tree_goes_without_lines_where_there_are_no_such_characters(forest: Store) -> None:
+    drawn = "\n".join(ls.draw_tree(forest, "", ls.ASCII)) + "\n"
+    assert drawn == TREE.replace("├──", "|--").replace("└──", "`--").replace("│", "|")
+
+
+@pytest.mark.parametrize("option", ["-l", "-0"])
+@pytest.mark.usefixtures("store")
+def test_tree_goes_with_no_other_form(kvass: Kvass, option: str) -> None:
+    status, out, error = kvass("ls", "--tree", option)
+    assert (status, out) == (2, b"")
+    assert "--tree goes with neither --long nor --null" in error

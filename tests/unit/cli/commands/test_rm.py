@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kvassfs.store import Store
 from kvassfs_cli.commands.rm import remove
+from tests.support.stores import is_scratch
 from tests.unit.cli.conftest import Kvass
 
 
@@ -42,3 +43,21 @@ def test_an_impossible_key_among_several_is_refused_before_any_goes(kvass: Kvass
 def test_remove_returns_the_keys_that_were_missing(store: Store) -> None:
     store.set("a", b"value")
     assert [error.key for error in remove(store, ["x", "a", "a"])] == ["x", "a"]
+
+
+def test_a_directory_is_removed_when_it_is_empty(kvass: Kvass, store: Store) -> None:
+    store.tree.make_directory("d/e/", 0o40700, is_scratch=is_scratch)
+    said = "kvass: d/e/ is a directory; `kvass rm -r` removes it and all in it\n"
+    assert kvass("rm", "d/e") == (1, b"", said)
+    assert kvass("rm", "d/e/") == (0, b"", "")
+    assert store.tree.directory("d/") is None
+
+
+def test_one_that_is_not_empty_goes_with_r_alone(kvass: Kvass, store: Store) -> None:
+    for key in ("d", "d/k", "d/e/k", "e"):
+        store.set(key, b"value")
+    assert kvass("rm", "d/") == (1, b"", "kvass: d/ is a directory; `kvass rm -r` removes it and all in it\n")
+    assert kvass("rm", "-r", "d/", "x", "x/") == (1, b"", "kvass: no such key: x\nkvass: no such key: x/\n")
+    assert list(store.keys()) == ["d", "e"]
+    assert kvass("rm", "--recursive", "d") == (0, b"", "")
+    assert list(store.keys()) == ["e"]
