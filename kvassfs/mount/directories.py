@@ -24,7 +24,6 @@ class Directories:
         tree: Tree,
         names: Namespace,
         open_files: OpenFiles,
-        *,
         is_scratch: Callable[[str], bool],
         find_attributes: Callable[[str], Attributes],
     ) -> None:
@@ -42,7 +41,7 @@ class Directories:
         above = self._tree.directory(self._names.prefix(parent(path)))
         inherited = 0 if above is None else above.mode & stat.S_ISGID
         permissions = stat.S_IMODE(mode) | inherited
-        self._tree.make_directory(f"{key}/", stat.S_IFDIR | permissions, is_scratch=self._is_scratch)
+        self._tree.directories.make(f"{key}/", stat.S_IFDIR | permissions, is_scratch=self._is_scratch)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
@@ -51,7 +50,7 @@ class Directories:
             raise make_error(errno.EBUSY, path)
         if not self._names.is_empty(prefix):
             raise make_error(errno.ENOTEMPTY, path)
-        self._tree.remove_directory(prefix, is_scratch=self._is_scratch)
+        self._tree.directories.remove(prefix, is_scratch=self._is_scratch)
 
     def list(self, path: str) -> Iterator[tuple[str, Attributes]]:
         """Yield names and attributes of what is in a directory, ``.`` and ``..`` among them."""

@@ -57,13 +57,7 @@ class Filesystem:
         names = Namespace(store.tree, self._open_files)
         self._metadata = Metadata(store, names, self._open_files, is_scratch=self._is_scratch, clock=clock)
         self._xattrs = FileXattrs(store, names, clock)
-        self._directories = Directories(
-            store.tree,
-            names,
-            self._open_files,
-            is_scratch=self._is_scratch,
-            find_attributes=self._metadata.getattr,
-        )
+        self._directories = Directories(store.tree, names, self._open_files, self._is_scratch, self._metadata.getattr)
         self._files = FileIO(
             store, names, self._open_files, is_scratch=self._is_scratch, clock=clock, read_only=read_only
         )
@@ -79,7 +73,7 @@ class Filesystem:
 
     def publish_directories(self) -> None:
         """Have directories that stayed on this machine travel, as far as their names do not say that they stay."""
-        self._store.tree.publish_directories(is_scratch=self._is_scratch)
+        self._store.tree.directories.publish(is_scratch=self._is_scratch)
 
     def use_scratch(self, scratch: ScratchNames) -> None:
         """Tell scratch names by other patterns from now on; any thread may say so."""

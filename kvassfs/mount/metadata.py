@@ -70,7 +70,7 @@ class Metadata:
         file = self._open_file(path, handle)
         if file is None and self._names.is_directory(path):
             mode = stat.S_IFDIR | permissions
-            self._tree.set_directory(self._names.prefix(path), mode=mode, is_scratch=self._is_scratch)
+            self._tree.directories.set(self._names.prefix(path), mode=mode, is_scratch=self._is_scratch)
             return
         if permissions & OWNERS and self._key(path, file) in self._foreign:
             permissions &= ~OWNERS
@@ -104,7 +104,7 @@ class Metadata:
         file = self._open_file(path, handle)
         if file is None and self._names.is_directory(path):
             prefix = self._names.prefix(path)
-            self._tree.set_directory(prefix, mtime=mtime, atime=atime, is_scratch=self._is_scratch)
+            self._tree.directories.set(prefix, mtime=mtime, atime=atime, is_scratch=self._is_scratch)
             return
         if file is not None:
             file.set_times(mtime, atime)

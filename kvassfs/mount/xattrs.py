@@ -133,7 +133,7 @@ class FileXattrs:
     def _note_change(self, path: str, bearer: Bearer) -> None:
         """Change the ctime."""
         if bearer.is_directory:
-            self._tree.note_directory_change(bearer.key)
+            self._tree.directories.note_change(bearer.key)
             return
         node = self._tree.file(bearer.key)
         if node is None:

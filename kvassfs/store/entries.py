@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from ..entry import is_directory_mode, new_token, next_timestamp
+from ..entry import new_token, next_timestamp
 from .contents import Contents
 from .database import Database
 from .feed import Journal
@@ -29,6 +29,7 @@ from .rows import (
     Written,
     find_predecessor,
     find_shown,
+    inherit_mode,
 )
 from .settling import find_birth, is_transient, state_after_write
 from .xattrs import Bearer
@@ -170,15 +171,13 @@ class Entries:
         ``now`` (µs) is when the write was made, by default the time of the call. ``amends`` is the sequence of a
         version that the new one completes: if that is still the current one and no other device has it, it leaves no
         revision. ``transient``: a mount writes it; a key that is new to other devices is held back from them for a
-        moment, since it may be gone then. ``foreign``: the feed tells this open store of it too, as of another's. ``keeps``: it is the entry of a
-        directory that has lost its last name.
+        moment, since it may be gone then. ``foreign``: the feed tells this open store of it too, as of another's.
+        ``keeps``: it is the entry of a directory that has lost its last name.
         """
         now = self._clock() // 1000 if now is None else now
         mtime = now * 1000 if written.mtime is None else written.mtime
         sequence, timestamp, process_id = self._tick(now, old)
-        mode = written.mode
-        if mode is None and old is not None and not old.is_directory:
-            mode = old.mode
+        mode = inherit_mode(old) if written.mode is None else written.mode
         before = find_predecessor(old, mode)
         row = Row(
             key=key,
@@ -200,9 +199,7 @@ class Entries:
             floor=None if old is None else old.floor,
             inode=written.inode or (born_inode(sequence) if before is None else before.inode),
             appeared=sequence if before is None else before.appeared,
-            shown=find_shown(
-                old, sequence, is_file=not is_directory_mode(mode) and (written.size > 0 or mode is not None)
-            ),
+            shown=find_shown(old, sequence, written.size, mode),
         )
         amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
@@ -250,7 +247,7 @@ class Entries:
             mtime=None,
             atime=None,
             writer=self.writer,
-            shown=find_shown(row, sequence, is_file=False),
+            shown=find_shown(row, sequence, 0, None),
         )
         self.install(tombstone, row, fate, now * 1000, listing)
         return tombstone
@@ -294,7 +291,7 @@ class Entries:
             changed=now,
             mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
             writer=self.writer,
-            shown=row.shown if changed.mode == row.mode else find_shown(row, sequence, is_file=False),
+            shown=row.shown if changed.mode == row.mode else find_shown(row, sequence, row.size, changed.mode),
         )
         self.install(changed, row, Fate.MOVE, now, None)
         return changed

@@ -9,9 +9,10 @@ from ..entry import directory_of, parent
 from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
+from .directories import DirectoryChanges
 from .entries import Entries, Fate
-from .inodes import directories_above, new_inode
-from .local import DirectoryRecord, ScratchRow, make_record
+from .inodes import directories_above
+from .local import ScratchRow, make_record
 from .local_parts import LocalParts
 from .nodes import Node, node_of_row, node_of_scratch
 from .rows import Row, Written
@@ -51,6 +52,7 @@ class Mover:
         entries: Entries,
         local: LocalParts,
         share_links: ShareLinks,
+        directories: DirectoryChanges,
         *,
         find: Callable[[str], Node | None],
         listed_in: Callable[[str], str],
@@ -61,6 +63,7 @@ class Mover:
         self._entries = entries
         self._directories, self._scratch, self._xattrs, self._inodes = local
         self._share_links = share_links
+        self._changes = directories
         self._find = find
         self._listed_in = listed_in
         self._clock = clock
@@ -85,22 +88,8 @@ class Mover:
         for listing in listings:
             self._entries.withdraw(listing)
         for listing in listings:
-            self.keep_directory(listing, is_scratch)
+            self._changes.keep(listing, is_scratch)
             self._entries.note_names(listing, self._clock())
-
-    def keep_directory(self, prefix: str, is_scratch: Callable[[str], bool]) -> None:
-        """Have a directory stay if the last name in it went, by an entry that may be withdrawn or on this machine alone."""
-        if not prefix or self._directories.has_entries(prefix):
-            return
-        if not is_scratch(prefix):
-            self._entries.keep_directory(prefix)
-        elif not self._directories.is_there(prefix):
-            self.put_scratch_directory(prefix, self._directories.get(prefix) or make_record(self._clock()))
-
-    def put_scratch_directory(self, prefix: str, record: DirectoryRecord) -> None:
-        """Have a directory be there on this machine alone."""
-        mode, changed, mtime, atime = record
-        self._scratch.put(ScratchRow(prefix, 0, mode, None, changed, mtime, atime, new_inode(), None))
 
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Give each of two files the name of the other."""
@@ -137,16 +126,9 @@ class Mover:
             for node, key in moves:
                 self._move_file(node, key, is_scratch, keep=is_scratch(key), transient=not thrown_away)
             if all(key != new for _, key in moves):
-                self._drop_target(new)
+                self._changes.drop(new)
             self._directories.put(new, record._replace(changed=now))
             self._note_moved((parent(old), parent(new)), is_scratch)
-
-    def _drop_target(self, prefix: str) -> None:
-        """Remove the own row of an empty directory whose name another one without has got."""
-        self._scratch.drop(prefix)
-        row = self._entries.current(prefix)
-        if row is not None and row.is_directory:
-            self._entries.remove(row, listing=None, transient=True)
 
     def swap_trees(self, one: str, other: str, *, is_scratch: Callable[[str], bool]) -> None:
         """Give everything that is named by the key ``one``, a file or a directory, the name ``other``, and reversely.

@@ -105,11 +105,17 @@ def find_predecessor(old: Row | None, mode: int | None) -> Row | None:
     return old if old is not None and old.live and old.is_directory is is_directory_mode(mode) else None
 
 
-def find_shown(old: Row | None, sequence: int, *, is_file: bool) -> int:
+def find_shown(old: Row | None, sequence: int, size: int, mode: int | None) -> int:
     """Return the sequence with which a file was last seen to change, where a version with ``sequence`` follows ``old``.
 
-    Where there is no file and was none, there is nothing to see.
+    ``size`` and ``mode`` are its own. Where there is no file and was none, there is nothing to see.
     """
+    is_file = (size > 0 or mode is not None) and not is_directory_mode(mode)
     if is_file or (old is not None and old.is_file):
         return sequence
     return 0 if old is None else old.shown
+
+
+def inherit_mode(old: Row | None) -> int | None:
+    """Return the mode of a version that is given none: a file keeps what it had."""
+    return None if old is None or old.is_directory else old.mode

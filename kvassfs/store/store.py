@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
-from ..entry import DEFAULT_MODE, Entry, check_key, directory_of, is_text
+from ..entry import DEFAULT_MODE, Entry, check_key, directory_of
 from ..errors import EmptyValue, KeyIsDirectory, KeyMissing, KvassError
 from . import takeover
 from .blocks import Blocks
@@ -24,6 +24,7 @@ from .hub_time import HubTime
 from .identity import Identity
 from .inbox import Inbox
 from .inodes import DirectoryInodes
+from .keys import Keys
 from .local import Directories, Scratch
 from .local_parts import LocalParts
 from .machine import MACHINE, Machine
@@ -33,7 +34,7 @@ from .peers import Peers
 from .processes import Processes
 from .profile import BULK, COMMAND, Profile
 from .revisions import Revision, Revisions
-from .rows import Row, Written
+from .rows import Row, Written, inherit_mode
 from .settings import Settings
 from .share_links import ShareLinks
 from .sizes import SIZES, Sizes
@@ -41,16 +42,6 @@ from .tree import Tree
 from .upkeep import Upkeep
 from .values import Snapshot, Values
 from .xattrs import Xattrs
-
-MOST_KEYS = 4096
-"""Keys that are listed at a time."""
-
-_OF_FILES = (
-    "(substr(key, -1) <> '/' OR EXISTS (SELECT 1 FROM entries AS own WHERE own.key = entries.key AND own.is_file))"
-)
-"""What live keys of files fulfil, and not those of directories; the index that finds them suffices to tell."""
-
-_OF_ALL = "TRUE"
 
 
 class Readable(Protocol):
@@ -100,6 +91,7 @@ class Store:
             clock=clock,
             random=random,
         )
+        self._keys = Keys(database)
         self.feed = Feed(database, writer)
         self.transaction = database.transaction
         self.values = Values(database, self._contents, self._holds)
@@ -167,52 +159,16 @@ class Store:
     # Keys and values
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that are there, empty files among them, and begin with ``prefix``, in the order of their UTF-8 bytes.
-
-        What changes meanwhile may be seen or not; so the write-ahead log need not be kept for a reader that is slow.
-        """
-        for key in self._keys_from(prefix):
-            if not key.startswith(prefix):
-                return
-            yield key
+        """Yield the keys that are there, see ``Keys.listed``."""
+        return self._keys.listed(prefix)
 
     def count_keys(self) -> int:
         """Return how many keys there are, empty files among them."""
-        row = self._database.row(f"SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND {_OF_FILES}")
-        return int(row[0])
+        return self._keys.count()
 
     def level(self, prefix: str, *, directories: bool = False) -> Iterator[str]:
-        """Yield how keys that begin with ``prefix`` go on, up to and with the next ``/``, each once and in order.
-
-        The keys that lie further down are skipped by a new search, so the cost grows with the answer alone. With
-        ``directories`` also those of directories in which nothing is.
-        """
-        start: str | None = prefix
-        while start is not None:
-            keys, start = self._keys_from(start, _OF_ALL if directories else _OF_FILES), None
-            for key in keys:
-                if not key.startswith(prefix):
-                    return
-                if key == prefix and directories and self._find_file(key) is None:
-                    continue
-                slash = key.find("/", len(prefix))
-                yield key[: slash + 1] if slash >= 0 else key
-                if slash >= 0:
-                    start = key[:slash] + "0"  # the character after "/"
-                    break
-
-    def _keys_from(self, first: str, kind: str = _OF_FILES) -> Iterator[str]:
-        count = 1  # mostly of little use to a level, and then more and more
-        while is_text(first):  # no key can begin with what is none
-            keys = self._database.rows(
-                f"SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND {kind} ORDER BY key LIMIT ?",
-                (first, count),
-            )
-            yield from (key for (key,) in keys)
-            if len(keys) < count:
-                return
-            first = keys[-1][0] + "\0"
-            count = min(2 * count, MOST_KEYS)
+        """Yield how keys that begin with ``prefix`` go on, see ``Keys.level``."""
+        return self._keys.level(prefix, directories=directories)
 
     def entry(self, key: str) -> Entry:
         """Return the entry of a key that is there.
@@ -306,7 +262,7 @@ class Store:
 
     def _write(self, key: str, size: int, content: int | None) -> Entry:
         old = self._entries.current(key)
-        known = None if old is None or old.is_directory else old.mode
+        known = inherit_mode(old)
         # A value is no target of a symlink, and without a mode an empty one deletes.
         mode = DEFAULT_MODE if (known is None and not size) or (known is not None and stat.S_ISLNK(known)) else None
         written = Written(size, content, mode)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..entry import DEFAULT_MODE, directory_of, is_directory_mode, parent
+from ..entry import DEFAULT_MODE, directory_of, is_directory_mode
 from ..errors import KeyMissing
 from .contents import Contents
 from .database import Database
+from .directories import DirectoryChanges
 from .draft import Draft
 from .entries import Entries
 from .holds import Holds
 from .inodes import new_inode
-from .local import DirectoryRecord, ScratchRow, make_record
+from .local import DirectoryRecord, ScratchRow
 from .local_parts import LocalParts
 from .moving import Mover
 from .nodes import (
@@ -57,16 +58,20 @@ class Tree:
         self._contents = contents
         self._holds = holds
         self._entries = entries
-        self._directories, self._scratch, self._xattrs, self._inodes = local
+        self._local_directories, self._scratch, self._xattrs, self._inodes = local
         self.directory_inode = local.inodes.get
         self._clock = clock
         self.transaction = database.transaction
+        self.directories = DirectoryChanges(
+            database, entries, local, find=self.directory, find_file=self.file, clock=clock
+        )
         self._mover = Mover(
             database,
             contents,
             entries,
             local,
             share_links,
+            self.directories,
             find=self.file,
             listed_in=self._listed_in,
             clock=clock,
@@ -82,7 +87,7 @@ class Tree:
     def directory(self, prefix: str) -> DirectoryRecord | None:
         """Return the attributes of a directory; ``None`` if there is none."""
         if not prefix:
-            return self._directories.get(prefix)
+            return self._local_directories.get(prefix)
         row = self._database.row(DIRECTORY, (prefix, prefix[:-1] + "0"))
         if row is None:
             return None
@@ -221,7 +226,7 @@ class Tree:
             key, written.size, mode, written.content, changed, mtime, written.atime, inode, written.mod_time
         )
         if old is None:
-            self._directories.touch(self._listed_in(key), now * 1000)
+            self._local_directories.touch(self._listed_in(key), now * 1000)
         self._scratch.put(row)
         return node_of_scratch(row)
 
@@ -239,8 +244,7 @@ class Tree:
             self._scratch.drop(node.key)
         elif row is not None:
             removed = self._entries.remove(row, listing=None, transient=True) is not None
-        if row is not None or is_scratch(listing):
-            self._mover.keep_directory(listing, is_scratch)
+        self.directories.keep(listing, is_scratch, travels=row is not None)
         self._entries.note_names(listing, self._clock())
         return removed
 
@@ -299,103 +303,6 @@ class Tree:
         """Return the prefix of the directory that lists the file of a key: its own where there is one."""
         own = key + "/"
         return directory_of(key) if self.directory(own) is None else own
-
-    def make_directory(self, prefix: str, mode: int, *, is_scratch: Callable[[str], bool]) -> None:
-        """Make a directory, which stays on this machine if its name says so."""
-        with self.transaction:
-            self._inodes.assign(prefix)
-            if is_scratch(prefix):
-                record = make_record(self._clock())
-                self._mover.put_scratch_directory(prefix, record._replace(mode=mode))
-                self._directories.add(prefix, record)
-                self._entries.note_names(parent(prefix), self._clock())
-            else:
-                written = Written(mode=mode)
-                old = self._entries.current(prefix)
-                self._entries.write(prefix, written, old=old, listing=parent(prefix), transient=True)
-
-    def publish_directories(self, *, is_scratch: Callable[[str], bool]) -> None:
-        """Give an entry to the directories that have stayed on this machine, and whose names do not say that."""
-        if not self._scratch.directories():
-            return
-        with self.transaction:
-            for row in self._scratch.directories():
-                if not is_scratch(row.key):
-                    old = self._entries.current(row.key)
-                    self._entries.write(row.key, Written(mode=row.mode), old=old, listing=None, transient=True)
-
-    def remove_directory(self, prefix: str, *, is_scratch: Callable[[str], bool]) -> None:
-        """Remove an empty directory; one that lists no other stays."""
-        self._database.retry_when_full(lambda: self._remove_directory(prefix, is_scratch), removes=True)
-
-    def _remove_directory(self, prefix: str, is_scratch: Callable[[str], bool]) -> None:
-        row = self._entries.current(prefix)
-        self._scratch.drop(prefix)
-        if row is not None and row.is_directory:
-            self._entries.remove(row, listing=None, transient=True)
-        self._mover.keep_directory(parent(prefix), is_scratch)
-        self._entries.note_names(prefix, self._clock())
-
-    def set_directory(
-        self,
-        prefix: str,
-        *,
-        mode: int | None = None,
-        mtime: int | None = None,
-        atime: int | None = None,
-        is_scratch: Callable[[str], bool],
-    ) -> None:
-        """Change attributes of a directory; ``None`` leaves one as it is. Mode and mtime travel.
-
-        Raises:
-            KeyMissing
-        """
-        given = {
-            name: value for name, value in (("mode", mode), ("mtime", mtime), ("atime", atime)) if value is not None
-        }
-        with self.transaction:
-            record = self._present_directory(prefix)._replace(changed=self._clock(), **given)
-            row = self._entries.current(prefix) if prefix else None
-            local_mode = self._local_mode(prefix)
-            if not prefix or self.file(prefix) is not None:
-                local_mode = record.mode
-            elif mode is not None or mtime is not None:
-                if is_scratch(prefix) and (row is None or not row.is_directory):
-                    self._mover.put_scratch_directory(prefix, record)
-                else:
-                    self._vary_directory(row, prefix, record.mode, mtime)
-            self._directories.put(prefix, record._replace(mode=local_mode))
-
-    def note_directory_change(self, prefix: str) -> None:
-        """Change the ctime of a directory.
-
-        Raises:
-            KeyMissing
-        """
-        with self.transaction:
-            record = self._present_directory(prefix)
-            self._directories.put(prefix, record._replace(mode=self._local_mode(prefix), changed=self._clock()))
-
-    def _present_directory(self, prefix: str) -> DirectoryRecord:
-        record = self.directory(prefix)
-        if record is None:
-            raise KeyMissing(prefix)
-        return record
-
-    def _local_mode(self, prefix: str) -> int:
-        """Return the mode that a directory has where nothing else has it."""
-        return (self._directories.get(prefix) or make_record(0)).mode
-
-    def _vary_directory(self, row: Row | None, prefix: str, mode: int, mod_time: int | None) -> None:
-        """Give a directory a new version of its entry, or its first one."""
-        if row is None or not row.is_directory:
-            written = Written(mode=mode, mod_time=mod_time)
-            self._entries.write(prefix, written, old=row, listing=None, transient=True)
-            return
-        if mode != row.mode:
-            row = self._entries.set_mode(row, mode)
-        if mod_time is not None:
-            self._entries.set_times(row, mod_time, None, self._clock())
 
     # Renaming
 

@@ -158,7 +158,7 @@ ACTIONS: dict[str, Action] = {
     ),
     "exchange": lambda store: store.tree.swap(file(store, "short"), file(store, "long"), is_scratch=is_scratch),
     "rename a directory": lambda store: store.tree.rename_directory("d/", "n/", is_scratch=is_scratch),
-    "make a directory": lambda store: store.tree.make_directory("x/y/", 0o40700, is_scratch=is_scratch),
+    "make a directory": lambda store: store.tree.directories.make("x/y/", 0o40700, is_scratch=is_scratch),
     "save through a draft": draft_save,
     "change the mode": lambda store: store.tree.set_mode(file(store, "short"), REGULAR | 0o100),
     "change the configuration": lambda store: store.settings.set_remote("http://hub"),
@@ -198,7 +198,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(11):
             save(store, "often", b"%d" % number)
         save(store, "d/s~", value_of(200), scratch=True)
-        store.tree.make_directory("d/", 0o40700, is_scratch=is_scratch)
+        store.tree.directories.make("d/", 0o40700, is_scratch=is_scratch)
         for bearer in (Bearer("short"), Bearer("long"), Bearer("d/s~"), Bearer("d/a"), Bearer("d/", is_directory=True)):
             store.xattrs.put(bearer, b"user.name", bearer.key.encode())
         for number in range(2):

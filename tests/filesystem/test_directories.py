@@ -8,7 +8,10 @@ import stat
 
 import pytest
 
-from tests.filesystem.driver import Driver, raises
+from tests.filesystem.driver import Driver, Times, raises
+
+OLD = 1_000_000_000 * 10**9
+"""A time in 2001."""
 
 
 def test_a_new_directory_is_there_and_empty(filesystem: Driver) -> None:
@@ -224,3 +227,34 @@ def test_files_that_stay_are_listed_once_though_others_come_and_go(crowded: Driv
             crowded.unlink(f"crowd/{name}")
     stayed = [name for name in seen if name.startswith("file-")]
     assert sorted(stayed) == [f"file-{number:04}" for number in range(MANY)]
+
+
+def test_a_file_two_levels_below_changes_no_time_of_a_directory(filesystem: Driver) -> None:
+    """Nor does the first one in a directory that is new."""
+    filesystem.mkdir("outer")
+    filesystem.mkdir("outer/inner")
+    filesystem.utime("outer", Times(atime=OLD, mtime=OLD))
+    filesystem.write_file("outer/inner/file", b"x")
+    filesystem.unlink("outer/inner/file")
+    assert filesystem.stat("outer").mtime == OLD
+    filesystem.write_file("outer/file", b"x")
+    assert filesystem.stat("outer").mtime > OLD
+
+
+def test_a_time_that_a_directory_is_given_again_is_its_time(filesystem: Driver) -> None:
+    filesystem.mkdir("dir")
+    for number in range(2):
+        filesystem.write_file(f"dir/{number}", b"x")
+        filesystem.utime("dir", Times(atime=OLD, mtime=OLD))
+        assert filesystem.stat("dir").mtime == OLD
+
+
+@pytest.mark.parametrize("name", ["dir", "dir~"])
+def test_a_directory_keeps_its_mode_when_it_is_renamed(filesystem: Driver, name: str) -> None:
+    filesystem.mkdir("dir")
+    filesystem.chmod("dir", 0o750)
+    for old, new in (("dir", name + "2"), (name + "2", "other"), ("other", "last~")):
+        filesystem.rename(old, new)
+        assert filesystem.stat(new).permissions == 0o750
+    filesystem.rmdir("last~")
+    assert filesystem.names() == []

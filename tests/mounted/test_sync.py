@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import pytest
+import requests
 
 from kvassfs.entry import Delivery
 from tests.mounted.test_editors import EDITORS, OLD, PATCH, REPLACE, TOOLS, Editor, Tool
 from tests.support.devices import Device, Network, lists, shows
 from tests.support.mounts import BINDINGS, mounted
+from tests.support.original import OriginalClient
 from tests.support.processes import SECONDS, is_running
 from tests.support.programs import environment, need, run
 from tests.support.proxy import Mode
@@ -451,6 +455,55 @@ def test_a_repository_of_git_is_one_there_too(room: Room, tmp_path: Path) -> Non
 def same_keys(one: Device, other: Device) -> bool:
     with one.store() as first, other.store() as second:
         return list(first.keys()) == list(second.keys())
+
+
+def same_trees(one: Path, other: Path) -> bool:
+    return list_tree(one) == list_tree(other)
+
+
+def list_tree(path: Path) -> list[tuple[str, int]]:
+    """Return the files and directories below a path, and their modes."""
+    found = [Path(above, name) for above, *names in os.walk(path) for name in (*names[0], *names[1])]
+    return sorted((str(each.relative_to(path)), each.lstat().st_mode) for each in found)
+
+
+def test_a_repository_without_loose_objects_is_one_on_three_devices(room: Room, tmp_path: Path) -> None:
+    """One of them has the original program, for which directories are deleted keys."""
+    make_repository(room.here, tmp_path)
+    third = room.network.device("third")
+    with third.following():
+        for each in (room.here / "repository", room.here / "clone"):
+            run("git", "gc", "-q", "--prune=now", directory=each, env=identified(tmp_path))
+        room.device.wait_until_pushed()
+        copies = [room.there, third.path / room.name]
+        wait_until(lambda: all(same_trees(room.here, copy) for copy in copies), "the same trees")
+        assert (room.there / "repository/.git/refs/tags").is_dir()
+        for copy in copies:
+            assert_same_repository(room.here, copy, tmp_path)
+        client = original_client(room.network)
+        client.pull()
+        with room.device.store() as store:
+            assert set(client.values()) == {key for key in store.keys() if store.entry(key).size}
+        removed = copies[1] / "repository"
+        shutil.rmtree(removed)
+        client.set(f"{room.name}/clone/from the original", b"value")
+        client.push()
+        wait_until((room.here / "clone/from the original").exists, "the key of the original")
+        wait_until(lambda: not (room.here / "repository").exists(), "the removal of the repository")
+        wait_until(lambda: all(same_trees(room.here, copy) for copy in copies), "the same trees again")
+        client.pull()
+        assert [key for key in client.values() if key.startswith(f"{room.name}/repository/")] == []
+
+
+def original_client(network: Network) -> OriginalClient:
+    """Return a device with the original program, which reaches the hub over the network."""
+
+    def post(call: str, body: bytes) -> bytes:
+        answer = requests.post(f"http://{network.hub.address}/{call}", data=body, timeout=SECONDS)
+        answer.raise_for_status()
+        return answer.content
+
+    return OriginalClient(7001, network.hub.key, os.urandom, time.time_ns, post)
 
 
 # Beginnings and ends

@@ -210,14 +210,14 @@ class Stores(RuleBasedStateMachine):
     @rule(prefix=PREFIXES)
     def make_directory(self, prefix: str) -> None:
         if self.store.tree.directory(prefix) is None:
-            self.store.tree.make_directory(prefix, 0o40755, is_scratch=is_scratch)
+            self.store.tree.directories.make(prefix, 0o40755, is_scratch=is_scratch)
 
     @rule(prefix=PREFIXES)
     def remove_directory(self, prefix: str) -> None:
         below = any(key.startswith(prefix) or key == prefix[:-1] for key in self.files)
         if self.store.tree.is_empty(prefix):
             assert not below
-            self.store.tree.remove_directory(prefix, is_scratch=is_scratch)
+            self.store.tree.directories.remove(prefix, is_scratch=is_scratch)
             assert self.store.tree.directory(prefix) is None
 
     # Time and clean-up

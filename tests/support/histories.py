@@ -396,13 +396,13 @@ class Peers:
             key = prefix + ("", "k", "l")[size % 3]
             self._write(replica, directory_doing, key, key, size, REGULAR)
         elif tree.directory(prefix) is None:
-            tree.make_directory(prefix, 0o40000 | mode & 0o777, is_scratch=is_scratch)
+            tree.directories.make(prefix, 0o40000 | mode & 0o777, is_scratch=is_scratch)
         elif directory_doing == "remove" and tree.is_empty(prefix):
-            tree.remove_directory(prefix, is_scratch=is_scratch)
+            tree.directories.remove(prefix, is_scratch=is_scratch)
         elif directory_doing == "change mode":
-            tree.set_directory(prefix, mode=0o40000 | mode & 0o777, is_scratch=is_scratch)
+            tree.directories.set(prefix, mode=0o40000 | mode & 0o777, is_scratch=is_scratch)
         elif directory_doing == "change time":
-            tree.set_directory(prefix, mtime=size, is_scratch=is_scratch)
+            tree.directories.set(prefix, mtime=size, is_scratch=is_scratch)
         elif directory_doing == "rename":
             self._rename_directory(replica, prefix, f"{new_directory}/")
 

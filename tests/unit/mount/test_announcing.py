@@ -186,37 +186,37 @@ def test_a_new_directory_is_announced_without_what_is_in_it(stores: Stores) -> N
 
 def test_directories_go_after_what_is_in_them(stores: Stores) -> None:
     stores.other.set("a/b/c", b"1")
-    stores.other.tree.make_directory("a/e/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
+    stores.other.tree.directories.make("a/e/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
     stores.seen()
     stores.other.delete("a/b/c")
     assert stores.seen() == ["removed /a/b/c", "removed /a/b"]
-    stores.other.tree.remove_directory("a/e/", is_scratch=is_scratch)
+    stores.other.tree.directories.remove("a/e/", is_scratch=is_scratch)
     assert stores.seen() == ["removed /a/e"]  # a mount keeps the directory
-    stores.other.tree.remove_directory("a/", is_scratch=is_scratch)
+    stores.other.tree.directories.remove("a/", is_scratch=is_scratch)
     assert stores.seen() == ["removed /a"]
 
 
 def test_a_directory_is_announced_by_the_one_above_that_is_new(stores: Stores) -> None:
-    stores.other.tree.make_directory("a/b/c/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
+    stores.other.tree.directories.make("a/b/c/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
     assert stores.seen() == ["created /a"]
 
 
 def test_directories_that_stay_here_are_announced(stores: Stores) -> None:
-    stores.other.tree.make_directory("a~/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
+    stores.other.tree.directories.make("a~/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
     assert stores.seen() == ["created /a~"]
-    stores.other.tree.remove_directory("a~/", is_scratch=is_scratch)
+    stores.other.tree.directories.remove("a~/", is_scratch=is_scratch)
     assert stores.seen() == ["removed /a~"]
 
 
 def test_a_directory_that_is_given_an_entry_was_there(stores: Stores) -> None:
     stores.other.set("a/b", b"1")
     stores.seen()
-    stores.other.tree.set_directory("a/", mode=stat.S_IFDIR | 0o755, is_scratch=is_scratch)
+    stores.other.tree.directories.set("a/", mode=stat.S_IFDIR | 0o755, is_scratch=is_scratch)
     assert stores.seen() == []
 
 
 def test_a_directory_of_another_mount_is_created(stores: Stores) -> None:
-    stores.other.tree.make_directory("d/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
+    stores.other.tree.directories.make("d/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
     assert stores.seen() == ["created /d"]
 
 

@@ -129,7 +129,7 @@ class TestChange:
         assert rig.kernel.forgotten == ["/ directory", "/a directory", "/a/b directory", "/a/b/c file"]
 
     def test_of_a_directory_is_told_of_it(self, rig: Rig) -> None:
-        rig.other.tree.make_directory("d/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
+        rig.other.tree.directories.make("d/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
         assert rig.look() == ["/ directory", "/d directory", "/d/% gone", "/d/%@ gone"]
 
 

@@ -17,11 +17,11 @@ READABLE = stat.S_IFDIR | 0o755
 
 
 def make(store: Store, prefix: str, mode: int = DIRECTORY_MODE) -> None:
-    store.tree.make_directory(prefix, mode, is_scratch=is_scratch)
+    store.tree.directories.make(prefix, mode, is_scratch=is_scratch)
 
 
 def remove(store: Store, prefix: str) -> None:
-    store.tree.remove_directory(prefix, is_scratch=is_scratch)
+    store.tree.directories.remove(prefix, is_scratch=is_scratch)
 
 
 def file(store: Store, key: str) -> Node:
@@ -92,8 +92,8 @@ class TestEntries:
 
     def test_its_mode_and_its_time_are_new_versions(self, store: Store) -> None:
         store.set("d/k", b"x")
-        store.tree.set_directory("d/", mode=READABLE, is_scratch=is_scratch)
-        store.tree.set_directory("d/", mtime=-5, atime=7, is_scratch=is_scratch)
+        store.tree.directories.set("d/", mode=READABLE, is_scratch=is_scratch)
+        store.tree.directories.set("d/", mtime=-5, atime=7, is_scratch=is_scratch)
         assert rows(store, "SELECT mode, mod_time FROM entries WHERE key = 'd/'") == [(READABLE, -5)]
         record = store.tree.directory("d/")
         assert record is not None
@@ -101,15 +101,15 @@ class TestEntries:
 
     def test_the_time_of_access_alone_is_none(self, store: Store) -> None:
         store.set("d/k", b"x")
-        store.tree.set_directory("d/", atime=7, is_scratch=is_scratch)
+        store.tree.directories.set("d/", atime=7, is_scratch=is_scratch)
         assert list(entries(store)) == ["d/k"]
 
     def test_those_of_one_that_is_gone_cannot_be_changed(self, store: Store) -> None:
         with pytest.raises(KeyMissing):
-            store.tree.set_directory("d/", mode=READABLE, is_scratch=is_scratch)
+            store.tree.directories.set("d/", mode=READABLE, is_scratch=is_scratch)
 
     def test_those_of_the_root_stay_here(self, store: Store) -> None:
-        store.tree.set_directory("", mode=READABLE, mtime=5, is_scratch=is_scratch)
+        store.tree.directories.set("", mode=READABLE, mtime=5, is_scratch=is_scratch)
         assert entries(store) == {}
         record = store.tree.directory("")
         assert record is not None
@@ -214,7 +214,7 @@ class TestScratch:
     def test_one_with_such_a_name_stays_here(self, store: Store) -> None:
         make(store, "d~/", READABLE)
         make(store, "d~/e/")
-        store.tree.set_directory("d~/e/", mode=READABLE, mtime=5, is_scratch=is_scratch)
+        store.tree.directories.set("d~/e/", mode=READABLE, mtime=5, is_scratch=is_scratch)
         assert entries(store) == {}
         for prefix in ("d~/", "d~/e/"):
             record = store.tree.directory(prefix)
@@ -248,11 +248,11 @@ class TestScratch:
 
     def test_what_stayed_only_since_it_could_not_travel_is_published(self, store: Store) -> None:
         for prefix in ("d/", "d/e~/"):
-            store.tree.make_directory(prefix, READABLE, is_scratch=lambda _: True)
-        store.tree.publish_directories(is_scratch=is_scratch)
+            store.tree.directories.make(prefix, READABLE, is_scratch=lambda _: True)
+        store.tree.directories.publish(is_scratch=is_scratch)
         assert entries(store) == {"d/": READABLE}
         assert rows(store, "SELECT key FROM scratch") == ["d/e~/"]
-        store.tree.publish_directories(is_scratch=is_scratch)
+        store.tree.directories.publish(is_scratch=is_scratch)
 
 
 class TestTheValueOfItsKey:
@@ -262,7 +262,7 @@ class TestTheValueOfItsKey:
         record = store.tree.directory("d/")
         assert record is not None
         assert record.mode == READABLE
-        store.tree.set_directory("d/", mode=stat.S_IFDIR | 0o500, mtime=5, is_scratch=is_scratch)
+        store.tree.directories.set("d/", mode=stat.S_IFDIR | 0o500, mtime=5, is_scratch=is_scratch)
         assert store.get("d/").read() == b"value"
         record = store.tree.directory("d/")
         assert record is not None

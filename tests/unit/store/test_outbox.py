@@ -317,7 +317,7 @@ class TestFiles:
     def test_a_directory_changes_when_a_name_comes_or_goes_and_not_when_a_value_does(
         self, store: Store, clock: Clock
     ) -> None:
-        store.tree.make_directory("d/", 0o40700, is_scratch=is_scratch)
+        store.tree.directories.make("d/", 0o40700, is_scratch=is_scratch)
 
         def changed() -> int:
             (mtime,) = rows(store, "SELECT mtime FROM directories WHERE prefix = 'd/'")
@@ -332,7 +332,7 @@ class TestFiles:
 
     def test_a_directory_that_loses_its_last_file_stays(self, store: Store) -> None:
         store.inbox.merge_pushed([made("d/f", mode=REGULAR)])
-        store.tree.make_directory("d/e/", 0o40700, is_scratch=is_scratch)
+        store.tree.directories.make("d/e/", 0o40700, is_scratch=is_scratch)
         store.inbox.merge_pushed([made("d/f", b"", counter=2)])
         assert store.tree.directory("d/") is not None
 

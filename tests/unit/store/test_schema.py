@@ -26,8 +26,8 @@ def full(path: Path, clock: Clock) -> Store:
             save(store, f"d{number % 10}/k{number}~", b"x", scratch=True)
             for bearer in (Bearer(f"d{number % 10}/k{number}"), Bearer(f"d{number % 10}/", is_directory=True)):
                 store.xattrs.put(bearer, b"user.name", b"x")
-        store.tree.make_directory("d1/", 0o40700, is_scratch=is_scratch)
-        store.tree.make_directory("e/", 0o40700, is_scratch=is_scratch)
+        store.tree.directories.make("d1/", 0o40700, is_scratch=is_scratch)
+        store.tree.directories.make("e/", 0o40700, is_scratch=is_scratch)
     store._database.execute("ANALYZE")
     return store
 
@@ -86,7 +86,7 @@ BIG_TABLES = (
         lambda store: save(store, "d1/k1", b"new"),
         lambda store: save(store, "d1/k1~", b"new", scratch=True),
         lambda store: store.tree.swap_trees("d1", "d2", is_scratch=is_scratch),
-        lambda store: store.tree.remove_directory("e/", is_scratch=is_scratch),
+        lambda store: store.tree.directories.remove("e/", is_scratch=is_scratch),
         lambda store: store.xattrs.of(Bearer("d1/k1")),
         lambda store: store.xattrs.put(Bearer("d1/k1"), b"user.name", None),
         lambda store: store.feed.position(),

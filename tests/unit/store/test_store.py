@@ -287,7 +287,7 @@ class TestKeys:
         store.delete("deleted")
         save(store, "empty", b"")
         save(store, "scratch~", b"1", scratch=True)
-        store.tree.make_directory("directory/", 0o40700, is_scratch=is_scratch)
+        store.tree.directories.make("directory/", 0o40700, is_scratch=is_scratch)
         assert list(store.keys()) == ["a", "empty"]
         assert store.count_keys() == 2
 
@@ -322,7 +322,7 @@ class TestDeleting:
         assert store.tree.directory("a/") is not None
 
     def test_leaves_a_directory_that_was_made(self, store: Store) -> None:
-        store.tree.make_directory("a/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("a/", DIRECTORY_MODE, is_scratch=is_scratch)
         store.set("a/b", b"1")
         store.delete("a/b")
         assert store.tree.directory("a/") is not None

@@ -114,7 +114,7 @@ class TestListing:
 
     def test_has_scratch_files_and_empty_directories_too(self, store: Store) -> None:
         save(store, "a~", b"x", scratch=True)
-        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         save(store, "d/b~", b"x", scratch=True)
         assert names(store) == {"a~", "d"}
         assert names(store, "d/") == {"b~"}
@@ -146,7 +146,7 @@ class TestListing:
         for key in ("d/name1", "d/name2/x", "d/other", "name3"):
             store.set(key, b"v")
         save(store, "d/name4~", b"v", scratch=True)
-        store.tree.make_directory("d/name5/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("d/name5/", DIRECTORY_MODE, is_scratch=is_scratch)
         assert store.tree.siblings("d/", "name") == ["name1", "name2", "name4~", "name5"]
         assert store.tree.siblings("d/", "x") == []
 
@@ -188,7 +188,7 @@ class TestSaving:
         audit_clean(store)
 
     def test_a_new_name_changes_its_directory(self, store: Store, clock: Clock) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         clock.advance(SECOND)
         node = save(store, "d/a", b"x")
         directory = store.tree.directory("d/")
@@ -447,8 +447,8 @@ class TestExchanging:
 
 class TestSwappingTrees:
     def test_takes_along_all_below_and_the_values_of_their_own_keys(self, store: Store, clock: Clock) -> None:
-        store.tree.make_directory("a/", DIRECTORY_MODE, is_scratch=is_scratch)
-        store.tree.make_directory("a/empty/", 0o40750, is_scratch=is_scratch)
+        store.tree.directories.make("a/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("a/empty/", 0o40750, is_scratch=is_scratch)
         for key in ("a", "a/x", "a/e/y", "b", "b/x", "ab", "a!", "b~"):
             save(store, key, key.encode())
         clock.advance(DAY)
@@ -490,10 +490,10 @@ class TestDirectories:
         return directory.mode, directory.mtime
 
     def test_are_made_and_removed(self, store: Store) -> None:
-        store.tree.make_directory("d/", stat.S_IFDIR | 0o755, is_scratch=is_scratch)
+        store.tree.directories.make("d/", stat.S_IFDIR | 0o755, is_scratch=is_scratch)
         assert self.record(store, "d/")[0] == stat.S_IFDIR | 0o755
         assert store.tree.is_empty("d/")
-        store.tree.remove_directory("d/", is_scratch=is_scratch)
+        store.tree.directories.remove("d/", is_scratch=is_scratch)
         assert store.tree.directory("d/") is None
 
     def test_stay_when_their_last_key_goes(self, store: Store) -> None:
@@ -506,12 +506,12 @@ class TestDirectories:
 
     @pytest.mark.parametrize("key", ["d/a", "d/e/a", "d/a~", "d", "d/"])
     def test_are_not_empty_with_anything_in_them(self, store: Store, key: str) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         save(store, key, b"x", scratch=is_scratch(key))
         assert not store.tree.is_empty("d/")
 
     def test_are_empty_whatever_is_beside_them(self, store: Store) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         for key in ("d.", "d0", "d-/x", "c/x", "e"):
             store.set(key, b"x")
         assert store.tree.is_empty("d/")
@@ -520,21 +520,21 @@ class TestDirectories:
         store.set("d/a", b"x")
         directory = store.tree.directory("d/")
         assert directory is not None
-        store.tree.set_directory("d/", mode=stat.S_IFDIR | 0o500, mtime=5, atime=6, is_scratch=is_scratch)
+        store.tree.directories.set("d/", mode=stat.S_IFDIR | 0o500, mtime=5, atime=6, is_scratch=is_scratch)
         again = store.tree.directory("d/")
         assert again is not None
         assert (again.mode, again.mtime, again.atime) == (stat.S_IFDIR | 0o500, 5, 6)
         assert again.changed > directory.changed
 
     def test_change_when_a_name_in_them_comes_or_goes(self, store: Store, clock: Clock) -> None:
-        store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("d/", DIRECTORY_MODE, is_scratch=is_scratch)
         changes: list[Callable[[], object]] = [
             lambda: save(store, "d/a", b"x"),
             lambda: store.tree.rename(node_of(store, "d/a"), "d/b", is_scratch=is_scratch),
             lambda: store.tree.unlink(node_of(store, "d/b"), is_scratch=is_scratch),
-            lambda: store.tree.make_directory("d/e/", DIRECTORY_MODE, is_scratch=is_scratch),
+            lambda: store.tree.directories.make("d/e/", DIRECTORY_MODE, is_scratch=is_scratch),
             lambda: store.tree.rename_directory("d/e/", "d/f/", is_scratch=is_scratch),
-            lambda: store.tree.remove_directory("d/f/", is_scratch=is_scratch),
+            lambda: store.tree.directories.remove("d/f/", is_scratch=is_scratch),
             lambda: store.set("d/c", b"x"),
             lambda: store.delete("d/c"),
         ]
@@ -550,7 +550,7 @@ class TestRenamingDirectories:
         for key in ("d", "d/", "d/a", "d/e/b", "d/e/f/c", "d/ü", "d/😀/x"):
             save(store, key, b"value of " + key.encode())
         save(store, "d/s~", b"scratch", scratch=True)
-        store.tree.make_directory("d/empty/", stat.S_IFDIR | 0o750, is_scratch=is_scratch)
+        store.tree.directories.make("d/empty/", stat.S_IFDIR | 0o750, is_scratch=is_scratch)
         store.tree.rename_directory("d/", "n/", is_scratch=is_scratch)
         assert set(store.keys()) == {"n", "n/", "n/a", "n/e/b", "n/e/f/c", "n/ü", "n/😀/x"}
         assert store.get("n/e/f/c").read() == b"value of d/e/f/c"
@@ -576,9 +576,9 @@ class TestRenamingDirectories:
         assert store.entry("n/a").url_token == token
 
     def test_into_an_empty_directory_takes_its_place(self, store: Store) -> None:
-        store.tree.make_directory("d/", stat.S_IFDIR | 0o750, is_scratch=is_scratch)
+        store.tree.directories.make("d/", stat.S_IFDIR | 0o750, is_scratch=is_scratch)
         store.set("d/a", b"x")
-        store.tree.make_directory("n/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
+        store.tree.directories.make("n/", stat.S_IFDIR | 0o700, is_scratch=is_scratch)
         store.tree.rename_directory("d/", "n/", is_scratch=is_scratch)
         directory = store.tree.directory("n/")
         assert directory is not None
@@ -587,7 +587,7 @@ class TestRenamingDirectories:
 
     def test_deeper_and_shallower(self, store: Store) -> None:
         store.set("d/a", b"x")
-        store.tree.make_directory("p/", DIRECTORY_MODE, is_scratch=is_scratch)
+        store.tree.directories.make("p/", DIRECTORY_MODE, is_scratch=is_scratch)
         store.tree.rename_directory("d/", "p/q/", is_scratch=is_scratch)
         assert list(store.keys()) == ["p/q/a"]
         assert names(store, "p/") == {"q"}
@@ -648,13 +648,13 @@ def test_other_mounts_are_told_of_what_is_local(store: Store, open_store: OpenSt
         action()
         return set(other.feed.since(before, but_by=other.feed.writer).keys)
 
-    assert told(lambda: store.tree.make_directory("d/", DIRECTORY_MODE, is_scratch=is_scratch)) >= {"d/"}
+    assert told(lambda: store.tree.directories.make("d/", DIRECTORY_MODE, is_scratch=is_scratch)) >= {"d/"}
     assert told(lambda: save(store, "d/a~", b"x", scratch=True)) >= {"d/a~"}
     assert told(lambda: store.tree.rename(node_of(store, "d/a~"), "d/b~", is_scratch=is_scratch)) >= {"d/a~", "d/b~"}
     assert told(lambda: store.tree.set_times(node_of(store, "d/b~"), 1, 2, 3)) >= {"d/b~"}
     assert told(lambda: store.tree.set_mode(node_of(store, "d/b~"), REGULAR | 0o100)) >= {"d/b~"}
     assert told(lambda: store.tree.unlink(node_of(store, "d/b~"), is_scratch=is_scratch)) >= {"d/b~"}
     assert told(lambda: store.tree.rename_directory("d/", "e/", is_scratch=is_scratch)) >= {"d/", "e/"}
-    assert told(lambda: store.tree.remove_directory("e/", is_scratch=is_scratch)) >= {"e/"}
+    assert told(lambda: store.tree.directories.remove("e/", is_scratch=is_scratch)) >= {"e/"}
     node = save(store, "a", b"x")
     assert told(lambda: store.tree.set_times(node, 1, 2, 3)) >= {"a"}

@@ -189,7 +189,7 @@ def test_directories_without_keys_are_there_and_travel_once_a_mount_publishes_th
             (0o40750, False),
         ]
         assert rows(store, "SELECT key FROM entries WHERE key LIKE '%/'") == []
-        store.tree.publish_directories(is_scratch=is_scratch)
+        store.tree.directories.publish(is_scratch=is_scratch)
         assert rows(store, "SELECT key, mode FROM entries WHERE key LIKE '%/'") == [
             ("empty/", 0o40755),
             ("empty/below/", 0o40750),

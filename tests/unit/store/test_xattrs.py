@@ -19,7 +19,7 @@ def marked(store: Store, clock: Clock) -> Store:
     """A store in which a key, a scratch file and a directory have an attribute."""
     save(store, "d/a", b"value")
     save(store, "d/a~", b"value", scratch=True)
-    store.tree.make_directory("d/", 0o40700, is_scratch=is_scratch)
+    store.tree.directories.make("d/", 0o40700, is_scratch=is_scratch)
     for bearer in (Bearer("d/a"), Bearer("d/a~"), Bearer("d/", is_directory=True)):
         store.xattrs.replace(bearer, ONE)
     clock.advance(DAY)
@@ -41,7 +41,7 @@ def test_a_name_may_be_no_utf_8_and_a_value_anything(store: Store) -> None:
 
 def test_a_key_that_ends_in_a_slash_is_told_from_the_directory_of_that_name(store: Store) -> None:
     save(store, "a/", b"value")
-    store.tree.make_directory("a/", 0o40700, is_scratch=is_scratch)
+    store.tree.directories.make("a/", 0o40700, is_scratch=is_scratch)
     store.xattrs.replace(Bearer("a/"), ONE)
     assert store.xattrs.of(Bearer("a/", is_directory=True)) == {}
     store.tree.rename_directory("a/", "b/", is_scratch=lambda _: False)

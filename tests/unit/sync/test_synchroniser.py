@@ -118,27 +118,27 @@ class TestOrder:
 
     def test_directories_travel(self, rig: Rig) -> None:
         for prefix, mode in (("d/", 0o40755), ("d/e/", 0o40700)):
-            rig.a.store.tree.make_directory(prefix, mode, is_scratch=is_scratch)
-        rig.a.store.tree.set_directory("d/", mtime=-5, is_scratch=is_scratch)
+            rig.a.store.tree.directories.make(prefix, mode, is_scratch=is_scratch)
+        rig.a.store.tree.directories.set("d/", mtime=-5, is_scratch=is_scratch)
         rig.a.clock.advance(SECOND)
         rig.exchange(rig.a, rig.b)
         record = rig.b.store.tree.directory("d/")
         assert record is not None
         assert (record.mode, record.mtime) == (0o40755, -5)
-        rig.b.store.tree.remove_directory("d/e/", is_scratch=is_scratch)
+        rig.b.store.tree.directories.remove("d/e/", is_scratch=is_scratch)
         rig.b.clock.advance(settling.SETTLING_TIME)
         rig.exchange(rig.b, rig.a)
         assert [name for name, *_ in rig.a.store.tree.children("d/")] == []
-        rig.a.store.tree.remove_directory("d/", is_scratch=is_scratch)
+        rig.a.store.tree.directories.remove("d/", is_scratch=is_scratch)
         rig.a.clock.advance(settling.SETTLING_TIME)
         rig.exchange(rig.a, rig.b)
         assert rig.b.store.tree.directory("d/") is None
 
     def test_a_file_keeps_its_directory_that_was_removed_elsewhere_meanwhile(self, rig: Rig) -> None:
-        rig.a.store.tree.make_directory("d/", 0o40755, is_scratch=is_scratch)
+        rig.a.store.tree.directories.make("d/", 0o40755, is_scratch=is_scratch)
         rig.a.clock.advance(SECOND)
         rig.exchange(rig.a, rig.b)
-        rig.a.store.tree.remove_directory("d/", is_scratch=is_scratch)
+        rig.a.store.tree.directories.remove("d/", is_scratch=is_scratch)
         save(rig.b.store, "d/k", b"x")
         for replica in (rig.a, rig.b):
             replica.clock.advance(settling.SETTLING_TIME)
@@ -150,10 +150,10 @@ class TestOrder:
             assert value(replica, "d/k") == b"x"
 
     def test_the_time_of_a_directory_is_that_which_it_was_given_until_a_name_comes(self, rig: Rig) -> None:
-        rig.a.store.tree.make_directory("d/", 0o40755, is_scratch=is_scratch)
+        rig.a.store.tree.directories.make("d/", 0o40755, is_scratch=is_scratch)
         for name in ("d/k", "d/l"):
             save(rig.a.store, name, b"x")
-        rig.a.store.tree.set_directory("d/", mtime=-5, is_scratch=is_scratch)
+        rig.a.store.tree.directories.set("d/", mtime=-5, is_scratch=is_scratch)
         rig.a.clock.advance(SECOND)
         rig.exchange(rig.a, rig.b)
         record = rig.b.store.tree.directory("d/")
@@ -167,7 +167,7 @@ class TestOrder:
         assert record.mtime > 0
 
     def test_directories_are_deleted_keys_to_an_original_client(self, rig: Rig) -> None:
-        rig.a.store.tree.make_directory("d/", 0o40755, is_scratch=is_scratch)
+        rig.a.store.tree.directories.make("d/", 0o40755, is_scratch=is_scratch)
         rig.a.clock.advance(SECOND)
         rig.exchange(rig.a)
         client = rig.original_client()

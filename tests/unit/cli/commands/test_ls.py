@@ -97,7 +97,7 @@ def forest(store: Store) -> Store:
     """Keys and directories, some of them with awkward names."""
     for key in ("a", "a/b/c", "a/b/d", "e/", "e/f", "x y/z"):
         store.set(key, b"value")
-    store.tree.make_directory("a/empty/", 0o40700, is_scratch=is_scratch)
+    store.tree.directories.make("a/empty/", 0o40700, is_scratch=is_scratch)
     return store
 
 

@@ -46,7 +46,7 @@ def test_remove_returns_the_keys_that_were_missing(store: Store) -> None:
 
 
 def test_a_directory_is_removed_when_it_is_empty(kvass: Kvass, store: Store) -> None:
-    store.tree.make_directory("d/e/", 0o40700, is_scratch=is_scratch)
+    store.tree.directories.make("d/e/", 0o40700, is_scratch=is_scratch)
     said = "kvass: d/e/ is a directory; `kvass rm -r` removes it and all in it\n"
     assert kvass("rm", "d/e") == (1, b"", said)
     assert kvass("rm", "d/e/") == (0, b"", "")

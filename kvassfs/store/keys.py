@@ -1,0 +1,74 @@
+"""Listing the keys that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..entry import is_text
+from .database import Database
+
+MOST_KEYS = 4096
+"""Keys that are listed at a time."""
+
+_FILES = "(substr(key, -1) <> '/' OR EXISTS (SELECT 1 FROM entries AS own WHERE own.key = entries.key AND own.is_file))"
+"""What live keys of files fulfil, and not those of directories; the index that finds them mostly suffices to tell."""
+
+_ALL = "TRUE"
+
+
+class Keys:
+    """Lists keys, in the order of their UTF-8 bytes.
+
+    What changes meanwhile may be seen or not; so the write-ahead log need not be kept for a reader that is slow.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def listed(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, empty files among them."""
+        for key in self._from(prefix, _FILES):
+            if not key.startswith(prefix):
+                return
+            yield key
+
+    def count(self) -> int:
+        """Return how many keys there are, empty files among them."""
+        row = self._database.row(f"SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND {_FILES}")
+        return int(row[0])
+
+    def level(self, prefix: str, *, directories: bool) -> Iterator[str]:
+        """Yield how keys that begin with ``prefix`` go on, up to and with the next ``/``, each once.
+
+        The keys that lie further down are skipped by a new search, so the cost grows with the answer alone. With
+        ``directories`` also those of directories in which nothing is.
+        """
+        start: str | None = prefix
+        while start is not None:
+            keys, start = self._from(start, _ALL if directories else _FILES), None
+            for key in keys:
+                if not key.startswith(prefix):
+                    return
+                if key == prefix and directories and not self._is_file(key):
+                    continue
+                slash = key.find("/", len(prefix))
+                yield key[: slash + 1] if slash >= 0 else key
+                if slash >= 0:
+                    start = key[:slash] + "0"  # the character after "/"
+                    break
+
+    def _is_file(self, key: str) -> bool:
+        return self._database.row("SELECT 1 FROM entries WHERE key = ? AND is_file", (key,)) is not None
+
+    def _from(self, first: str, kind: str) -> Iterator[str]:
+        count = 1  # mostly of little use to a level, and then more and more
+        while is_text(first):  # no key can begin with what is none
+            keys = self._database.rows(
+                f"SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND {kind} ORDER BY key LIMIT ?",
+                (first, count),
+            )
+            yield from (key for (key,) in keys)
+            if len(keys) < count:
+                return
+            first = keys[-1][0] + "\0"
+            count = min(2 * count, MOST_KEYS)
