@@ -112,7 +112,7 @@ class Entries:
         else:
             self._xattrs.drop(Bearer(row.key))
         if listing is not None:
-            self.note_names(listing, now)
+            self._directories.touch(listing if is_live else self._directories.leave(listing), now)
 
     def _hand_over(self, row: Row, old: Row | None, now: int) -> None:
         """Have what is local about the directory of a key that ends in ``/`` follow a new version of that key.
