@@ -13,6 +13,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .entry import check_key
+from .errors import InvalidKey
+
 LINKS = "\x01link/"
 """What the keys of links begin with; nobody types that by accident."""
 
@@ -40,11 +43,22 @@ class ShareLink(NamedTuple):
 
 def parse_record(record: str) -> ShareLink | None:
     """Return the link that the key ``record`` holds, ``None`` if it is the key of something else."""
-    found = re.fullmatch(_RECORD, record, re.DOTALL)
+    found = re.fullmatch(_RECORD, record, re.DOTALL) if record.startswith(LINKS) else None
     if found is None:
         return None
     token, expires, uses, key = found.groups()
     return ShareLink(token, key, 0 if expires == "-" else int(expires), uses == "once")
+
+
+def check_new_key(key: str) -> str:
+    """Return ``key`` if a value can be put under it here.
+
+    Raises:
+        InvalidKey: no entry can have it, or a link travels under it.
+    """
+    if parse_record(key) is not None:
+        raise InvalidKey(key, "links travel under such keys")
+    return check_key(key)
 
 
 def record_prefix(token: str) -> str:

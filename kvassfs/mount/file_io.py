@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable
 
 from ..block import block_count
+from ..clocks import WARNED_AHEAD, describe_ahead
 from ..errors import KvassError
 from ..store import Store, Written, new_inode
 from .namespace import Namespace, make_error
@@ -175,6 +176,10 @@ class FileIO:
             return
         if file.save(scratch=self._is_scratch(key)):
             log.warning("%r changed elsewhere while it was open here: this save wins, the other is a revision", key)
+        if file.dated > self._clock() // 1000 + WARNED_AHEAD:
+            warning = describe_ahead(key, file.dated, self._store.hub_time.now())
+            if warning is not None:
+                log.warning("%s", warning)
 
     def fsync(self, handle: int) -> None:
         """Save what was written and wait until it has reached the disk."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from ..share_link import check_new_key
 from ..store import DirectoryRecord, Node, Tree
 from . import paths
 from .open_files import OpenFiles
@@ -107,6 +108,8 @@ class Namespace:
         key, is_value = self.locate(path)
         if not key and not directory:
             raise make_error(errno.EINVAL, path)
+        if key:
+            check_new_key(f"{key}/" if directory else key)
         return key, is_value
 
     def is_directory(self, path: str) -> bool:

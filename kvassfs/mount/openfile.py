@@ -95,6 +95,7 @@ class OpenFile:
         apart: whether another version of the same key was open when this one was opened.
         xattrs: the extended attributes of a file that is in the store no more, or not yet; else the store has them.
         mod_time: the mtime, if somebody gave it since the last write.
+        dated: the timestamp (µs) of the version that it was last saved as; 0 if it was not, or is a scratch file.
     """
 
     def __init__(self, tree: Tree, clock: Callable[[], int], place: Place, state: State, draft: Draft) -> None:
@@ -111,6 +112,7 @@ class OpenFile:
         self.apart = False
         self.xattrs: dict[bytes, bytes] | None = None
         self.mod_time: int | None = None
+        self.dated = 0
 
     @classmethod
     def of_key(cls, tree: Tree, clock: Callable[[], int], key: str, *, truncated: bool = False) -> OpenFile:
@@ -261,6 +263,7 @@ class OpenFile:
         )
         self.state, self.refusal, self.xattrs = CLEAN, None, None
         self.place = Place(target, self.place.standing, saved.node.sequence, amends=True)
+        self.dated = saved.timestamp
         return saved.replaced not in (0, base)
 
     def follow(self, node: Node) -> None:

@@ -238,13 +238,19 @@ class Draft:
     # Storing
 
     def _spill(self) -> None:
-        """Store changed blocks, all but the last two positions, which are likely to be written next."""
+        """Store changed blocks, all but the last two positions, which are likely to be written next.
+
+        Where many are stored, they become a value, which nothing names: it is the base from then on, and what is left
+        for ``commit`` is little, however much was written.
+        """
         positions = sorted(self._memory)[:-2]
         self._stored.update(self._database.retry_when_full(lambda: self._store_all(positions)))
         for position in positions:
             del self._memory[position]
             self._digests.pop(position, None)
         self._cached = None
+        if len(self._stored) >= self._sizes.segment:
+            self.commit(self._contents.drop)
 
     def _store_all(self, positions: list[int]) -> dict[int, _Stored]:
         self._database.transaction.stores_value = True

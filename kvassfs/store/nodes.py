@@ -34,10 +34,14 @@ class Node(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """A file as it was saved, and the sequence of the entry that it replaced; 0 if there was none."""
+    """A file as it was saved, and the sequence of the entry that it replaced; 0 if there was none.
+
+    ``timestamp`` is that of the version, 0 of a scratch file.
+    """
 
     node: Node
     replaced: int
+    timestamp: int = 0
 
 
 class Found(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 from ..entry import DEFAULT_MODE, Entry, check_key, directory_of
 from ..errors import EmptyValue, KeyIsDirectory, KeyMissing, KvassError
+from ..share_link import check_new_key
 from . import takeover
 from .blocks import Blocks
 from .contents import Contents
@@ -206,7 +207,7 @@ class Store:
         Raises:
             InvalidKey, DiskFull
         """
-        check_key(key)
+        check_new_key(key)
         draft = self._make_draft(value)
         try:
             return self._put(key, draft)
@@ -220,7 +221,7 @@ class Store:
             InvalidKey, DiskFull
             EmptyValue: there is nothing in the stream; the key is as it was.
         """
-        check_key(key)
+        check_new_key(key)
         head = b""
         while len(head) <= self._sizes.inline:
             piece = stream.read(self._sizes.read)
@@ -243,7 +244,7 @@ class Store:
         Raises:
             InvalidKey, DiskFull
         """
-        check_key(key)
+        check_new_key(key)
         with self._database.transaction:
             entry = self._write(key, 0, None)
         self._clean_up()

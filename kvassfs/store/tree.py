@@ -212,7 +212,7 @@ class Tree:
             row = self._entries.write(
                 key, complete, old=old, listing=listing, now=now, amends=amends, transient=True, foreign=foreign
             )
-            return Saved(node_of_row(row), replaced)
+            return Saved(node_of_row(row), replaced, row.timestamp)
 
         return draft.commit(give)
 

@@ -12,6 +12,7 @@ from ..block import HASH_BYTES, LARGEST_SIZE, pair_runs
 from ..entry import DEFAULT_MODE, MAX_RECEIVED, Delivery, Entry, check_key
 from ..errors import InvalidKey, InvalidMessage
 from ..replica import MAX_PROCESS_ID
+from ..share_link import parse_record
 from .message_fields import encode_bytes
 
 _ENTRY_BYTES = 200
@@ -119,6 +120,8 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
     value = a2b_base64(fields["Value"] or "", strict_mode=True)
     blocks = fields.get("Blocks")
     mode, mod_time = fields.get("Mode"), fields.get("ModTime")
+    if parse_record(key) is not None:  # a link is no file, even where its key ends in "/"
+        mode = mod_time = None
     if mode is not None:
         mode = _decode_mode(mode, is_directory=key.endswith("/") and not value and blocks is None)
     if mod_time is not None:

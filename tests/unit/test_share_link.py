@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvassfs.entry import check_key
-from kvassfs.share_link import LINKS, ShareLink, parse_record, record_prefix
+from kvassfs.errors import InvalidKey
+from kvassfs.share_link import LINKS, ShareLink, check_new_key, parse_record, record_prefix
 from kvassfs.sharing.address import find_token, format_share_url
 
 TOKEN = "zAy8GlYV84tOofdBiuuK6g"
@@ -24,6 +25,12 @@ def test_a_link_is_read_back_from_the_key_that_it_travels_under(key: str, expire
 def test_the_records_of_a_token_begin_alike() -> None:
     assert ShareLink(TOKEN, "key", 1, True).record == record_prefix(TOKEN) + "1/once/key"
     assert record_prefix(TOKEN).startswith(LINKS)
+
+
+def test_no_value_can_be_put_where_a_link_travels() -> None:
+    with pytest.raises(InvalidKey, match="links travel under such keys"):
+        check_new_key(ShareLink(TOKEN, "key").record)
+    assert check_new_key(f"{LINKS}x") == f"{LINKS}x"
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import DiskFull, ValueTooLarge
+from kvassfs.errors import DiskFull, InvalidKey, ValueTooLarge
 from kvassfs.mount.file_io import KEEP_SIZE
 from kvassfs.mount.filesystem import Filesystem
 from kvassfs.mount.scratch import ScratchNames
 from kvassfs.store import BLOCK_SIZE, Store
-from tests.support.stores import Clock
+from tests.support.stores import DAY, Clock
 
 PUNCH_HOLE = 2
 HUGE = 1 << 50
@@ -89,3 +89,36 @@ def test_room_that_the_disk_has_not_is_refused(filesystem: Filesystem) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.EOPNOTSUPP)):
         filesystem.fallocate(handle, KEEP_SIZE | PUNCH_HOLE, 0, 10)
     assert filesystem.getattr("/file", handle).size == 0
+
+
+def test_a_save_that_is_dated_far_ahead_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    with Store.open(tmp_path / "db", clock=clock) as store:
+        filesystem = Filesystem(store, scratch=ScratchNames(()), clock=clock, uid=1, gid=1)
+        clock.jump(3 * DAY)
+        store.set("key", b"wrong")
+        clock.jump(-3 * DAY)
+        for path in ("/key", "/other"):
+            handle = filesystem.create(path, 0o600, os.O_WRONLY)
+            filesystem.write(handle, b"right", 0)
+            filesystem.release(handle)
+    assert [record.message.split(",")[0] for record in caplog.records] == ["key is dated 3 days"]
+    assert "under another key it is dated anew" in caplog.text
+
+
+def test_no_file_is_made_where_links_travel(filesystem: Filesystem) -> None:
+    above = "/\x01link"
+    for name in ("token", "-", "often"):
+        filesystem.mkdir(above, 0o700)
+        above += f"/{name}"
+    filesystem.mkdir(above, 0o700)
+    filesystem.mknod("/file", 0o600)
+    for call in (
+        lambda: filesystem.create(f"{above}/key", 0o600, os.O_WRONLY),
+        lambda: filesystem.mkdir(f"{above}/key", 0o700),
+        lambda: filesystem.symlink("target", f"{above}/key"),
+        lambda: filesystem.rename("/file", f"{above}/key"),
+    ):
+        with pytest.raises(InvalidKey):
+            call()
+    assert [name for name, _ in filesystem.listdir(above)] == [".", ".."]

@@ -108,6 +108,25 @@ class TestWriting:
         assert empty.read(0, 2000) == expected
         empty.close()
 
+    def test_leaves_little_to_be_stored_at_the_end(self, store: Store, empty: Draft) -> None:
+        """However much there is: it is part of a value by then, which nothing names."""
+        value = value_of(64 * 40 + 5)
+        for offset in range(0, len(value), 48):
+            empty.write(offset, value[offset : offset + 48])
+            assert count(store, "staged") < SMALL.segment + SMALL.memory
+        assert list(store.keys()) == []
+        put(store, "a", empty)
+        empty.close()
+        assert read(store, store.tree.file("a")) == value
+        audit_clean(store)
+        assert count(store, "contents") == 1
+
+    def test_that_ends_in_the_middle_leaves_nothing(self, store: Store, empty: Draft) -> None:
+        empty.write(0, value_of(64 * 40 + 5))
+        empty.close()
+        audit_clean(store)
+        assert count(store, "contents") == count(store, "blocks") == 0
+
     def test_keeps_few_blocks_in_memory_wherever_they_are(self, store: Store, empty: Draft) -> None:
         positions = list(range(50))
         random.Random(1).shuffle(positions)
@@ -140,7 +159,7 @@ class TestTruncating:
         empty.close()
 
     def test_lets_go_of_blocks_that_were_stored(self, store: Store, empty: Draft) -> None:
-        empty.write(0, value_of(2000))
+        empty.write(0, value_of(64 * 6))
         assert count(store, "staged") > 0
         empty.truncate(0)
         assert count(store, "staged") == 0
@@ -196,7 +215,7 @@ class TestHoles:
 
     def test_are_left_by_whole_blocks_of_zeros_that_are_written(self, store: Store, empty: Draft) -> None:
         empty.write(0, bytes(64 * 40))
-        assert self.saved(store, empty) == 1
+        assert self.saved(store, empty) <= 40 / SMALL.segment
         empty.close()
         audit_clean(store)
 

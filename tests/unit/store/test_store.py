@@ -628,3 +628,15 @@ class TestListing:
         assert list(store.level("")) == ["d0/", "d1/", "d2/"]
         store._database.connection.set_trace_callback(None)
         assert len(searches) == 4
+
+
+@pytest.mark.parametrize("key", ["\x01link/token/-/often/key", "\x01link/token/-/often/directory/"])
+def test_nothing_is_set_where_links_travel(store: Store, key: str) -> None:
+    for call in (
+        lambda: store.set(key, b"x"),
+        lambda: store.set_stream(key, io.BytesIO(b"x")),
+        lambda: store.set_empty(key),
+    ):
+        with pytest.raises(InvalidKey):
+            call()
+    assert rows(store, "SELECT * FROM entries") == []

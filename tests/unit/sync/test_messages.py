@@ -453,9 +453,22 @@ def test_an_entry_with_a_key_that_no_replica_can_hold_is_left_out(key: str) -> N
     assert [delivery.entry.key for delivery in messages.decode_push(text([{**ENTRY, "Key": key}, ENTRY]))] == ["a"]
 
 
-@pytest.mark.parametrize(("mode", "kept"), [(0o100755, 0o100755), (0o120777, 0o120777), (0o040755, DEFAULT_MODE)])
-def test_an_entry_is_a_file_or_a_symbolic_link(mode: int, kept: int) -> None:
-    (delivery,) = messages.decode_push(text([{**ENTRY, "Mode": mode}]))
+@pytest.mark.parametrize(
+    ("key", "value", "mode", "kept"),
+    [
+        ("a", "eA==", 0o100755, 0o100755),
+        ("a", "eA==", 0o120777, 0o120777),
+        ("a", "eA==", 0o040755, DEFAULT_MODE),
+        ("a", "", 0o040755, DEFAULT_MODE),
+        ("a/", "eA==", 0o040755, DEFAULT_MODE),
+        ("a/", "", 0o040755, 0o040755),
+        ("a/", "", 0o020666, DEFAULT_MODE),
+        ("\x01link/x/-/often/a/", "", 0o040755, None),
+        ("\x01link/x/-/often/a", "", 0o100644, None),
+    ],
+)
+def test_an_entry_is_a_file_a_symbolic_link_or_a_directory(key: str, value: str, mode: int, kept: int | None) -> None:
+    (delivery,) = messages.decode_push(text([{**ENTRY, "Key": key, "Value": value, "Mode": mode}]))
     assert delivery.entry.mode == kept
 
 
