@@ -632,11 +632,10 @@ class TestListing:
 
 @pytest.mark.parametrize("key", ["\x01link/token/-/often/key", "\x01link/token/-/often/directory/"])
 def test_nothing_is_set_where_links_travel(store: Store, key: str) -> None:
-    for call in (
-        lambda: store.set(key, b"x"),
-        lambda: store.set_stream(key, io.BytesIO(b"x")),
-        lambda: store.set_empty(key),
-    ):
-        with pytest.raises(InvalidKey):
-            call()
+    with pytest.raises(InvalidKey):
+        store.set(key, b"x")
+    with pytest.raises(InvalidKey):
+        store.set_stream(key, io.BytesIO(b"x"))
+    with pytest.raises(InvalidKey):
+        store.set_empty(key)
     assert rows(store, "SELECT * FROM entries") == []
