@@ -125,6 +125,7 @@ class TestSharing:
 
     def test_unchanged_segments_are_shared(self, small: None, store: Store) -> None:
         node = save(store, "a", value_of(1024))
+        clean_up(store)  # of the lists that it was put together from
         assert count(store, "content_segments") == 4
         draft = store.tree.open(node.key)[1]
         draft.write(600, b"x")

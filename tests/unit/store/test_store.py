@@ -503,7 +503,7 @@ class TestClosing:
         with Store.open(path, sizes=SMALL) as store:
             save(store, "a", value_of(1000))
             draft = store.tree.open("a")[1]
-            draft.write(0, value_of(900))
+            draft.write(0, value_of(64 * 6))
             assert count(store, "pins") > 0
             assert count(store, "staged") > 0
         with Store.open(path, sizes=SMALL) as store:
