@@ -127,12 +127,13 @@ class DirectoryChanges:
         attributes = (("mode", mode), ("mtime", mtime), ("atime", atime))
         given = {name: value for name, value in attributes if value is not None}
         with self._database.transaction:
-            record = self._present(prefix)._replace(changed=self._clock(), **given)
+            before = self._present(prefix)
+            record = before._replace(changed=self._clock(), **given)
             local_mode = self._local_mode(prefix)
             if not prefix or self._find_file(prefix) is not None:
                 local_mode = record.mode
             elif mode is not None or mtime is not None:
-                self._vary(prefix, record, mtime, is_scratch)
+                self._vary(prefix, record, mtime, is_scratch, again=record.mtime != before.mtime)
             self._local.put(prefix, record._replace(mode=local_mode))
 
     def note_change(self, prefix: str) -> None:
@@ -156,7 +157,13 @@ class DirectoryChanges:
         return (self._local.get(prefix) or make_record(0)).mode
 
     def _vary(
-        self, prefix: str, record: DirectoryRecord, mod_time: int | None, is_scratch: Callable[[str], bool]
+        self,
+        prefix: str,
+        record: DirectoryRecord,
+        mod_time: int | None,
+        is_scratch: Callable[[str], bool],
+        *,
+        again: bool,
     ) -> None:
         """Give a directory a new version of its own row, or its first one."""
         row = self._entries.current(prefix)
@@ -164,7 +171,7 @@ class DirectoryChanges:
             if record.mode != row.mode:
                 row = self._entries.set_mode(row, record.mode)
             if mod_time is not None:
-                self._entries.set_times(row, mod_time, None, self._clock())
+                self._entries.set_times(row, mod_time, None, self._clock(), again=again)
         elif is_scratch(prefix):
             self._put_scratch(prefix, record)
         else:

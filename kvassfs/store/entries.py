@@ -124,7 +124,9 @@ class Entries:
             mtime = row.timestamp * 1000 if row.mtime is None else row.mtime
             self._directories.add(row.key, DirectoryRecord(DIRECTORY_MODE, row.changed, mtime, row.atime))
             self._directories.set_mode(row.key, DIRECTORY_MODE)
-        if row.is_directory and row.mod_time is not None and (entry is None or entry.mod_time != row.mod_time):
+        # A version with the same mode has a time that was given, maybe once more.
+        is_given = entry is None or entry.mod_time != row.mod_time or entry.mode == row.mode
+        if row.is_directory and row.mod_time is not None and is_given:
             self._directories.set_mtime(row.key, row.mod_time, now)
         if row.is_file and entry is not None and entry.mode is not None:
             self._directories.set_mode(row.key, entry.mode)
@@ -264,13 +266,14 @@ class Entries:
         """Change the URL token alone, likewise."""
         return self._vary(row._replace(url_token=new_token(self._random)), row, self._clock())
 
-    def set_times(self, row: Row, mtime: int | None, atime: int | None, changed: int) -> None:
-        """Give a file times, ``changed`` being its new ctime (ns); ``None`` leaves one as it is.
+    def set_times(self, row: Row, mtime: int | None, atime: int | None, changed: int, *, again: bool = False) -> None:
+        """Give a file or directory times, ``changed`` being its new ctime (ns); ``None`` leaves one as it is.
 
-        The mtime travels, in a new version that leaves no revision; the others stay here.
+        The mtime travels, in a new version that leaves no revision; the others stay here. ``again``: it does so even if it
+        is the one that was given before, since names have come since.
         """
         atime = row.atime if atime is None else atime
-        if mtime is not None and mtime != row.mod_time:
+        if mtime is not None and (again or mtime != row.mod_time):
             self._vary(row._replace(mod_time=mtime, atime=atime), row, changed)
         else:
             self._database.execute("UPDATE entries SET atime = ?, changed = ? WHERE key = ?", (atime, changed, row.key))

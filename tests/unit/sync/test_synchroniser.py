@@ -165,6 +165,14 @@ class TestOrder:
         record = rig.b.store.tree.directory("d/")
         assert record is not None
         assert record.mtime > 0
+        rig.a.store.tree.directories.set("d/", mode=0o40700, is_scratch=is_scratch)
+        rig.exchange(rig.a, rig.b)
+        assert rig.b.store.tree.directory("d/") == record._replace(mode=0o40700)
+        rig.a.store.tree.directories.set("d/", mtime=-5, is_scratch=is_scratch)
+        rig.exchange(rig.a, rig.b)
+        again = rig.b.store.tree.directory("d/")
+        assert again is not None
+        assert again.mtime == -5
 
     def test_directories_are_deleted_keys_to_an_original_client(self, rig: Rig) -> None:
         rig.a.store.tree.directories.make("d/", 0o40755, is_scratch=is_scratch)
