@@ -71,9 +71,9 @@ class Mover:
     def rename(self, node: Node, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool) -> Node:
         """Move a file to the key ``new``, replacing what is there; return it.
 
-        The value stays behind as a revision of
-        the old key, unless that came into being a moment ago. ``thrown_away``: it goes to the trash. That ends the
-        links to it, and leaves its revisions for when it is restored, also where it came a moment ago.
+        The value stays behind as a revision of the old key, unless that came into being a moment ago. ``thrown_away``:
+        it goes to the trash. That ends the links to it, and leaves its revisions for when it is restored, also where it
+        came a moment ago.
         """
         with self._database.transaction:
             if thrown_away:
