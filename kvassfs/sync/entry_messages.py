@@ -25,6 +25,9 @@ _MOD_TIME = re.compile("-?[0-9]{1,19}")
 
 _FILE_TYPES = (stat.S_IFREG, stat.S_IFLNK)
 
+_OWN_BITS = stat.S_ISUID | stat.S_ISGID
+"""Permissions that stay on the machine where they were given: elsewhere another user runs the file."""
+
 
 def estimate_size(delivery: Delivery) -> int:
     """Return about how many bytes an entry takes in a message."""
@@ -50,7 +53,7 @@ def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:
     if counter != entry.counter:
         fields["WriterCounter"] = entry.counter
     if entry.mode is not None:
-        fields["Mode"] = entry.mode
+        fields["Mode"] = entry.mode & ~_OWN_BITS
     if entry.mod_time is not None:
         fields["ModTime"] = str(entry.mod_time)  # JavaScript reads no such numbers exactly
     if delivery.value is None:
@@ -180,4 +183,4 @@ def _decode_mode(mode: int, *, is_directory: bool) -> int:
     """Return the mode of a file or symlink; or, where it can be one, of a directory."""
     type_ = stat.S_IFMT(mode)
     known = type_ in _FILE_TYPES or (type_ == stat.S_IFDIR and is_directory)
-    return mode & (type_ | 0o7777) if known else DEFAULT_MODE
+    return mode & (type_ | 0o7777) & ~_OWN_BITS if known else DEFAULT_MODE

@@ -18,7 +18,7 @@ from kvassfs.entry import DEFAULT_MODE, MAX_NUMBER, MAX_RECEIVED, Delivery, Entr
 from kvassfs.errors import InvalidMessage
 from kvassfs.replica import Incarnation
 from kvassfs.sync import block_messages, messages
-from kvassfs.sync.entry_messages import estimate_size
+from kvassfs.sync.entry_messages import encode_entry, estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
 from tests.support import golden_data
 from tests.support.golden_data import CAT, plaintext
@@ -458,6 +458,7 @@ def test_an_entry_with_a_key_that_no_replica_can_hold_is_left_out(key: str) -> N
     [
         ("a", "eA==", 0o100755, 0o100755),
         ("a", "eA==", 0o120777, 0o120777),
+        ("a", "eA==", 0o107755, 0o101755),
         ("a", "eA==", 0o040755, DEFAULT_MODE),
         ("a", "", 0o040755, DEFAULT_MODE),
         ("a/", "eA==", 0o040755, DEFAULT_MODE),
@@ -509,3 +510,9 @@ def test_an_entry_is_a_file_a_symbolic_link_or_a_directory(key: str, value: str,
 def test_a_message_of_another_form_is_refused(parse: Callable[[bytes], Any], message: bytes) -> None:
     with pytest.raises(InvalidMessage):
         parse(message)
+
+
+def test_set_user_id_and_set_group_id_bits_stay_where_they_are() -> None:
+    entry = Entry("a", 1, 1, 1, "token", 1, 0o106755)
+    (arrived,) = messages.decode_push(text([encode_entry(Delivery(entry, 1, b"x"), 1)]))
+    assert arrived.entry == entry._replace(mode=0o100755)
