@@ -129,7 +129,7 @@ class DirectoryChanges:
         with self._database.transaction:
             before = self._present(prefix)
             record = before._replace(changed=self._clock(), **given)
-            local_mode = self._local_mode(prefix)
+            local_mode = self._local.local_mode(prefix)
             if not prefix or self._find_file(prefix) is not None:
                 local_mode = record.mode
             elif mode is not None or mtime is not None:
@@ -144,17 +144,13 @@ class DirectoryChanges:
         """
         with self._database.transaction:
             record = self._present(prefix)
-            self._local.put(prefix, record._replace(mode=self._local_mode(prefix), changed=self._clock()))
+            self._local.put(prefix, record._replace(mode=self._local.local_mode(prefix), changed=self._clock()))
 
     def _present(self, prefix: str) -> DirectoryRecord:
         record = self._find(prefix)
         if record is None:
             raise KeyMissing(prefix)
         return record
-
-    def _local_mode(self, prefix: str) -> int:
-        """Return the mode that a directory has where nothing else has it."""
-        return (self._local.get(prefix) or make_record(0)).mode
 
     def _vary(
         self,

@@ -14,7 +14,7 @@ from .database import Database
 from .feed import Journal
 from .hub_time import HubTime
 from .inodes import born_inode
-from .local import DIRECTORY_MODE, DirectoryRecord, make_record
+from .local import DIRECTORY_MODE, DirectoryRecord
 from .local_parts import LocalParts
 from .revisions import Revisions
 from .rows import (
@@ -211,8 +211,8 @@ class Entries:
 
     def keep_directory(self, prefix: str) -> None:
         """Write the entry of a directory from which a mount removed the last name; until it is sent it can be withdrawn."""
-        mode = (self._directories.get(prefix) or make_record(0)).mode
-        self.write(prefix, Written(mode=mode), old=self.current(prefix), listing=None, transient=True, keeps=True)
+        written = Written(mode=self._directories.local_mode(prefix))
+        self.write(prefix, written, old=self.current(prefix), listing=None, transient=True, keeps=True)
 
     def withdraw(self, prefix: str) -> None:
         """Remove the entry that keeps a directory, which has a name again, unless others have it."""

@@ -92,6 +92,10 @@ class Directories:
             (prefix, *record),
         ).rowcount
 
+    def local_mode(self, prefix: str) -> int:
+        """Return the mode that a directory has while nothing else has it."""
+        return (self.get(prefix) or make_record(0)).mode
+
     def set_mode(self, prefix: str, mode: int) -> None:
         """Give a directory the mode that it has while nothing else has it."""
         self._database.execute("UPDATE directories SET mode = ? WHERE prefix = ?", (mode, prefix))
