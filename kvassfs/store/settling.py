@@ -14,13 +14,17 @@ SETTLING_TIME = 1_000_000_000
 """Nanoseconds for which the removal of a key in a mount is held back: editors move a file aside, or remove
 it, just before they write it anew. Likewise that a directory lost its last name: it may be removed next."""
 
-GATHERING_TIME = 30_000_000
-"""The same for a new key of a mount: tools make files to rename or remove them at once."""
+GATHERING_TIME = 300_000_000
+"""The same for a new key of a mount: scripts make files to rename or remove them with their next command, and on a busy
+machine that takes a tenth of a second to start."""
 
 TEMPORARY_TIME = 2_000_000_000
 """The same for one that has the name of such a file: of git's locks for one, which stay as long as a commit takes."""
 
-_TEMPORARY = re.compile(r"((^|/)tmp[^/]*|\.lock|\.te?mp|\.part|\.partial|-journal|-wal)/?\Z")
+_TEMPORARY = re.compile(
+    r"((^|/)(tmp[^/]*|(sed|XX)[A-Za-z0-9]{6})"  # of many; of sed and perl
+    r"|\.o[A-Za-z0-9]{6}|\.lock|\.te?mp|\.part|\.partial|-journal|-wal)/?\Z"  # of patch; of many
+)
 
 
 def held_for(row: Row, now: int) -> int:

@@ -21,6 +21,9 @@ TEMPORARY = [
     "HEAD.lock",
     "tmp_obj_a1b2c3",
     "dir/tmpa1b2c3",
+    "sedAb12Cd",
+    "dir/XXab12cd",
+    "plan.txt.o4j9lIK",
     "report.tmp",
     "report.temp",
     "film.part",
@@ -29,7 +32,18 @@ TEMPORARY = [
     "notes.db-wal",
 ]
 
-ORDINARY = ["key", "dir/file.txt", "tmp/file", "clock", "part", "lock/key", "a.locked", "template.html"]
+ORDINARY = [
+    "key",
+    "dir/file.txt",
+    "tmp/file",
+    "clock",
+    "part",
+    "lock/key",
+    "a.locked",
+    "template.html",
+    "sedation",
+    "a.open",
+]
 
 
 def pushable(store: Store) -> list[str]:
