@@ -7,6 +7,8 @@
     ├── EmptyValue                an input without a byte
     ├── ValueTooLarge             more bytes than a value can have
     ├── KeyMissing                no entry under this key
+    ├── RevisionMissing           no such version of a key
+    ├── NothingToUndo             no change of this machine that could be taken back
     ├── LinkMissing               no share link that could be ended
     ├── ValueReplaced             another value than the one that was found
     ├── InvalidConfiguration      a setting that is refused, and why
@@ -45,6 +47,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 
 class KvassError(Exception):
@@ -109,6 +112,27 @@ class KeyIsDirectory(KeyMissing):
     def __init__(self, prefix: str) -> None:
         super().__init__(prefix)
         self.args = (f"{prefix} is a directory; `kvass rm -r` removes it and all in it",)
+
+
+class RevisionMissing(KvassError):
+    """A key has no version with the ``number``, or not any longer; ``None``: none before the present one."""
+
+    errno = errno.ENOENT
+
+    def __init__(self, key: str, number: int | None) -> None:
+        which = "earlier version" if number is None else f"version {number}"
+        super().__init__(f"{key} has no {which}; `kvass log` lists what is kept")
+        self.key = key
+        self.number = number
+
+
+class NothingToUndo(KvassError):
+    """Nothing that was changed on this machine can be taken back; the keys ``changed`` have changed again since."""
+
+    def __init__(self, changed: Sequence[str] = ()) -> None:
+        reason = f": {changed[0]} has changed since, or is not kept; see `kvass log`" if changed else ""
+        super().__init__(f"nothing to undo{reason}")
+        self.changed = changed
 
 
 class LinkMissing(KvassError):

@@ -20,6 +20,7 @@ from .database import Database
 from .draft import Draft
 from .entries import Entries
 from .feed import Feed, Journal
+from .history import History, Parts
 from .holds import Holds
 from .hub_time import HubTime
 from .identity import Identity
@@ -31,6 +32,7 @@ from .local_parts import LocalParts
 from .machine import MACHINE, Machine
 from .opening import connect
 from .outbox import Outbox
+from .own_changes import OwnChanges
 from .peers import Peers
 from .processes import Processes
 from .profile import BULK, COMMAND, Profile
@@ -40,6 +42,7 @@ from .settings import Settings
 from .share_links import ShareLinks
 from .sizes import SIZES, Sizes
 from .tree import Tree
+from .undo import Undo
 from .upkeep import Upkeep
 from .values import Snapshot, Values
 from .xattrs import Xattrs
@@ -81,12 +84,14 @@ class Store:
         directories = Directories(database, journal, self.xattrs, inodes)
         scratch = Scratch(database, self._contents, journal, directories)
         local = LocalParts(directories, scratch, self.xattrs, inodes)
+        self.own_changes = OwnChanges(database, writer)
         self._entries = Entries(
             database,
             self._contents,
             self._revisions,
             local,
             journal,
+            self.own_changes,
             self.hub_time,
             writer=writer,
             clock=clock,
@@ -105,6 +110,9 @@ class Store:
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, self.hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
+        parts = Parts(database, self._contents, self._holds, self._entries, self._revisions)
+        self.history = History(parts)
+        self.undo = Undo(parts, self.own_changes, self.share_links, self.tree)
         self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks)
         database.let_history_go = self.upkeep.let_history_go
 
