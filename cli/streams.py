@@ -132,6 +132,11 @@ def output_is_unicode() -> bool:
     return sys.stdout is not None and sys.stdout.encoding.lower() == "utf-8"
 
 
+def output_encoding() -> str:
+    """Return the encoding in which standard output is read, as far as the locale says."""
+    return sys.stdout.encoding if sys.stdout is not None else "utf-8"
+
+
 def input_is_terminal() -> bool:
     """Return whether a person types standard input."""
     return sys.stdin is not None and sys.stdin.isatty()

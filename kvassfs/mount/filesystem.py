@@ -29,8 +29,7 @@ class Filesystem:
     """Shows the keys of ``store`` as files.
 
     ``scratch`` tells the names that stay on this machine, ``clock`` returns ns since the epoch, ``uid``
-    and ``gid`` own every file; ``caller`` returns the pid of the program that the operation in progress is for. Paths are
-    absolute, as the kernel shows them.
+    and ``gid`` own every file. Paths are absolute, as the kernel shows them.
 
     There is one method for each operation of a file system, so there are more than 25. Each decides only whether
     the operation is allowed; what it does is in ``Metadata``, ``FileXattrs``, ``Directories``, ``FileIO`` and ``Renaming``.
@@ -45,7 +44,6 @@ class Filesystem:
         uid: int,
         gid: int,
         read_only: bool = False,
-        caller: Callable[[], int] = lambda: 1,
     ) -> None:
         self.uid = uid
         self.gid = gid
@@ -54,7 +52,6 @@ class Filesystem:
         self._store = store
         self._scratch = scratch
         self._read_only = read_only
-        self._caller = caller
         self._absent = ""
         self._open_files = OpenFiles()
         names = Namespace(store.tree, self._open_files)
@@ -92,11 +89,6 @@ class Filesystem:
         self._absent = ""
         if self._read_only:
             raise make_error(errno.EROFS, path)
-        self._note_caller()
-
-    def _note_caller(self) -> None:
-        """Have what is changed next be one change with what the same program changed a moment ago, for undoing."""
-        self._store.own_changes.pid = self._caller()
 
     # Attributes
 
@@ -253,12 +245,10 @@ class Filesystem:
 
     def flush(self, handle: int) -> None:
         """Save what was written, as one set; comes at each ``close``, whose error it is."""
-        self._note_caller()
         self._files.flush(handle)
 
     def fsync(self, handle: int) -> None:
         """Save what was written and wait until it has reached the disk."""
-        self._note_caller()
         self._files.fsync(handle)
 
     def release(self, handle: int) -> None:

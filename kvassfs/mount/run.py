@@ -105,7 +105,8 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
     """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
     _log_to(options)
     with Store.open(options.database, profile=MOUNT) as store:
-        service = _Service(store, options, binding.caller)
+        store.own_changes.caller = binding.caller
+        service = _Service(store, options)
         if not options.read_only:
             with suppress(KvassError):  # it is tried again by the next mount
                 service.filesystem.publish_directories()
@@ -134,7 +135,7 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
 class _Service:
     """The file system that is mounted, and what runs beside it: threads, and the process that synchronises."""
 
-    def __init__(self, store: Store, options: MountOptions, caller: Callable[[], int]) -> None:
+    def __init__(self, store: Store, options: MountOptions) -> None:
         self.filesystem = Filesystem(
             store,
             scratch=ScratchNames(store.settings.scratch_patterns()),
@@ -142,7 +143,6 @@ class _Service:
             uid=os.geteuid(),
             gid=os.getegid(),
             read_only=options.read_only,
-            caller=caller,
         )
         self.expected = Expected()
         self._call_process = CallProcess(options.directory, self.expected)

@@ -7,6 +7,7 @@ from ..block import BLOCK_SIZE
 from ..replica import HubState
 from .draft import Draft
 from .feed import Changes, Event, Position, Seen
+from .history import Version
 from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import MAX_LEAP, Merged
@@ -16,13 +17,14 @@ from .outbox import Limit, Outgoing, Page
 from .peers import Device
 from .processes import Follower
 from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
-from .revisions import Revision
+from .revisions import Became, Revision
 from .rows import Row, Written
 from .settings import Config
 from .share_links import Shared
 from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
 from .tree import Tree
+from .undo import Plan, Way
 from .values import Reader, Snapshot, StoredValue
 from .xattrs import Bearer
 
@@ -38,6 +40,7 @@ __all__ = [
     "SEARCHES",
     "SHARING",
     "Bearer",
+    "Became",
     "Changes",
     "Child",
     "Config",
@@ -53,6 +56,7 @@ __all__ = [
     "Node",
     "Outgoing",
     "Page",
+    "Plan",
     "Position",
     "Profile",
     "Reader",
@@ -65,6 +69,8 @@ __all__ = [
     "Store",
     "StoredValue",
     "Tree",
+    "Version",
+    "Way",
     "Written",
     "directories_above",
     "is_store",

@@ -152,11 +152,17 @@ class Entries:
             self._contents.drop(row.content)
         if row.dirty != KEPT:  # which came after a removal, and replaced no value
             self._revisions.forget_since(row.key, row.born)
-            self._changes.note(row.key, row, None, now // 1000)
+            self._note_erased(row, fate, now // 1000)
         self._xattrs.drop(Bearer(row.key))
         self._journal.note(row.key)  # nothing else tells other mounts that it is gone
         if listing is not None:
             self.note_names(listing, now)
+
+    def _note_erased(self, row: Row, fate: Fate, now: int) -> None:
+        if fate is Fate.MOVE:
+            self._changes.note(row.key, row, None, now)
+        else:
+            self._changes.withdraw(row.key, row.born)
 
     # Writing here
 
@@ -211,7 +217,7 @@ class Entries:
         amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
         if not keeps:
-            self._changes.note(key, old, row, now)
+            self._changes.note(key, old, row, now, amends=amended)
         if listing and before is None:
             self.withdraw(listing)
         return row

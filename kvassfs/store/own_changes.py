@@ -5,7 +5,7 @@ Every method that writes belongs inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -23,11 +23,15 @@ MOST_ROWS = 100_000
 """Rows that are kept, and those of the last change but one however many they are."""
 
 
+NEVER = -1
+"""In place of the size of a version that is not kept in any case."""
+
+
 class Step(NamedTuple):
     """How a change left one key.
 
-    ``before`` is the token of the version that was there, with its ``size``, ``mode`` and ``mod_time``; ``after`` of the one
-    that is there since. ``None`` = the key was, or is, not there.
+    ``before`` is the token of the version that was there, with its ``size`` (or ``NEVER``), ``mode`` and ``mod_time``;
+    ``after`` of the one that is there since. ``None`` = the key was, or is, not there.
     """
 
     key: str
@@ -50,28 +54,34 @@ class OwnChanges:
     """Notes changes. ``writer`` marks this open store.
 
     Attributes:
-        pid: the program that a mount answers, whose changes are kept apart from those of others; 0 elsewhere.
+        caller: in a mount, returns the pid of the program that it answers just now: the changes of each are kept apart.
+            ``None`` elsewhere: all that this open store changes is one change.
     """
 
     def __init__(self, database: Database, writer: int) -> None:
         self._database = database
         self._writer = writer
         self._paused = False
-        self.pid = 0
+        self.caller: Callable[[], int] | None = None
 
-    def note(self, key: str, old: Row | None, new: Row | None, now: int) -> None:
-        """Note that a key changed from ``old`` to ``new`` at ``now`` (µs)."""
+    def note(self, key: str, old: Row | None, new: Row | None, now: int, *, amends: bool = False) -> None:
+        """Note that a key changed from ``old`` to ``new`` at ``now`` (µs).
+
+        ``amends``: the new version completes the old one, which nobody needs back.
+        """
         before = None if old is None or not old.live else old
         after = None if new is None or not new.live else new.url_token
         if self._paused or key.startswith(LINKS) or (before is None and after is None):
             return
         size, mode, mod_time = (0, None, None) if before is None else (before.size, before.mode, before.mod_time)
+        size = NEVER if amends else size
         token = None if before is None else before.url_token
-        change = self._find_change(now)
+        pid = 0 if self.caller is None else self.caller()
+        change = self._find_change(pid, now)
         row = self._database.execute(
             "INSERT INTO own_changes (change, made, writer, pid, key, before, size, mode, mod_time, after, undone)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-            (change or 0, now, self._writer, self.pid, key, token, size, mode, mod_time, after),
+            (change or 0, now, self._writer, pid, key, token, size, mode, mod_time, after),
         ).lastrowid
         if change is None:
             self._database.execute("UPDATE own_changes SET change = id WHERE id = ?", (row,))
@@ -81,14 +91,21 @@ class OwnChanges:
                 ((row or 0) - MOST_ROWS, row),
             )
 
-    def _find_change(self, now: int) -> int | None:
+    def withdraw(self, key: str, born: int) -> None:
+        """Forget what happened to a key that came into being at ``born`` (µs), and went without a trace."""
+        self._database.execute(
+            "UPDATE own_changes SET undone = 1 WHERE id > (SELECT max(id) FROM own_changes) - ? AND key = ? AND made >= ?",
+            (LOOK_BACK, key, born),
+        )
+
+    def _find_change(self, pid: int, now: int) -> int | None:
         """Return the change that goes on; ``None`` if another one begins."""
         row = self._database.row(
             "SELECT change, made FROM own_changes WHERE id > (SELECT max(id) FROM own_changes) - ?"
             " AND writer = ? AND pid = ? ORDER BY id DESC LIMIT 1",
-            (LOOK_BACK, self._writer, self.pid),
+            (LOOK_BACK, self._writer, pid),
         )
-        goes_on = row is not None and (not self.pid or 0 <= now - row[1] <= PAUSE)
+        goes_on = row is not None and (self.caller is None or 0 <= now - row[1] <= PAUSE)
         return int(row[0]) if row is not None and goes_on else None
 
     @contextmanager
@@ -106,11 +123,15 @@ class OwnChanges:
         while last is not None:
             (change,) = self._database.only_row("SELECT change FROM own_changes WHERE id = ?", (last,))
             found = self.read(change)
-            if found.steps:
+            if found.steps and self._is_whole(change):
                 yield found
             last = self._database.row(
                 "SELECT max(id) FROM own_changes WHERE id < ? AND NOT undone AND change <> ?", (last, change)
             )[0]
+
+    def _is_whole(self, change: int) -> bool:
+        """Return True unless the beginning of a change is forgotten."""
+        return self._database.row("SELECT 1 FROM own_changes WHERE id = ?", (change,)) is not None
 
     def read(self, change: int) -> OwnChange:
         """Return a change as what it came to."""
@@ -142,6 +163,5 @@ class OwnChanges:
 
     def forget(self, before: int) -> None:
         """Forget what was changed before ``before`` (µs): its values are not kept any longer."""
-        self._database.execute(
-            "DELETE FROM own_changes WHERE id < (SELECT min(id) FROM own_changes WHERE made >= ?)", (before,)
-        )
+        row = self._database.row("SELECT id FROM own_changes WHERE made >= ? ORDER BY id LIMIT 1", (before,))
+        self._database.execute("DELETE FROM own_changes WHERE id < ?", (2**63 - 1 if row is None else row[0],))

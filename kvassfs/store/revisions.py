@@ -14,9 +14,7 @@ from ..entry import Entry
 from .contents import Contents
 from .database import Database
 from .rows import Row
-
-DAY = 24 * 3600 * 1_000_000
-"""Microseconds."""
+from .sizes import DAY
 
 ROW_SIZE = 512
 """Bytes that a revision takes beside its value, about: a row and its places in three indexes."""
@@ -81,9 +79,6 @@ class Revisions:
     def add(self, entry: Entry, content: int, now: int, sequence: int, became: Became) -> None:
         """Keep a version that is not the current one, and let go of the oldest where there are too many."""
         count, _ = self.limits()
-        if not count:
-            self._contents.drop(content)
-            return
         number = self.next_number(entry.key)
         self._database.execute(
             f"INSERT INTO revisions ({_ENTRY}, content, replaced, number, sequence, became)"
@@ -144,14 +139,18 @@ class Revisions:
                 gone += length + ROW_SIZE
         return gone
 
+    def find_limit(self) -> int:
+        """Return when the oldest revision that is kept can have been replaced (µs)."""
+        return self._clock() // 1000 - self.limits()[1]
+
     def has_expired(self) -> bool:
         """Return True if ``expire`` has something to forget."""
-        before = self._clock() // 1000 - self.limits()[1]
+        before = self.find_limit()
         return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM revisions WHERE replaced < ?)", (before,))[0])
 
     def expire(self, limit: int) -> bool:
         """Forget at most ``limit`` revisions that are too old; return whether more may be left."""
-        before = self._clock() // 1000 - self.limits()[1]
+        before = self.find_limit()
         rows = self._database.rows("SELECT id, content FROM revisions WHERE replaced < ? LIMIT ?", (before, limit))
         for number, content in rows:
             self._forget(number, content)

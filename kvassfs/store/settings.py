@@ -10,9 +10,13 @@ from ..errors import InvalidConfiguration
 from ..replica import MAX_PROCESS_ID
 from .database import Database
 from .peers import Peers
+from .sizes import DAY, KEPT_REVISIONS, KEPT_TIME
 
 KEY_BYTES = 32
 """Bytes in an encryption key."""
+
+DEFAULT_HISTORY = (KEPT_REVISIONS, KEPT_TIME / DAY)
+"""Revisions of each key, and days."""
 
 DEFAULT_TIMEOUTS = (1.0, 10.0)
 """Seconds for connecting to the hub, and for which it may make no progress."""
@@ -96,6 +100,16 @@ class Settings:
     def set_scratch_patterns(self, patterns: Sequence[str] | None) -> None:
         """Set the patterns of scratch names; ``None`` goes back to the default ones."""
         self._write("scratch", None if patterns is None else json.dumps(list(patterns)))
+
+    def history(self) -> tuple[int, float]:
+        """Return how many revisions are kept of each key, and for how many days."""
+        text = self._read("history")
+        count, days = DEFAULT_HISTORY if text is None else json.loads(text)
+        return int(count), float(days)
+
+    def set_history(self, count: int | None, days: float | None) -> None:
+        """Set what ``history`` returns; ``None`` for both goes back to the defaults. What is kept already goes by and by."""
+        self._write("history", None if count is None and days is None else json.dumps([count, days]))
 
     def _read(self, name: str) -> str | None:
         row = self._database.row("SELECT value FROM settings WHERE name = ?", (name,))

@@ -113,7 +113,7 @@ class Store:
         parts = Parts(database, self._contents, self._holds, self._entries, self._revisions)
         self.history = History(parts)
         self.undo = Undo(parts, self.own_changes, self.share_links, self.tree)
-        self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks)
+        self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks, self.own_changes)
         database.let_history_go = self.upkeep.let_history_go
 
     @classmethod

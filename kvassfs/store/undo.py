@@ -9,7 +9,7 @@ from ..entry import directory_of, is_directory_mode, parent
 from ..errors import NothingToUndo
 from .history import Parts
 from .own_changes import OwnChange, OwnChanges, Step
-from .rows import Row, Written
+from .rows import Written
 from .share_links import ShareLinks
 from .tree import Tree
 
@@ -85,7 +85,7 @@ class Undo:
         return step
 
     def _is_kept(self, step: Step) -> bool:
-        return not step.size or self._find_content(step) is not None
+        return not step.size or (step.size > 0 and self._find_content(step) is not None)
 
     def _find_content(self, step: Step) -> int | None:
         """Return the value that a key had: under its token, where it is kept or has gone on under another key."""
@@ -135,13 +135,9 @@ class Undo:
         row = self._entries.current(step.key)
         if row is None or not row.live or (row.is_directory and not self._tree.is_empty(step.key)):
             return
-        self._entries.remove(row, listing=_listing(row))
+        self._entries.remove(row, listing=directory_of(row.key))
         self._share_links.end_to(step.key)
 
 
 def _sorted(plan: Plan, way: Way) -> list[Step]:
     return sorted((step for step, each in plan.ways if each is way), key=lambda step: step.key)
-
-
-def _listing(row: Row) -> str:
-    return parent(row.key) if row.is_directory else directory_of(row.key)

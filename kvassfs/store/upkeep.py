@@ -6,6 +6,7 @@ from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .holds import Holds
+from .own_changes import OwnChanges
 from .revisions import Revisions
 
 STEP = 16
@@ -16,18 +17,26 @@ class Upkeep:
     """Does the clean-up in bounded steps, each a transaction, so that no save has to wait long."""
 
     def __init__(
-        self, database: Database, contents: Contents, holds: Holds, revisions: Revisions, blocks: Blocks
+        self,
+        database: Database,
+        contents: Contents,
+        holds: Holds,
+        revisions: Revisions,
+        blocks: Blocks,
+        changes: OwnChanges,
     ) -> None:
         self._database = database
         self._contents = contents
         self._holds = holds
         self._revisions = revisions
         self._blocks = blocks
+        self._changes = changes
 
     def clean(self) -> bool:
         """Do one bounded step of the clean-up; return whether more may be left."""
         with self._database.transaction:
             more = self._revisions.expire(self._contents.sizes.clean)
+            self._changes.forget(self._revisions.find_limit())
             more = self._blocks.expire(self._contents.sizes.clean) or more
             return self._contents.clean(self._contents.sizes.clean) or more
 
