@@ -86,3 +86,23 @@ def _parse_timeout(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?|\.[0-9]{1,3}", text) or not 0 < float(text) <= MAX_TIMEOUT:
         raise InvalidConfiguration(f"a time limit is a number of seconds up to {MAX_TIMEOUT}, and {text!r} is not")
     return float(text)
+
+
+def parse_history(count: str, days: str | None, present: tuple[int, float]) -> tuple[int, float] | tuple[None, None]:
+    """Return how much history is to be kept, where ``present`` is what is kept now; nothing for the defaults.
+
+    Raises:
+        InvalidConfiguration: these are no such numbers.
+    """
+    if count == "default" and days is None:
+        return None, None
+    return (
+        _parse_limit(count, "a count of versions"),
+        present[1] if days is None else _parse_limit(days, "a number of days"),
+    )
+
+
+def _parse_limit(text: str, what: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise InvalidConfiguration(f"{what} is a number from 0 to 999999, and {text!r} is not")
+    return int(text)

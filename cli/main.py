@@ -34,6 +34,7 @@ COMMANDS = {
     "umount": "end a mount",
     "sync": "exchange with the hub",
     "status": "show the store, its hub, and what waits to be pushed",
+    "gc": "let history go, and give its room back",
     "config": "show or change the configuration",
     "serve": "be the hub of your devices",
 }

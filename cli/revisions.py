@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from kvassfs.entry import check_key
 from kvassfs.errors import KvassError
@@ -14,11 +13,16 @@ from kvassfs.errors import KvassError
 from .database import DatabaseFile
 from .formats import format_local_time
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 NUMBER = click.IntRange(min=1)
 
 
 def complete_revision(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the numbers of the versions of the key on the command line."""
+    from click.shell_completion import CompletionItem
+
     from kvassfs.store import is_store
 
     database = context.ensure_object(DatabaseFile)

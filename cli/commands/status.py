@@ -10,7 +10,7 @@ import click
 
 from kvassfs.clocks import describe_difference
 from kvassfs.status import HubStatus, Status, inspect
-from kvassfs.store import Device, Follower
+from kvassfs.store import Device, Follower, Space
 
 from .. import hub, streams
 from ..database import DatabaseFile, pass_database
@@ -53,11 +53,23 @@ def format_status(status: Status) -> str:
 def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
     """Yield titles and texts; a line without a title goes on with the one above."""
     yield "Store", f"{status.path}, {format_size(status.size)}, {format_entry_count(status.entries)}"
+    yield "Space", format_space(status.space)
     yield "Hub", status.hub.address if status.hub else NOTHING
     if status.hub:
         yield from _list_hub_facts(status.hub, status.now)
     yield from _list_texts("Followers", [format_follower(follower, status.now) for follower in status.followers])
     yield from _list_texts("Devices", [format_device(device, status.now) for device in status.devices])
+
+
+def format_space(space: Space) -> str:
+    """Return what takes the room of a store."""
+    parts = (
+        ("current", space.current),
+        ("history", space.history),
+        ("to be cleaned up", space.dropped),
+        ("free", space.free),
+    )
+    return ", ".join(f"{format_size(size)} {name}" for name, size in parts)
 
 
 def _list_hub_facts(hub: HubStatus, now: int) -> Iterator[tuple[str, str]]:
@@ -118,7 +130,12 @@ def build_object(status: Status) -> dict[str, Any]:
     """Return the status for programs: times in ISO 8601, sizes in bytes, ``None`` for what is not known."""
     hub = status.hub
     return {
-        "store": {"path": status.path, "size": status.size, "entries": status.entries},
+        "store": {
+            "path": status.path,
+            "size": status.size,
+            "entries": status.entries,
+            "space": status.space._asdict(),
+        },
         "hub": hub and _build_hub(hub),
         "waiting": hub and {"entries": hub.waiting, "size": hub.waiting_size},
         "last_exchange": hub and _format_moment(hub.exchanged),

@@ -25,6 +25,7 @@ from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
 from .tree import Tree
 from .undo import Plan, Way
+from .upkeep import Space
 from .values import Reader, Snapshot, StoredValue
 from .xattrs import Bearer
 
@@ -66,6 +67,7 @@ __all__ = [
     "Shared",
     "Sizes",
     "Snapshot",
+    "Space",
     "Store",
     "StoredValue",
     "Tree",

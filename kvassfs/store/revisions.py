@@ -6,7 +6,7 @@ Every method that writes belongs inside a transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -123,6 +123,26 @@ class Revisions:
             "SELECT id, content FROM revisions WHERE key = ? AND replaced >= ?", (key, replaced)
         ):
             self._forget(number, content)
+
+    def list_beyond(self, keep: int, before: int) -> list[int]:
+        """Return the ids of revisions that are not among the newest ``keep`` of their keys, or older than ``before`` (µs)."""
+        if not keep:
+            return [number for (number,) in self._database.rows("SELECT id FROM revisions")]
+        return [
+            number
+            for (number,) in self._database.rows(
+                "SELECT id FROM (SELECT id, replaced, row_number() OVER (PARTITION BY key ORDER BY id DESC) AS place"
+                " FROM revisions) WHERE place > ? OR replaced < ?",
+                (keep, before),
+            )
+        ]
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Forget the revisions with these ids, as far as they are there."""
+        for number in numbers:
+            row = self._database.row("SELECT content FROM revisions WHERE id = ?", (number,))
+            if row is not None:
+                self._forget(number, row[0])
 
     def _forget(self, revision: int, content: int) -> None:
         self._database.execute("DELETE FROM revisions WHERE id = ?", (revision,))

@@ -117,6 +117,30 @@ def format_timeouts(connect: float, progress: float) -> str:
     return f"Connect:         \t{connect:g} s\nProgress:        \t{progress:g} s\n"
 
 
+@command.command("history", short_help="show or set how much history is kept", context_settings=_NUMBERS)
+@click.argument("count", required=False)
+@click.argument("days", required=False)
+@pass_database
+def history(database: DatabaseFile, count: str | None, days: str | None) -> None:
+    """Show how many earlier versions are kept of each key, and for how many days, or set that.
+
+    `kvass config history 100 365` keeps the newest 100 of each key, for a year; COUNT alone leaves DAYS. With
+    `default` it is 10 and 30 again, and with 0 nothing is kept. What exceeds the limits goes by and by: `kvass gc` has it
+    go at once.
+    """
+    if count is None:
+        with database.open_existing() as store:
+            streams.write([format_history(*store.settings.history()).encode()])
+        return
+    with database.open() as store:
+        store.settings.set_history(*config_values.parse_history(count, days, store.settings.history()))
+
+
+def format_history(count: int, days: float) -> str:
+    """Return the limits of the history in the form of the configuration."""
+    return f"Versions:        \t{count}\nDays:            \t{days:g}\n"
+
+
 @command.command("pid", short_help="set the process id", context_settings=_NUMBERS)
 @click.argument("number")
 @pass_database
