@@ -163,6 +163,10 @@ class Store:
         """Yield the keys that are there, see ``Keys.listed``."""
         return self._keys.listed(prefix)
 
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the entries of the keys that are there, see ``Keys.entries``."""
+        return self._keys.entries(prefix)
+
     def count_keys(self) -> int:
         """Return how many keys there are, empty files among them."""
         return self._keys.count()
