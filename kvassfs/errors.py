@@ -106,9 +106,9 @@ class KeyIsDirectory(KeyMissing):
 
     errno = errno.EISDIR
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, remedy: str = "`kvass ls` lists what is in it") -> None:
         super().__init__(prefix)
-        self.args = (f"{prefix} is a directory; `kvass rm -r` removes it and all in it",)
+        self.args = (f"{prefix} is a directory; {remedy}",)
 
 
 class LinkMissing(KvassError):

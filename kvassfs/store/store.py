@@ -180,6 +180,7 @@ class Store:
 
         Raises:
             InvalidKey, KeyMissing
+            KeyIsDirectory: it is that of a directory, and has no value.
         """
         return self._present(key).entry
 
@@ -188,6 +189,7 @@ class Store:
 
         Raises:
             InvalidKey, KeyMissing
+            KeyIsDirectory: it is that of a directory, and has no value.
         """
         return Snapshot(self._database, self._contents, self._holds, lambda: self._locate(key))
 
@@ -198,7 +200,8 @@ class Store:
     def _present(self, key: str) -> Row:
         row = self.tree.entry(check_key(key))
         if row is None:
-            raise KeyMissing(key)
+            prefix = key if key.endswith("/") else f"{key}/"
+            raise KeyMissing(key) if self.tree.directory(prefix) is None else KeyIsDirectory(prefix)
         return row
 
     def set(self, key: str, value: bytes) -> Entry:
@@ -298,7 +301,9 @@ class Store:
         row = self._entries.current(prefix)
         is_there = row is not None and row.live
         if row is None or prefix != key or not self.tree.is_empty(prefix):
-            raise KeyIsDirectory(prefix) if is_there or not self.tree.is_empty(prefix) else KeyMissing(key)
+            if not is_there and self.tree.is_empty(prefix):
+                raise KeyMissing(key)
+            raise KeyIsDirectory(prefix, "`kvass rm -r` removes it and all in it")
         return self._database.retry_when_full(lambda: self._remove(row), removes=True).entry
 
     def delete_all(self, key: str) -> int:
