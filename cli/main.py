@@ -22,6 +22,8 @@ COMMANDS = {
     "get": "get a value",
     "set": "set a value",
     "rm": "remove keys",
+    "mv": "rename keys",
+    "cp": "copy keys",
     "url": "print the address under which a value is shared",
     "qr": "draw that address as a QR code",
     "links": "list the links that end by themselves",

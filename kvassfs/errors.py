@@ -8,6 +8,7 @@
     ├── ValueTooLarge             more bytes than a value can have
     ├── KeyMissing                no entry under this key
     ├── LinkMissing               no share link that could be ended
+    ├── TransferRefused           what cannot be moved or copied to where it is to go
     ├── ValueReplaced             another value than the one that was found
     ├── InvalidConfiguration      a setting that is refused, and why
     ├── StoreError                the database file
@@ -109,6 +110,10 @@ class KeyIsDirectory(KeyMissing):
     def __init__(self, prefix: str, remedy: str = "`kvass ls` lists what is in it") -> None:
         super().__init__(prefix)
         self.args = (f"{prefix} is a directory; {remedy}",)
+
+
+class TransferRefused(KvassError):
+    """Keys cannot be moved or copied to where they are to go; nothing was changed."""
 
 
 class LinkMissing(KvassError):

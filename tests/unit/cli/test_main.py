@@ -30,6 +30,8 @@ Sub-commands:
     kvass get      get a value
     kvass set      set a value
     kvass rm       remove keys
+    kvass mv       rename keys
+    kvass cp       copy keys
     kvass url      print the address under which a value is shared
     kvass qr       draw that address as a QR code
     kvass links    list the links that end by themselves
