@@ -24,6 +24,7 @@ COMMANDS = {
     "rm": "remove keys",
     "mv": "rename keys",
     "cp": "copy keys",
+    "grep": "search values",
     "url": "print the address under which a value is shared",
     "qr": "draw that address as a QR code",
     "links": "list the links that end by themselves",

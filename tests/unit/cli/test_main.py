@@ -32,6 +32,7 @@ Sub-commands:
     kvass rm       remove keys
     kvass mv       rename keys
     kvass cp       copy keys
+    kvass grep     search values
     kvass url      print the address under which a value is shared
     kvass qr       draw that address as a QR code
     kvass links    list the links that end by themselves
