@@ -25,6 +25,7 @@ COMMANDS = {
     "mv": "rename keys",
     "cp": "copy keys",
     "grep": "search values",
+    "exec": "run a command with values in its environment",
     "url": "print the address under which a value is shared",
     "qr": "draw that address as a QR code",
     "links": "list the links that end by themselves",

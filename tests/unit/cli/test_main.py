@@ -33,6 +33,7 @@ Sub-commands:
     kvass mv       rename keys
     kvass cp       copy keys
     kvass grep     search values
+    kvass exec     run a command with values in its environment
     kvass url      print the address under which a value is shared
     kvass qr       draw that address as a QR code
     kvass links    list the links that end by themselves
