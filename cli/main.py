@@ -24,6 +24,7 @@ COMMANDS = {
     "rm": "remove keys",
     "mv": "rename keys",
     "cp": "copy keys",
+    "edit": "change a value in an editor",
     "grep": "search values",
     "exec": "run a command with values in its environment",
     "url": "print the address under which a value is shared",

@@ -6,7 +6,6 @@ import os
 
 import click
 
-from kvassfs.clocks import describe_ahead
 from kvassfs.entry import Entry
 from kvassfs.store import Store
 
@@ -14,7 +13,6 @@ from .. import hub, streams
 from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database, require_path
 from ..group import Command
-from ..notices import print_notice
 
 STANDARD_INPUT = "-"
 
@@ -53,7 +51,7 @@ def command(database: DatabaseFile, key: str, value: str | None, empty: bool, fi
             entry = set_from_input(store, key, STANDARD_INPUT if file is None else file)
         else:
             entry = store.set(key, os.fsencode(value) + b"\n")
-        warn_if_ahead(store, entry)
+        hub.warn_if_ahead(store, entry)
         hub.push_after(store, offline=offline)
 
 
@@ -61,10 +59,3 @@ def set_from_input(store: Store, key: str, path: str = STANDARD_INPUT) -> Entry:
     """Set ``key`` to what standard input or a file holds; if it is empty, or reading it fails, the old value stays."""
     with streams.input_file(path) as stream:
         return store.set_stream(key, stream)
-
-
-def warn_if_ahead(store: Store, entry: Entry) -> None:
-    """Say so where a version beats all that others write for some time to come."""
-    warning = describe_ahead(entry.key, entry.timestamp, store.hub_time.now())
-    if warning is not None:
-        print_notice(f"warning: {warning}")

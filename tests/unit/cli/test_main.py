@@ -32,6 +32,7 @@ Sub-commands:
     kvass rm       remove keys
     kvass mv       rename keys
     kvass cp       copy keys
+    kvass edit     change a value in an editor
     kvass grep     search values
     kvass exec     run a command with values in its environment
     kvass url      print the address under which a value is shared
