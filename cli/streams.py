@@ -36,6 +36,15 @@ class InputFailed(KvassError):
         self.reason = reason
 
 
+class FileUnreadable(KvassError):
+    """The file at ``path``, which the command line names, cannot be read."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot read {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
 def write(chunks: Iterable[bytes]) -> None:
     """Write ``chunks`` to standard output, to the last byte; a generator of them is closed in any case.
 
@@ -120,6 +129,24 @@ def standard_input() -> Iterator[Input]:
         yield Input(_unbuffered(sys.stdin.buffer))
     except OSError as error:
         raise InputFailed(error.strerror or str(error)) from error
+
+
+@contextmanager
+def input_file(path: str) -> Iterator[Input]:
+    """``with`` the file at ``path`` as bytes; ``-`` is standard input.
+
+    Raises:
+        InputFailed, FileUnreadable: it cannot be opened, or reading it inside the ``with`` failed.
+    """
+    if path == "-":
+        with standard_input() as stream:
+            yield stream
+        return
+    try:
+        with open(path, "rb", buffering=0) as file:
+            yield Input(file)
+    except OSError as error:
+        raise FileUnreadable(path, error.strerror or str(error)) from error
 
 
 def output_is_terminal() -> bool:

@@ -10,6 +10,7 @@
     ├── RevisionMissing           no such version of a key
     ├── NothingToUndo             no change of this machine that could be taken back
     ├── LinkMissing               no share link that could be ended
+    ├── TransferRefused           what cannot be moved or copied to where it is to go
     ├── ValueReplaced             another value than the one that was found
     ├── InvalidConfiguration      a setting that is refused, and why
     ├── StoreError                the database file
@@ -109,9 +110,13 @@ class KeyIsDirectory(KeyMissing):
 
     errno = errno.EISDIR
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, remedy: str = "`kvass ls` lists what is in it") -> None:
         super().__init__(prefix)
-        self.args = (f"{prefix} is a directory; `kvass rm -r` removes it and all in it",)
+        self.args = (f"{prefix} is a directory; {remedy}",)
+
+
+class TransferRefused(KvassError):
+    """Keys cannot be moved or copied to where they are to go; nothing was changed."""
 
 
 class RevisionMissing(KvassError):

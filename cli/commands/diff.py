@@ -5,28 +5,25 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import click
 
-from kvassfs import comparison
 from kvassfs.errors import InvalidConfiguration, KeyMissing
 from kvassfs.store import Store, Version
+from kvassfs.tools import comparison
 
 from .. import hub, pager, streams
 from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
+from ..editor import private_file
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
 from ..revisions import NUMBER, complete_revision
 
 VARIABLE = "KVASS_DIFF"
-
-IN_MEMORY = "/dev/shm"  # noqa: S108  a directory of our own is made in it
 
 
 @click.command("diff", cls=Command, options_metavar="[OPTIONS] [--]")
@@ -120,24 +117,17 @@ def run_tool(tool: str, store: Store, sides: tuple[Version, Version]) -> int:
         raise InvalidConfiguration(f"{tool!r} is no command: {error}") from None
     if not command:
         raise InvalidConfiguration(f"{tool!r} is no command; name a program that compares two files")
-    directory = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="kvass-diff-", dir=directory) as room:
-        files = [_write_file(Path(room), store, version, which) for version, which in zip(sides, "ab", strict=True)]
-        return _run([*command, *files])
+    with ExitStack() as files:
+        paths = [_write_file(files, store, version) for version in sides]
+        return _run([*command, *paths])
 
 
-def _write_file(room: Path, store: Store, version: Version, which: str) -> str:
-    name = os.path.basename(version.entry.key.rstrip("/"))[-100:] or "value"
-    number = version.number or "removed"
-    (room / which).mkdir()
-    path = room / which / f"{number}-{name}"
-    with open(os.fsencode(path), "wb", opener=_open_private) as file:
-        file.writelines(pieces_of(store, version))
-    return str(path)
-
-
-def _open_private(path: bytes | str, flags: int) -> int:
-    return os.open(path, flags | os.O_EXCL, 0o600)
+def _write_file(files: ExitStack, store: Store, version: Version) -> str:
+    """Write a version to a file of its own, named as the key; return where it is."""
+    name = os.path.basename(version.entry.key.rstrip("/")) or "value"
+    file = files.enter_context(private_file(f"{version.number or 'removed'}-{name[-100:]}"))
+    file.write(pieces_of(store, version))
+    return file.path
 
 
 def _run(command: list[str], run: Callable[..., int] = subprocess.call) -> int:

@@ -2,23 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import click
+
+from kvassfs.errors import KvassError
+from kvassfs.store import Snapshot
+from kvassfs.text import is_utf8
 
 from .. import hub, streams
 from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
+from ..formats import format_size
 from ..group import Command
+from ..notices import escape_controls
 from ..revisions import revision_option
 
 
-@click.command("get", cls=Command, options_metavar="[OPTIONS] [--]")
+class NoText(KvassError):
+    """The value is no text, and a terminal would take its bytes for commands."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{key} is no text, which a terminal cannot show; write it to a file or program, or show it with --force"
+        )
+        self.key = key
+
+
+@click.command("get", cls=Command, options_metavar="[OPTIONS] [--]", epilog="Example: kvass get photo.jpg > photo.jpg")
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @revision_option("write an earlier version, by its number in `kvass log KEY`")
+@click.option("--force", is_flag=True, help="show a value that is no text on a terminal without asking")
 @hub.offline_option
 @pass_database
-def command(database: DatabaseFile, key: str, revision: int | None, offline: bool) -> None:
-    """Write the value of KEY to standard output, byte for byte."""
+def command(database: DatabaseFile, key: str, revision: int | None, force: bool, offline: bool) -> None:
+    """Write the value of KEY to standard output, byte for byte.
+
+    Where that is a terminal, one that is no text is shown only if you say so.
+    """
     with database.open_existing() as store:
         hub.pull_first(store, offline=offline)
-        value = store.get(key) if revision is None else store.history.get(key, revision)
-        streams.write(value.chunks())
+        snapshot = store.get(key) if revision is None else store.history.get(key, revision)
+        asks = streams.output_is_terminal() and not force
+        streams.write(ask_unless_text(key, snapshot) if asks else snapshot.chunks())
+
+
+def ask_unless_text(key: str, snapshot: Snapshot) -> Generator[bytes, None, None]:
+    """Yield the bytes of a value; of one that is no text only if the person at the terminal wants that.
+
+    Raises:
+        NoText: they do not, or nobody can be asked.
+    """
+    chunks = snapshot.chunks()
+    try:
+        head = next(chunks, b"")
+        if not is_utf8(head, whole=len(head) >= snapshot.size) and not ask(key, snapshot.size):
+            raise NoText(key)
+        yield head
+        yield from chunks
+    finally:
+        chunks.close()
+
+
+def ask(key: str, size: int) -> bool:
+    """Return whether a person wants to see a value that is no text, of ``size`` bytes; no if nobody is there."""
+    question = f"{escape_controls(key)} is no text ({format_size(size)}); show it nonetheless?"
+    return streams.input_is_terminal() and click.confirm(question, err=True)

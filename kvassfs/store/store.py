@@ -41,6 +41,7 @@ from .rows import Row, Written, inherit_mode
 from .settings import Settings
 from .share_links import ShareLinks
 from .sizes import SIZES, Sizes
+from .transfers import Transfers
 from .tree import Tree
 from .undo import Undo
 from .upkeep import Upkeep
@@ -107,6 +108,7 @@ class Store:
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
+        self.transfers = Transfers(database, self._contents, self._entries, scratch, self.tree.mover, self._clean_up)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, self.hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
@@ -171,6 +173,10 @@ class Store:
         """Yield the keys that are there, see ``Keys.listed``."""
         return self._keys.listed(prefix)
 
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the entries of the keys that are there, see ``Keys.entries``."""
+        return self._keys.entries(prefix)
+
     def count_keys(self) -> int:
         """Return how many keys there are, empty files among them."""
         return self._keys.count()
@@ -184,6 +190,7 @@ class Store:
 
         Raises:
             InvalidKey, KeyMissing
+            KeyIsDirectory: it is that of a directory, and has no value.
         """
         return self._present(key).entry
 
@@ -192,6 +199,7 @@ class Store:
 
         Raises:
             InvalidKey, KeyMissing
+            KeyIsDirectory: it is that of a directory, and has no value.
         """
         return Snapshot(self._database, self._contents, self._holds, lambda: self._locate(key))
 
@@ -202,7 +210,8 @@ class Store:
     def _present(self, key: str) -> Row:
         row = self.tree.entry(check_key(key))
         if row is None:
-            raise KeyMissing(key)
+            prefix = key if key.endswith("/") else f"{key}/"
+            raise KeyMissing(key) if self.tree.directory(prefix) is None else KeyIsDirectory(prefix)
         return row
 
     def set(self, key: str, value: bytes) -> Entry:
@@ -302,7 +311,9 @@ class Store:
         row = self._entries.current(prefix)
         is_there = row is not None and row.live
         if row is None or prefix != key or not self.tree.is_empty(prefix):
-            raise KeyIsDirectory(prefix) if is_there or not self.tree.is_empty(prefix) else KeyMissing(key)
+            if not is_there and self.tree.is_empty(prefix):
+                raise KeyMissing(key)
+            raise KeyIsDirectory(prefix, "`kvass rm -r` removes it and all in it")
         return self._database.retry_when_full(lambda: self._remove(row), removes=True).entry
 
     def delete_all(self, key: str) -> int:

@@ -28,6 +28,7 @@ ODD = "\udcff\n\x01/no/such"
 VARIABLES = {
     "COLUMNS": "-1",
     "CURL_CA_BUNDLE": ODD,
+    "EDITOR": ODD,
     "FUSE_LIBRARY_PATH": ODD,
     "HOME": "no/such",
     "LANG": "xx_YY.odd",
@@ -46,6 +47,7 @@ VARIABLES = {
     "TERM": ODD,
     "TMPDIR": ODD,
     "TZ": ODD,
+    "VISUAL": ODD,
     "XDG_CACHE_HOME": ODD,
     "XDG_RUNTIME_DIR": ODD,
     "all_proxy": ODD,

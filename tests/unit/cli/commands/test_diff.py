@@ -65,7 +65,7 @@ def test_a_tool_compares_two_files_that_are_gone_afterwards(
     assert kvass("diff", "k", "1", "2", "--tool", f"{script} 'an argument'").status == 3
     assert capfd.readouterr().out == "an argument\none\ntwo\none\n2\n-rw-------\n"
     seen = (tmp_path / "tool.seen").read_text().strip()
-    assert seen.endswith("1-k")
+    assert seen.endswith("/1-k")
     assert not Path(seen).exists()
 
 

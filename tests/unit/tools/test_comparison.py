@@ -1,4 +1,4 @@
-"""kvassfs.comparison"""
+"""kvassfs.tools.comparison"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from kvassfs.comparison import LARGEST_TEXT, compare, is_text, summarise
+from kvassfs.tools.comparison import LARGEST_TEXT, compare, is_text, summarise
 
 
 def differ(old: bytes, new: bytes) -> list[bytes]:

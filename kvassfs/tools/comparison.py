@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..text import is_utf8
+
 LARGEST_TEXT = 16 * 1024 * 1024
 """Bytes of a value up to which its lines are compared."""
 
@@ -53,13 +55,7 @@ def compare(old: Side, new: Side) -> Iterator[bytes]:
 
 def is_text(value: bytes | None) -> bool:
     """Return True for UTF-8 without a NUL."""
-    if value is None or b"\0" in value:
-        return False
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return value is not None and is_utf8(value, whole=True)
 
 
 def _split_lines(value: bytes | None) -> Sequence[bytes]:

@@ -1,0 +1,82 @@
+"""``kvass exec``: run a command with values as variables of its environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import NoReturn
+
+import click
+
+from kvassfs.errors import KvassError
+from kvassfs.tools.variables import read_variables
+
+from .. import hub
+from ..arguments import complete_key, parse_key
+from ..database import DatabaseFile, pass_database
+from ..group import Command
+from ..notices import print_notice
+
+FAILED, CANNOT_RUN, NOT_FOUND = 125, 126, 127
+"""The exit statuses of env(1) where it is not the command that ends."""
+
+
+@click.command(
+    "exec",
+    cls=Command,
+    options_metavar="--env PREFIX [OPTIONS] [--]",
+    context_settings={"allow_interspersed_args": False},  # what follows the command is its own
+    epilog="Example: kvass exec --env secrets/app -- ./app --verbose",
+)
+@click.argument("command", metavar="COMMAND [ARGUMENT]...", nargs=-1, required=True)
+@click.option(
+    "--env",
+    "prefixes",
+    metavar="PREFIX",
+    multiple=True,
+    required=True,
+    type=parse_key,
+    shell_complete=complete_key,
+    help="the keys below PREFIX/ are the variables; of several prefixes the last counts",
+)
+@hub.offline_option
+@click.pass_context
+@pass_database
+def command(
+    database: DatabaseFile,
+    context: click.Context,
+    /,
+    command: tuple[str, ...],
+    prefixes: tuple[str, ...],
+    offline: bool,
+) -> None:
+    """Run COMMAND, with values in its environment: that of PREFIX/db-url is DB_URL, without a newline at its end.
+
+    The exit status is that of COMMAND; 125 where kvass fails, 126 where COMMAND cannot be run, 127 where it is missing.
+    """
+    variables: dict[str, bytes] = {}
+    try:
+        with database.open_existing() as store:
+            hub.pull_first(store, offline=offline)
+            for prefix in prefixes:
+                variables |= read_variables(store, prefix)
+    except KvassError as error:
+        print_notice(str(error))
+        context.exit(FAILED)
+    try:
+        become(command, variables)
+    except OSError as error:
+        print_notice(f"cannot run {command[0]}: {error.strerror}")
+        context.exit(NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN)
+
+
+def become(command: tuple[str, ...], variables: dict[str, bytes]) -> NoReturn:
+    """Run a command in the place of this process, with these variables beside those that there are.
+
+    Raises:
+        OSError: it cannot be run.
+    """
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and so would the command
+        signal.signal(number, signal.SIG_DFL)
+    environment = os.environb | {name.encode(): value for name, value in variables.items()}
+    os.execvpe(command[0], command, environment)  # noqa: S606  it is what the command is for
