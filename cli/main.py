@@ -28,6 +28,8 @@ COMMANDS = {
     "unlink": "end links",
     "mount": "show the keys as files in a directory",
     "umount": "end a mount",
+    "pair": "let another device join",
+    "join": "share the store of another device",
     "sync": "exchange with the hub",
     "status": "show the store, its hub, and what waits to be pushed",
     "config": "show or change the configuration",

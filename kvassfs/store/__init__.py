@@ -9,6 +9,7 @@ from .draft import Draft
 from .feed import Changes, Event, Position, Seen
 from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
+from .mailboxes import Mailbox
 from .merging import MAX_LEAP, Merged
 from .nodes import Child, Found, Node
 from .opening import is_store
@@ -49,6 +50,7 @@ __all__ = [
     "Found",
     "HubState",
     "Limit",
+    "Mailbox",
     "Merged",
     "Node",
     "Outgoing",
