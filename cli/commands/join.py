@@ -47,7 +47,7 @@ def command(
     """
     try:
         busy = join(database, address, code, check_name(name), merge=merge)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         print_notice("interrupted: this device has not joined; if the code has ended, `kvass pair` shows another one")
         raise
     _exchange(context)

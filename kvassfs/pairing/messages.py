@@ -218,7 +218,7 @@ def _require_version(message: dict[str, Any]) -> None:
 
 def _read_text(message: dict[str, Any], name: str, largest: int) -> str:
     text = message.get(name, "")
-    if not isinstance(text, str) or len(text) > largest:
+    if not isinstance(text, str) or len(text) > largest or re.search("[\ud800-\udfff]", text):
         raise InvalidMessage(f"its {name} is no text that it can have")
     return text
 

@@ -79,7 +79,7 @@ class Settings:
 
     def name(self) -> str:
         """Return what the user calls this device; the name of the host where none is set."""
-        return self.chosen_name() or os.uname().nodename[:MAX_NAME]
+        return self.chosen_name() or "".join(filter(str.isprintable, os.uname().nodename))[:MAX_NAME]
 
     def chosen_name(self) -> str:
         """Return the name that was set, ``""`` if none is."""

@@ -74,6 +74,7 @@ def test_a_name_is_shown_without_control_characters() -> None:
         (messages.decode_handover, HANDOVER, {"Scratch": "*"}),
         (messages.decode_handover, HANDOVER, {"Scratch": [7]}),
         (messages.decode_handover, HANDOVER, {"Remote": None}),
+        (messages.decode_handover, HANDOVER, {"Remote": "hub\udcff"}),
     ],
 )
 def test_a_message_that_does_not_fit_is_refused_whole(
