@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.remote.address import hide_credentials, parse_base_url
+from kvassfs.remote.address import hide_credentials, parse_base_url, show_address
 from kvassfs.replica import MAX_PROCESS_ID
 
 MAX_TIMEOUT = 3600
@@ -53,6 +53,11 @@ def check_remote(text: str) -> str:
     if text:
         parse_base_url(text)
     return text
+
+
+def show_remote(remote: str) -> str:
+    """Return the address of a hub as messages name it, ``""`` for none."""
+    return show_address(remote) if remote else ""
 
 
 def check_public_url(text: str) -> str:

@@ -37,6 +37,8 @@ COMMANDS = {
     "unlink": "end links",
     "mount": "show the keys as files in a directory",
     "umount": "end a mount",
+    "pair": "let another device join",
+    "join": "share the store of another device",
     "sync": "exchange with the hub",
     "status": "show the store, its hub, and what waits to be pushed",
     "gc": "let history go, and give its room back",

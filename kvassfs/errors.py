@@ -36,6 +36,7 @@
     │   └── ShareEnded            a token that leads nowhere any more
     ├── TooLongForCode            an address that no QR code holds
     ├── CannotListen              the address to serve on
+    ├── PairingError              of devices: ``kvassfs.pairing.errors`` has the tree below it
     └── MountError                mounting and unmounting
         ├── FuseMissing           the system lacks libfuse, its programs or its device
         └── DirectoryError        the directory to mount or unmount
@@ -291,8 +292,8 @@ class WrongKey(SyncError):
     def __init__(self, remote: str) -> None:
         super().__init__(
             remote,
-            f"the hub {remote} has another encryption key; set the one that `kvass config show` prints there with"
-            " `kvass config key`",
+            f"the hub {remote} has another encryption key; type `kvass pair` on a device that it accepts, and the line"
+            " that appears, with --merge, on this one (or set the key with `kvass config key`): nothing here is lost",
         )
 
 

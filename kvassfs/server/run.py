@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from ..errors import KvassError
 from ..store import Store
 from .application import Service, build_application
 from .hub_requests import MAX_BODY, HubLimits
@@ -69,10 +70,17 @@ def serve(
     with open_socket(options.bind) as opened:
         Store.open(options.database, notice=notice).close()  # reports at once what is wrong with it
         service = Service(options.database, limits=HubLimits(max_body=options.max_body))
-        report_url = partial(listening, format_url(opened, secure=context is not None))
-        server = _Server(build_application(service, write), service, context, report_url)
+        url = format_url(opened, secure=context is not None)
+        _note_served(options.database, url)
+        server = _Server(build_application(service, write), service, context, partial(listening, url))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve([opened]))
+
+
+def _note_served(database: str, url: str) -> None:
+    """Have the store know where it is served, so that `kvass pair` can name it."""
+    with suppress(KvassError), Store.open(database) as store:
+        store.processes.note_served(url)
 
 
 def _load_tls(options: ServeOptions) -> ssl.SSLContext | None:

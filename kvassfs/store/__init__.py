@@ -10,6 +10,7 @@ from .feed import Changes, Event, Position, Seen
 from .history import Version
 from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
+from .mailboxes import Mailbox
 from .merging import MAX_LEAP, Merged
 from .nodes import Child, Found, Node
 from .opening import is_store
@@ -53,6 +54,7 @@ __all__ = [
     "Found",
     "HubState",
     "Limit",
+    "Mailbox",
     "Merged",
     "Node",
     "Outgoing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -58,6 +59,26 @@ class Processes:
         """Let others push."""
         with self._database.transaction:
             self._database.execute("DELETE FROM pusher WHERE writer = ?", (self._writer,))
+
+    # Serving
+
+    def note_served(self, url: str) -> None:
+        """Note that this process serves the store as the hub, at ``url`` as its socket has it."""
+        own = (os.getpid(), self._machine.find_own_start())
+        with self._database.transaction:
+            others = [row for row in self._read_served() if tuple(row[:2]) != own]
+            self._database.execute(
+                "INSERT OR REPLACE INTO settings VALUES ('served', ?)", (json.dumps([*others, [*own, url]]),)
+            )
+
+    def served(self) -> list[str]:
+        """Return the URLs at which living processes serve the store as the hub, the latest at the end."""
+        return [url for _, _, url in self._read_served()]
+
+    def _read_served(self) -> list[tuple[int, str, str]]:
+        row = self._database.row("SELECT value FROM settings WHERE name = 'served'")
+        known = [] if row is None else json.loads(row[0])
+        return [(pid, begun, url) for pid, begun, url in known if self._machine.find_start(pid) == begun]
 
     # Followers
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import InvalidConfiguration
-from ..replica import MAX_PROCESS_ID
+from ..replica import MAX_NAME, MAX_PROCESS_ID, check_name
 from .database import Database
 from .peers import Peers
 from .sizes import DAY, KEPT_REVISIONS, KEPT_TIME
@@ -79,6 +80,22 @@ class Settings:
     def set_public_url(self, url: str) -> None:
         """Set what ``public_url`` returns."""
         self._write("url", url)
+
+    def name(self) -> str:
+        """Return what the user calls this device; the name of the host where none is set."""
+        return self.chosen_name() or "".join(filter(str.isprintable, os.uname().nodename))[:MAX_NAME]
+
+    def chosen_name(self) -> str:
+        """Return the name that was set, ``""`` if none is."""
+        return self._read("name") or ""
+
+    def set_name(self, name: str) -> None:
+        """Set what ``name`` returns; ``""`` goes back to the name of the host.
+
+        Raises:
+            InvalidConfiguration: no device can be called so.
+        """
+        self._write("name", check_name(name) or None)
 
     def timeouts(self) -> tuple[float, float]:
         """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""

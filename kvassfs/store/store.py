@@ -30,6 +30,7 @@ from .keys import Keys
 from .local import Directories, Scratch
 from .local_parts import LocalParts
 from .machine import MACHINE, Machine
+from .mailboxes import Mailboxes
 from .opening import connect
 from .outbox import Outbox
 from .own_changes import OwnChanges
@@ -105,6 +106,7 @@ class Store:
         self.peers = Peers(database, clock, writer, machine)
         self.processes = Processes(database, clock, writer, machine)
         self.settings = Settings(database, self.peers)
+        self.mailboxes = Mailboxes(database)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kvassfs.replica import check_name
 from kvassfs.sharing.address import require_base_url
 from kvassfs.store import Config
 
@@ -11,6 +12,7 @@ from ... import config_values, streams
 from ...arguments import parse_text
 from ...database import DatabaseFile, pass_database
 from ...group import Group
+from .rekey import command as rekey
 from .scratch import command as scratch
 
 _LINE = 1024  # bytes read at most of a line that should hold 64 digits
@@ -23,19 +25,22 @@ command = Group("config", help="show or change the configuration")
 @command.command("show", short_help="show key, process id and remote")
 @pass_database
 def show(database: DatabaseFile) -> None:
-    """Show the encryption key, the process id and the remote."""
+    """Show the encryption key, the process id, the remote, and the public address and the name if they are set."""
     with database.open() as store:
-        config, public_url = store.settings.config(), store.settings.public_url()
-    streams.write([format_config(config, public_url).encode()])
+        settings = store.settings
+        text = format_config(settings.config(), settings.public_url(), settings.chosen_name())
+    streams.write([text.encode()])
 
 
-def format_config(config: Config, public_url: str = "") -> str:
-    """Return the configuration in the original program's words, which know no public address."""
+def format_config(config: Config, public_url: str = "", name: str = "") -> str:
+    """Return the configuration in the original program's words, which know no public address and no name."""
     return (
         f"Encryption Key:  \t{config.encryption_key.hex()}\n"
         f"ProcessID:       \t{config.process_id}\n"
         f"Remote:          \t{config.remote or '(None)'}\n"
-    ) + (f"Public address:  \t{public_url}\n" if public_url else "")
+    ) + "".join(
+        f"{title + ':':<17}\t{text}\n" for title, text in (("Public address", public_url), ("Name", name)) if text
+    )
 
 
 @command.command("key", short_help="set the encryption key")
@@ -92,6 +97,23 @@ def url(database: DatabaseFile, url: str | None) -> None:
     checked = config_values.check_public_url(url)
     with database.open() as store:
         store.settings.set_public_url(checked)
+
+
+@command.command("name", short_help="show or set what this device is called")
+@click.argument("name", required=False, type=parse_text)
+@pass_database
+def name(database: DatabaseFile, name: str | None) -> None:
+    """Show what this device is called, or set it. An empty NAME returns to the name of the host.
+
+    Example: kvass config name laptop
+    """
+    if name is None:
+        with database.open_existing() as store:
+            streams.write([f"{store.settings.name()}\n".encode()])
+        return
+    checked = check_name(name)
+    with database.open() as store:
+        store.settings.set_name(checked)
 
 
 @command.command("timeout", short_help="show or set how long to wait for the hub", context_settings=_NUMBERS)
@@ -151,4 +173,5 @@ def pid(database: DatabaseFile, number: str) -> None:
         store.settings.set_process_id(process_id)
 
 
+command.add_command(rekey)
 command.add_command(scratch)

@@ -41,6 +41,8 @@ Sub-commands:
     kvass unlink   end links
     kvass mount    show the keys as files in a directory
     kvass umount   end a mount
+    kvass pair     let another device join
+    kvass join     share the store of another device
     kvass sync     exchange with the hub
     kvass status   show the store, its hub, and what waits to be pushed
     kvass config   show or change the configuration
