@@ -31,6 +31,7 @@ COMMANDS = {
     "sync": "exchange with the hub",
     "status": "show the store, its hub, and what waits to be pushed",
     "config": "show or change the configuration",
+    "doctor": "look whether all is well, and say what to do",
     "serve": "be the hub of your devices",
 }
 """The sub-commands, each a module, and what the cheat sheet says of it."""

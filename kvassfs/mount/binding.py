@@ -172,6 +172,13 @@ class Binding:
             table.flag_nullpath_ok = 1  # else a file whose directory is gone cannot be read any more
         return table, functions
 
+    def version(self) -> str:
+        """Return the version of libfuse."""
+        if self.major == 2:
+            number = ctypes.CFUNCTYPE(ctypes.c_int)(("fuse_version", self._library))()
+            return f"{number // 10}.{number % 10}"
+        return os.fsdecode(ctypes.CFUNCTYPE(ctypes.c_char_p)(("fuse_pkgversion", self._library))())
+
     def begin(self, connection: int, configuration: int) -> None:
         """Agree with the kernel and with libfuse within ``init``, whose arguments these are; libfuse 2 has one."""
         if self.major >= 3:

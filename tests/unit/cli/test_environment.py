@@ -41,12 +41,15 @@ VARIABLES = {
     "PYTHONUTF8": "0",
     "PYTHONWARNINGS": "error",
     "REQUESTS_CA_BUNDLE": ODD,
+    "SHELL": ODD,
     "SSL_CERT_DIR": ODD,
     "SSL_CERT_FILE": ODD,
     "TERM": ODD,
     "TMPDIR": ODD,
     "TZ": ODD,
     "XDG_CACHE_HOME": ODD,
+    "XDG_CONFIG_HOME": ODD,
+    "XDG_DATA_HOME": ODD,
     "XDG_RUNTIME_DIR": ODD,
     "all_proxy": ODD,
     "http_proxy": ODD,
@@ -64,7 +67,7 @@ REFUSED = {
 }
 """Those that are refused, with a command that does, and what it says."""
 
-COMMANDS = ("ls -l", "set new é", "get é猫", "qr k", "status --offline", "rm k", "nope")
+COMMANDS = ("ls -l", "set new é", "get é猫", "qr k", "status --offline", "doctor --offline", "rm k", "nope")
 
 
 @pytest.fixture
