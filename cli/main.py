@@ -33,6 +33,7 @@ COMMANDS = {
     "config": "show or change the configuration",
     "doctor": "look whether all is well, and say what to do",
     "serve": "be the hub of your devices",
+    "service": "start mount, sync or hub by itself",
 }
 """The sub-commands, each a module, and what the cheat sheet says of it."""
 

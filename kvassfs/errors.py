@@ -33,6 +33,7 @@
     │   └── ShareEnded            a token that leads nowhere any more
     ├── TooLongForCode            an address that no QR code holds
     ├── CannotListen              the address to serve on
+    ├── ServiceError              a service that cannot be installed or removed
     └── MountError                mounting and unmounting
         ├── FuseMissing           the system lacks libfuse, its programs or its device
         └── DirectoryError        the directory to mount or unmount
@@ -337,6 +338,10 @@ class CannotListen(KvassError):
         super().__init__(f"cannot listen on {bind}: {reason}")
         self.bind = bind
         self.reason = reason
+
+
+class ServiceError(KvassError):
+    """A service cannot be installed, removed or looked at."""
 
 
 class MountError(KvassError):

@@ -41,6 +41,7 @@ Sub-commands:
     kvass config   show or change the configuration
     kvass doctor   look whether all is well, and say what to do
     kvass serve    be the hub of your devices
+    kvass service  start mount, sync or hub by itself
 """
 
 
