@@ -39,11 +39,15 @@ CAP_READDIRPLUS_AUTO = 1 << 14  # in fuse_conn_info.want (fuse_common.h of libfu
 
 @dataclass(frozen=True)
 class Presentation:
-    """How the mount looks to the system: ``source`` stands for its device in ``df`` and ``mount``."""
+    """How the mount looks to the system: ``source`` stands for its device in ``df`` and ``mount``.
+
+    ``flags`` are options of mount(8) that libfuse takes as they are.
+    """
 
     source: str = "kvassfs"
     read_only: bool = False
     allow_other: bool = False
+    flags: tuple[str, ...] = ()
 
 
 def choose(binding: str = "auto") -> Binding:
@@ -144,6 +148,7 @@ class Binding:
             yield "allow_other"
         if presentation.read_only:
             yield "ro"
+        yield from presentation.flags
 
     def _main(self, options: list[str], directory: str, table: ctypes.Structure) -> int:
         """Call libfuse's main(), with one thread and in the foreground, and return its status."""

@@ -45,6 +45,7 @@ class MountOptions:
         foreground: serve in this process instead of a daemon.
         allow_other: let other users in, as far as the permissions of files let them.
         binding: "auto", "mfusepy" or "fusepy"; see ``binding``.
+        flags: options of mount(8) that libfuse takes, such as "noexec".
         log: file that messages are added to; else they go to standard error in the foreground, or nowhere.
     """
 
@@ -56,6 +57,7 @@ class MountOptions:
     allow_other: bool = False
     binding: str = "auto"
     log: str | None = None
+    flags: tuple[str, ...] = ()
 
 
 def mount(
@@ -198,7 +200,9 @@ class _Service:
 
 
 def _presentation(options: MountOptions) -> Presentation:
-    return Presentation(options.database, read_only=options.read_only, allow_other=options.allow_other)
+    return Presentation(
+        options.database, read_only=options.read_only, allow_other=options.allow_other, flags=options.flags
+    )
 
 
 def _log_to(options: MountOptions) -> None:
