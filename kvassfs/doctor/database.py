@@ -105,7 +105,7 @@ def _collect_files(path: str) -> Iterator[File]:
 
 
 def judge_place(found: Place) -> Iterator[Finding]:
-    """Yield whether there is a database that can be used, who else may read it, and whether there is room."""
+    """Yield whether there is a database that can be used, and whether there is room."""
     if found.problem:
         yield Finding(
             "database", WRONG, f"{found.path}: {found.problem}", "name another file with --db, or mend the path"
@@ -118,14 +118,13 @@ def judge_place(found: Place) -> Iterator[Finding]:
         yield Finding("database", WRONG, f"this user may not read and write {found.path}", _own(found.path))
     else:
         yield Finding("database", OK, found.path)
-    if found.files:
-        yield _judge_permissions(found)
     yield _judge_room(found)
     if found.files:
         yield _judge_log(found)
 
 
-def _judge_permissions(found: Place) -> Finding:
+def judge_permissions(found: Place) -> Finding:
+    """Return who else may read the database; to be asked only of what is one: others' files are to stay as they are."""
     foreign = [file.path for file in found.files if not file.is_own]
     if foreign:
         return Finding("permissions", WARNING, f"{', '.join(foreign)}: another user's", _own(*foreign))

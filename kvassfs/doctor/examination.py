@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ..clocks import WARNED_AHEAD
-from ..errors import KvassError
+from ..errors import KvassError, NotAStore
 from ..store import Profile, Store
 from ..store.checkup import Checkup
 from . import database, hub, mounts, programs, shell
@@ -46,13 +46,15 @@ def examine(wanted: Examination) -> Iterator[Finding]:
     place = database.collect_place(wanted.path)
     yield from database.judge_place(place)
     if place.files and place.usable and not place.problem:
-        yield from _examine_content(wanted)
+        yield from _examine_content(wanted, place)
     yield from shell.judge_shell(shell.collect_shell(wanted.shell, wanted.folders, path=wanted.search_path))
 
 
-def _examine_content(wanted: Examination) -> Iterator[Finding]:
+def _examine_content(wanted: Examination, place: database.Place) -> Iterator[Finding]:
     found = database.collect_checkup(wanted.path, full=wanted.full)
     yield from database.judge_checkup(found, wanted.path, full=wanted.full)
+    if not isinstance(found, NotAStore):
+        yield database.judge_permissions(place)
     # One that is to be taken over or brought to this version, or is damaged, is left as it is.
     if isinstance(found, Checkup) and found.kind == "kvassfs" and not found.faults:
         yield from _examine_store(wanted)

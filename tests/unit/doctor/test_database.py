@@ -19,6 +19,7 @@ from kvassfs.doctor.database import (
     collect_place,
     judge_ahead,
     judge_checkup,
+    judge_permissions,
     judge_place,
 )
 from kvassfs.doctor.finding import Finding
@@ -31,14 +32,19 @@ PRIVATE = File("/h/db", stat.S_IFREG | 0o600, True)
 PLACE = Place("/h/db", (PRIVATE,), free=12_000_000_000, log=4096)
 
 
+def judge(place: Place) -> list[Finding]:
+    """Return all findings of a place."""
+    return [*([judge_permissions(place)] if place.files else []), *judge_place(place)]
+
+
 def found_wrong(findings: list[Finding]) -> list[Finding]:
     return [each for each in findings if each.level != "ok"]
 
 
 def test_a_database_in_order_is_ok() -> None:
-    assert list(judge_place(PLACE)) == [
-        Finding("database", "ok", "/h/db"),
+    assert judge(PLACE) == [
         Finding("permissions", "ok", "this user's alone"),
+        Finding("database", "ok", "/h/db"),
         Finding("disk", "ok", "12.0 GB free"),
         Finding("log", "ok", "4.1 kB in the write-ahead log"),
     ]
@@ -118,7 +124,7 @@ ME = f"{os.geteuid()}:{os.getegid()}"
 def test_what_is_not_in_order_is_said_with_what_to_do(
     place: Place, check: str, level: str, text: str, remedy: str
 ) -> None:
-    assert found_wrong(list(judge_place(place))) == [Finding(check, level, text, remedy)]  # type: ignore[arg-type]
+    assert found_wrong(judge(place)) == [Finding(check, level, text, remedy)]  # type: ignore[arg-type]
 
 
 def test_what_is_there_is_seen(tmp_path: Path) -> None:
@@ -128,9 +134,9 @@ def test_what_is_there_is_seen(tmp_path: Path) -> None:
         place = collect_place(str(path))
         assert [Path(file.path).name for file in place.files] == ["db", "db-wal", "db-shm", "db-reserve"]
         assert place.log > 0
-    assert found_wrong(list(judge_place(place))) == []
+    assert found_wrong(judge(place)) == []
     path.chmod(0o644)
-    (found,) = found_wrong(list(judge_place(collect_place(str(path)))))
+    (found,) = found_wrong(judge(collect_place(str(path))))
     assert found.remedy == f"type: chmod go= {shlex.quote(str(path))}"
 
 
