@@ -43,7 +43,9 @@ COMMANDS = {
     "status": "show the store, its hub, and what waits to be pushed",
     "gc": "let history go, and give its room back",
     "config": "show or change the configuration",
+    "doctor": "look whether all is well, and say what to do",
     "serve": "be the hub of your devices",
+    "service": "start mount, sync or hub by itself",
 }
 """The sub-commands, each a module, and what the cheat sheet says of it."""
 

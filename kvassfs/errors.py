@@ -37,6 +37,7 @@
     ├── TooLongForCode            an address that no QR code holds
     ├── CannotListen              the address to serve on
     ├── PairingError              of devices: ``kvassfs.pairing.errors`` has the tree below it
+    ├── ServiceError              a service that cannot be installed or removed
     └── MountError                mounting and unmounting
         ├── FuseMissing           the system lacks libfuse, its programs or its device
         └── DirectoryError        the directory to mount or unmount
@@ -367,6 +368,10 @@ class CannotListen(KvassError):
         super().__init__(f"cannot listen on {bind}: {reason}")
         self.bind = bind
         self.reason = reason
+
+
+class ServiceError(KvassError):
+    """A service cannot be installed, removed or looked at."""
 
 
 class MountError(KvassError):

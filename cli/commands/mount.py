@@ -10,6 +10,7 @@ from .. import hub
 from ..database import DatabaseFile, make_absolute, pass_database, require_path
 from ..group import Command
 from ..notices import print_notice
+from ..supervision import take_supervisor
 
 BINDING = "KVASS_FUSE"
 
@@ -47,6 +48,7 @@ def command(
             log=log and make_absolute(log),
         ),
         notice=print_notice,
+        supervisor=take_supervisor(),
     )
     if not foreground:
         hub.check(database)

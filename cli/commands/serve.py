@@ -15,6 +15,7 @@ from .. import process
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
+from ..supervision import take_sockets, take_supervisor
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
@@ -50,6 +51,8 @@ def command(
 
     `kvass pair` here prints what to type on a device that is to join. (With the original kvass there, `kvass config
     remote` names this machine's address and port, and `kvass config key` sets the key that `kvass config show` prints here.)
+
+    Where systemd hands over sockets (ListenStream=), they are served, and --bind is left aside.
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
@@ -57,10 +60,11 @@ def command(
 
     log_to_standard_error(quiet=quiet)
     serve(
-        ServeOptions(database.path, bind, tls_cert, tls_key, max_body * 1024 * 1024),
+        ServeOptions(database.path, bind, tls_cert, tls_key, max_body * 1024 * 1024, take_sockets()),
         listening=lambda url: announce(database, url, quiet=quiet),
         notice=print_notice,
         write=(lambda _: None) if quiet else LogLines().write,
+        supervisor=take_supervisor(),
     )
 
 

@@ -39,11 +39,15 @@ CAP_READDIRPLUS_AUTO = 1 << 14  # in fuse_conn_info.want (fuse_common.h of libfu
 
 @dataclass(frozen=True)
 class Presentation:
-    """How the mount looks to the system: ``source`` stands for its device in ``df`` and ``mount``."""
+    """How the mount looks to the system: ``source`` stands for its device in ``df`` and ``mount``.
+
+    ``flags`` are options of mount(8) that libfuse takes as they are.
+    """
 
     source: str = "kvassfs"
     read_only: bool = False
     allow_other: bool = False
+    flags: tuple[str, ...] = ()
 
 
 def choose(binding: str = "auto") -> Binding:
@@ -144,6 +148,7 @@ class Binding:
             yield "allow_other"
         if presentation.read_only:
             yield "ro"
+        yield from presentation.flags
 
     def _main(self, options: list[str], directory: str, table: ctypes.Structure) -> int:
         """Call libfuse's main(), with one thread and in the foreground, and return its status."""
@@ -171,6 +176,13 @@ class Binding:
             table.flag_utime_omit_ok = 1  # else `touch -m` never arrives
             table.flag_nullpath_ok = 1  # else a file whose directory is gone cannot be read any more
         return table, functions
+
+    def version(self) -> str:
+        """Return the version of libfuse."""
+        if self.major == 2:
+            number = ctypes.CFUNCTYPE(ctypes.c_int)(("fuse_version", self._library))()
+            return f"{number // 10}.{number % 10}"
+        return os.fsdecode(ctypes.CFUNCTYPE(ctypes.c_char_p)(("fuse_pkgversion", self._library))())
 
     def begin(self, connection: int, configuration: int) -> None:
         """Agree with the kernel and with libfuse within ``init``, whose arguments these are; libfuse 2 has one."""

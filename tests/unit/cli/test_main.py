@@ -46,7 +46,9 @@ Sub-commands:
     kvass sync     exchange with the hub
     kvass status   show the store, its hub, and what waits to be pushed
     kvass config   show or change the configuration
+    kvass doctor   look whether all is well, and say what to do
     kvass serve    be the hub of your devices
+    kvass service  start mount, sync or hub by itself
 """
 
 

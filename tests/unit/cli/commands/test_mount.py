@@ -15,6 +15,7 @@ from kvassfs.errors import StoreBusy
 from kvassfs.mount import mountpoint, run
 from kvassfs.mount.run import MountOptions
 from kvassfs.store import Store
+from kvassfs.supervisor import Supervisor
 from kvassfs_cli.database import DatabaseFile
 from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass, Processes
@@ -26,7 +27,7 @@ def mounted_with(monkeypatch: pytest.MonkeyPatch) -> list[MountOptions]:
     monkeypatch.delenv("KVASS_FUSE", raising=False)
     calls: list[MountOptions] = []
 
-    def mount(options: MountOptions, *, notice: Callable[[str], None]) -> None:
+    def mount(options: MountOptions, *, notice: Callable[[str], None], supervisor: Supervisor) -> None:
         calls.append(options)
         Store.open(options.database).close()
 

@@ -19,6 +19,7 @@ import pytest
 from kvassfs.server import run
 from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
+from kvassfs.supervisor import Supervisor
 from kvassfs_cli import process
 from kvassfs_cli.commands.serve import LogLines, format_first_steps
 from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
@@ -47,6 +48,7 @@ def served_with(monkeypatch: pytest.MonkeyPatch) -> list[ServeOptions]:
         listening: Callable[[str], None],
         notice: Callable[[str], None],
         write: Callable[[str], None],
+        supervisor: Supervisor,
     ) -> None:
         calls.append(options)
         notice("a word of the store's")
