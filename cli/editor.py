@@ -15,6 +15,7 @@ from kvassfs.errors import KvassError
 
 from . import streams
 from .occasions import is_own_directory
+from .running import describe_status
 
 DEFAULT = "vi"
 """The editor that POSIX requires of a system."""
@@ -33,8 +34,7 @@ class EditorFailed(KvassError):
     """The editor ended with a failure, so what it wrote is not used."""
 
     def __init__(self, editor: str, status: int) -> None:
-        how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
-        super().__init__(f"{editor} {how}; nothing was set")
+        super().__init__(f"{editor} {describe_status(status)}; nothing was set")
         self.editor = editor
         self.status = status
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "cp": "copy keys",
     "edit": "change a value in an editor",
     "grep": "search values",
+    "watch": "tell what becomes of keys as it happens",
     "exec": "run a command with values in its environment",
     "url": "print the address under which a value is shared",
     "qr": "draw that address as a QR code",

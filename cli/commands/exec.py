@@ -16,9 +16,10 @@ from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
+from ..running import CannotRun
 
-FAILED, CANNOT_RUN, NOT_FOUND = 125, 126, 127
-"""The exit statuses of env(1) where it is not the command that ends."""
+FAILED = 125
+"""The exit status of env(1) where it fails itself."""
 
 
 @click.command(
@@ -63,20 +64,19 @@ def command(
     except KvassError as error:
         print_notice(str(error))
         context.exit(FAILED)
-    try:
-        become(command, variables)
-    except OSError as error:
-        print_notice(f"cannot run {command[0]}: {error.strerror}")
-        context.exit(NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN)
+    become(command, variables)
 
 
 def become(command: tuple[str, ...], variables: dict[str, bytes]) -> NoReturn:
     """Run a command in the place of this process, with these variables beside those that there are.
 
     Raises:
-        OSError: it cannot be run.
+        CannotRun
     """
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and so would the command
         signal.signal(number, signal.SIG_DFL)
     environment = os.environb | {name.encode(): value for name, value in variables.items()}
-    os.execvpe(command[0], command, environment)  # noqa: S606  it is what the command is for
+    try:
+        os.execvpe(command[0], command, environment)  # noqa: S606  it is what the command is for
+    except OSError as error:
+        raise CannotRun(command, error) from error

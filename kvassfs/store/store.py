@@ -110,7 +110,7 @@ class Store:
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
-        self.transfers = Transfers(database, self._contents, self._entries, scratch, self.tree.mover, self._clean_up)
+        self.transfers = Transfers(database, self._contents, self._entries, local, self.tree.mover, self._clean_up)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, self.hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)

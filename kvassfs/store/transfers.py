@@ -12,7 +12,8 @@ from ..share_link import check_new_key
 from .contents import Contents
 from .database import Database
 from .entries import Entries
-from .local import Scratch, ScratchRow
+from .local import ScratchRow
+from .local_parts import LocalParts
 from .moving import Mover
 from .nodes import node_of_row
 from .rows import Row, Written
@@ -34,14 +35,14 @@ class Transfers:
         database: Database,
         contents: Contents,
         entries: Entries,
-        scratch: Scratch,
+        local: LocalParts,
         mover: Mover,
         clean_up: Callable[[], None],
     ) -> None:
         self._database = database
         self._contents = contents
         self._entries = entries
-        self._scratch = scratch
+        self._directories, self._scratch = local.directories, local.scratch
         self._mover = mover
         self._clean_up = clean_up
 
@@ -123,7 +124,7 @@ class Transfers:
         row = self._entries.current(check_key(key))
         if row is not None and row.is_file:
             return row
-        raise KeyIsDirectory(f"{key}/", BY_PREFIX) if self._entries.below(f"{key}/") else KeyMissing(key)
+        raise KeyIsDirectory(f"{key}/", BY_PREFIX) if self._directories.has_entries(f"{key}/") else KeyMissing(key)
 
     def _below(self, prefix: str) -> list[Row]:
         rows = self._entries.below(check_key(prefix))

@@ -34,6 +34,7 @@ Sub-commands:
     kvass cp       copy keys
     kvass edit     change a value in an editor
     kvass grep     search values
+    kvass watch    tell what becomes of keys as it happens
     kvass exec     run a command with values in its environment
     kvass url      print the address under which a value is shared
     kvass qr       draw that address as a QR code
