@@ -7,6 +7,7 @@ from ..block import BLOCK_SIZE
 from ..replica import HubState
 from .draft import Draft
 from .feed import Changes, Event, Position, Seen
+from .history import Version
 from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .merging import MAX_LEAP, Merged
@@ -65,6 +66,7 @@ __all__ = [
     "Store",
     "StoredValue",
     "Tree",
+    "Version",
     "Written",
     "directories_above",
     "is_store",
