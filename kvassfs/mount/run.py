@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..errors import KvassError, MountError, MountFailed
@@ -17,6 +17,7 @@ from . import daemon, mountpoint, requirements
 from .announcing import Announcer
 from .binding import Binding, Presentation, choose
 from .call_process import CallProcess
+from .dot_directory import Describe
 from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation
@@ -44,6 +45,7 @@ class MountOptions:
         allow_other: let other users in, as far as the permissions of files let them.
         binding: "auto", "mfusepy" or "fusepy"; see ``binding``.
         log: file that messages are added to; else they go to standard error in the foreground, or nowhere.
+        texts: what returns the texts in the dot directory, by name.
     """
 
     directory: str
@@ -54,6 +56,7 @@ class MountOptions:
     allow_other: bool = False
     binding: str = "auto"
     log: str | None = None
+    texts: Mapping[str, Describe] = field(default_factory=dict)
 
 
 def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: None) -> None:
@@ -143,6 +146,7 @@ class _Service:
             gid=os.getegid(),
             read_only=options.read_only,
             caller=caller,
+            texts=options.texts,
         )
         self.expected = Expected()
         self._call_process = CallProcess(options.directory, self.expected)
