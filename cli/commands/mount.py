@@ -36,6 +36,8 @@ def command(
     """
     from kvassfs.mount.run import MountOptions, mount
 
+    from ..dot_texts import TEXTS
+
     mount(
         MountOptions(
             directory=make_absolute(directory),
@@ -46,6 +48,7 @@ def command(
             allow_other=allow_other,
             binding=os.environ.get(BINDING) or "auto",
             log=log and make_absolute(log),
+            texts=TEXTS,
         ),
         notice=print_notice,
         supervisor=take_supervisor(),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..errors import KvassError, MountError, MountFailed
@@ -18,6 +18,7 @@ from . import daemon, mountpoint, requirements
 from .announcing import Announcer
 from .binding import Binding, Presentation, choose
 from .call_process import CallProcess
+from .dot_directory import Describe
 from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation
@@ -47,6 +48,7 @@ class MountOptions:
         binding: "auto", "mfusepy" or "fusepy"; see ``binding``.
         flags: options of mount(8) that libfuse takes, such as "noexec".
         log: file that messages are added to; else they go to standard error in the foreground, or nowhere.
+        texts: what returns the texts in the dot directory, by name.
     """
 
     directory: str
@@ -58,6 +60,7 @@ class MountOptions:
     binding: str = "auto"
     log: str | None = None
     flags: tuple[str, ...] = ()
+    texts: Mapping[str, Describe] = field(default_factory=dict)
 
 
 def mount(
@@ -157,6 +160,7 @@ class _Service:
             uid=os.geteuid(),
             gid=os.getegid(),
             read_only=options.read_only,
+            texts=options.texts,
         )
         self.expected = Expected()
         self._call_process = CallProcess(options.directory, self.expected)

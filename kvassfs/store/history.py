@@ -11,14 +11,31 @@ from ..errors import KeyMissing, RevisionMissing
 from ..share_link import LINKS
 from .contents import Contents
 from .database import Database
+from .draft import Draft
 from .entries import Entries
 from .holds import Holds
 from .revisions import REVISION, Became, Revision, Revisions, revision_of
 from .rows import COLUMNS, Row, Written
-from .values import Snapshot
+from .values import Snapshot, StoredValue
 
 AT_ONCE = 1000
 """Versions that are read at a time, as a reader may be slow."""
+
+_NEXT_KEY = "SELECT key FROM revisions INDEXED BY revisions_by_key WHERE key >= ? ORDER BY key LIMIT 1"
+
+_REMOVED = f"""
+    SELECT {REVISION} FROM revisions INDEXED BY revisions_removed WHERE became = {Became.REMOVED:d} AND key {{}} ?
+    AND NOT EXISTS (SELECT 1 FROM entries WHERE entries.key = revisions.key AND is_file)
+    AND NOT EXISTS (
+        SELECT 1 FROM revisions AS later INDEXED BY revisions_by_key
+        WHERE later.key = revisions.key AND later.id > revisions.id AND later.became <> {Became.LOST:d})
+    ORDER BY key
+"""
+"""The last values of keys that are removed, as far as they are kept."""
+
+_REMOVED_BELOW = f"""
+    SELECT 1 FROM revisions INDEXED BY revisions_removed WHERE became = {Became.REMOVED:d} AND key >= ? AND key < ? LIMIT 1
+"""
 
 
 class Parts(NamedTuple):
@@ -112,6 +129,23 @@ class History:
         )
         return int(content)
 
+    def open(self, key: str, number: int) -> Draft:
+        """Return a draft of the value of a version, which is kept until that is closed.
+
+        Raises:
+            InvalidKey, KeyMissing, RevisionMissing
+        """
+        if self.find(key, number).entry.size > self._contents.sizes.inline:
+            # What was found may go before it is pinned, so it is found again.
+            return self._database.retry_when_full(lambda: self._open(key, number))
+        with self._database.snapshot():
+            return self._open(key, number)
+
+    def _open(self, key: str, number: int) -> Draft:
+        content, size = self._locate(key, number)
+        data = None if content is None else self._contents.read_inline(content)
+        return Draft(self._database, self._contents, self._holds, StoredValue.of_row(size, content, data))
+
     def restore(self, key: str, number: int | None = None) -> Version:
         """Make a version, see ``find``, the current one of its key anew; return it as it was.
 
@@ -131,6 +165,51 @@ class History:
             old = self._entries.current(key)
             self._entries.write(key, written, old=old, listing=directory_of(key))
         return version
+
+    # By names
+
+    def level(self, prefix: str) -> Iterator[str]:
+        """Yield how keys that have earlier versions go on after ``prefix``, up to and with the next ``/``, each once.
+
+        They are in order. What lies further down, and other versions of a key, are skipped by a new search, so the cost
+        grows with the answer alone.
+        """
+        at: str | None = prefix
+        while at is not None:
+            row = self._database.row(_NEXT_KEY, (at,))
+            if row is None or not row[0].startswith(prefix):
+                return
+            slash = row[0].find("/", len(prefix))
+            yield row[0][: slash + 1] if slash >= 0 else row[0]
+            at = _behind(row[0], slash)
+
+    def removed(self, prefix: str) -> Iterator[Version]:
+        """Yield the last value of each removed key that begins so and has no further ``/``, and one of each directory below.
+
+        Of keys of which that is not kept, as they were empty or went to another key, there is none.
+        """
+        at: str | None = prefix
+        while at is not None:
+            rows = self._database.iterate(_REMOVED.format(">="), (at,))
+            at = None
+            for version in map(_version_of, map(revision_of, rows)):
+                key = version.entry.key
+                if not key.startswith(prefix):
+                    return
+                yield version
+                slash = key.find("/", len(prefix))
+                if slash >= 0:
+                    at = _behind(key, slash)
+                    break
+
+    def find_removed(self, key: str) -> Version | None:
+        """Return the last value of a key, if it is removed and that is kept."""
+        row = self._database.row(_REMOVED.format("="), (key,))
+        return None if row is None else _version_of(revision_of(row))
+
+    def had_removed(self, prefix: str) -> bool:
+        """Whether a key below a directory was removed, as far as history goes, be it there again or not."""
+        return self._database.row(_REMOVED_BELOW, (prefix, prefix[:-1] + "0")) is not None
 
     # Of the whole store
 
@@ -187,6 +266,11 @@ class History:
             if not row.is_directory and not row.key.startswith(LINKS):
                 number = self._revisions.next_number(row.key) if row.live else 0
                 yield Version(number, row.entry, None, None, row.sequence)
+
+
+def _behind(key: str, slash: int) -> str:
+    """Return what the first key may begin with that comes after a key, or after the directory that ends at ``slash``."""
+    return key[:slash] + "0" if slash >= 0 else key + "\0"  # the character after "/"
 
 
 def _version_of(revision: Revision) -> Version:

@@ -314,6 +314,7 @@ ALTER TABLE revisions ADD COLUMN became INTEGER NOT NULL DEFAULT 0;
 UPDATE revisions SET number = (
     SELECT count(*) FROM revisions AS r INDEXED BY revisions_by_key WHERE r.key = revisions.key AND r.id <= revisions.id);
 CREATE INDEX revisions_by_sequence ON revisions (sequence, id);
+CREATE INDEX revisions_removed ON revisions (key, id) WHERE became = 1;
 
 -- What programs on this machine changed, in order, so that it can be undone; the oldest rows go.
 CREATE TABLE own_changes (

@@ -10,7 +10,8 @@ import pytest
 
 from kvassfs.status import HubStatus, Status
 from kvassfs.store import Device, Follower, Space, Store
-from kvassfs_cli.commands.status import build_object, format_clock, format_follower, format_status
+from kvassfs_cli.commands.status import build_object
+from kvassfs_cli.status_text import format_clock, format_follower, format_status
 from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass
 
