@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from .. import __version__
-from ..errors import KvassError, MountError
+from ..errors import KvassError
 from ..mount import requirements
 from ..mount.binding import choose
+from ..mount.errors import MountError
 from ..store.checkup import SQLITE_VERSION
 from .finding import OK, WARNING, WRONG, Finding, Level, find_error, type_line
 

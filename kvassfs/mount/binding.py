@@ -18,8 +18,8 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import FuseMissing, MountError, MountFailed
 from . import requirements
+from .errors import FuseMissing, MountError, MountFailed
 from .structures import Layout, strip_pointers
 
 BINDINGS: Final = {"mfusepy": ("mfusepy", 3), "fusepy": ("fuse", 2)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import MountError
+from .errors import MountError
 
 FLAGS: Final = frozenset({"noexec", "nosuid", "nodev", "noatime"})
 """Options that libfuse takes as they are."""

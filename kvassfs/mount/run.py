@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ..errors import KvassError, MountError, MountFailed
+from ..errors import KvassError
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
 from ..supervisor import NOBODY, Supervisor
@@ -19,6 +19,7 @@ from .announcing import Announcer
 from .binding import Binding, Presentation, choose
 from .call_process import CallProcess
 from .dot_directory import Describe
+from .errors import MountError, MountFailed
 from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation

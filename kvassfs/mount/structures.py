@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from ..errors import MountError
+from .errors import MountError
 
 STATVFS: Final = frozenset(name for name in dir(os.statvfs_result) if name.startswith("f_"))
 STAT_START: Final = {

@@ -30,6 +30,10 @@ Sub-commands:
     kvass get      get a value
     kvass set      set a value
     kvass rm       remove keys
+    kvass log      show the versions of a key, or what changed lately
+    kvass diff     show what changed between versions
+    kvass restore  bring an earlier version back
+    kvass undo     take the last change back
     kvass mv       rename keys
     kvass cp       copy keys
     kvass edit     change a value in an editor
@@ -46,6 +50,7 @@ Sub-commands:
     kvass join     share the store of another device
     kvass sync     exchange with the hub
     kvass status   show the store, its hub, and what waits to be pushed
+    kvass gc       let history go, and give its room back
     kvass config   show or change the configuration
     kvass doctor   look whether all is well, and say what to do
     kvass serve    be the hub of your devices

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import MountRefused
 from kvassfs.mount import run as mounting
+from kvassfs.mount.errors import MountRefused
 from kvassfs.mount.run import MountOptions
 from kvassfs.store import Store
 from kvassfs_cli.mount_helper import run

@@ -10,8 +10,8 @@ import pytest
 
 from kvassfs.doctor.finding import Finding
 from kvassfs.doctor.programs import Fuse, Versions, collect_fuse, collect_versions, judge_fuse, judge_versions
-from kvassfs.errors import FuseMissing
 from kvassfs.mount import requirements
+from kvassfs.mount.errors import FuseMissing
 
 FUSE = Fuse(
     True, "/usr/bin/fusermount3", True, ("3.14.0", "mfusepy"), False, "install it, as root, with: apt install fuse3"

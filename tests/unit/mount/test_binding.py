@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from kvassfs.errors import FuseMissing, MountError, MountFailed
 from kvassfs.mount import binding as module
 from kvassfs.mount import requirements
 from kvassfs.mount.binding import BINDINGS, Binding, Presentation, choose
+from kvassfs.mount.errors import FuseMissing, MountError, MountFailed
 from kvassfs.mount.operations import Operations
 
 

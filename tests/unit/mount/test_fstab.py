@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kvassfs.errors import MountError
+from kvassfs.mount.errors import MountError
 from kvassfs.mount.fstab import Request, parse_request
 
 

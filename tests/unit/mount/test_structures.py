@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kvassfs.errors import MountError
 from kvassfs.mount import structures
 from kvassfs.mount.binding import BINDINGS, choose
+from kvassfs.mount.errors import MountError
 from kvassfs.mount.structures import Layout
 
 
