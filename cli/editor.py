@@ -140,20 +140,46 @@ class _Ended(BaseException):
         self.number = number
 
 
+class Signals:
+    """Has the first signal that comes raise an error; the others come too late to matter."""
+
+    def __init__(self) -> None:
+        self._is_held = False
+        self._pending = 0
+        self._has_raised = False
+
+    def receive(self, number: int, _frame: FrameType | None = None) -> None:
+        """Take a signal: the handler of each."""
+        if self._is_held:
+            self._pending = self._pending or number
+        elif not self._has_raised:
+            self._has_raised = True
+            raise _Ended(number)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """``with`` a block that no signal leaves halfway; one that came raises its error at the end."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self._pending:
+            self.receive(self._pending)
+
+
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[Signals]:
     """``with`` a block that signals leave by an error, so that what it cleans up is cleaned up.
 
     Raises:
         EditingEnded
     """
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise _Ended(number)
-
-    before = {number: signal.signal(number, end) for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN}
+    signals = Signals()
+    wanted = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signals.receive) for number in wanted}
     try:
-        yield
+        yield signals
     except _Ended as ended:
         raise EditingEnded(ended.number) from None
     finally:
@@ -161,27 +187,34 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_editor(editor: str, path: str) -> None:
+def run_editor(editor: str, path: str, signals: Signals) -> None:
     """Have the user edit the file at ``path``.
 
     Raises:
         EditorFailed
     """
-    # The variable may have options and quotes, as in "code --wait". The editor, not the shell, is to get signals.
-    command = ["/bin/sh", "-c", f'exec {editor} "$@"', "kvass", path]
     before = {number: signal.signal(number, lambda *_: None) for number in _OF_TERMINAL}
     try:
-        with subprocess.Popen(command) as process:  # noqa: S603  the user's own choice
-            try:
-                status = process.wait()
-            except _Ended as ended:
-                _end(process, ended.number)
-                raise
+        status = _run(editor, path, signals)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     if status:
         raise EditorFailed(editor, status)
+
+
+def _run(editor: str, path: str, signals: Signals) -> int:
+    # The variable may have options and quotes, as in "code --wait". The editor, not the shell, is to get signals.
+    command = ["/bin/sh", "-c", f'exec {editor} "$@"', "kvass", path]
+    process = None
+    try:
+        with signals.held():  # or it would be started, and nobody knew it
+            process = subprocess.Popen(command)  # noqa: S603  the user's own choice
+        return process.wait()
+    except _Ended as ended:
+        if process is not None:
+            _end(process, ended.number)
+        raise
 
 
 def _end(process: subprocess.Popen[bytes], number: int) -> None:
@@ -190,3 +223,4 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
         process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.wait()

@@ -56,12 +56,12 @@ def command(database: DatabaseFile, key: str, offline: bool) -> None:
     where the system has files there, and gone afterwards.
     """
     check_new_key(key)
-    with ended_by_signals(), private_file(name_file(key)) as file:
+    with ended_by_signals() as signals, private_file(name_file(key)) as file:
         with database.open() as store:
             hub.pull_first(store, offline=offline)
             began = read_value(store, key, file)
         before = take_fingerprint(file.read())
-        run_editor(choose_editor(), file.path)
+        run_editor(choose_editor(), file.path, signals)
         outcome = decide_outcome(before, take_fingerprint(file.read()))
         if outcome is Outcome.UNCHANGED:
             print_notice(f"{key} is unchanged" if began is not None else f"nothing was written; {key} is not made")

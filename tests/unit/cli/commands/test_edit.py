@@ -163,7 +163,7 @@ def test_so_is_one_that_another_device_made(
 ) -> None:
     hub.store.set("k", b"first")
 
-    def edit(_editor: str, path: str) -> None:
+    def edit(_editor: str, path: str, _signals: editor.Signals) -> None:
         assert Path(path).read_bytes() == b"first"
         hub.store.set("k", b"other")
         Path(path).write_bytes(b"mine")
@@ -233,6 +233,32 @@ def test_a_signal_ends_the_editor_and_removes_the_file(
     assert [path for path in runtime.iterdir() if path.name.startswith("kvass-edit-")] == []
     assert store.get("k").read() == b"value"
     assert not is_running(read_number(tmp_path / "pid"))
+
+
+def test_a_signal_while_the_editor_is_started_ends_it_all_the_same(
+    use_editor: UseEditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def start(command: list[str]) -> subprocess.Popen[bytes]:
+        started.append(real(command))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started[-1]
+
+    use_editor("exec sleep 60")
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(editor.EditingEnded) as ended, editor.ended_by_signals() as signals:
+        editor.run_editor(editor.choose_editor(), "/dev/null", signals)
+    assert ended.value.exit_code == 128 + signal.SIGTERM
+    assert [process.returncode for process in started] == [-signal.SIGTERM]
+
+
+def test_a_second_signal_does_not_disturb_what_the_first_one_ends() -> None:
+    signals = editor.Signals()
+    with pytest.raises(editor._Ended):
+        signals.receive(signal.SIGHUP)
+    signals.receive(signal.SIGTERM)
 
 
 def test_an_interrupt_is_the_editors(processes: Processes, store: Store, use_editor: UseEditor, tmp_path: Path) -> None:
