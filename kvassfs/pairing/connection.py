@@ -17,12 +17,12 @@ def open_hub_of(store: Store) -> Iterator[Remote]:
     Raises:
         InvalidConfiguration: the remote is no address.
     """
-    from ..remote.http import HttpRemote, TimeLimits  # noqa: PLC0415
-
     address = store.settings.config().remote
     if not address:
         yield OwnOffice(store)
         return
+    from ..remote.http import HttpRemote, TimeLimits  # noqa: PLC0415
+
     with closing(HttpRemote(address, TimeLimits(*store.settings.timeouts()))) as remote:
         yield remote
 

@@ -15,7 +15,7 @@ from .errors import CannotPair, InvalidIntroduction, OtherSideGone
 from .messages import Handover, JoinRequest, JoinResponse
 from .post_office import JOIN_WAIT
 
-PATIENCE = 30.0
+PATIENCE = 15.0
 """Seconds in which the other device has to answer."""
 
 

@@ -29,7 +29,7 @@ MAX_OPEN = 8
 MAX_ENDED = 32
 """Mailboxes that are remembered after their end, until their time is over."""
 
-JOIN_WAIT = 20.0
+JOIN_WAIT = 10.0
 """Seconds for which a joiner's message is held back at most until there is an answer."""
 
 _SECOND = 1_000_000

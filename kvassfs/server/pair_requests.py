@@ -120,6 +120,7 @@ class PairRequests:
         """Do what a device asks of its mailbox."""
         body = await read_body(request, MAX_PAIR, self._limits.body_timeout)
         errand = await self._workers.choose().run(lambda office: office.serve(body))
+        self._wakeups.notify()
         return Response(await self._respond(request, errand), headers=_SEALED)
 
     async def join(self, request: Request) -> Response:
@@ -129,13 +130,14 @@ class PairRequests:
         body = await read_body(request, MAX_JOIN, min(self._limits.body_timeout, JOIN_TIMEOUT))
         try:
             errand = await self._workers.choose().run(lambda office: office.receive(body))
+            if errand.wait:  # it has left a message; else nobody is to be woken by strangers
+                self._wakeups.notify()
             return Response(await self._respond(request, errand), headers=_OPEN)
         except CodeGone:
             self._tries.note(address)
             raise
 
     async def _respond(self, request: Request, errand: DeviceErrand | JoinerErrand) -> bytes:
-        self._wakeups.notify()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + errand.wait
         async with detect_disconnect(request) as disconnected:
@@ -145,7 +147,8 @@ class PairRequests:
                 job = partial(_respond_to, errand, left > 0)
                 response = await self._workers.choose().run(job)
                 if response is not None:
-                    self._wakeups.notify()
+                    if errand.wait:
+                        self._wakeups.notify()
                     return response
                 await wait_for_first(wakeup, disconnected, min(left, self._limits.recheck_interval))
         raise ClientDisconnect

@@ -38,6 +38,7 @@ On the machine of the hub, {hub}, set the key that `kvass config show` prints he
     kvass config key
 
 Then `kvass sync` here.
+
 """
     return f"""\
 This store has a new encryption key.

@@ -344,10 +344,11 @@ def test_wrong_usage_exits_2(kvass: Kvass, line: list[str], said: str) -> None:
         ["join", "hub", "7-purple-\udcff"],
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(kvass: Kvass, line: list[str]) -> None:
+def test_what_cannot_be_is_said_in_one_line_and_makes_no_store(kvass: Kvass, database: Path, line: list[str]) -> None:
     status, out, err = kvass(*line)
     assert (status, out) == (1, b"")
     assert err.count("\n") == 1
+    assert not database.exists()
 
 
 def test_expiry_has_a_status_of_its_own() -> None:
