@@ -44,6 +44,8 @@ def run(arguments: Sequence[str]) -> int:
 def _mount(request: Request) -> None:
     from kvassfs.mount.run import MountOptions, mount
 
+    from .dot_texts import TEXTS
+
     database = make_absolute(request.database)
     if not os.path.exists(database):  # a typing error in fstab makes no database
         raise StoreUnavailable(database, "it does not exist (`kvass set` makes one)")
@@ -56,6 +58,7 @@ def _mount(request: Request) -> None:
             binding=os.environ.get(BINDING) or "auto",
             log=request.log,
             flags=tuple(request.flags),
+            texts=TEXTS,
         ),
         notice=print_notice,
     )

@@ -28,11 +28,17 @@ _STARTED_WITH: Final = {"bash": "{home}/.bashrc", "zsh": "{home}/.zshrc", "fish"
 
 _REMEDIES: Final = {
     "bash": (
-        "type: mkdir -p ~/.local/share/bash-completion/completions && kvass completion bash"
-        " > ~/.local/share/bash-completion/completions/kvass"
+        "type, in the source of kvass: mkdir -p ~/.local/share/bash-completion/completions && cp contrib/completions/kvass.bash"
+        " ~/.local/share/bash-completion/completions/kvass"
     ),
-    "zsh": "type: mkdir -p ~/.zfunc && kvass completion zsh > ~/.zfunc/_kvass, with `fpath+=~/.zfunc` before compinit",
-    "fish": "type: mkdir -p ~/.config/fish/completions && kvass completion fish > ~/.config/fish/completions/kvass.fish",
+    "zsh": (
+        "type, in the source of kvass: mkdir -p ~/.zfunc && cp contrib/completions/_kvass ~/.zfunc, with"
+        " `fpath+=~/.zfunc` before compinit"
+    ),
+    "fish": (
+        "type, in the source of kvass: mkdir -p ~/.config/fish/completions && cp contrib/completions/kvass.fish"
+        " ~/.config/fish/completions"
+    ),
 }
 
 

@@ -51,7 +51,8 @@ def near(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
                     "key",
                     "wrong",
                     "the hub hub:8000 has another encryption key",
-                    "set the one that `kvass config show` prints there with `kvass config key`",
+                    "type `kvass pair` on a device that it accepts, and the line that appears, with --merge, on this one"
+                    " (or set the key with `kvass config key`): nothing here is lost",
                 ),
             ],
         ),

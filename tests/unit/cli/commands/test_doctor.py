@@ -57,7 +57,10 @@ def test_what_is_wrong_is_said_with_what_to_do_and_exits_1(kvass: Kvass, hub: Ne
     status, out, err = kvass("doctor")
     assert (status, err) == (1, "")
     text = "the hub hub.example:8000 has another encryption key"
-    remedy = "set the one that `kvass config show` prints there with `kvass config key`"
+    remedy = (
+        "type `kvass pair` on a device that it accepts, and the line that appears, with --merge, on this one"
+        " (or set the key with `kvass config key`): nothing here is lost"
+    )
     assert lines(out)["key"] == ("wrong", f"{text}; {remedy}")
 
 
