@@ -220,7 +220,9 @@ class Filesystem:
         """Open a file and return a handle; ``O_TRUNC`` empties it."""
         if flags & os.O_TRUNC or flags & os.O_ACCMODE != os.O_RDONLY:
             self._begin_change(path)
-        return self._dot.open(path, flags) if is_dotted(path) else self._files.open(path, flags)
+        if path.startswith(DOT_PATH) and is_dotted(path):
+            return self._dot.open(path, flags)
+        return self._files.open(path, flags)
 
     def is_open(self, key: str) -> bool:
         """Whether a file is open; any thread may ask."""

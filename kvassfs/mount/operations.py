@@ -118,7 +118,8 @@ class Operations:
 
     def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
         """Fill in a ``struct stat``."""
-        self._choose_cache_times(path)
+        if self._cache_times.suspended or (path is not None and path.startswith(DOT)):
+            self._choose_cache_times(path)
         if info:
             attributes = self._filesystem.getattr(decode_open(path), self._handle_at(info))
         else:
