@@ -12,7 +12,7 @@ from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
 
 from .. import hub, streams
-from ..arguments import complete_key, parse_text
+from ..arguments import complete_prefix, parse_text
 from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time
 from ..group import Command
@@ -20,7 +20,7 @@ from ..notices import escape_controls
 
 
 @click.command("ls", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("prefix", default="", type=parse_text, shell_complete=complete_key)
+@click.argument("prefix", default="", type=parse_text, shell_complete=complete_prefix)
 @click.option("-l", "--long", is_flag=True, help="show sizes in bytes and times as well")
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")
 @click.option("--tree", is_flag=True, help="draw the keys as files and directories, those without keys as well")

@@ -11,7 +11,7 @@ from kvassfs.mount.scratch import DEFAULT_PATTERNS, check_pattern
 from kvassfs.store import Store
 
 from ... import streams
-from ...arguments import parse_text
+from ...arguments import completing, parse_text
 from ...database import DatabaseFile, pass_database
 from ...group import Group
 
@@ -31,6 +31,10 @@ def read_patterns(store: Store) -> tuple[str, ...]:
     """Return the patterns in force: the user's, or those of the program."""
     chosen = store.settings.scratch_patterns()
     return DEFAULT_PATTERNS if chosen is None else chosen
+
+
+complete_pattern = completing(lambda store, *_: read_patterns(store))
+"""Offer the patterns in force."""
 
 
 @command.command("add", short_help="add patterns, as the shell's for file names", options_metavar="[OPTIONS] [--]")
@@ -54,7 +58,9 @@ def add_patterns(patterns: Sequence[str], added: Sequence[str]) -> list[str]:
 
 
 @command.command("remove", short_help="remove patterns", options_metavar="[OPTIONS] [--]")
-@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text)
+@click.argument(
+    "patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text, shell_complete=complete_pattern
+)
 @pass_database
 def remove(database: DatabaseFile, patterns: Sequence[str]) -> None:
     """Remove each PATTERN: files with such a name become keys. Quote it against the shell."""
