@@ -36,6 +36,14 @@ class Command(click.Command):
         self.example = example
         self.params.append(create_database_option())
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; what is wrong with them is an error of this command, also where click does not say so."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example as it is."""
         super().format_epilog(ctx, formatter)
@@ -133,6 +141,9 @@ class Group(Command, click.Group):
         formatter.write(
             format_cheat_sheet(ctx.command_path, self.help or "", self._summarise_options(ctx), self.summaries(ctx))
         )
+        if self.example:
+            formatter.write("\n")
+            self.format_epilog(ctx, formatter)
 
     def _summarise_options(self, context: click.Context) -> dict[str, str]:
         options = (parameter for parameter in self.get_params(context) if isinstance(parameter, click.Option))

@@ -10,7 +10,15 @@ from ..database import DatabaseFile, pass_database
 from ..group import Command
 
 
-@click.command("get", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "get",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass get notes/trip.md
+kvass get logo.png > logo.png
+""",
+)
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @hub.offline_option
 @pass_database

@@ -19,7 +19,15 @@ from ..group import Command
 from ..notices import escape_controls
 
 
-@click.command("ls", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "ls",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass ls notes/
+kvass ls --null notes/ | xargs -0 -n 1 kvass get
+""",
+)
 @click.argument("prefix", default="", type=parse_text, shell_complete=complete_prefix)
 @click.option("-l", "--long", is_flag=True, help="show sizes in bytes and times as well")
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")

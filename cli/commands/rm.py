@@ -16,7 +16,15 @@ from ..group import Command
 from ..notices import print_notice
 
 
-@click.command("rm", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "rm",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass rm todo notes/idea
+kvass rm -r notes/
+""",
+)
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True, type=parse_key, shell_complete=complete_prefix)
 @click.option("-r", "--recursive", is_flag=True, help="remove all below each KEY as well, and directories")
 @hub.offline_option

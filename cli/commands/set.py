@@ -17,7 +17,15 @@ from ..group import Command
 from ..notices import print_notice
 
 
-@click.command("set", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "set",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass set todo 'buy milk'
+date | kvass set last/backup
+""",
+)
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @click.argument("value", required=False)
 @click.option("--empty", is_flag=True, help="make an empty file of KEY")

@@ -28,7 +28,7 @@ from ..notices import escape_controls
 NOTHING = "(None)"
 
 
-@click.command("status", cls=Command)
+@click.command("status", cls=Command, example="kvass status --json")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
 @hub.offline_option
 @pass_database

@@ -33,7 +33,7 @@ def paths_to(directories: Iterable[str], beginning: str, here: str) -> Iterator[
         yield from (way for way in ways if way.startswith(beginning))
 
 
-@click.command("umount", cls=Command)
+@click.command("umount", cls=Command, example="kvass umount ~/kvass")
 @click.argument("directory", type=click.Path(readable=False), callback=require_path, shell_complete=complete_mount)
 @click.option("--lazy", is_flag=True, help="take it away at once, and end when nothing in it is open any more")
 def command(directory: str, lazy: bool) -> None:

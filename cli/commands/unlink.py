@@ -21,7 +21,7 @@ from ..notices import print_notice
 LATER = "until the hub hears of it, what was ended still works there"
 
 
-@click.command("unlink", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command("unlink", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass unlink report.pdf")
 @click.argument("names", metavar="LINK|KEY...", nargs=-1, required=True, type=parse_text, shell_complete=complete_link)
 @hub.offline_option
 @click.pass_context

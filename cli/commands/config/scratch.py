@@ -16,7 +16,9 @@ from ...database import DatabaseFile, pass_database
 from ...group import Group
 
 
-@click.group("scratch", cls=Group, help="show or change the names that stay on this machine")
+@click.group(
+    "scratch", cls=Group, help="show or change the names that stay on this machine", example="kvass config scratch"
+)
 @click.pass_context
 @pass_database
 def command(database: DatabaseFile, context: click.Context) -> None:
@@ -37,7 +39,12 @@ complete_pattern = completing(lambda store, *_: read_patterns(store))
 """Offer the patterns in force."""
 
 
-@command.command("add", short_help="add patterns, as the shell's for file names", options_metavar="[OPTIONS] [--]")
+@command.command(
+    "add",
+    short_help="add patterns, as the shell's for file names",
+    options_metavar="[OPTIONS] [--]",
+    example="kvass config scratch add '*.o' '__pycache__'",
+)
 @click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text)
 @pass_database
 def add(database: DatabaseFile, patterns: Sequence[str]) -> None:
@@ -57,7 +64,12 @@ def add_patterns(patterns: Sequence[str], added: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*patterns, *added]))
 
 
-@command.command("remove", short_help="remove patterns", options_metavar="[OPTIONS] [--]")
+@command.command(
+    "remove",
+    short_help="remove patterns",
+    options_metavar="[OPTIONS] [--]",
+    example="kvass config scratch remove '?*~'",
+)
 @click.argument(
     "patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text, shell_complete=complete_pattern
 )
@@ -80,7 +92,7 @@ def remove_patterns(patterns: Sequence[str], removed: Sequence[str]) -> list[str
     return [pattern for pattern in patterns if pattern not in removed]
 
 
-@command.command("reset", short_help="return to the patterns of the program")
+@command.command("reset", short_help="return to the patterns of the program", example="kvass config scratch reset")
 @pass_database
 def reset(database: DatabaseFile) -> None:
     """Return to the patterns that the program brings, those of later versions too."""
