@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -21,8 +22,10 @@ def complete_mount(_context: click.Context, _parameter: click.Parameter, incompl
 
     from kvassfs.mount.mountpoint import KIND, list_mounts
 
-    directories = dict.fromkeys(mounted.directory for mounted in list_mounts() if mounted.kind == KIND)
-    return [CompletionItem(path) for path in paths_to(directories, incomplete, os.getcwd())]
+    with contextlib.suppress(OSError):  # the working directory is gone
+        directories = dict.fromkeys(mounted.directory for mounted in list_mounts() if mounted.kind == KIND)
+        return [CompletionItem(path) for path in paths_to(directories, incomplete, os.getcwd())]
+    return []
 
 
 def paths_to(directories: Iterable[str], beginning: str, here: str) -> Iterator[str]:

@@ -32,7 +32,7 @@ def all_scripts() -> list[Script]:
 def in_help() -> Iterator[Script]:
     """Yield what stands under `Example:` or `Examples:` in the help of each command."""
     for path, context in all_commands().items():
-        for number, text in enumerate(re.findall(r"^Examples?:\n((?:  .*\n?)+)", context.get_help(), re.MULTILINE)):
+        for number, text in enumerate(re.findall(r"^ *Examples?:\s((?: *\S.*\n?)+)", context.get_help(), re.MULTILINE)):
             yield Script(f"{path} --help{f' {number}' if number else ''}", tuple(map(str.strip, text.splitlines())))
 
 

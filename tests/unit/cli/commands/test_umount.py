@@ -71,3 +71,8 @@ def test_only_mounts_of_stores_are_offered(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(mountpoint, "MOUNT_TABLE", str(table))
     context, argument = click.Context(click.Command("umount")), click.Argument(["directory"])
     assert [item.value for item in umount.complete_mount(context, argument, "")] == ["/mnt/our own"]
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert umount.complete_mount(context, argument, "") == []
