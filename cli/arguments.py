@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +14,11 @@ from kvassfs.entry import check_key
 from kvassfs.errors import KvassError
 
 from .database import DatabaseFile
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from kvassfs.store import Store
 
 COMPLETIONS = 1000
 """Keys offered at once; nobody reads more."""
@@ -30,22 +38,42 @@ def parse_key(argument: str) -> str:
     return check_key(parse_text(argument))
 
 
-def complete_key(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return what the shell offers in place of ``incomplete``; nothing where the store cannot be read."""
-    try:
-        return find_completions(context.ensure_object(DatabaseFile), parse_text(incomplete))
-    except KvassError:
-        return []
+ShellCompletion = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[str]]"]
+"""What click asks for the completions of an argument or option, as its ``shell_complete``."""
+
+Offer = str | tuple[str, str]
+"""A word that the shell may complete, or the word and what it says of it."""
 
 
-def find_completions(database: DatabaseFile, prefix: str) -> list[str]:
-    """Return how keys that begin with ``prefix`` go on, up to and with the next ``/``, as shells complete paths.
+def completing(find: Callable[[Store, click.Context, str], Iterable[Offer]]) -> ShellCompletion:
+    """Return a ``shell_complete`` that offers what ``find`` yields for the word that is begun, from the store.
 
-    No database is made or taken over for it.
+    It gets the store, the context (what else is on the line is in its ``params``), and that beginning; what does not go
+    on so is left out, and what comes after ``COMPLETIONS``. Nothing is offered where the store cannot be read, and no
+    database is made or taken over for it.
     """
-    from kvassfs.store import is_store
 
-    if not is_store(database.path):
+    def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        from click.shell_completion import CompletionItem
+
+        from kvassfs.store import is_store
+
+        database, beginning = context.ensure_object(DatabaseFile), parse_text(incomplete)
+        with contextlib.suppress(KvassError):
+            if is_store(database.path):
+                with database.open_existing() as store:
+                    offers = (
+                        (each, None) if isinstance(each, str) else each for each in find(store, context, beginning)
+                    )
+                    fitting = (CompletionItem(word, help=said) for word, said in offers if word.startswith(beginning))
+                    return list(islice(fitting, COMPLETIONS))
         return []
-    with database.open_existing() as store:
-        return list(islice(filter(str.isprintable, store.level(prefix)), COMPLETIONS))
+
+    return complete
+
+
+complete_key = completing(lambda store, _, prefix: store.level(prefix))
+"""Offer how keys go on, up to and with the next ``/``, as shells complete paths."""
+
+complete_prefix = completing(lambda store, _, prefix: store.level(prefix, directories=True))
+"""The same with directories in which nothing is."""

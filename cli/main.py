@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,9 +14,10 @@ import click
 from kvassfs import __version__
 from kvassfs.errors import KvassError
 
-from . import process, streams
+from . import process, streams, suggestions
 from .group import Group
 from .notices import print_notice
+from .process import COMPLETION
 
 COMMANDS = {
     "ls": "list keys",
@@ -47,11 +49,10 @@ COMMANDS = {
     "doctor": "look whether all is well, and say what to do",
     "serve": "be the hub of your devices",
     "service": "start mount, sync or hub by itself",
+    "completion": "print what completes commands and keys in your shell",
+    "help": "show the help of a command",
 }
 """The sub-commands, each a module, and what the cheat sheet says of it."""
-
-COMPLETION = "_KVASS_COMPLETE"
-"""The variable in which the completion functions of the shells say what they want."""
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -69,7 +70,7 @@ kvass = Group(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 kvass.params.append(
-    click.Option(["--version"], is_flag=True, expose_value=False, callback=_show_version, help="show the version")
+    click.Option(["-V", "--version"], is_flag=True, expose_value=False, callback=_show_version, help="show the version")
 )
 
 
@@ -81,7 +82,9 @@ def main() -> NoReturn:
     except KvassError as error:
         _end(report_failure(error))
     instruction = os.environ.get(COMPLETION)
-    _end(complete(instruction) if instruction else run(sys.argv[1:]))
+    if instruction:
+        _end(complete(instruction), at_once=True)
+    _end(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -105,9 +108,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def report_usage(error: click.ClickException) -> int:
     """Say in one line what is wrong with the command line, and where help is; return the exit status."""
-    message = error.format_message()
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "kvass"
+    message = re.sub(r"\s*\n\s*", " ", error.format_message())  # a choice is told in several lines
+    if isinstance(error, click.NoSuchOption):
+        options = context.command.get_params(context) if context else []
+        message = suggestions.no_such_option(error.option_name, [name for each in options for name in each.opts])
     print_notice(f"{message[:1].lower()}{message[1:].removesuffix('.')} (see `{path} --help`)")
     return error.exit_code
 
@@ -129,11 +135,16 @@ def complete(instruction: str) -> int:
         return _INTERRUPTED
 
 
-def _end(status: int) -> NoReturn:
-    """Exit; after an interrupt or a broken pipe by that very signal, as shells and their loops expect."""
+def _end(status: int, *, at_once: bool = False) -> NoReturn:
+    """Exit; after an interrupt or a broken pipe by that very signal, as shells and their loops expect.
+
+    With ``at_once`` without taking Python down in order, for which Tab would wait.
+    """
     streams.drop_unwritten()
     if status in (streams.OutputClosed.exit_code, _INTERRUPTED):
         number = status - 128
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+    if at_once:
+        os._exit(status)
     sys.exit(status)

@@ -8,6 +8,9 @@ from contextlib import suppress
 
 from kvassfs.errors import KvassError
 
+COMPLETION = "_KVASS_COMPLETE"
+"""The variable in which the completion functions of the shells say what they want."""
+
 STANDARD_ERROR = 2
 
 ENOUGH_FILES = 32

@@ -1,6 +1,8 @@
 """How shells complete a line: the functions with which they ask, and what they are given.
 
-A directory is completed to its ``/``, and the line goes on behind that without a space. Of itself only fish does so.
+The functions hand over the line up to the cursor as it is written, for each shell takes words apart in another way, and
+get a completion with its kind: ``plain`` for what it is, ``dir`` and ``file`` where the shell is to look itself. A
+directory is completed to its ``/``, and the line goes on behind that without a space. Of itself only fish does so.
 """
 
 from __future__ import annotations
@@ -10,20 +12,18 @@ import re
 from typing import Any
 
 import click
-from click.shell_completion import (
-    CompletionItem,
-    FishComplete,
-    ShellComplete,
-    ZshComplete,
-    add_completion_class,
-    shell_complete,
-)
+from click.shell_completion import CompletionItem, ShellComplete
 
 from kvassfs.errors import KvassError
 
 from .arguments import parse_text
+from .database import expand_home
+from .words import Line, quote_for_bash, split_fish_line, split_line
 
 _BASH = """\
+# shellcheck shell=bash
+# Completion of %(prog_name)s for bash: what `%(prog_name)s completion bash` prints. It is read at the first Tab from
+# ~/.local/share/bash-completion/completions/%(prog_name)s; without the package bash-completion, source it from ~/.bashrc.
 %(complete_func)s() {
     local type value
     COMPREPLY=()
@@ -36,82 +36,106 @@ _BASH = """\
                 if [[ $value == */ ]]; then compopt -o nospace; fi
                 ;;
         esac
-    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_REPLACED="$2" %(complete_var)s=bash_complete "$1")
+    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_REPLACED="$2" %(complete_var)s=bash_complete "$1" 2>/dev/null)
 }
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 """The line up to the cursor says more than the words into which bash splits it, also at ``:``, ``=`` and ``@``."""
 
-_ZSH_WORDS = "compadd -U -V unsorted -a completions\n"
-"""How click's function for zsh hands on words without a description."""
-
-_ZSH_PATHS = """\
-for key in "${completions[@]}"; do
-            if [[ $key == */ ]]; then
-                compadd -U -V unsorted -S '' -- "$key"
-            else
-                compadd -U -V unsorted -- "$key"
-            fi
-        done
+_ZSH = """\
+#compdef %(prog_name)s
+# Completion of %(prog_name)s for zsh: what `%(prog_name)s completion zsh` prints. It is read from a folder of $fpath that
+# is named before compinit is called, as the file _%(prog_name)s.
+%(complete_func)s() {
+    local type value help
+    local -a described
+    for type value help in "${(@0)$(COMP_LINE="${(j: :)words[1,CURRENT]}" %(complete_var)s=zsh_complete "$words[1]" 2>/dev/null)}"; do
+        case $type in
+            dir) compset -P '--*='; _files -/ ;;
+            file) compset -P '--*='; _files ;;
+            plain)
+                if [[ -n $help ]]; then
+                    described+=("${${value//\\\\/\\\\\\\\}//:/\\\\:}:$help")
+                elif [[ $value == */ ]]; then
+                    compadd -U -V unsorted -S '' -- "$value"
+                else
+                    compadd -U -V unsorted -- "$value"
+                fi
+                ;;
+        esac
+    done
+    if (( $#described )); then _describe -V unsorted described -U; fi
+}
+if [[ $funcstack[1] == _%(prog_name)s ]]; then
+    %(complete_func)s "$@"
+else
+    compdef %(complete_func)s %(prog_name)s
+fi
 """
 
 _FISH = """\
+# Completion of %(prog_name)s for fish: what `%(prog_name)s completion fish` prints. It is read at the first Tab from
+# ~/.config/fish/completions/%(prog_name)s.fish.
 function %(complete_func)s
-    for line in (env %(complete_var)s=fish_complete COMP_WORDS=(commandline -cp | string collect) \
-COMP_CWORD=(commandline -ct | string collect) %(prog_name)s)
-        set -l completion (string split -m 1 , -- $line)
-        switch $completion[1]
-            case dir
-                __fish_complete_directories $completion[2]
-            case file
-                __fish_complete_path $completion[2]
-            case plain
-                echo -- $completion[2]
+    set -l token (commandline -ct | string collect)
+    set -l option (string match -r -- '^--[^=]*=' "$token")
+    set -l path (string replace -r -- '^--[^=]*=' '' "$token")
+    set -l plain
+    for found in (env COMP_LINE=(commandline -cp | string collect) %(complete_var)s=fish_complete %(prog_name)s \\
+        2>/dev/null | string split0)
+        switch $found
+            case 'dir,*'
+                printf '%%s\\n' "$option"(__fish_complete_directories "$path")
+            case 'file,*'
+                printf '%%s\\n' "$option"(complete -C"%(prog_name)s-completes-a-file $path")
+            case 'plain,*'
+                set -a plain (string sub -s 7 -- $found | string collect)
         end
     end
+    if set -q plain[1]
+        printf '%%s\\0' $plain | string split0
+    end
 end
-complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
+complete --keep-order --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
 """
 
-_PIECES = re.compile(
-    r"""(?P<blank>\s+)
-    | '(?P<single>[^']*)(?P<single_end>'?)
-    | "(?P<double>(?:[^"\\]|\\.|\\$)*)(?P<double_end>"?)
-    | \\(?P<escaped>.?)
-    | (?P<plain>.)""",
-    re.VERBOSE | re.DOTALL,
-)
-"""The pieces of a line of a POSIX shell, the last of which may be unfinished."""
+
+class Shell(ShellComplete):
+    """Completion in a shell, which hands over ``COMP_LINE``, the line up to the cursor."""
+
+    def split(self, line: str) -> Line:
+        """Return the words of a line."""
+        return split_line(line)
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the cursor, and what there is of the one at it."""
+        self._line = self.split(os.environ["COMP_LINE"])
+        words = list(self._line.words)
+        while len(words) > 1 and re.match(r"\w+=", words[0]):  # variables for the command
+            del words[0]
+        *arguments, incomplete = words[1:] or [""]
+        self._option = ""
+        if "--" not in arguments and re.match("--[^=]+=", incomplete):
+            name, _, incomplete = incomplete.partition("=")
+            arguments.append(name)
+            self._option = f"{name}="
+        return arguments, expand_home(incomplete) if self._line.tilde else incomplete
+
+    def complete(self) -> str:
+        """Return what the shell is given."""
+        arguments, incomplete = self.get_completion_args()
+        return "".join(map(self.format_completion, self.get_completions(arguments, incomplete)))
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Return what the shell is given for one completion."""
+        raise NotImplementedError
+
+    def word(self, item: CompletionItem[Any]) -> str:
+        """Return the whole word, with the option to which a value belongs."""
+        return f"{self._option}{item.value}"
 
 
-def split_line(line: str) -> tuple[list[str], str]:
-    """Return the words of a line, without quotes, and the quote that is open at its end, if any.
-
-    The last word is the one that is being written, ``""`` behind a blank.
-    """
-    words, quote = [""], ""
-    for found in _PIECES.finditer(line):
-        if found["blank"]:
-            words.append("")
-        double = re.sub(r'\\([\\"$`])', r"\1", found["double"] or "")
-        words[-1] += (found["single"] or "") + double + (found["escaped"] or "") + (found["plain"] or "")
-        quote = "'" if found["single_end"] == "" else '"' if found["double_end"] == "" else ""
-    return words, quote
-
-
-def quote_for_bash(text: str, quote: str) -> str:
-    """Return how ``text`` is written in bash, behind an open ``quote`` or none."""
-    if not quote:
-        return re.sub(r"[^\w%+,./:=@^-]", r"\\\g<0>", text)
-    if quote == "'":
-        quoted = text.replace("'", r"'\''")
-    else:  # where a backslash before ! would stay
-        quoted = re.sub(r'[\\"$`]', r"\\\g<0>", text).replace("!", "\"'!'\"")
-    # Bash closes the quote, unless it takes the last character for that.
-    return quoted + quote if quoted.endswith(quote) else quoted
-
-
-class Bash(ShellComplete):
+class Bash(Shell):
     """Completion in bash, which alone of the shells puts words into the line as they are.
 
     They take the place of ``COMP_REPLACED``, the end of ``COMP_LINE``, which is a part of a word where there is a quote
@@ -123,36 +147,57 @@ class Bash(ShellComplete):
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the cursor, and what there is of the one at it."""
-        line, replaced = os.environ["COMP_LINE"], os.environ["COMP_REPLACED"]
-        words, _ = split_line(line)
-        before, self._quote = split_line(line.removesuffix(replaced))
-        self._before = parse_text(before[-1]) if len(before) == len(words) else ""
-        *arguments, incomplete = words[1:] or [""]
-        self._option = ""
-        if "--" not in arguments and re.match("--[^=]+=", incomplete):
-            name, _, incomplete = incomplete.partition("=")
-            arguments.append(name)
-            self._option = f"{name}="
+        arguments, incomplete = super().get_completion_args()
+        before = self.split(os.environ["COMP_LINE"].removesuffix(os.environ["COMP_REPLACED"]))
+        self._quote = before.quote
+        text = before.words[-1] if len(before.words) == len(self._line.words) else ""
+        self._before = parse_text(expand_home(text) if before.tilde else text)
         return arguments, incomplete
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
         """Return what takes the place of ``COMP_REPLACED``."""
-        text = (self._option + item.value).removeprefix(self._before)
-        return f"{item.type},{quote_for_bash(text, self._quote)}"
+        text = self.word(item).removeprefix(self._before)
+        return f"{item.type},{quote_for_bash(text, self._quote)}\n"
 
 
-class Zsh(ZshComplete):
+class Zsh(Shell):
     """Completion in zsh."""
 
-    def source(self) -> str:
-        """Return the function for the shell."""
-        return super().source().replace(_ZSH_WORDS, _ZSH_PATHS)
+    name = "zsh"
+    source_template = _ZSH
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Return kind, word and what is said of it."""
+        return f"{item.type}\0{self.word(item)}\0{item.help or ''}\0"
 
 
-class Fish(FishComplete):
-    """Completion in fish."""
+class Fish(Shell):
+    """Completion in fish, which knows no word with a tab: what is said of a word stands behind one."""
 
+    name = "fish"
     source_template = _FISH
+
+    def split(self, line: str) -> Line:
+        """Return the words of a line."""
+        return split_fish_line(line)
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Return kind, word, as it was begun, and what is said of it."""
+        word = self.word(item)
+        if "\t" in word:
+            return ""
+        if self._line.tilde:
+            word = word.replace(expand_home("~"), "~", 1)
+        return f"{item.type},{word}\t{item.help}\0" if item.help else f"{item.type},{word}\0"
+
+
+SHELLS = {shell.name: shell for shell in (Bash, Zsh, Fish)}
+"""The shells that complete a line, by name."""
+
+
+def script(command: click.Command, name: str, variable: str, shell: str) -> str:
+    """Return the function with which a shell completes the command ``name``."""
+    return SHELLS[shell](command, {}, name, variable).source()
 
 
 def complete(command: click.Command, name: str, variable: str, instruction: str) -> int:
@@ -160,12 +205,16 @@ def complete(command: click.Command, name: str, variable: str, instruction: str)
 
     That is its function for completing the command ``name``, or the completions of a line.
     """
-    for shell in (Bash, Zsh, Fish):
-        add_completion_class(shell)
+    shell, _, wanted = instruction.partition("_")
+    if shell not in SHELLS or wanted not in {"source", "complete"}:
+        return 1
+    asked = SHELLS[shell](command, {}, name, variable)
     try:
-        return shell_complete(command, {}, name, variable, instruction)
+        text = asked.source() if wanted == "source" else asked.complete()
+        click.echo(text.encode(), nl=False)
     except (
         KvassError,
         UnicodeError,
     ):  # the environment is odd, as the command will say, or the line not of this locale
         return 1
+    return 0

@@ -9,9 +9,7 @@ from ..group import Command
 from ..transfer_options import add_transfer_options, transfer
 
 
-@click.command(
-    "cp", cls=Command, options_metavar="[OPTIONS] [--]", epilog="Example: kvass cp config/app/ config/app-test/"
-)
+@click.command("cp", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass cp config/app/ config/app-test/")
 @add_transfer_options
 @pass_database
 def command(database: DatabaseFile, source: str, target: str, keep: bool, offline: bool) -> None:

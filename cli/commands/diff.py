@@ -26,7 +26,16 @@ from ..revisions import NUMBER, complete_revision
 VARIABLE = "KVASS_DIFF"
 
 
-@click.command("diff", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "diff",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass diff notes/trip.md
+kvass diff notes/trip.md 1 2
+kvass diff --offline --tool cmp notes/trip.md
+""",
+)
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @click.argument("old", metavar="[N]", type=NUMBER, required=False, shell_complete=complete_revision)
 @click.argument("new", metavar="[M]", type=NUMBER, required=False, shell_complete=complete_revision)

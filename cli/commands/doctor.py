@@ -21,7 +21,7 @@ from ..notices import escape_controls
 BINDING = "KVASS_FUSE"
 
 
-@click.command("doctor", cls=Command, epilog="Example: kvass doctor --full")
+@click.command("doctor", cls=Command, example="kvass doctor --full")
 @click.option(
     "--full", is_flag=True, help="look at all of the database and the hash of every block, which may take long"
 )

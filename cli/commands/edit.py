@@ -43,9 +43,7 @@ class NotSaved(KvassError):
         self.exit_code = error.exit_code
 
 
-@click.command(
-    "edit", cls=Command, options_metavar="[OPTIONS] [--]", epilog="Example: EDITOR=nano kvass edit notes/todo.md"
-)
+@click.command("edit", cls=Command, options_metavar="[OPTIONS] [--]", example="EDITOR=nano kvass edit notes/todo.md")
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @hub.offline_option
 @pass_database

@@ -27,7 +27,7 @@ FAILED = 125
     cls=Command,
     options_metavar="--env PREFIX [OPTIONS] [--]",
     context_settings={"allow_interspersed_args": False},  # what follows the command is its own
-    epilog="Example: kvass exec --env secrets/app -- ./app --verbose",
+    example="kvass exec --env secrets/app -- ./app --verbose",
 )
 @click.argument("command", metavar="COMMAND [ARGUMENT]...", nargs=-1, required=True)
 @click.option(

@@ -34,7 +34,15 @@ def _parse_age(_context: click.Context, _parameter: click.Parameter, text: str |
         raise click.BadParameter(f"{text!r} is no span of time like 7d, 12h or 30m.") from None
 
 
-@click.command("gc", cls=Command)
+@click.command(
+    "gc",
+    cls=Command,
+    example="""
+kvass gc --keep 3
+kvass gc --older 7d
+kvass gc --all
+""",
+)
 @click.option("--keep", metavar="COUNT", type=click.IntRange(min=0), help="keep the newest COUNT versions of each key")
 @click.option("--older", metavar="AGE", callback=_parse_age, help="let versions go that were replaced before: 7d, 12h")
 @click.option("--all", "everything", is_flag=True, help="let all earlier versions go")

@@ -29,7 +29,17 @@ class NoText(KvassError):
         self.key = key
 
 
-@click.command("get", cls=Command, options_metavar="[OPTIONS] [--]", epilog="Example: kvass get photo.jpg > photo.jpg")
+@click.command(
+    "get",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass get notes/trip.md
+kvass get logo.png > logo.png
+kvass get notes/trip.md --rev 1
+kvass get logo.png --force | wc -c
+""",
+)
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @revision_option("write an earlier version, by its number in `kvass log KEY`")
 @click.option("--force", is_flag=True, help="show a value that is no text on a terminal without asking")

@@ -19,7 +19,7 @@ from ..group import Command
 from ..notices import escape_controls
 
 
-@click.command("links", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command("links", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass links")
 @click.argument("prefix", default="", type=parse_text, shell_complete=complete_key)
 @hub.offline_option
 @pass_database

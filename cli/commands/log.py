@@ -22,7 +22,16 @@ from ..notices import escape_controls
 _WORDS = {Became.REPLACED: "replaced", Became.REMOVED: "removed", Became.LOST: "lost"}
 
 
-@click.command("log", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "log",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass log notes/trip.md
+kvass log -n 10 notes/
+kvass log --json --offline | head
+""",
+)
 @click.argument("key", metavar="[KEY|PREFIX]", default="", type=parse_text, shell_complete=complete_key)
 @click.option("-n", "--lines", metavar="COUNT", type=click.IntRange(min=0), help="show at most COUNT versions")
 @click.option("--json", "as_json", is_flag=True, help="print a JSON array, for programs")

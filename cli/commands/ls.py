@@ -11,7 +11,7 @@ from kvassfs.entry import DEFAULT_MODE, Entry, directory_of
 from kvassfs.store import Store
 
 from .. import hub, streams
-from ..arguments import complete_key, parse_text
+from ..arguments import complete_prefix, parse_text
 from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time, format_size, format_utc
 from ..group import Command
@@ -42,9 +42,14 @@ class Form(NamedTuple):
     cls=Command,
     options_metavar="[OPTIONS] [--]",
     context_settings={"help_option_names": ["--help"]},  # -h is another option here, as in ls(1)
-    epilog="Example: kvass ls -h --sort size notes/",
+    example="""
+kvass ls notes/
+kvass ls -h --sort size notes/
+kvass ls --json notes/
+kvass ls --null notes/ | xargs -0 -n 1 kvass get
+""",
 )
-@click.argument("prefix", default="", type=parse_text, shell_complete=complete_key)
+@click.argument("prefix", default="", type=parse_text, shell_complete=complete_prefix)
 @click.option("-l", "--long", is_flag=True, help="show sizes in bytes and times as well")
 @click.option("-h", "--human-readable", "human", is_flag=True, help="the same, with sizes in kB, MB and so on")
 @click.option(

@@ -15,7 +15,7 @@ from ..supervision import take_supervisor
 BINDING = "KVASS_FUSE"
 
 
-@click.command("mount", cls=Command)
+@click.command("mount", cls=Command, example="kvass mount ~/kvass")
 @click.argument("directory", type=click.Path(readable=False), callback=require_path)
 @click.option("--foreground", is_flag=True, help="serve the mount here, until an interrupt or `kvass umount`")
 @click.option("--read-only", is_flag=True, help="allow no change through the mount")

@@ -38,7 +38,15 @@ def _require_file_name(_context: click.Context, _parameter: click.Parameter, pat
 _picture_option = partial(click.option, metavar="FILE", type=click.Path(readable=False), callback=_require_file_name)
 
 
-@click.command("qr", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "qr",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass qr logo.png
+kvass qr report.pdf --once --png code.png
+""",
+)
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @add_share_options
 @click.option(

@@ -15,7 +15,15 @@ from ..notices import escape_controls
 from ..revisions import revision_option
 
 
-@click.command("restore", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "restore",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass restore notes/trip.md
+kvass restore --rev 1 notes/trip.md
+""",
+)
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @revision_option("the version to bring back (default: the one before the present one, or before KEY was removed)")
 @hub.offline_option

@@ -10,14 +10,22 @@ from kvassfs.errors import KeyMissing
 from kvassfs.store import Store
 
 from .. import hub
-from ..arguments import complete_key, parse_key
+from ..arguments import complete_prefix, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
 
 
-@click.command("rm", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True, type=parse_key, shell_complete=complete_key)
+@click.command(
+    "rm",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass rm todo notes/idea
+kvass rm -r notes/
+""",
+)
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True, type=parse_key, shell_complete=complete_prefix)
 @click.option("-r", "--recursive", is_flag=True, help="remove all below each KEY as well, and directories")
 @hub.offline_option
 @click.pass_context

@@ -26,7 +26,7 @@ SMALLEST_MESSAGE = 16
 _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where it is
 
 
-@click.command("serve", cls=Command)
+@click.command("serve", cls=Command, example="kvass serve --bind :8000")
 @click.option(
     "--bind",
     metavar="HOST:PORT",

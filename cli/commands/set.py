@@ -22,7 +22,14 @@ def _require_file(context: click.Context, parameter: click.Parameter, path: str 
 
 
 @click.command(
-    "set", cls=Command, options_metavar="[OPTIONS] [--]", epilog="Example: kvass set photos/2026/cat.jpg --file cat.jpg"
+    "set",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass set todo 'buy milk'
+date | kvass set last/backup
+kvass set photos/cat.jpg --file cat.jpg
+""",
 )
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @click.argument("value", required=False)

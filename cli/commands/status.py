@@ -17,7 +17,7 @@ from ..group import Command
 from ..status_text import format_status
 
 
-@click.command("status", cls=Command)
+@click.command("status", cls=Command, example="kvass status --json")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
 @hub.offline_option
 @pass_database

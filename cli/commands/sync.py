@@ -31,7 +31,7 @@ PATIENCE = 1.0
 _CELLS = 20  # of the bar
 
 
-@click.command("sync", cls=Command)
+@click.command("sync", cls=Command, example="kvass sync")
 @click.option("--follow", is_flag=True, help="stay, and keep the store in step with the hub, until an interrupt")
 @pass_database
 def command(database: DatabaseFile, follow: bool) -> None:

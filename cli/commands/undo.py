@@ -26,7 +26,14 @@ _LEFT = {
 }
 
 
-@click.command("undo", cls=Command)
+@click.command(
+    "undo",
+    cls=Command,
+    example="""
+kvass undo --dry-run
+kvass undo --yes
+""",
+)
 @click.option("-y", "--yes", is_flag=True, help="do not ask")
 @click.option("--dry-run", is_flag=True, help="say what would be done, and change nothing")
 @hub.offline_option

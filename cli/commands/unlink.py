@@ -12,7 +12,8 @@ from kvassfs.sharing.links import end_links
 from kvassfs.store import Store
 
 from .. import hub
-from ..arguments import complete_key, parse_text
+from ..arguments import parse_text
+from ..completions import complete_link
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
@@ -20,8 +21,8 @@ from ..notices import print_notice
 LATER = "until the hub hears of it, what was ended still works there"
 
 
-@click.command("unlink", cls=Command, options_metavar="[OPTIONS] [--]")
-@click.argument("names", metavar="LINK|KEY...", nargs=-1, required=True, type=parse_text, shell_complete=complete_key)
+@click.command("unlink", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass unlink report.pdf")
+@click.argument("names", metavar="LINK|KEY...", nargs=-1, required=True, type=parse_text, shell_complete=complete_link)
 @hub.offline_option
 @click.pass_context
 @pass_database

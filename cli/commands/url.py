@@ -13,7 +13,15 @@ from ..group import Command
 from ..share_options import add_share_options, get_address
 
 
-@click.command("url", cls=Command, options_metavar="[OPTIONS] [--]")
+@click.command(
+    "url",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass url logo.png
+kvass url report.pdf --expires 7d
+""",
+)
 @click.argument("key", type=parse_key, shell_complete=complete_key)
 @add_share_options
 @pass_database

@@ -81,6 +81,11 @@ def decode_open(path: bytes | None) -> str:
     return "" if path is None else decode_existing(path)
 
 
+def _begins_as_dotted(path: bytes | None) -> bool:
+    """Return True for a path in the dot directory, or of a name that begins so, which costs time alone."""
+    return path is not None and path.startswith(DOT)
+
+
 def check_length(path: bytes) -> None:
     """Raise ENAMETOOLONG where the last name of ``path`` is too long; the kernel looked up the others before."""
     if len(path) > NAME_MAX and len(path) - path.rindex(b"/") - 1 > NAME_MAX:
@@ -118,7 +123,7 @@ class Operations:
 
     def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
         """Fill in a ``struct stat``."""
-        if self._cache_times.suspended or (path is not None and path.startswith(DOT)):
+        if self._cache_times.suspended or _begins_as_dotted(path):
             self._choose_cache_times(path)
         if info:
             attributes = self._filesystem.getattr(decode_open(path), self._handle_at(info))
@@ -132,7 +137,7 @@ class Operations:
 
     def _choose_cache_times(self, path: bytes | None) -> None:
         """Have the kernel keep nothing of what it is told next, if that is in the dot directory: it changes by itself."""
-        if path is not None and path.startswith(DOT):  # or a name that begins so, which costs time alone
+        if _begins_as_dotted(path):
             self._cache_times.suspend()
         elif self._cache_times.suspended:
             self._cache_times.resume()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from kvassfs.store import peers, schema
 from kvassfs.sync import block_messages, entry_messages, hub, hub_client, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS
 from tests.support import golden_data
+from tests.support.programs import need
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "contrib/doc"
 PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
+PAGES = sorted((ROOT / "contrib/man").iterdir())
 DOCUMENTS = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
@@ -154,3 +157,18 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
     missing = [name for name in named if not (ROOT / name).exists() and not re.search("NAME|ROOM|MODULE", name)]
     missing += [name for name in linked if not (document.parent / name).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_of_the_manual_is_sound(page: Path) -> None:
+    need("mandoc")
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_of_the_manual_names_pages_that_there_are(page: Path) -> None:
+    ours = {f"{path.stem} {path.suffix[1:]}" for path in PAGES}
+    named = {name for name in re.findall(r"^\.Xr (\S+ \d)", page.read_text(), re.MULTILINE) if name.startswith("kvass")}
+    assert named <= ours
+    assert named == ours - {f"{page.stem} {page.suffix[1:]}"}

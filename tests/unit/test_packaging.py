@@ -19,7 +19,19 @@ import pytest
 from kvassfs import __version__
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "kvassfs", "cli")
+SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "kvassfs", "cli", "contrib/man", "contrib/completions")
+"""What the distributions are built from."""
+
+SHARED = {
+    "share/man/man1/kvass.1": "contrib/man/kvass.1",
+    "share/man/man5/kvassfs.5": "contrib/man/kvassfs.5",
+    "share/man/man7/kvass-protocol.7": "contrib/man/kvass-protocol.7",
+    "share/bash-completion/completions/kvass": "contrib/completions/kvass",
+    "share/zsh/site-functions/_kvass": "contrib/completions/_kvass",
+    "share/fish/vendor_completions.d/kvass.fish": "contrib/completions/kvass.fish",
+}
+"""Where the manual and the completion of the shells are installed, and where they lie here."""
+
 LIBRARY = sorted((ROOT / "kvassfs").rglob("*.py"))
 
 EXCUSED = {
@@ -73,8 +85,31 @@ def test_the_wheel_holds_every_module_and_the_type_markers(distributions: tuple[
     }
     assert {"kvassfs/py.typed", "kvassfs_cli/py.typed", "kvassfs_cli/main.py"} <= expected
     with zipfile.ZipFile(distributions[1]) as wheel:
-        held = {name for name in wheel.namelist() if not name.startswith(f"kvassfs-{__version__}.dist-info/")}
+        held = {name for name in wheel.namelist() if name.startswith(("kvassfs/", "kvassfs_cli/"))}
+        others = {name.partition("/")[0] for name in set(wheel.namelist()) - held}
     assert held == expected
+    assert others == {f"kvassfs-{__version__}.dist-info", f"kvassfs-{__version__}.data"}
+
+
+def test_the_wheel_installs_the_manual_and_the_completions_and_nothing_else_beside(
+    distributions: tuple[Path, Path],
+) -> None:
+    data = f"kvassfs-{__version__}.data/data/"
+    with zipfile.ZipFile(distributions[1]) as wheel:
+        held = {name.removeprefix(data): wheel.read(name) for name in wheel.namelist() if name.startswith(data)}
+    assert held == {place: (ROOT / source).read_bytes() for place, source in SHARED.items()}
+
+
+def test_the_sdist_holds_them_where_they_lie_here(distributions: tuple[Path, Path]) -> None:
+    with tarfile.open(distributions[0]) as archive:
+        assert {f"kvassfs-{__version__}/{source}" for source in SHARED.values()} <= set(archive.getnames())
+
+
+def test_every_page_and_completion_is_installed() -> None:
+    lying = {
+        str(path.relative_to(ROOT)) for name in ("man", "completions") for path in (ROOT / "contrib" / name).iterdir()
+    }
+    assert lying == set(SHARED.values())
 
 
 def test_both_distributions_hold_the_license(distributions: tuple[Path, Path]) -> None:
@@ -99,6 +134,7 @@ def test_the_installed_wheel_gives_the_command(distributions: tuple[Path, Path],
     libraries = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
     (libraries / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     assert run(environment / "bin" / "kvass", "--version", cwd=tmp_path) == f"kvass {__version__}\n"
+    assert [place for place in SHARED if not (environment / place).is_file()] == []
     location = run(python, "-c", "import kvassfs_cli.main as m; print(m.__file__)", cwd=tmp_path).strip()
     assert Path(location).is_relative_to(os.path.realpath(environment))
 

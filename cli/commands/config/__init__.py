@@ -22,7 +22,7 @@ _NUMBERS = {"ignore_unknown_options": True}  # a negative one is refused in word
 command = Group("config", help="show or change the configuration")
 
 
-@command.command("show", short_help="show key, process id and remote")
+@command.command("show", short_help="show key, process id and remote", example="kvass config show")
 @pass_database
 def show(database: DatabaseFile) -> None:
     """Show the encryption key, the process id, the remote, and the public address and the name if they are set."""
@@ -43,7 +43,11 @@ def format_config(config: Config, public_url: str = "", name: str = "") -> str:
     )
 
 
-@command.command("key", short_help="set the encryption key")
+@command.command(
+    "key",
+    short_help="set the encryption key",
+    example="ssh you@yourserver.com kvass config show | awk '/^Encryption/ { print $3 }' | kvass config key -",
+)
 @click.argument("key", metavar="[HEX|-]", required=False, type=parse_text)
 @pass_database
 def key(database: DatabaseFile, key: str | None) -> None:
@@ -65,7 +69,7 @@ def _read_key(source: str | None) -> str:
         return stream.readline(_LINE).decode("ascii", "replace").strip()
 
 
-@command.command("remote", short_help="set the hub")
+@command.command("remote", short_help="set the hub", example="kvass config remote yourserver.com:8000")
 @click.argument("remote", metavar="HOST", type=parse_text)
 @pass_database
 def remote(database: DatabaseFile, remote: str) -> None:
@@ -81,7 +85,9 @@ def remote(database: DatabaseFile, remote: str) -> None:
         store.settings.set_remote(checked)
 
 
-@command.command("url", short_help="show or set the public address of the hub")
+@command.command(
+    "url", short_help="show or set the public address of the hub", example="kvass config url https://example.org/kvass"
+)
 @click.argument("url", required=False, type=parse_text)
 @pass_database
 def url(database: DatabaseFile, url: str | None) -> None:
@@ -99,14 +105,11 @@ def url(database: DatabaseFile, url: str | None) -> None:
         store.settings.set_public_url(checked)
 
 
-@command.command("name", short_help="show or set what this device is called")
+@command.command("name", short_help="show or set what this device is called", example="kvass config name laptop")
 @click.argument("name", required=False, type=parse_text)
 @pass_database
 def name(database: DatabaseFile, name: str | None) -> None:
-    """Show what this device is called, or set it. An empty NAME returns to the name of the host.
-
-    Example: kvass config name laptop
-    """
+    """Show what this device is called, or set it. An empty NAME returns to the name of the host."""
     if name is None:
         with database.open_existing() as store:
             streams.write([f"{store.settings.name()}\n".encode()])
@@ -116,7 +119,12 @@ def name(database: DatabaseFile, name: str | None) -> None:
         store.settings.set_name(checked)
 
 
-@command.command("timeout", short_help="show or set how long to wait for the hub", context_settings=_NUMBERS)
+@command.command(
+    "timeout",
+    short_help="show or set how long to wait for the hub",
+    context_settings=_NUMBERS,
+    example="kvass config timeout 3 30",
+)
 @click.argument("connect", required=False)
 @click.argument("progress", required=False)
 @pass_database
@@ -139,7 +147,12 @@ def format_timeouts(connect: float, progress: float) -> str:
     return f"Connect:         \t{connect:g} s\nProgress:        \t{progress:g} s\n"
 
 
-@command.command("history", short_help="show or set how much history is kept", context_settings=_NUMBERS)
+@command.command(
+    "history",
+    short_help="show or set how much history is kept",
+    context_settings=_NUMBERS,
+    example="kvass config history 100 365",
+)
 @click.argument("count", required=False)
 @click.argument("days", required=False)
 @pass_database
@@ -163,7 +176,7 @@ def format_history(count: int, days: float) -> str:
     return f"Versions:        \t{count}\nDays:            \t{days:g}\n"
 
 
-@command.command("pid", short_help="set the process id", context_settings=_NUMBERS)
+@command.command("pid", short_help="set the process id", context_settings=_NUMBERS, example="kvass config pid 1001")
 @click.argument("number")
 @pass_database
 def pid(database: DatabaseFile, number: str) -> None:

@@ -11,12 +11,14 @@ from kvassfs.mount.scratch import DEFAULT_PATTERNS, check_pattern
 from kvassfs.store import Store
 
 from ... import streams
-from ...arguments import parse_text
+from ...arguments import completing, parse_text
 from ...database import DatabaseFile, pass_database
 from ...group import Group
 
 
-@click.group("scratch", cls=Group, help="show or change the names that stay on this machine")
+@click.group(
+    "scratch", cls=Group, help="show or change the names that stay on this machine", example="kvass config scratch"
+)
 @click.pass_context
 @pass_database
 def command(database: DatabaseFile, context: click.Context) -> None:
@@ -33,7 +35,16 @@ def read_patterns(store: Store) -> tuple[str, ...]:
     return DEFAULT_PATTERNS if chosen is None else chosen
 
 
-@command.command("add", short_help="add patterns, as the shell's for file names", options_metavar="[OPTIONS] [--]")
+complete_pattern = completing(lambda store, *_: read_patterns(store))
+"""Offer the patterns in force."""
+
+
+@command.command(
+    "add",
+    short_help="add patterns, as the shell's for file names",
+    options_metavar="[OPTIONS] [--]",
+    example="kvass config scratch add '*.o' '__pycache__'",
+)
 @click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text)
 @pass_database
 def add(database: DatabaseFile, patterns: Sequence[str]) -> None:
@@ -53,8 +64,15 @@ def add_patterns(patterns: Sequence[str], added: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*patterns, *added]))
 
 
-@command.command("remove", short_help="remove patterns", options_metavar="[OPTIONS] [--]")
-@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text)
+@command.command(
+    "remove",
+    short_help="remove patterns",
+    options_metavar="[OPTIONS] [--]",
+    example="kvass config scratch remove '?*~'",
+)
+@click.argument(
+    "patterns", metavar="PATTERN...", nargs=-1, required=True, type=parse_text, shell_complete=complete_pattern
+)
 @pass_database
 def remove(database: DatabaseFile, patterns: Sequence[str]) -> None:
     """Remove each PATTERN: files with such a name become keys. Quote it against the shell."""
@@ -74,7 +92,7 @@ def remove_patterns(patterns: Sequence[str], removed: Sequence[str]) -> list[str
     return [pattern for pattern in patterns if pattern not in removed]
 
 
-@command.command("reset", short_help="return to the patterns of the program")
+@command.command("reset", short_help="return to the patterns of the program", example="kvass config scratch reset")
 @pass_database
 def reset(database: DatabaseFile) -> None:
     """Return to the patterns that the program brings, those of later versions too."""

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 
 from kvassfs.errors import InvalidKey
@@ -65,13 +66,12 @@ def test_keys_are_escaped_for_bash_alone(processes: Processes, store: Store) -> 
         store.set(key, b"value")
     assert complete(processes, "kvass get a") == [r"a\ key", r"a\$key", "aé,k"]
     assert complete(processes, "kvass get a\\ ") == [r"a\ key"]
-    variables = {"_KVASS_COMPLETE": "fish_complete", "COMP_WORDS": "kvass get a", "COMP_CWORD": "a"}
-    done = processes.run(env={**os.environ, **variables})
-    assert done.out.decode().splitlines() == ["plain,a key", "plain,a$key", "plain,aé,k"]
+    done = processes.run(env={**os.environ, "_KVASS_COMPLETE": "fish_complete", "COMP_LINE": "kvass get a"})
+    assert done.out.decode().split("\0") == ["plain,a key", "plain,a$key", "plain,aé,k", ""]
 
 
-def test_keys_that_no_line_can_show_are_left_out(processes: Processes, keyed_store: Store) -> None:
-    assert complete(processes, "kvass get ") == ["alpha", "alps", "beta"]
+def test_keys_that_no_line_can_show_are_escaped(processes: Processes, keyed_store: Store) -> None:
+    assert complete(processes, "kvass get ") == ["alpha", "alps", "beta", r"two$'\n'lines"]
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,20 @@ def test_keys_are_completed_level_by_level(
     assert sorted(complete(processes, f"kvass get {word}")) == sorted(completions)
 
 
+def offered(store: Store) -> list[str]:
+    """Return the keys that are offered for an empty word."""
+    command = click.Command("get")
+    with click.Context(command, obj=DatabaseFile()) as context:
+        return [item.value for item in arguments.complete_key(context, click.Argument(["key"]), "")]
+
+
 def test_a_directory_is_one_completion_however_many_keys_it_holds(store: Store) -> None:
     with store.transaction:
         for number in range(2000):
             store.set(f"many/{number}", b"value")
         store.set("zeta", b"value")
     store.upkeep.checkpoint()
-    assert arguments.find_completions(DatabaseFile(), "") == ["many/", "zeta"]
+    assert offered(store) == ["many/", "zeta"]
 
 
 @pytest.mark.parametrize("words", ["kvass --db {} get z", "kvass get --db {} z", "kvass --db={} get z"])
@@ -114,7 +121,7 @@ def test_keys_of_the_database_that_the_line_names(
 
 
 def test_commands_are_completed(processes: Processes) -> None:
-    assert complete(processes, "kvass c") == ["cp", "config"]
+    assert complete(processes, "kvass c") == ["cp", "config", "completion"]
     assert complete(processes, "kvass s") == ["set", "sync", "status", "serve", "service"]
     assert complete(processes, "kvass config s") == ["show", "scratch"]
 
@@ -152,12 +159,12 @@ def test_completions_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) 
     for key in "abc":
         store.set(key, b"value")
     store.upkeep.checkpoint()
-    assert arguments.find_completions(DatabaseFile(), "") == ["a", "b"]
+    assert offered(store) == ["a", "b"]
 
 
 def test_an_interrupt_while_the_shell_waits_for_completions_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shells, "shell_complete", interrupted)
+    monkeypatch.setattr(shells, "complete", interrupted)
     assert main.complete("bash_complete") == 130

@@ -22,39 +22,41 @@ Description:
 
 Options:
         --db       the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
-        --version  show the version
+    -V, --version  show the version
     -h, --help     show help, also after a sub-command
 
 Sub-commands:
-    kvass ls       list keys
-    kvass get      get a value
-    kvass set      set a value
-    kvass rm       remove keys
-    kvass log      show the versions of a key, or what changed lately
-    kvass diff     show what changed between versions
-    kvass restore  bring an earlier version back
-    kvass undo     take the last change back
-    kvass mv       rename keys
-    kvass cp       copy keys
-    kvass edit     change a value in an editor
-    kvass grep     search values
-    kvass watch    tell what becomes of keys as it happens
-    kvass exec     run a command with values in its environment
-    kvass url      print the address under which a value is shared
-    kvass qr       draw that address as a QR code
-    kvass links    list the links that end by themselves
-    kvass unlink   end links
-    kvass mount    show the keys as files in a directory
-    kvass umount   end a mount
-    kvass pair     let another device join
-    kvass join     share the store of another device
-    kvass sync     exchange with the hub
-    kvass status   show the store, its hub, and what waits to be pushed
-    kvass gc       let history go, and give its room back
-    kvass config   show or change the configuration
-    kvass doctor   look whether all is well, and say what to do
-    kvass serve    be the hub of your devices
-    kvass service  start mount, sync or hub by itself
+    kvass ls         list keys
+    kvass get        get a value
+    kvass set        set a value
+    kvass rm         remove keys
+    kvass log        show the versions of a key, or what changed lately
+    kvass diff       show what changed between versions
+    kvass restore    bring an earlier version back
+    kvass undo       take the last change back
+    kvass mv         rename keys
+    kvass cp         copy keys
+    kvass edit       change a value in an editor
+    kvass grep       search values
+    kvass watch      tell what becomes of keys as it happens
+    kvass exec       run a command with values in its environment
+    kvass url        print the address under which a value is shared
+    kvass qr         draw that address as a QR code
+    kvass links      list the links that end by themselves
+    kvass unlink     end links
+    kvass mount      show the keys as files in a directory
+    kvass umount     end a mount
+    kvass pair       let another device join
+    kvass join       share the store of another device
+    kvass sync       exchange with the hub
+    kvass status     show the store, its hub, and what waits to be pushed
+    kvass gc         let history go, and give its room back
+    kvass config     show or change the configuration
+    kvass doctor     look whether all is well, and say what to do
+    kvass serve      be the hub of your devices
+    kvass service    start mount, sync or hub by itself
+    kvass completion print what completes commands and keys in your shell
+    kvass help       show the help of a command
 """
 
 
@@ -78,7 +80,8 @@ def test_a_group_without_a_command_prints_its_own_cheat_sheet(kvass: Kvass) -> N
 
 
 def test_version(kvass: Kvass) -> None:
-    assert kvass("--version") == (0, f"kvass {kvassfs.__version__}\n".encode(), "")
+    for option in ("-V", "--version"):
+        assert kvass(option) == (0, f"kvass {kvassfs.__version__}\n".encode(), "")
 
 
 @pytest.mark.parametrize(
@@ -166,12 +169,30 @@ def test_wrong_usage_exits_2_with_a_message_on_standard_error(kvass: Kvass, argu
     ("line", "said"),
     [
         ("get", "missing argument 'KEY' (see `kvass get --help`)"),
-        ("config kee", "no such command 'kee'"),
+        ("config kee", "no such command 'kee'; did you mean key? (see `kvass config --help`)"),
+        ("staus", "no such command 'staus'; did you mean status? (see `kvass --help`)"),
+        ("delete k", "no such command 'delete'; did you mean rm? (see `kvass --help`)"),
+        ("xyzzy", "no such command 'xyzzy' (see `kvass --help`)"),
+        ("help confg", "no such command 'confg'; did you mean config? (see `kvass --help`)"),
+        ("help config kee", "no such command 'kee'; did you mean key? (see `kvass config --help`)"),
+        ("help get more", "`kvass get` has no commands, and so no 'more' (see `kvass get --help`)"),
+        ("ls --lnog", "no such option --lnog; did you mean --long? (see `kvass ls --help`)"),
+        ("ls -x", "no such option -x (see `kvass ls --help`)"),
+        ("--vers", "no such option --vers; did you mean --version? (see `kvass --help`)"),
+        ("completion", "missing argument 'SHELL'. Choose from: bash, zsh, fish (see `kvass completion --help`)"),
         ("config key a b", "got unexpected extra argument (b) (see `kvass config key --help`)"),
     ],
 )
 def test_wrong_usage_is_said_in_one_line_with_where_help_is(kvass: Kvass, line: str, said: str) -> None:
     assert kvass(*line.split()).err.startswith(f"kvass: {said}")
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"), [("help", ""), ("help ls", "ls"), ("help config scratch add", "config scratch add")]
+)
+def test_help_shows_what_the_option_does(kvass: Kvass, line: str, asked: str) -> None:
+    assert kvass(*line.split()) == kvass(*asked.split(), "--help")
+    assert kvass(*line.split()).out
 
 
 @pytest.mark.parametrize("option", ["ls --db", "mount --log", "serve --tls-cert", "serve --tls-key"])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
 import pytest
 
 from kvassfs.mount import mountpoint
 from kvassfs.mount.errors import MountBusy
+from kvassfs_cli.commands import umount
 from tests.unit.cli.conftest import Kvass
 
 
@@ -42,3 +44,35 @@ def test_a_mount_in_use_is_said_in_one_line(kvass: Kvass, monkeypatch: pytest.Mo
 def test_what_is_not_mounted_cannot_be_unmounted(kvass: Kvass, tmp_path: Path) -> None:
     status, _, err = kvass("umount", str(tmp_path))
     assert (status, err) == (1, f"kvass: {tmp_path} is not a kvass mount: nothing is mounted there\n")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "paths"),
+    [
+        ("", ["/home/me/kvass", "/mnt/two words"]),
+        ("/h", ["/home/me/kvass"]),
+        ("k", ["kvass"]),
+        ("./", ["./kvass", "./../../mnt/two words"]),
+        ("../", ["../../mnt/two words"]),
+        ("x", []),
+    ],
+)
+def test_mounts_are_offered_as_they_are_begun(beginning: str, paths: list[str]) -> None:
+    assert list(umount.paths_to(["/home/me/kvass", "/mnt/two words"], beginning, "/home/me")) == paths
+
+
+def test_only_mounts_of_stores_are_offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        "1 0 0:1 / / rw - ext4 /dev/sda rw\n"
+        "2 1 0:2 / /mnt/our\\040own rw - fuse.kvassfs kvassfs rw\n"
+        "3 1 0:3 / /mnt/other rw - fuse.sshfs host: rw\n"
+    )
+    monkeypatch.setattr(mountpoint, "MOUNT_TABLE", str(table))
+    context, argument = click.Context(click.Command("umount")), click.Argument(["directory"])
+    assert [item.value for item in umount.complete_mount(context, argument, "")] == ["/mnt/our own"]
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert umount.complete_mount(context, argument, "") == []

@@ -1,0 +1,205 @@
+"""The examples of the help, the manual and the README do what they show: each is run as it stands.
+
+An example works in a home of its own, with a store that holds the keys which examples name, and a hub at the loopback that
+is reached under the names that they give it. One that cannot be run stands in `NOT_RUN` with the reason, one that stays
+until it is interrupted in `STAYS`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kvassfs.store import Store
+from tests.support import certificates
+from tests.support.examples import Script, all_scripts
+from tests.support.mounts import force_unmount, is_in_table
+from tests.support.processes import HERE, end_process, start_logged, start_server, unmeasured
+from tests.support.programs import TIMEOUT, environment
+from tests.support.waiting import wait_until
+
+SCRIPTS = {script.source: script for script in all_scripts()}
+
+NOT_RUN = {
+    "ssh you@yourserver.com kvass serve                # stays: contrib/systemd has units for it": (
+        "the hub that it would be runs already"
+    ),
+}
+"""Lines that are left out, and why."""
+
+STAYS = {
+    "kvass mount --foreground ~/kvass",
+    "kvass mount --allow-other --foreground ~/kvass",
+    "kvass serve --bind :8000",
+    "kvass serve --quiet --max-body 64 --bind 127.0.0.1:8000",
+    "kvass serve --tls-cert server.pem --tls-key server.key",
+    "kvass sync --follow",
+}
+"""Lines that stay: they are ended once they do what they are for."""
+
+NEEDS_ROOT = {
+    "kvass mount --allow-other --foreground ~/kvass": "elsewhere it takes `user_allow_other` in /etc/fuse.conf"
+}
+
+BEFORE = {
+    "kvass umount ~/kvass": ["kvass mount ~/kvass"],
+    "kvass mount ~/kvass": ["kvass rm -r notes/"],
+}
+"""What is done before the script that begins with a line: there is something to end, or nothing in the way."""
+
+KEYS = {
+    "todo": b"buy milk\n",
+    "hello": b"world\n",
+    "notes/idea": b"a value\n",
+    "notes/trip.md": b"# Trip\n",
+    "logo.png": b"\x89PNG\r\n\x1a\n",
+    "report.pdf": b"%PDF-1.7\n",
+    "password": b"secret\n",
+}
+"""What examples find in the store."""
+
+PROGRAMS = {
+    "kvass": f'exec "{sys.executable}" -m kvassfs_cli "$@"',
+    "ssh": 'shift; KVASS_DB=$HOME/server.sqlite exec "$@"',
+    "vim": 'echo written >> "$1"',
+}
+"""Programs that stand in for those that need a person or another machine."""
+
+
+class Home:
+    """A home directory in which examples are run."""
+
+    def __init__(self, folder: Path, hub: str, key: bytes) -> None:
+        self.folder = folder
+        self._hub = hub
+        self._key = key
+        programs = folder / "programs"
+        programs.mkdir()
+        for name, script in PROGRAMS.items():
+            (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+            (programs / name).chmod(0o755)
+        variables = environment(folder, PATH=f"{programs}{os.pathsep}{os.environ['PATH']}")
+        self.environment = {**unmeasured(), **variables}
+        self.environment.pop("KVASS_DB", None)
+
+    def fill(self) -> None:
+        """Make what examples find: keys, links, files."""
+        with Store.open(self.folder / ".kvassdb.sqlite") as store:
+            store.settings.set_scratch_patterns(None)
+            for key, value in KEYS.items():
+                store.set(key, value)
+            store.share_links.create("report.pdf")
+            if self._hub:
+                store.settings.set_encryption_key(self._key)
+                store.settings.set_remote(self._hub)
+            else:
+                store.settings.set_public_url("http://hub.example:8000")
+        for path in ("src/project", "notes", ".local/share/bash-completion/completions"):
+            (self.folder / path).mkdir(parents=True)
+        (self.folder / "src/project/file").write_text("text\n")
+        made = certificates.make(self.folder / "certificates")
+        made.certificate.rename(self.folder / "server.pem")
+        made.key.rename(self.folder / "server.key")
+
+    def run(self, lines: list[str]) -> None:
+        """Run lines one after another, as one types them; each must succeed."""
+        text = "\n".join(("set -e -o pipefail", *map(self._placed, lines)))
+        done = subprocess.run(
+            ["bash", "-c", text],
+            cwd=self.folder,
+            env=self.environment,
+            input=f"{self._key.hex()}\n".encode(),
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout.decode(errors='replace')}{done.stderr.decode()}"
+
+    def run_for_a_while(self, line: str) -> None:
+        """Run a line that stays until it says something or has mounted, and then end it."""
+        log = self.folder / "log"
+        command = ["bash", "-c", f"cd {self.folder}; exec {self._placed(line)}"]
+        process = start_logged(command, log, self.environment)
+        try:
+            wait_until(
+                lambda: log.stat().st_size > 0 or is_in_table(self.folder / "kvass") or process.poll() is not None,
+                what=f"{line} does something",
+            )
+        finally:
+            end_process(process)
+        assert process.returncode in {0, -15}, log.read_text()
+
+    def _placed(self, line: str) -> str:
+        """Return the line with the addresses that there are here; nothing listens elsewhere than on the loopback."""
+        line = re.sub(r"(yourserver\.com|server|hub):8000", self._hub, line)
+        line = re.sub(r"--bind \S+", "", line)
+        return line.replace("kvass serve", f"kvass serve --bind {HERE}:0")
+
+
+@contextmanager
+def prepared(folder: Path, *, with_hub: bool) -> Iterator[Home]:
+    """``with`` a home directory; what is mounted there in the end is taken away."""
+    folder.mkdir()
+    if with_hub:
+        database = folder / "server.sqlite"
+        with Store.open(database) as store:
+            key = store.settings.config().encryption_key
+        command = [sys.executable, "-m", "kvassfs_cli", "--db", str(database), "serve", "--bind", f"{HERE}:0"]
+        process, port = start_server(command, folder / "server.log")
+        home = Home(folder, f"{HERE}:{port}", key)
+    else:
+        process, home = None, Home(folder, "", bytes(32))
+    try:
+        home.fill()
+        yield home
+    finally:
+        if is_in_table(folder / "kvass"):
+            force_unmount(folder / "kvass")
+        if process is not None:
+            end_process(process)
+
+
+@pytest.mark.parametrize("source", SCRIPTS)
+def test_an_example_does_what_it_shows(source: str, tmp_path: Path) -> None:
+    excused = NOT_RUN if os.getuid() == 0 else NOT_RUN | NEEDS_ROOT
+    lines = [line for line in SCRIPTS[source].lines if line not in excused]
+    with_hub = bool(re.search(r"\b(sync|ssh|remote)\b", "\n".join(lines)))
+    with prepared(tmp_path / "home", with_hub=with_hub) as home:
+        for part in parts_of([*BEFORE.get(lines[0], ()), *lines]):
+            if part[0] in STAYS:
+                home.run_for_a_while(part[0])
+            else:
+                home.run(part)
+
+
+def parts_of(lines: list[str]) -> Iterator[list[str]]:
+    """Yield lines that are run together, and each one that stays by itself."""
+    part: list[str] = []
+    for line in lines:
+        if line in STAYS:
+            yield from filter(None, (part, [line]))
+            part = []
+        else:
+            part.append(line)
+    yield from filter(None, (part,))
+
+
+def test_what_is_said_of_examples_is_said_of_ones_that_there_are() -> None:
+    lines = {line for script in SCRIPTS.values() for line in script.lines}
+    assert (NOT_RUN.keys() | STAYS | NEEDS_ROOT.keys() | BEFORE.keys()) - lines == set()
+    assert all(NOT_RUN.values())
+
+
+def test_an_example_that_fails_is_seen(tmp_path: Path) -> None:
+    with (
+        prepared(tmp_path / "home", with_hub=False) as home,
+        pytest.raises(AssertionError, match="no such key: nothing"),
+    ):
+        home.run(list(Script("here", ("kvass get nothing", "kvass ls")).lines))
