@@ -118,11 +118,12 @@ class Operations:
 
     def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
         """Fill in a ``struct stat``."""
-        if self._cache_times.suspended or (path is not None and path.startswith(DOT)):
-            self._choose_cache_times(path)
         if info:
+            self._choose_cache_times(path)
             attributes = self._filesystem.getattr(decode_open(path), self._handle_at(info))
         else:
+            if self._cache_times.suspended or path.startswith(DOT):
+                self._choose_cache_times(path)
             check_length(path)
             attributes = self._filesystem.getattr(decode_existing(path))
         self._put_stat(stat, attributes)
