@@ -168,9 +168,8 @@ class Revisions:
         before = self.find_limit()
         return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM revisions WHERE replaced < ?)", (before,))[0])
 
-    def expire(self, limit: int) -> bool:
-        """Forget at most ``limit`` revisions that are too old; return whether more may be left."""
-        before = self.find_limit()
+    def expire(self, before: int, limit: int) -> bool:
+        """Forget at most ``limit`` revisions that were replaced before ``before`` (µs); return whether more may be left."""
         rows = self._database.rows("SELECT id, content FROM revisions WHERE replaced < ? LIMIT ?", (before, limit))
         for number, content in rows:
             self._forget(number, content)
