@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 
 import click
@@ -128,7 +128,10 @@ def run_tool(tool: str, store: Store, sides: tuple[Version, Version]) -> int:
         raise InvalidConfiguration(f"{tool!r} is no command; name a program that compares two files")
     with ExitStack() as files:
         paths = [_write_file(files, store, version) for version in sides]
-        return _run([*command, *paths])
+        try:
+            return subprocess.call([*command, *paths])  # noqa: S603  the user's own choice
+        except OSError as error:
+            raise InvalidConfiguration(f"cannot run {command[0]}: {error.strerror}") from None
 
 
 def _write_file(files: ExitStack, store: Store, version: Version) -> str:
@@ -137,10 +140,3 @@ def _write_file(files: ExitStack, store: Store, version: Version) -> str:
     file = files.enter_context(private_file(f"{version.number or 'removed'}-{name[-100:]}"))
     file.write(pieces_of(store, version))
     return file.path
-
-
-def _run(command: list[str], run: Callable[..., int] = subprocess.call) -> int:
-    try:
-        return run(command)
-    except OSError as error:
-        raise InvalidConfiguration(f"cannot run {command[0]}: {error.strerror}") from None

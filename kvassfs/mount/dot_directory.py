@@ -30,6 +30,9 @@ TEXT_MODE = stat.S_IFREG | 0o400
 TEXT_AGE = 300_000_000
 """Nanoseconds for which a text stays as it is: who asks for its size reads it next."""
 
+TEXT_REST = 10
+"""A text stays as it is for this many times the time that it took to make: meanwhile the mount serves others."""
+
 Describe = Callable[[Store], str]
 """Returns the text of a file, of the store as it is now."""
 
@@ -46,10 +49,11 @@ class Shown(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text, and when it was made (ns)."""
+    """A text, when it was made, and for how long it stays as it is (ns)."""
 
     data: bytes
     made: int
+    age: int
 
 
 class Tree(Protocol):
@@ -291,10 +295,11 @@ class DotDirectory:
     def _show_text(self, name: str) -> Shown:
         """Return the file of a text, which is made anew where it is no more that of this moment."""
         text, now = self._written.get(name), self._clock()
-        if text is None or abs(now - text.made) > TEXT_AGE:
+        if text is None or abs(now - text.made) > text.age:
             data = self._texts[name](self._store).encode("utf-8", "surrogateescape")
-            text = self._written[name] = Text(data, now)
-        data, made = text
+            made = self._clock()
+            text = self._written[name] = Text(data, made, max(TEXT_AGE, TEXT_REST * (made - now)))
+        data, made, _ = text
         return Shown(Attributes(TEXT_MODE, len(data), made, made, made, 0), lambda: self._make_draft(data))
 
     def _make_draft(self, data: bytes) -> Draft:

@@ -81,11 +81,6 @@ def decode_open(path: bytes | None) -> str:
     return "" if path is None else decode_existing(path)
 
 
-def _begins_as_dotted(path: bytes | None) -> bool:
-    """Return True for a path in the dot directory, or of a name that begins so, which costs time alone."""
-    return path is not None and path.startswith(DOT)
-
-
 def check_length(path: bytes) -> None:
     """Raise ENAMETOOLONG where the last name of ``path`` is too long; the kernel looked up the others before."""
     if len(path) > NAME_MAX and len(path) - path.rindex(b"/") - 1 > NAME_MAX:
@@ -123,11 +118,12 @@ class Operations:
 
     def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
         """Fill in a ``struct stat``."""
-        if self._cache_times.suspended or _begins_as_dotted(path):
-            self._choose_cache_times(path)
         if info:
+            self._choose_cache_times(path)
             attributes = self._filesystem.getattr(decode_open(path), self._handle_at(info))
         else:
+            if self._cache_times.suspended or path.startswith(DOT):
+                self._choose_cache_times(path)
             check_length(path)
             attributes = self._filesystem.getattr(decode_existing(path))
         self._put_stat(stat, attributes)
@@ -137,7 +133,7 @@ class Operations:
 
     def _choose_cache_times(self, path: bytes | None) -> None:
         """Have the kernel keep nothing of what it is told next, if that is in the dot directory: it changes by itself."""
-        if _begins_as_dotted(path):
+        if path is not None and path.startswith(DOT):  # or a name that begins so, which costs time alone
             self._cache_times.suspend()
         elif self._cache_times.suspended:
             self._cache_times.resume()

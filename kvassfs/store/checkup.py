@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import time
@@ -15,6 +14,7 @@ from urllib.parse import quote
 from ..errors import StoreError
 from .database import Database, translate_error
 from .opening import identify
+from .prefetch import digest
 
 SQLITE_VERSION = sqlite3.sqlite_version
 """The version of SQLite that this Python has."""
@@ -101,5 +101,5 @@ def _check_values(database: Database) -> Iterator[str]:
     """Yield what is wrong with values: parts that are missing, and blocks that are not what their hashes say."""
     yield from (text for (text,) in database.iterate(_LOST_VALUES))
     for number, hash_, data in database.iterate("SELECT id, hash, data FROM blocks"):
-        if hashlib.sha256(data).digest() != hash_:
+        if digest(data) != hash_:
             yield f"block {number} is not what it was: its hash is another one"

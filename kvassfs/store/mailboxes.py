@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .database import Database
+from .setting_rows import read_setting, write_setting
 
 _ROW = "mailboxes"
 
@@ -38,15 +39,9 @@ class Mailboxes:
 
     def read(self) -> list[Mailbox]:
         """Return all of them, also those whose time is over."""
-        row = self._database.row("SELECT value FROM settings WHERE name = ?", (_ROW,))
-        return [] if row is None else [Mailbox._make(fields) for fields in json.loads(row[0])]
+        text = read_setting(self._database, _ROW)
+        return [] if text is None else [Mailbox._make(fields) for fields in json.loads(text)]
 
     def write(self, mailboxes: Sequence[Mailbox]) -> None:
         """Have these mailboxes and no others."""
-        with self._database.transaction:
-            if mailboxes:
-                self._database.execute(
-                    "INSERT OR REPLACE INTO settings VALUES (?, ?)", (_ROW, json.dumps(list(mailboxes)))
-                )
-            else:
-                self._database.execute("DELETE FROM settings WHERE name = ?", (_ROW,))
+        write_setting(self._database, _ROW, json.dumps(list(mailboxes)) if mailboxes else None)

@@ -80,11 +80,10 @@ class OwnChanges:
         change = self._find_change(pid, now)
         row = self._database.execute(
             "INSERT INTO own_changes (change, made, writer, pid, key, before, size, mode, mod_time, after, undone)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-            (change or 0, now, self._writer, pid, key, token, size, mode, mod_time, after),
+            " VALUES (ifnull(?, (SELECT ifnull(max(id), 0) + 1 FROM own_changes)), ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            (change, now, self._writer, pid, key, token, size, mode, mod_time, after),
         ).lastrowid
         if change is None:
-            self._database.execute("UPDATE own_changes SET change = id WHERE id = ?", (row,))
             self._database.execute(
                 "DELETE FROM own_changes WHERE id <= ? AND change <>"
                 " (SELECT change FROM own_changes WHERE id < ? ORDER BY id DESC LIMIT 1)",

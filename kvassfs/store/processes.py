@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .database import Database
 from .machine import Machine
+from .setting_rows import read_setting, write_setting
 
 IN_TOUCH_TIME = 90 * 1_000_000
 """Microseconds after which a follower that has not said so again is not taken to be in touch."""
@@ -67,17 +68,15 @@ class Processes:
         own = (os.getpid(), self._machine.find_own_start())
         with self._database.transaction:
             others = [row for row in self._read_served() if tuple(row[:2]) != own]
-            self._database.execute(
-                "INSERT OR REPLACE INTO settings VALUES ('served', ?)", (json.dumps([*others, [*own, url]]),)
-            )
+            write_setting(self._database, "served", json.dumps([*others, [*own, url]]))
 
     def served(self) -> list[str]:
         """Return the URLs at which living processes serve the store as the hub, the latest at the end."""
         return [url for _, _, url in self._read_served()]
 
     def _read_served(self) -> list[tuple[int, str, str]]:
-        row = self._database.row("SELECT value FROM settings WHERE name = 'served'")
-        known = [] if row is None else json.loads(row[0])
+        text = read_setting(self._database, "served")
+        known = [] if text is None else json.loads(text)
         return [(pid, begun, url) for pid, begun, url in known if self._machine.find_start(pid) == begun]
 
     # Followers

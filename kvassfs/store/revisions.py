@@ -5,7 +5,6 @@ Every method that writes belongs inside a transaction.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from ..entry import Entry
 from .contents import Contents
 from .database import Database
 from .rows import Row
+from .setting_rows import read_history
 from .sizes import DAY
 
 ROW_SIZE = 512
@@ -95,11 +95,11 @@ class Revisions:
 
     def limits(self) -> tuple[int, int]:
         """Return how many revisions are kept of each key, and for how many µs: as the user wants, else ``sizes``."""
-        row = self._database.row("SELECT value FROM settings WHERE name = 'history'")
-        if row is None:
+        chosen = read_history(self._database)
+        if chosen is None:
             return self._contents.sizes.revisions, self._contents.sizes.kept_time
-        count, days = json.loads(row[0])
-        return int(count), int(days * DAY)
+        count, days = chosen
+        return count, int(days * DAY)
 
     def forget_beyond(self, key: str, count: int) -> None:
         """Forget the revisions of a key but for the newest ``count``."""
@@ -168,9 +168,8 @@ class Revisions:
         before = self.find_limit()
         return bool(self._database.row("SELECT EXISTS (SELECT 1 FROM revisions WHERE replaced < ?)", (before,))[0])
 
-    def expire(self, limit: int) -> bool:
-        """Forget at most ``limit`` revisions that are too old; return whether more may be left."""
-        before = self.find_limit()
+    def expire(self, before: int, limit: int) -> bool:
+        """Forget at most ``limit`` revisions that were replaced before ``before`` (µs); return whether more may be left."""
         rows = self._database.rows("SELECT id, content FROM revisions WHERE replaced < ? LIMIT ?", (before, limit))
         for number, content in rows:
             self._forget(number, content)

@@ -11,6 +11,7 @@ from ..errors import InvalidConfiguration
 from ..replica import MAX_NAME, MAX_PROCESS_ID, check_name
 from .database import Database
 from .peers import Peers
+from .setting_rows import HISTORY, read_history, read_setting, write_setting
 from .sizes import DAY, KEPT_REVISIONS, KEPT_TIME
 
 KEY_BYTES = 32
@@ -75,11 +76,11 @@ class Settings:
 
     def public_url(self) -> str:
         """Return the address under which others reach the hub, ``""`` if that is the remote's."""
-        return self._read("url") or ""
+        return read_setting(self._database, "url") or ""
 
     def set_public_url(self, url: str) -> None:
         """Set what ``public_url`` returns."""
-        self._write("url", url)
+        write_setting(self._database, "url", url)
 
     def name(self) -> str:
         """Return what the user calls this device; the name of the host where none is set."""
@@ -87,7 +88,7 @@ class Settings:
 
     def chosen_name(self) -> str:
         """Return the name that was set, ``""`` if none is."""
-        return self._read("name") or ""
+        return read_setting(self._database, "name") or ""
 
     def set_name(self, name: str) -> None:
         """Set what ``name`` returns; ``""`` goes back to the name of the host.
@@ -95,11 +96,11 @@ class Settings:
         Raises:
             InvalidConfiguration: no device can be called so.
         """
-        self._write("name", check_name(name) or None)
+        write_setting(self._database, "name", check_name(name) or None)
 
     def timeouts(self) -> tuple[float, float]:
         """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""
-        text = self._read("timeout")
+        text = read_setting(self._database, "timeout")
         connect, progress = DEFAULT_TIMEOUTS if text is None else json.loads(text)
         return float(connect), float(progress)
 
@@ -107,34 +108,21 @@ class Settings:
         """Set what ``timeouts`` returns; ``None`` goes back to the default of one."""
         default_connect, default_progress = DEFAULT_TIMEOUTS
         timeouts = [default_connect if connect is None else connect, default_progress if progress is None else progress]
-        self._write("timeout", json.dumps(timeouts))
+        write_setting(self._database, "timeout", json.dumps(timeouts))
 
     def scratch_patterns(self) -> tuple[str, ...] | None:
         """Return the user's patterns of scratch names; ``None`` means the default ones."""
-        text = self._read("scratch")
+        text = read_setting(self._database, "scratch")
         return None if text is None else tuple(json.loads(text))
 
     def set_scratch_patterns(self, patterns: Sequence[str] | None) -> None:
         """Set the patterns of scratch names; ``None`` goes back to the default ones."""
-        self._write("scratch", None if patterns is None else json.dumps(list(patterns)))
+        write_setting(self._database, "scratch", None if patterns is None else json.dumps(list(patterns)))
 
     def history(self) -> tuple[int, float]:
         """Return how many revisions are kept of each key, and for how many days."""
-        text = self._read("history")
-        count, days = DEFAULT_HISTORY if text is None else json.loads(text)
-        return int(count), float(days)
+        return read_history(self._database) or DEFAULT_HISTORY
 
     def set_history(self, count: int | None, days: float | None) -> None:
         """Set what ``history`` returns; ``None`` for both goes back to the defaults. What is kept already goes by and by."""
-        self._write("history", None if count is None and days is None else json.dumps([count, days]))
-
-    def _read(self, name: str) -> str | None:
-        row = self._database.row("SELECT value FROM settings WHERE name = ?", (name,))
-        return None if row is None else str(row[0])
-
-    def _write(self, name: str, value: str | None) -> None:
-        with self._database.transaction:
-            if value is None:
-                self._database.execute("DELETE FROM settings WHERE name = ?", (name,))
-            else:
-                self._database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+        write_setting(self._database, HISTORY, None if count is None and days is None else json.dumps([count, days]))

@@ -340,10 +340,7 @@ class Store:
             raise KeyMissing(key)
         for row in rows:
             self._entries.remove(row, listing=directory_of(row.key))
-        gone = {row.key for row in rows}
-        for link in self.share_links.list_all():
-            if link.key in gone:
-                self.share_links.end(link)
+        self.share_links.end_to(*(row.key for row in rows))
         return rows
 
     def _remove(self, row: Row) -> Row:

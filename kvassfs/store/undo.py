@@ -118,8 +118,10 @@ class Undo:
         with self._changes.paused():
             for step in _sorted(plan, Way.RESTORE):
                 self._restore(step)
-            for step in reversed(_sorted(plan, Way.REMOVE)):
+            removed = _sorted(plan, Way.REMOVE)
+            for step in reversed(removed):
                 self._remove(step)
+            self._share_links.end_to(*(step.key for step in removed))
         self._changes.mark_undone(plan.change)
         return plan
 
@@ -136,7 +138,6 @@ class Undo:
         if row is None or not row.live or (row.is_directory and not self._tree.is_empty(step.key)):
             return
         self._entries.remove(row, listing=directory_of(row.key))
-        self._share_links.end_to(step.key)
 
 
 def _sorted(plan: Plan, way: Way) -> list[Step]:

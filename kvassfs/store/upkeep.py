@@ -8,6 +8,7 @@ from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .holds import Holds
+from .nodes import HOLES
 from .own_changes import OwnChanges
 from .revisions import Revisions
 
@@ -53,8 +54,9 @@ class Upkeep:
     def clean(self) -> bool:
         """Do one bounded step of the clean-up; return whether more may be left."""
         with self._database.transaction:
-            more = self._revisions.expire(self._contents.sizes.clean)
-            self._changes.forget(self._revisions.find_limit())
+            before = self._revisions.find_limit()
+            more = self._revisions.expire(before, self._contents.sizes.clean)
+            self._changes.forget(before)
             more = self._blocks.expire(self._contents.sizes.clean) or more
             return self._contents.clean(self._contents.sizes.clean) or more
 
@@ -75,12 +77,14 @@ class Upkeep:
 
     def space(self) -> Space:
         """Return what takes the room."""
-        kept = "SELECT total(size - holes) FROM contents WHERE id IN (SELECT content FROM {})"
-        current = sum(self._database.only_row(kept.format(table))[0] for table in ("entries", "scratch"))
-        history, dropped = (
-            self._database.only_row(kept.format(table))[0] for table in ("revisions", "dropped_contents")
+        entries, scratch, history = (
+            int(self._database.only_row(f"SELECT total(size - {HOLES}) FROM {table}")[0])
+            for table in ("entries", "scratch", "revisions")
         )
-        return Space(int(current), int(history), int(dropped), self._database.free_size())
+        (dropped,) = self._database.only_row(
+            "SELECT total(size - holes) FROM contents WHERE id IN (SELECT content FROM dropped_contents)"
+        )
+        return Space(entries + scratch, history, int(dropped), self._database.free_size())
 
     def give_back(self) -> int:
         """Give what is free back to the disk, and return how many bytes; nobody else writes meanwhile.

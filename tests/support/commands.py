@@ -15,6 +15,7 @@ def all_commands() -> dict[str, click.Context]:
     found: dict[str, click.Context] = {}
 
     def add(context: click.Context) -> None:
+        context.command.get_params(context)  # remembers its --help, which that of a child has other names for
         found[context.command_path] = context
         if isinstance(context.command, click.Group):
             for name in context.command.list_commands(context):

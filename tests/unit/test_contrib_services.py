@@ -42,7 +42,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 def test_what_an_example_runs_is_a_command_with_options_that_there_are(name: str, command: list[str]) -> None:
     assert command[0].endswith("kvass")
     words = command[3:] if command[1] == "--db" else command[1:]
-    context = click.Context(kvass)
+    context = click.Context(kvass, **kvass.context_settings)  # as commands remember what their help is called
     found = kvass.get_command(context, words[0])
     assert found is not None
     found.make_context(words[0], words[1:], parent=context).close()

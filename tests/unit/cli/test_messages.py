@@ -96,7 +96,7 @@ def test_an_error_is_one_line_and_its_exit_status(
         ("lst", "no such command 'lst'; did you mean ls or set? (see `kvass --help`)"),
         ("config xyzzy", "no such command 'xyzzy' (see `kvass config --help`)"),
         ("ls --tre", "no such option --tre; did you mean --tree? (see `kvass ls --help`)"),
-        ("set k v --empty", "--empty and a VALUE exclude each other (see `kvass set --help`)"),
+        ("set k v --empty", "a VALUE, --empty and --file exclude each other (see `kvass set --help`)"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_status_2(kvass: Kvass, line: str, message: str) -> None:

@@ -12,6 +12,7 @@ from kvassfs.mount import run as mounting
 from kvassfs.mount.errors import MountRefused
 from kvassfs.mount.run import MountOptions
 from kvassfs.store import Store
+from kvassfs_cli.dot_texts import TEXTS
 from kvassfs_cli.mount_helper import run
 
 
@@ -36,7 +37,7 @@ def db(tmp_path: Path) -> str:
 
 def test_a_mount_goes_to_the_background(db: str, mounted_with: list[MountOptions], tmp_path: Path) -> None:
     assert run([db, str(tmp_path), "-o", "ro,noexec,user"]) == 0
-    assert mounted_with == [MountOptions(str(tmp_path), db, read_only=True, flags=("noexec",))]
+    assert mounted_with == [MountOptions(str(tmp_path), db, read_only=True, flags=("noexec",), texts=TEXTS)]
 
 
 def test_relative_paths_are_those_of_the_working_directory(
@@ -44,7 +45,7 @@ def test_relative_paths_are_those_of_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["db", "m"]) == 0
-    assert mounted_with == [MountOptions(str(tmp_path / "m"), db)]
+    assert mounted_with == [MountOptions(str(tmp_path / "m"), db, texts=TEXTS)]
 
 
 def test_pretended_nothing_is_done(mounted_with: list[MountOptions]) -> None:

@@ -191,8 +191,8 @@ def test_every_option_of_every_command_is_offered_with_what_it_does(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("kvass un", ["unlink"]),
-        ("X=1 Y='a b' kvass un", ["unlink"]),
+        ("kvass unl", ["unlink"]),
+        ("X=1 Y='a b' kvass un", ["undo", "unlink"]),
         ("kvass config k", ["key"]),
         ("kvass help co", ["config", "completion"]),
         ("kvass help config scratch a", ["add"]),

@@ -75,7 +75,8 @@ def test_what_is_missing_is_a_warning_with_what_to_type(name: str) -> None:
     completion, manual = judge_shell(Shell(name, "", ""))
     assert (completion.check, completion.level) == ("completion", "warning")
     assert completion.text == f"{name} does not complete kvass"
-    assert f"kvass completion {name} > " in completion.remedy
+    file = {"bash": "kvass.bash", "zsh": "_kvass", "fish": "kvass.fish"}[name]
+    assert f"cp contrib/completions/{file} " in completion.remedy
     assert (manual.check, manual.level, manual.text) == ("manual", "warning", "man does not find kvass(1)")
     assert manual.remedy
 

@@ -357,6 +357,22 @@ def test_the_text_that_is_read_is_the_one_whose_size_was_told(rig: Rig) -> None:
     assert rig.read("/.kvass/status") == b"11 keys\n"
 
 
+def test_a_text_that_takes_long_is_not_made_for_each_who_asks(tmp_path: Path) -> None:
+    clock, made = Clock(), []
+
+    def make(_store: Store) -> str:
+        clock.advance(2 * SECOND)
+        made.append(clock.now)
+        return "text"
+
+    with Store.open(tmp_path / "db") as store:
+        slow = Filesystem(store, scratch=ScratchNames(), clock=clock, uid=1, gid=1, texts={"status": make})
+        for _ in range(30):
+            assert slow.getattr("/.kvass/status").size == 4
+            clock.advance(SECOND)
+    assert len(made) == 2
+
+
 def test_without_texts_there_are_none(tmp_path: Path) -> None:
     with Store.open(tmp_path / "db") as store:
         plain = Filesystem(store, scratch=ScratchNames(), clock=Clock(), uid=1, gid=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -275,9 +276,18 @@ def test_an_interrupt_is_the_editors(processes: Processes, store: Store, use_edi
 def test_an_editor_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(editor, "PATIENCE", 0.1)
     with subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]) as process:
-        find_within(20, lambda: "0000000000004000" in Path(f"/proc/{process.pid}/status").read_text(), what="it runs")
-        editor._end(process, signal.SIGTERM)
-        assert process.wait(20) == -signal.SIGKILL
+        try:
+            find_within(20, lambda: ignores(process.pid, signal.SIGTERM), what="it runs")
+            editor._end(process, signal.SIGTERM)
+            assert process.wait(20) == -signal.SIGKILL
+        finally:
+            process.kill()
+
+
+def ignores(pid: int, number: signal.Signals) -> bool:
+    """Return whether a process ignores a signal, whatever others it ignores."""
+    (mask,) = re.findall(r"^SigIgn:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(mask, 16) >> number - 1 & 1)
 
 
 def test_without_a_directory_in_memory_there_is_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

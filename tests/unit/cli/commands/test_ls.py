@@ -217,4 +217,4 @@ def test_json_of_nothing_is_an_empty_array(kvass: Kvass) -> None:
 @pytest.mark.usefixtures("store")
 def test_h_is_no_help_here(kvass: Kvass) -> None:
     assert kvass("ls", "-h") == (0, b"", "")
-    assert b"Example: kvass ls" in kvass("ls", "--help").out
+    assert b"Examples:\n  kvass ls" in kvass("ls", "--help").out
