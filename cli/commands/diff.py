@@ -33,7 +33,7 @@ VARIABLE = "KVASS_DIFF"
     example="""
 kvass diff notes/trip.md
 kvass diff notes/trip.md 1 2
-kvass diff --offline --tool cmp notes/trip.md
+kvass diff --tool meld notes/trip.md
 """,
 )
 @click.argument("key", type=parse_key, shell_complete=complete_key)

@@ -45,7 +45,15 @@ class Query(NamedTuple):
         return KEYS if self.names else COUNTS if self.counts else LINES
 
 
-@click.command("grep", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass grep -i 'to-\\?do' notes/")
+@click.command(
+    "grep",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass grep -i 'to-\\?do' notes/
+kvass grep -n -F milk
+""",
+)
 @click.argument("pattern", type=parse_text)
 @click.argument("prefix", default="", type=parse_text, shell_complete=complete_key)
 @click.option("-i", "--ignore-case", is_flag=True, help="take upper and lower case for the same")

@@ -28,7 +28,14 @@ MOUNT = "~/kvass"
 _LINE = 256  # bytes read at most of a line that should hold a code
 
 
-@click.command("join", cls=Command)
+@click.command(
+    "join",
+    cls=Command,
+    example="""
+kvass join hub:8000 7-purple-lamp
+kvass join --merge --name laptop hub:8000 7-purple-lamp
+""",
+)
 @click.argument("address", metavar="ADDRESS", type=parse_text)
 @click.argument("code", metavar="[CODE|-]", nargs=-1, type=parse_text)
 @click.option("--name", default="", type=parse_text, help="what to call this device (default: the name of the host)")
@@ -42,8 +49,6 @@ def command(
 
     This device gets the encryption key, the hub and the settings, and exchanges with the hub. Without CODE it is
     asked for, and with - it is read from standard input.
-
-    Example: kvass join hub:8000 7-purple-lamp
     """
     try:
         busy = join(database, address, code, check_name(name), merge=merge)

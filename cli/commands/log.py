@@ -29,7 +29,7 @@ _WORDS = {Became.REPLACED: "replaced", Became.REMOVED: "removed", Became.LOST: "
     example="""
 kvass log notes/trip.md
 kvass log -n 10 notes/
-kvass log --json --offline | head
+kvass log --json --offline > log.json
 """,
 )
 @click.argument("key", metavar="[KEY|PREFIX]", default="", type=parse_text, shell_complete=complete_key)

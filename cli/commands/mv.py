@@ -9,7 +9,15 @@ from ..group import Command
 from ..transfer_options import add_transfer_options, transfer
 
 
-@click.command("mv", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass mv drafts/ archive/2026/")
+@click.command(
+    "mv",
+    cls=Command,
+    options_metavar="[OPTIONS] [--]",
+    example="""
+kvass mv todo done/
+kvass mv drafts/ archive/2026/
+""",
+)
 @add_transfer_options
 @pass_database
 def command(database: DatabaseFile, source: str, target: str, keep: bool, offline: bool) -> None:

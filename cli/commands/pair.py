@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from kvassfs.store import Store
 
 
-@click.command("pair", cls=Command)
+@click.command("pair", cls=Command, example="kvass pair")
 @pass_database
 def command(database: DatabaseFile) -> None:
     """Let another device join: print what to type there, and wait for it, up to ten minutes.
 
     It gets the encryption key, the hub and the settings through the hub, which learns nothing of them. The code is
     for one device and one try; an interrupt ends it. On the machine of the hub, `kvass serve` has to run.
-
-    Example: kvass pair
     """
     if not os.path.exists(database.path):
         raise NobodyServes

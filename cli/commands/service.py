@@ -49,7 +49,14 @@ install = Group("install", help="have one run now and after each login")
 command.add_command(install)
 
 
-@install.command("mount", short_help="mount after login")
+@install.command(
+    "mount",
+    short_help="mount after login",
+    example="""
+kvass service install mount ~/notes
+kvass --db ~/work.sqlite service install mount --name work ~/work
+""",
+)
 @click.argument("directory", default=MOUNT_POINT, type=click.Path(readable=False), callback=require_path)
 @click.option("--read-only", is_flag=True, help="allow no change through the mount")
 @click.option("--allow-other", is_flag=True, help="let other users in, as far as the files' modes allow")
@@ -59,10 +66,7 @@ command.add_command(install)
 def install_mount(
     database: DatabaseFile, directory: str, read_only: bool, allow_other: bool, name: str, shown: bool
 ) -> None:
-    """Have the keys be shown in DIRECTORY, ~/kvass if none is given, now and after each login.
-
-    Example: kvass service install mount ~/notes
-    """
+    """Have the keys be shown in DIRECTORY, ~/kvass if none is given, now and after each login."""
     path = os.path.abspath(make_absolute(expand_home(directory)))
     flags = [flag for flag, given in (("--read-only", read_only), ("--allow-other", allow_other)) if given]
     units = write_mount(_find_kvass(database), path, flags, name=name)
@@ -73,15 +77,12 @@ def install_mount(
     _install(units, manager, shown, f"{path} is mounted now, and after each login")
 
 
-@install.command("sync", short_help="follow the hub without a mount")
+@install.command("sync", short_help="follow the hub without a mount", example="kvass service install sync")
 @_name_option("sync")
 @_print_option
 @pass_database
 def install_sync(database: DatabaseFile, name: str, shown: bool) -> None:
-    """Have the database be kept in step with the hub, now and after each login; a mount does that by itself.
-
-    Example: kvass service install sync
-    """
+    """Have the database be kept in step with the hub, now and after each login; a mount does that by itself."""
     if not shown:
         _require_hub(database)
     units = write_sync(_find_kvass(database), name=name)
@@ -89,7 +90,14 @@ def install_sync(database: DatabaseFile, name: str, shown: bool) -> None:
     _advise_to_linger(shown)
 
 
-@install.command("serve", short_help="be the hub")
+@install.command(
+    "serve",
+    short_help="be the hub",
+    example="""
+kvass service install serve --bind :8000
+sudo kvass service install serve --system
+""",
+)
 @click.option(
     "--bind", metavar="HOST:PORT", default=Hub().bind, help=f"the address to serve at (default: {Hub().bind})"
 )
@@ -114,10 +122,7 @@ def install_serve(
     name: str,
     shown: bool,
 ) -> None:
-    """Have this machine be the hub of your devices, now and after each login, or with --system after each start.
-
-    Example: sudo kvass service install serve --system
-    """
+    """Have this machine be the hub of your devices, now and after each login, or with --system after each start."""
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
     if system and name != "serve":
@@ -138,13 +143,10 @@ def install_serve(
     )
 
 
-@command.command("status", short_help="show the services that are installed")
+@command.command("status", short_help="show the services that are installed", example="kvass service status")
 @click.pass_context
 def status(context: click.Context) -> None:
-    """Show the services that kvass has installed, and how they are. Exit with status 1 if one does not run.
-
-    Example: kvass service status
-    """
+    """Show the services that kvass has installed, and how they are. Exit with status 1 if one does not run."""
     managers = [manager for manager in (_user_manager(), _system_manager()) if manager.find_installed()]
     states: list[State] = []
     for manager in managers:
@@ -156,14 +158,11 @@ def status(context: click.Context) -> None:
         context.exit(1)
 
 
-@command.command("uninstall", short_help="stop services and remove them")
+@command.command("uninstall", short_help="stop services and remove them", example="kvass service uninstall mount")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--system", is_flag=True, help="those of the whole machine; for root")
 def uninstall(names: Sequence[str], system: bool) -> None:
-    """Stop the services with these names (mount, sync, serve, or what --name was) and remove them; all without NAME.
-
-    Example: kvass service uninstall mount
-    """
+    """Stop the services with these names (mount, sync, serve, or what --name was) and remove them; all without NAME."""
     manager = _system_manager() if system else _user_manager()
     chosen = [name_service(name) for name in names] or manager.find_installed()
     removed = manager.uninstall(chosen)

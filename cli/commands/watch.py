@@ -58,7 +58,10 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     "watch",
     cls=WatchCommand,
     options_metavar="[OPTIONS]",
-    example="kvass watch notes/ -- sh -c 'notify-send \"$KVASS_EVENT $KVASS_KEY\"'",
+    example="""
+kvass watch
+kvass watch notes/ -- sh -c 'notify-send "$KVASS_EVENT $KVASS_KEY"'
+""",
 )
 @click.argument("prefix", metavar="[PREFIX] [-- COMMAND...]", default="", type=parse_text, shell_complete=complete_key)
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")

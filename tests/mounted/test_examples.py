@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,18 +20,20 @@ import pytest
 
 from kvassfs.store import Store
 from tests.support import certificates
-from tests.support.examples import Script, all_scripts
+from tests.support.examples import all_scripts
 from tests.support.mounts import force_unmount, is_in_table
 from tests.support.processes import HERE, end_process, start_logged, start_server, unmeasured
 from tests.support.programs import TIMEOUT, environment
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, find_within, wait_until
 
 SCRIPTS = {script.source: script for script in all_scripts()}
 
 NOT_RUN = {
-    "ssh you@yourserver.com kvass serve                # stays: contrib/systemd has units for it": (
+    "ssh you@yourserver.com kvass serve                # stays; `kvass service` starts it by itself": (
         "the hub that it would be runs already"
     ),
+    "sudo kvass service install serve --system": "it would change the machine: a user, /etc, /var/lib",
+    "sudo kvass service uninstall --system": "it would remove what is installed on the machine",
 }
 """Lines that are left out, and why."""
 
@@ -41,6 +44,11 @@ STAYS = {
     "kvass serve --quiet --max-body 64 --bind 127.0.0.1:8000",
     "kvass serve --tls-cert server.pem --tls-key server.key",
     "kvass sync --follow",
+    "kvass watch",
+    "kvass watch notes/ -- sh -c 'notify-send \"$KVASS_EVENT $KVASS_KEY\"'",
+    "kvass watch --offline -0 notes/",
+    "kvass pair",
+    "ssh you@yourserver.com kvass pair",
 }
 """Lines that stay: they are ended once they do what they are for."""
 
@@ -51,26 +59,52 @@ NEEDS_ROOT = {
 BEFORE = {
     "kvass umount ~/kvass": ["kvass mount ~/kvass"],
     "kvass mount ~/kvass": ["kvass rm -r notes/"],
+    "kvass service uninstall mount": ["kvass service install mount"],
 }
 """What is done before the script that begins with a line: there is something to end, or nothing in the way."""
 
 KEYS = {
-    "todo": b"buy milk\n",
-    "hello": b"world\n",
-    "notes/idea": b"a value\n",
-    "notes/trip.md": b"# Trip\n",
-    "logo.png": b"\x89PNG\r\n\x1a\n",
-    "report.pdf": b"%PDF-1.7\n",
-    "password": b"secret\n",
+    "todo": (b"buy milk\n",),
+    "hello": (b"world\n",),
+    "notes/idea": (b"a value\n",),
+    "notes/todo.md": (b"# To-do\n",),
+    "notes/trip.md": (b"# Trip\n", b"# Trip to the sea\n"),
+    "notes/plan.txt": (b"1\n", b"1\n2\n", b"1\n2\n3\n", b"all is lost\n"),
+    "drafts/letter": (b"Dear all\n",),
+    "config/app/port": (b"8080\n",),
+    "secrets/app/db-url": (b"postgres://here\n",),
+    "logo.png": (b"\x89PNG\r\n\x1a\n",),
+    "report.pdf": (b"%PDF-1.7\n",),
+    "password": (b"secret\n",),
 }
-"""What examples find in the store."""
+"""What examples find in the store: the versions of each key."""
+
+FILES = {
+    "src/project/file": "text\n",
+    "notes/file": "text\n",
+    "cat.jpg": "a picture\n",
+    "app": '#!/bin/sh\ntest "$DB_URL" = postgres://here\n',
+    ".local/share/bash-completion/completions/README": "",
+}
+"""What examples find in the home directory."""
 
 PROGRAMS = {
     "kvass": f'exec "{sys.executable}" -m kvassfs_cli "$@"',
     "ssh": 'shift; KVASS_DB=$HOME/server.sqlite exec "$@"',
+    "vi": 'echo written >> "$1"',
     "vim": 'echo written >> "$1"',
+    "nano": 'echo written >> "$1"',
+    "meld": 'cat "$1" "$2"',
+    "notify-send": 'echo "$1"',
+    "systemctl": """case "$*" in *"show --property=ActiveState"*) echo ActiveState=active ;; esac""",
 }
-"""Programs that stand in for those that need a person or another machine."""
+"""Programs that stand in for those that need a person, another machine or a service manager."""
+
+CODE = "7-purple-lamp"
+"""The code in examples of pairing."""
+
+JOINS_EMPTY = "kvass join (?!--merge)"
+"""How a device joins that has no keys."""
 
 
 class Home:
@@ -93,17 +127,19 @@ class Home:
         """Make what examples find: keys, links, files."""
         with Store.open(self.folder / ".kvassdb.sqlite") as store:
             store.settings.set_scratch_patterns(None)
-            for key, value in KEYS.items():
-                store.set(key, value)
+            for key, values in KEYS.items():
+                for value in values:
+                    store.set(key, value)
             store.share_links.create("report.pdf")
             if self._hub:
                 store.settings.set_encryption_key(self._key)
                 store.settings.set_remote(self._hub)
             else:
                 store.settings.set_public_url("http://hub.example:8000")
-        for path in ("src/project", "notes", ".local/share/bash-completion/completions"):
-            (self.folder / path).mkdir(parents=True)
-        (self.folder / "src/project/file").write_text("text\n")
+        for path, text in FILES.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_text(text)
+            (self.folder / path).chmod(0o755)
         made = certificates.make(self.folder / "certificates")
         made.certificate.rename(self.folder / "server.pem")
         made.key.rename(self.folder / "server.key")
@@ -124,28 +160,50 @@ class Home:
 
     def run_for_a_while(self, line: str) -> None:
         """Run a line that stays until it says something or has mounted, and then end it."""
+        with self.running(line) as log:
+
+            def has_done_something() -> bool:
+                if line.startswith("kvass watch"):
+                    self._change_a_key()
+                return log.stat().st_size > 0 or is_in_table(self.folder / "kvass")
+
+            wait_until(has_done_something, what=f"{line} does something")
+
+    def join(self, line: str) -> None:
+        """Run a line that joins, while a device at the hub waits for it."""
+        with self.running("ssh you@yourserver.com kvass pair") as log:
+            code = find_within(PATIENCE, lambda: re.search(r"kvass join \S+ (\S+)", log.read_text()), what="a code")
+            self.run([line.replace(CODE, code[1])])
+            wait_until(lambda: "has joined" in log.read_text(), what="the other device knows of it")
+
+    @contextmanager
+    def running(self, line: str) -> Iterator[Path]:
+        """``with`` the log of a line that stays; it is ended behind that, and must not have failed."""
         log = self.folder / "log"
         command = ["bash", "-c", f"cd {self.folder}; exec {self._placed(line)}"]
         process = start_logged(command, log, self.environment)
         try:
-            wait_until(
-                lambda: log.stat().st_size > 0 or is_in_table(self.folder / "kvass") or process.poll() is not None,
-                what=f"{line} does something",
-            )
+            yield log
         finally:
             end_process(process)
         assert process.returncode in {0, -15}, log.read_text()
 
+    def _change_a_key(self) -> None:
+        with Store.open(self.folder / ".kvassdb.sqlite") as store:
+            store.set("notes/now", str(time.time_ns()).encode())
+
     def _placed(self, line: str) -> str:
         """Return the line with the addresses that there are here; nothing listens elsewhere than on the loopback."""
         line = re.sub(r"(yourserver\.com|server|hub):8000", self._hub, line)
+        if "kvass service" in line:
+            return line
         line = re.sub(r"--bind \S+", "", line)
         return line.replace("kvass serve", f"kvass serve --bind {HERE}:0")
 
 
 @contextmanager
 def prepared(folder: Path, *, with_hub: bool) -> Iterator[Home]:
-    """``with`` a home directory; what is mounted there in the end is taken away."""
+    """``with`` a home directory that is still empty; what is mounted there in the end is taken away."""
     folder.mkdir()
     if with_hub:
         database = folder / "server.sqlite"
@@ -157,7 +215,6 @@ def prepared(folder: Path, *, with_hub: bool) -> Iterator[Home]:
     else:
         process, home = None, Home(folder, "", bytes(32))
     try:
-        home.fill()
         yield home
     finally:
         if is_in_table(folder / "kvass"):
@@ -170,11 +227,15 @@ def prepared(folder: Path, *, with_hub: bool) -> Iterator[Home]:
 def test_an_example_does_what_it_shows(source: str, tmp_path: Path) -> None:
     excused = NOT_RUN if os.getuid() == 0 else NOT_RUN | NEEDS_ROOT
     lines = [line for line in SCRIPTS[source].lines if line not in excused]
-    with_hub = bool(re.search(r"\b(sync|ssh|remote)\b", "\n".join(lines)))
-    with prepared(tmp_path / "home", with_hub=with_hub) as home:
-        for part in parts_of([*BEFORE.get(lines[0], ()), *lines]):
+    text = "\n".join(lines)
+    with prepared(tmp_path / "home", with_hub=bool(re.search(r"\b(sync|ssh|remote|pair|join)\b", text))) as home:
+        if not re.search(JOINS_EMPTY, text):
+            home.fill()
+        for part in parts_of([*(BEFORE.get(lines[0], ()) if lines else ()), *lines]):
             if part[0] in STAYS:
                 home.run_for_a_while(part[0])
+            elif CODE in part[0]:
+                home.join(part[0])
             else:
                 home.run(part)
 
@@ -183,7 +244,7 @@ def parts_of(lines: list[str]) -> Iterator[list[str]]:
     """Yield lines that are run together, and each one that stays by itself."""
     part: list[str] = []
     for line in lines:
-        if line in STAYS:
+        if line in STAYS or CODE in line:
             yield from filter(None, (part, [line]))
             part = []
         else:
@@ -198,8 +259,7 @@ def test_what_is_said_of_examples_is_said_of_ones_that_there_are() -> None:
 
 
 def test_an_example_that_fails_is_seen(tmp_path: Path) -> None:
-    with (
-        prepared(tmp_path / "home", with_hub=False) as home,
-        pytest.raises(AssertionError, match="no such key: nothing"),
-    ):
-        home.run(list(Script("here", ("kvass get nothing", "kvass ls")).lines))
+    with prepared(tmp_path / "home", with_hub=False) as home:
+        home.fill()
+        with pytest.raises(AssertionError, match="no such key: nothing"):
+            home.run(["kvass get nothing", "kvass ls"])

@@ -101,6 +101,6 @@ def everything_to_show() -> set[tuple[str, str]]:
         if not isinstance(command, click.Group):
             found.add((path, ""))
         for option in command.get_params(context):
-            if isinstance(option, click.Option) and (path == "kvass" or option.opts[0] not in {"--db", "-h"}):
+            if isinstance(option, click.Option) and (path == "kvass" or option.opts[0] not in {"--db", "-h", "--help"}):
                 found.add((path, option.opts[0]))
     return found

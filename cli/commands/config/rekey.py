@@ -11,7 +11,7 @@ from ...database import DatabaseFile, pass_database
 from ...group import Command
 
 
-@click.command("rekey", cls=Command, short_help="make a new key after a device was lost")
+@click.command("rekey", cls=Command, short_help="make a new key after a device was lost", example="kvass config rekey")
 @click.option("--yes", is_flag=True, help="do not ask")
 @pass_database
 def command(database: DatabaseFile, yes: bool) -> None:
@@ -19,8 +19,6 @@ def command(database: DatabaseFile, yes: bool) -> None:
 
     All other devices lose touch as well, until they are given the new key: what to do there is printed. What was
     changed on them meanwhile is kept, and pushed then. Best done on the machine of the hub.
-
-    Example: kvass config rekey
     """
     with database.open_existing() as store:
         remote = store.settings.config().remote
