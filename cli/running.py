@@ -6,17 +6,31 @@ from collections.abc import Sequence
 
 from kvassfs.errors import KvassError
 
-CANNOT_RUN, NOT_FOUND = 126, 127
-"""The exit statuses of shells and of env(1) where a command cannot be run, or is missing."""
-
 
 class CannotRun(KvassError):
-    """A command that the user named cannot be run."""
+    """A command that the user named cannot be run; the exit status is that of shells and of env(1)."""
+
+    exit_code = 126
 
     def __init__(self, command: Sequence[str], error: OSError) -> None:
         super().__init__(f"cannot run {command[0]}: {error.strerror}")
         self.command = command
-        self.exit_code = NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+
+
+class CommandMissing(CannotRun):
+    """There is no such command."""
+
+    exit_code = 127
+
+
+def cannot_run(command: Sequence[str], error: OSError) -> CannotRun:
+    """Return the error for a command that the system refused to run."""
+    return (CommandMissing if isinstance(error, FileNotFoundError) else CannotRun)(command, error)
+
+
+def exit_status(status: int) -> int:
+    """Return the exit status with which a shell tells how a command ended, whose ``status`` is negative for a signal."""
+    return status if status >= 0 else 128 - status
 
 
 def describe_status(status: int) -> str:

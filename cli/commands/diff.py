@@ -22,6 +22,7 @@ from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
 from ..revisions import NUMBER, complete_revision
+from ..running import cannot_run, exit_status
 
 VARIABLE = "KVASS_DIFF"
 
@@ -118,7 +119,8 @@ def run_tool(tool: str, store: Store, sides: tuple[Version, Version]) -> int:
     """Run a program on two files with the values, which are gone afterwards; return its exit status.
 
     Raises:
-        InvalidConfiguration: it cannot be run.
+        InvalidConfiguration: it is no command.
+        CannotRun
     """
     try:
         command = shlex.split(tool)
@@ -129,9 +131,9 @@ def run_tool(tool: str, store: Store, sides: tuple[Version, Version]) -> int:
     with ExitStack() as files:
         paths = [_write_file(files, store, version) for version in sides]
         try:
-            return subprocess.call([*command, *paths])  # noqa: S603  the user's own choice
+            return exit_status(subprocess.call([*command, *paths]))  # noqa: S603  the user's own choice
         except OSError as error:
-            raise InvalidConfiguration(f"cannot run {command[0]}: {error.strerror}") from None
+            raise cannot_run(command, error) from error
 
 
 def _write_file(files: ExitStack, store: Store, version: Version) -> str:

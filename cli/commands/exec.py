@@ -16,7 +16,7 @@ from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
-from ..running import CannotRun
+from ..running import cannot_run
 
 FAILED = 125
 """The exit status of env(1) where it fails itself."""
@@ -79,4 +79,4 @@ def become(command: tuple[str, ...], variables: dict[str, bytes]) -> NoReturn:
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  it is what the command is for
     except OSError as error:
-        raise CannotRun(command, error) from error
+        raise cannot_run(command, error) from error

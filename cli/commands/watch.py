@@ -20,7 +20,7 @@ from ..arguments import complete_key, parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import escape_controls, print_notice
-from ..running import CannotRun, describe_status
+from ..running import cannot_run, describe_status
 
 KEY, EVENT = "KVASS_KEY", "KVASS_EVENT"
 """The variables that tell a command of a change."""
@@ -186,4 +186,4 @@ def run(arguments: Sequence[str], change: Change) -> int:
     try:
         return subprocess.run(arguments, env=os.environb | told, check=False).returncode  # noqa: S603  the user's own
     except OSError as error:
-        raise CannotRun(arguments, error) from error
+        raise cannot_run(arguments, error) from error

@@ -78,15 +78,21 @@ def test_the_environment_names_a_tool(kvass: Kvass, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("texts")
 @pytest.mark.parametrize(
-    ("tool", "message"),
+    ("tool", "status", "message"),
     [
-        ("no-such-program-at-all", "cannot run no-such-program-at-all: No such file or directory"),
-        ("'", '"\'" is no command: No closing quotation'),
-        (" ", "' ' is no command; name a program that compares two files"),
+        ("no-such-program-at-all -x", 127, "cannot run no-such-program-at-all: No such file or directory"),
+        ("/dev/null", 126, "cannot run /dev/null: Permission denied"),
+        ("'", 1, '"\'" is no command: No closing quotation'),
+        (" ", 1, "' ' is no command; name a program that compares two files"),
     ],
 )
-def test_a_tool_that_cannot_be_run_is_said(kvass: Kvass, tool: str, message: str) -> None:
-    assert kvass("diff", "k", "--tool", tool) == (1, b"", f"kvass: {message}\n")
+def test_a_tool_that_cannot_be_run_is_said(kvass: Kvass, tool: str, status: int, message: str) -> None:
+    assert kvass("diff", "k", "--tool", tool) == (status, b"", f"kvass: {message}\n")
+
+
+@pytest.mark.usefixtures("texts")
+def test_a_tool_that_a_signal_ended_has_the_exit_status_of_shells(kvass: Kvass) -> None:
+    assert kvass("diff", "k", "--tool", "sh -c 'kill -TERM $$'") == (128 + 15, b"", "")
 
 
 def test_there_must_be_something_to_compare(kvass: Kvass, store: Store) -> None:
