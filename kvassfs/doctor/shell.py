@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -28,16 +28,15 @@ _STARTED_WITH: Final = {"bash": "{home}/.bashrc", "zsh": "{home}/.zshrc", "fish"
 
 _REMEDIES: Final = {
     "bash": (
-        "type, in the source of kvass: mkdir -p ~/.local/share/bash-completion/completions && cp contrib/completions/kvass.bash"
+        "type: mkdir -p ~/.local/share/bash-completion/completions && kvass completion bash >"
         " ~/.local/share/bash-completion/completions/kvass"
     ),
     "zsh": (
-        "type, in the source of kvass: mkdir -p ~/.zfunc && cp contrib/completions/_kvass ~/.zfunc, with"
-        " `fpath+=~/.zfunc` before compinit"
+        "type: mkdir -p ~/.zfunc && kvass completion zsh > ~/.zfunc/_kvass, with `fpath+=~/.zfunc` before compinit in"
+        " ~/.zshrc"
     ),
     "fish": (
-        "type, in the source of kvass: mkdir -p ~/.config/fish/completions && cp contrib/completions/kvass.fish"
-        " ~/.config/fish/completions"
+        "type: mkdir -p ~/.config/fish/completions && kvass completion fish > ~/.config/fish/completions/kvass.fish"
     ),
 }
 
@@ -98,14 +97,14 @@ def _find_manual(path: str) -> str | None:
     return ""
 
 
-def judge_shell(found: Shell, remedies: Mapping[str, str] = _REMEDIES) -> Iterator[Finding]:
+def judge_shell(found: Shell) -> Iterator[Finding]:
     """Yield whether the shell completes, and whether there is a manual; neither is needed."""
     if not found.name:
         yield Finding("completion", OK, "your shell is none of bash, zsh and fish")
     elif found.completion:
         yield Finding("completion", OK, found.completion)
     else:
-        yield Finding("completion", WARNING, f"{found.name} does not complete kvass", remedies[found.name])
+        yield Finding("completion", WARNING, f"{found.name} does not complete kvass", _REMEDIES[found.name])
     if found.manual is None:
         yield Finding("manual", OK, "there is no man here")
     elif found.manual:

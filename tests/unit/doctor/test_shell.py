@@ -70,13 +70,20 @@ def test_a_man_that_cannot_be_run_finds_nothing(folders: Folders, tmp_path: Path
     assert collect_shell("", folders, path=str(tmp_path)).manual == ""
 
 
-@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_what_is_missing_is_a_warning_with_what_to_type(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "typed", "file"),
+    [
+        ("bash", "~/.local/share/bash-completion/completions/kvass", "data/bash-completion/completions/kvass"),
+        ("zsh", "~/.zfunc/_kvass", ".zfunc/_kvass"),
+        ("fish", "~/.config/fish/completions/kvass.fish", "config/fish/completions/kvass.fish"),
+    ],
+)
+def test_what_is_missing_is_a_warning_with_what_to_type(name: str, typed: str, file: str) -> None:
     completion, manual = judge_shell(Shell(name, "", ""))
     assert (completion.check, completion.level) == ("completion", "warning")
     assert completion.text == f"{name} does not complete kvass"
-    file = {"bash": "kvass.bash", "zsh": "_kvass", "fish": "kvass.fish"}[name]
-    assert f"cp contrib/completions/{file} " in completion.remedy
+    assert f"kvass completion {name} > {typed}" in completion.remedy
+    assert (name, file) in FILES  # where it is found then
     assert (manual.check, manual.level, manual.text) == ("manual", "warning", "man does not find kvass(1)")
     assert manual.remedy
 
