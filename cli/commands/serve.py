@@ -76,10 +76,10 @@ def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
     if not quiet:
         with contextlib.suppress(KvassError), database.open_existing() as store:
             if not store.settings.config().remote and not store.peers.devices():
-                print_notice(format_first_steps(list_addresses(url)))
+                print_notice(describe_first_steps(list_addresses(url)))
 
 
-def format_first_steps(addresses: Sequence[str]) -> str:
+def describe_first_steps(addresses: Sequence[str]) -> str:
     """Return how the first device joins a hub that it reaches under one of these addresses."""
     from kvassfs.pairing.addresses import is_local
 

@@ -54,7 +54,7 @@ def command(database: DatabaseFile, context: click.Context, yes: bool, dry_run: 
             context.exit(KvassError.exit_code)
         done = store.undo.run(plan)
         streams.write(f"{line}\n".encode() for line in format_steps(done))
-        left = list(format_left(done))
+        left = list(describe_left(done))
         for line in left:
             print_notice(line)
         hub.push_after(store, offline=offline)
@@ -86,7 +86,7 @@ def format_steps(plan: Plan) -> Iterator[str]:
             yield f"{_DONE[way]} {escape_controls(step.key)}"
 
 
-def format_left(plan: Plan) -> Iterator[str]:
+def describe_left(plan: Plan) -> Iterator[str]:
     """Yield a line for each key that was left as it is."""
     for step, way in plan.ways:
         if not way.acts:

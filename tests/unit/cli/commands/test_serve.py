@@ -21,7 +21,7 @@ from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
 from kvassfs.supervisor import Supervisor
 from kvassfs_cli import process
-from kvassfs_cli.commands.serve import LogLines, format_first_steps
+from kvassfs_cli.commands.serve import LogLines, describe_first_steps
 from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
 SECONDS = 30.0
@@ -150,7 +150,7 @@ def test_a_file_that_is_no_store_is_said_in_one_line(kvass: Kvass, database: Pat
     ],
 )
 def test_the_first_steps_name_the_addresses_of_this_machine(addresses: tuple[str, ...], where: str) -> None:
-    assert format_first_steps(addresses) == (
+    assert describe_first_steps(addresses) == (
         f"no device has joined yet: `kvass pair` in another terminal here prints what to type there; {where}"
     )
 
