@@ -1,4 +1,4 @@
-"""What the shell completes besides keys: links, and the commands themselves."""
+"""What the shell completes besides keys: links, prefixes, files, and the commands themselves."""
 
 from __future__ import annotations
 
@@ -38,8 +38,35 @@ def cut_to_level(keys: Iterable[str], beginning: str) -> Iterator[str]:
     yield from dict.fromkeys(cut)
 
 
+def find_linked(store: Store, _context: click.Context, beginning: str) -> Iterator[str]:
+    """Yield keys with links, level by level."""
+    from kvassfs.sharing.links import list_links
+
+    yield from cut_to_level((link.key for link in list_links(store)), beginning)
+
+
 complete_link = completing(find_links)
 """Offer links and keys that have some."""
+
+complete_linked = completing(find_linked)
+"""Offer keys with links alone."""
+
+complete_directory = completing(lambda store, _, prefix: (key for key in store.level(prefix) if key.endswith("/")))
+"""Offer prefixes alone: of a key itself, nothing would come."""
+
+
+def complete_file(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Have the shell offer its files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_folder(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Have the shell offer its directories."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
 
 
 def complete_command(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:

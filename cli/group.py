@@ -37,12 +37,21 @@ class Command(click.Command):
         self.params.append(create_database_option())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; what is wrong with them is an error of this command, also where click does not say so."""
+        """Parse the arguments; what is wrong with them is an error of this command, also where click does not say so.
+
+        For a completion, the option whose value is being completed is left out: click would give up all of them.
+        """
+        if ctx.resilient_parsing and self._awaits_value(ctx, args):
+            args = args[:-1]
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
+
+    def _awaits_value(self, context: click.Context, arguments: Sequence[str]) -> bool:
+        options = (each for each in self.get_params(context) if isinstance(each, click.Option) and not each.is_flag)
+        return bool(arguments) and arguments[-1] in {name for each in options for name in each.opts}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example as it is."""

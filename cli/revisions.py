@@ -1,43 +1,49 @@
-"""The option that names a version of a key, and its completion in the shell."""
+"""The option that names a version of a key, and the completion of versions, and of keys that have some, in the shell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kvassfs.entry import check_key
-from kvassfs.errors import KvassError
 
-from .database import DatabaseFile
+from .arguments import Offer, completing
 from .formats import format_local_time
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+    from kvassfs.store import Store
 
 NUMBER = click.IntRange(min=1)
 
 
-def complete_revision(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the numbers of the versions of the key on the command line."""
-    from click.shell_completion import CompletionItem
+def find_numbers(store: Store, context: click.Context, _beginning: str) -> Iterator[Offer]:
+    """Yield the numbers of the versions of the key on the command line, the newest first, and their times."""
+    for version in store.history.versions(check_key(context.params.get("key") or "")):
+        if version.number:
+            yield str(version.number), format_local_time(version.entry.timestamp)
 
-    from kvassfs.store import is_store
 
-    database = context.ensure_object(DatabaseFile)
-    try:
-        if not is_store(database.path):
-            return []
-        with database.open_existing() as store:
-            versions = store.history.versions(check_key(context.params.get("key") or ""))
-    except KvassError:
-        return []
-    return [
-        CompletionItem(str(version.number), help=format_local_time(version.entry.timestamp))
-        for version in versions
-        if version.number and str(version.number).startswith(incomplete)
-    ]
+def find_keys(store: Store, context: click.Context, beginning: str) -> Iterator[str]:
+    """Yield keys level by level; where a version is named before, those that have earlier ones, removed keys too."""
+    yield from store.history.level(beginning) if context.params.get("revision") else store.level(beginning)
+
+
+def find_all_keys(store: Store, _context: click.Context, beginning: str) -> Iterator[str]:
+    """Yield keys level by level, those that are there before removed ones."""
+    present = set()
+    for key in store.level(beginning):
+        present.add(key)
+        yield key
+    yield from (key for key in store.history.level(beginning) if key not in present)
+
+
+complete_revision = completing(find_numbers)
+complete_key_or_version = completing(find_keys)
+complete_key_ever = completing(find_all_keys)
+complete_changed_key = completing(lambda store, _, prefix: store.history.level(prefix))
+"""Offer keys that have earlier versions, removed ones among them."""
 
 
 def revision_option(text: str) -> Callable[[Any], Any]:

@@ -10,7 +10,7 @@ import click
 from kvassfs.store import Store
 
 from . import hub
-from .arguments import complete_key, parse_key
+from .arguments import complete_prefix, parse_key
 from .notices import print_notice
 
 NOT_REPLACED = 1
@@ -22,8 +22,8 @@ def add_transfer_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         hub.offline_option,
         click.option("-n", "--no-clobber", "keep", is_flag=True, help="replace no key that is there"),
-        click.argument("target", type=parse_key, shell_complete=complete_key),
-        click.argument("source", type=parse_key, shell_complete=complete_key),
+        click.argument("target", type=parse_key, shell_complete=complete_prefix),
+        click.argument("source", type=parse_key, shell_complete=complete_prefix),
     ):
         function = decorate(function)
     return function

@@ -15,13 +15,13 @@ from kvassfs.store import Store, Version
 from kvassfs.tools import comparison
 
 from .. import hub, pager, streams
-from ..arguments import complete_key, parse_key
+from ..arguments import parse_key
 from ..database import DatabaseFile, pass_database
 from ..editor import private_file
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
-from ..revisions import NUMBER, complete_revision
+from ..revisions import NUMBER, complete_changed_key, complete_revision
 from ..running import cannot_run, exit_status
 
 VARIABLE = "KVASS_DIFF"
@@ -37,7 +37,7 @@ kvass diff notes/trip.md 1 2
 kvass diff --tool meld notes/trip.md
 """,
 )
-@click.argument("key", type=parse_key, shell_complete=complete_key)
+@click.argument("key", type=parse_key, shell_complete=complete_changed_key)
 @click.argument("old", metavar="[N]", type=NUMBER, required=False, shell_complete=complete_revision)
 @click.argument("new", metavar="[M]", type=NUMBER, required=False, shell_complete=complete_revision)
 @click.option("--tool", metavar="COMMAND", help=f"a program that compares two files (default: ${VARIABLE}, if set)")

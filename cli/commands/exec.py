@@ -12,7 +12,8 @@ from kvassfs.errors import KvassError
 from kvassfs.tools.variables import read_variables
 
 from .. import hub
-from ..arguments import complete_key, parse_key
+from ..arguments import parse_key
+from ..completions import complete_directory, complete_file
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
@@ -29,7 +30,7 @@ FAILED = 125
     context_settings={"allow_interspersed_args": False},  # what follows the command is its own
     example="kvass exec --env secrets/app -- ./app --verbose",
 )
-@click.argument("command", metavar="COMMAND [ARGUMENT]...", nargs=-1, required=True)
+@click.argument("command", metavar="COMMAND [ARGUMENT]...", nargs=-1, required=True, shell_complete=complete_file)
 @click.option(
     "--env",
     "prefixes",
@@ -37,7 +38,7 @@ FAILED = 125
     multiple=True,
     required=True,
     type=parse_key,
-    shell_complete=complete_key,
+    shell_complete=complete_directory,
     help="the keys below PREFIX/ are the variables; of several prefixes the last counts",
 )
 @hub.offline_option

@@ -11,12 +11,12 @@ from kvassfs.store import Snapshot
 from kvassfs.text import is_utf8
 
 from .. import hub, streams
-from ..arguments import complete_key, parse_key
+from ..arguments import parse_key
 from ..database import DatabaseFile, pass_database
 from ..formats import format_size
 from ..group import Command
 from ..notices import escape_controls
-from ..revisions import revision_option
+from ..revisions import complete_key_or_version, revision_option
 
 
 class NoText(KvassError):
@@ -40,7 +40,7 @@ kvass get notes/trip.md --rev 1
 kvass get logo.png --force | wc -c
 """,
 )
-@click.argument("key", type=parse_key, shell_complete=complete_key)
+@click.argument("key", type=parse_key, shell_complete=complete_key_or_version)
 @revision_option("write an earlier version, by its number in `kvass log KEY`")
 @click.option("--force", is_flag=True, help="show a value that is no text on a terminal without asking")
 @hub.offline_option

@@ -12,7 +12,8 @@ from kvassfs.sharing.links import list_links
 from kvassfs.store import Store
 
 from .. import hub, streams
-from ..arguments import complete_key, parse_text
+from ..arguments import parse_text
+from ..completions import complete_linked
 from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time
 from ..group import Command
@@ -20,7 +21,7 @@ from ..notices import escape_controls
 
 
 @click.command("links", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass links")
-@click.argument("prefix", default="", type=parse_text, shell_complete=complete_key)
+@click.argument("prefix", default="", type=parse_text, shell_complete=complete_linked)
 @hub.offline_option
 @pass_database
 def command(database: DatabaseFile, prefix: str, offline: bool) -> None:

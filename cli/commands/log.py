@@ -13,11 +13,12 @@ from kvassfs.errors import KeyMissing
 from kvassfs.store import Became, Store, Version
 
 from .. import hub, pager, streams
-from ..arguments import complete_key, parse_text
+from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time, format_size, format_utc
 from ..group import Command
 from ..notices import escape_controls
+from ..revisions import complete_key_ever
 
 _WORDS = {Became.REPLACED: "replaced", Became.REMOVED: "removed", Became.LOST: "lost"}
 
@@ -32,7 +33,7 @@ kvass log -n 10 notes/
 kvass log --json --offline > log.json
 """,
 )
-@click.argument("key", metavar="[KEY|PREFIX]", default="", type=parse_text, shell_complete=complete_key)
+@click.argument("key", metavar="[KEY|PREFIX]", default="", type=parse_text, shell_complete=complete_key_ever)
 @click.option("-n", "--lines", metavar="COUNT", type=click.IntRange(min=0), help="show at most COUNT versions")
 @click.option("--json", "as_json", is_flag=True, help="print a JSON array, for programs")
 @hub.offline_option

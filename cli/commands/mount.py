@@ -7,6 +7,7 @@ import os
 import click
 
 from .. import hub
+from ..completions import complete_folder
 from ..database import DatabaseFile, make_absolute, pass_database, require_path
 from ..group import Command
 from ..notices import print_notice
@@ -16,7 +17,7 @@ BINDING = "KVASS_FUSE"
 
 
 @click.command("mount", cls=Command, example="kvass mount ~/kvass")
-@click.argument("directory", type=click.Path(readable=False), callback=require_path)
+@click.argument("directory", type=click.Path(readable=False), callback=require_path, shell_complete=complete_folder)
 @click.option("--foreground", is_flag=True, help="serve the mount here, until an interrupt or `kvass umount`")
 @click.option("--read-only", is_flag=True, help="allow no change through the mount")
 @click.option("--allow-other", is_flag=True, help="let other users in, as far as the files' modes allow")

@@ -7,12 +7,12 @@ import click
 from kvassfs.store import Version
 
 from .. import hub, streams
-from ..arguments import complete_key, parse_key
+from ..arguments import parse_key
 from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
-from ..revisions import revision_option
+from ..revisions import complete_changed_key, revision_option
 
 
 @click.command(
@@ -24,7 +24,7 @@ kvass restore notes/trip.md
 kvass restore --rev 1 notes/trip.md
 """,
 )
-@click.argument("key", type=parse_key, shell_complete=complete_key)
+@click.argument("key", type=parse_key, shell_complete=complete_changed_key)
 @revision_option("the version to bring back (default: the one before the present one, or before KEY was removed)")
 @hub.offline_option
 @pass_database

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,11 +26,26 @@ from kvassfs.service.units import (
 )
 
 from .. import streams
+from ..completions import complete_folder
 from ..database import DatabaseFile, expand_home, make_absolute, pass_database, require_path
 from ..group import Group
 from ..notices import escape_controls, print_notice
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 MOUNT_POINT = "~/kvass"
+
+
+def complete_service(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Offer the names of the services that are installed."""
+    from click.shell_completion import CompletionItem
+
+    manager = _system_manager() if context.params.get("system") else _user_manager()
+    units = (name for name in manager.find_installed() if name.endswith(".service"))
+    names = (name.removeprefix("kvass-").removesuffix(".service") for name in units)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
 
 _print_option = click.option("--print", "shown", is_flag=True, help="write the unit to standard output, and no more")
 
@@ -57,7 +72,13 @@ kvass service install mount ~/notes
 kvass --db ~/work.sqlite service install mount --name work ~/work
 """,
 )
-@click.argument("directory", default=MOUNT_POINT, type=click.Path(readable=False), callback=require_path)
+@click.argument(
+    "directory",
+    default=MOUNT_POINT,
+    type=click.Path(readable=False),
+    callback=require_path,
+    shell_complete=complete_folder,
+)
 @click.option("--read-only", is_flag=True, help="allow no change through the mount")
 @click.option("--allow-other", is_flag=True, help="let other users in, as far as the files' modes allow")
 @_name_option("mount")
@@ -159,7 +180,7 @@ def status(context: click.Context) -> None:
 
 
 @command.command("uninstall", short_help="stop services and remove them", example="kvass service uninstall mount")
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_service)
 @click.option("--system", is_flag=True, help="those of the whole machine; for root")
 def uninstall(names: Sequence[str], system: bool) -> None:
     """Stop the services with these names (mount, sync, serve, or what --name was) and remove them; all without NAME."""

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +17,15 @@ from kvassfs.store import Store
 from kvassfs.tools.watching import Change, Watch
 
 from .. import hub, streams
-from ..arguments import complete_key, parse_text
+from ..arguments import complete_prefix, parse_text
+from ..completions import complete_file
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import escape_controls, print_notice
 from ..running import cannot_run, describe_status
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 KEY, EVENT = "KVASS_KEY", "KVASS_EVENT"
 """The variables that tell a command of a change."""
@@ -28,7 +33,7 @@ KEY, EVENT = "KVASS_KEY", "KVASS_EVENT"
 END_TIME = 5.0
 """Seconds that following the hub is given to end in."""
 
-_COMMAND = "kvassfs.watch.command"
+_COMMAND, _BEHIND = "kvassfs.watch.command", "kvassfs.watch.behind"
 
 
 class WatchCommand(Command):
@@ -37,7 +42,19 @@ class WatchCommand(Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse what is before ``--``; the rest is in ``meta`` of the context."""
         own, ctx.meta[_COMMAND] = split_arguments(args)
+        ctx.meta[_BEHIND] = "--" in args
         return super().parse_args(ctx, own)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Offer options, or behind ``--`` files."""
+        if ctx.meta[_BEHIND]:
+            return complete_file(ctx, self.params[0], incomplete)
+        return super().shell_complete(ctx, incomplete)
+
+
+def complete_watched(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Offer prefixes, or behind ``--`` files."""
+    return (complete_file if context.meta[_BEHIND] else complete_prefix)(context, parameter, incomplete)
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -63,7 +80,9 @@ kvass watch
 kvass watch notes/ -- sh -c 'notify-send "$KVASS_EVENT $KVASS_KEY"'
 """,
 )
-@click.argument("prefix", metavar="[PREFIX] [-- COMMAND...]", default="", type=parse_text, shell_complete=complete_key)
+@click.argument(
+    "prefix", metavar="[PREFIX] [-- COMMAND...]", default="", type=parse_text, shell_complete=complete_watched
+)
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")
 @hub.offline_option
 @click.pass_context

@@ -54,9 +54,7 @@ def keyed_store(store: Store) -> Store:
     return store
 
 
-@pytest.mark.parametrize(
-    "command", ["get", "set", "rm", "ls", "rm beta", "mv", "cp beta", "edit", "grep x", "watch", "exec --env"]
-)
+@pytest.mark.parametrize("command", ["get", "set", "rm", "ls", "rm beta", "mv", "cp beta", "edit", "grep x", "watch"])
 def test_keys_are_completed(processes: Processes, keyed_store: Store, command: str) -> None:
     assert complete(processes, f"kvass {command} al") == ["alpha", "alps"]
 

@@ -12,8 +12,11 @@ from pathlib import Path
 import click
 import pytest
 
+from kvassfs.service.units import MARK
 from kvassfs.store import Store
 from kvassfs_cli import shells
+from kvassfs_cli.commands import service
+from kvassfs_cli.formats import format_local_time
 from kvassfs_cli.main import COMMANDS, kvass
 from kvassfs_cli.process import COMPLETION
 from tests.support.commands import all_commands
@@ -68,6 +71,19 @@ def test_a_directory_is_completed_without_a_space_and_a_key_with_one(shell: str,
                 press("C-u"),
             ]
         )
+
+
+@pytest.mark.parametrize("shell", SETTINGS)
+def test_a_removed_key_its_version_and_a_prefix_are_completed(shell: str, store: Store, tmp_path: Path) -> None:
+    for key, value in (("gone/key", b"it was\n"), ("secrets/word", b"hidden\n"), ("secret", b"value")):
+        store.set(key, value)
+    store.delete("gone/key")
+    with interactive(shell, store, tmp_path) as terminal:
+        terminal.play([Type("kvass restore g"), press("Tab"), See("restore gone/"), Type("k"), press("Tab")])
+        terminal.play([See("restore gone/key"), Type("--rev "), press("Tab"), See("--rev 1"), press("Enter")])
+        terminal.play([Type("kvass exec --env s"), press("Tab"), See("--env secrets/"), Type(" -- printenv WORD")])
+        terminal.play([press("Enter"), See("hidden\n")])
+    assert store.get("gone/key").read() == b"it was\n"
 
 
 SPECIAL = {
@@ -150,7 +166,7 @@ def test_an_odd_environment_completes_to_nothing(
     assert shells.complete(kvass, "kvass", COMPLETION, "zsh_complete") == 1
     assert capfd.readouterr() == ("", "")
     assert shells.complete(kvass, "kvass", COMPLETION, "bash_complete") == 0
-    assert capfd.readouterr() == ("file,$'\\377'\n", "")
+    assert capfd.readouterr() == ("dir,$'\\377'\n", "")
 
 
 def test_no_function_for_an_unknown_shell(capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,6 +237,93 @@ def test_what_is_offered(
         store.set(key, b"value")
     store.tree.directories.make("empty/", 0o40755, is_scratch=lambda _: False)
     assert list(words_offered(line, monkeypatch, capfd)) == [word.format(home=tmp_path) for word in words]
+
+
+OFFERED = [
+    ("kvass get ", ["docs/", "secrets/", "shared"]),
+    ("kvass get --rev 1 ", ["docs/", "gone/"]),
+    ("kvass get docs/plan --rev ", ["2", "1"]),
+    ("kvass get docs/plan --rev=", ["--rev=2", "--rev=1"]),
+    ("kvass get --rev ", []),
+    ("kvass restore ", ["docs/", "gone/"]),
+    ("kvass restore gone/", ["gone/key"]),
+    ("kvass restore gone/key --rev ", ["1"]),
+    ("kvass diff d", ["docs/"]),
+    ("kvass diff docs/plan ", ["2", "1"]),
+    ("kvass diff docs/plan 1 2", ["2"]),
+    ("kvass log ", ["docs/", "secrets/", "shared", "gone/"]),
+    ("kvass log gone/", ["gone/key"]),
+    ("kvass mv docs/", ["docs/plan", "docs/two"]),
+    ("kvass cp docs/two em", ["empty/"]),
+    ("kvass edit docs/p", ["docs/plan"]),
+    ("kvass grep pattern docs/t", ["docs/two"]),
+    ("kvass watch e", ["empty/"]),
+    ("kvass exec --env ", ["docs/", "secrets/"]),
+    ("kvass exec --env secrets/", []),
+    ("kvass exec --env=se", ["--env=secrets/"]),
+    ("kvass links ", ["shared"]),
+    ("kvass unlink ", ["shared"]),
+    ("kvass ls --sort ", ["name", "time", "size"]),
+    ("kvass service un", ["uninstall"]),
+    ("kvass service install ", ["mount", "sync", "serve"]),
+    ("kvass service uninstall ", ["mount", "serve"]),
+    ("kvass service uninstall --system mo", []),
+    ("kvass config re", ["remote", "rekey"]),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), OFFERED)
+def test_versions_prefixes_links_and_services_are_offered(
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    line: str,
+    words: list[str],
+) -> None:
+    for key, value in (("docs/plan", b"1"), ("docs/plan", b"2"), ("docs/two", b"1"), ("gone/key", b"1")):
+        store.set(key, value)
+    for key in ("shared", "secrets/key"):
+        store.set(key, b"value")
+    store.delete("gone/key")
+    store.share_links.create("shared")
+    store.tree.directories.make("empty/", 0o40755, is_scratch=lambda _: False)
+    units = tmp_path / ".config/systemd/user"
+    units.mkdir(parents=True)
+    monkeypatch.setattr(service, "SYSTEM_FOLDER", str(tmp_path / "none"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    for name in ("kvass-mount.service", "kvass-serve.service", "kvass-serve.socket"):
+        (units / name).write_text(f"{MARK}\n")
+    (units / "kvass-other.service").write_text("not ours\n")
+    assert list(words_offered(line, monkeypatch, capfd)) == words
+
+
+def test_of_a_version_it_is_said_from_when_it_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store.set("k", b"value")
+    said = words_offered("kvass diff k ", monkeypatch, capfd)
+    assert said == {"1": format_local_time(store.entry("k").timestamp)}
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("kvass mount /m", "dir"),
+        ("kvass service install mount /m", "dir"),
+        ("kvass exec --env a -- ./m", "file"),
+        ("kvass exec --env a -- program /m", "file"),
+        ("kvass watch a -- ./m", "file"),
+        ("kvass watch -- ./m", "file"),
+        ("kvass set k --file /m", "file"),
+    ],
+)
+def test_files_and_directories_are_left_to_the_shell(
+    database: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], line: str, kind: str
+) -> None:
+    monkeypatch.setenv("COMP_LINE", line)
+    assert shells.complete(kvass, "kvass", COMPLETION, "zsh_complete") == 0
+    assert capfd.readouterr().out.split("\0")[:2] == [kind, line.rpartition(" ")[2]]
 
 
 def test_fish_keeps_the_tilde_with_which_a_path_is_begun(
