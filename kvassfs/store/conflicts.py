@@ -64,7 +64,7 @@ class Conflicts:
 
     def settle(self, row: Row) -> None:
         """Settle the conflicts of a key whose losing versions the writer of its new version has seen, or taken up."""
-        if row.origin is not None:  # it says nothing about the value
+        if row.origin is not None or row.seen is None:  # it says nothing about the value, or of what was seen
             return
         entry = row.entry
         for revision in self._open_of(row.key):
