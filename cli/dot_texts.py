@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from kvassfs.conflict import describe_conflict
 from kvassfs.status import inspect
 from kvassfs.store import Store
 
+from .notices import escape_controls
 from .status_text import format_status
 
 
@@ -15,9 +17,10 @@ def describe_status(store: Store) -> str:
     return format_status(inspect(store, offline=True))
 
 
-def describe_conflicts(_store: Store) -> str:
-    """Return a line for each conflict that nobody has settled; a store notes none yet."""
-    return ""
+def describe_conflicts(store: Store) -> str:
+    """Return a line for each conflict that nobody has settled."""
+    names = store.settings.names()
+    return "".join(f"{escape_controls(describe_conflict(conflict, names))}\n" for conflict in store.conflicts.open())
 
 
 TEXTS: Mapping[str, Callable[[Store], str]] = {"status": describe_status, "conflicts": describe_conflicts}

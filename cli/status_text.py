@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from kvassfs.clocks import describe_difference
+from kvassfs.conflict import Conflict, describe_conflict
 from kvassfs.status import HubStatus, Status
 from kvassfs.store import Device, Follower, Space
 
@@ -12,6 +13,9 @@ from .formats import format_age, format_entry_count, format_local_time, format_s
 from .notices import escape_controls
 
 NOTHING = "(None)"
+
+MOST_CONFLICTS = 10
+"""Conflicts that are told in full where they are not what was asked for."""
 
 
 def format_status(status: Status) -> str:
@@ -30,6 +34,8 @@ def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
         yield from _list_hub_facts(status.hub, status.now)
     yield from _list_texts("Followers", [format_follower(follower, status.now) for follower in status.followers])
     yield from _list_texts("Devices", [format_device(device, status.now) for device in status.devices])
+    if status.conflicts:
+        yield from _list_texts("Conflicts", list(list_conflicts(status.conflicts, status.names)))
 
 
 def format_space(space: Space) -> str:
@@ -91,4 +97,13 @@ def format_follower(follower: Follower, now: int) -> str:
 
 def format_device(device: Device, now: int) -> str:
     """Return which device it is, and when it was seen last."""
-    return f"{device.process_id}, {format_age(device.seen, now)}"
+    who = f"{device.name} ({device.process_id})" if device.name else str(device.process_id)
+    return f"{who}, {format_age(device.seen, now)}"
+
+
+def list_conflicts(conflicts: Sequence[Conflict], names: Mapping[int, str]) -> Iterator[str]:
+    """Yield a line for each conflict, of the first ones; ``names`` are those of devices, by process id."""
+    for conflict in conflicts[:MOST_CONFLICTS]:
+        yield describe_conflict(conflict, names)
+    if len(conflicts) > MOST_CONFLICTS:
+        yield f"and {len(conflicts) - MOST_CONFLICTS} more: `kvass log --conflicts` lists them"

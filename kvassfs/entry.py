@@ -32,7 +32,8 @@ class Entry(NamedTuple):
     ``timestamp`` is in microseconds since the Unix epoch, ``size`` in bytes. ``counter`` is the
     writer's Lamport clock and never changes afterwards. ``mode`` is the ``st_mode`` given by the
     mount that wrote the entry, or ``None``. ``mod_time`` is the ``st_mtime`` (ns) that somebody gave the file, or ``None``
-    where it is the time of the save.
+    where it is the time of the save. ``seen`` is what the writer had seen of the key (see ``kvassfs.conflict``), or ``None``
+    where that is not known; ``origin`` the version that wrote the value, if this one keeps it and changes something else.
     """
 
     key: str
@@ -43,6 +44,8 @@ class Entry(NamedTuple):
     size: int
     mode: int | None = None
     mod_time: int | None = None
+    seen: str | None = None
+    origin: str | None = None
 
     @property
     def deleted(self) -> bool:
@@ -70,13 +73,27 @@ class Entry(NamedTuple):
         return (self.timestamp, self.counter, -self.process_id)
 
     @property
-    def rank(self) -> tuple[bool, bool, str, int, int]:
+    def rank(self) -> tuple[bool, bool, bool, str, int, int, str, str]:
         """What decides where the order is equal.
 
-        A hub of version 1 drops mode and time of a version. And a hub that was set back to a backup may give out a
-        counter once more.
+        A hub of version 1 drops mode and time of a version, and what its writer had seen. And a hub that was set back to
+        a backup may give out a counter once more.
         """
-        return (self.mode is not None, self.mod_time is not None, self.url_token, self.mode or 0, self.mod_time or 0)
+        return (
+            self.mode is not None,
+            self.mod_time is not None,
+            self.seen is not None,
+            self.url_token,
+            self.mode or 0,
+            self.mod_time or 0,
+            self.seen or "",
+            self.origin or "",
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is known to have come through no hub of version 1, which drops all this."""
+        return self.mode is not None or self.mod_time is not None or self.seen is not None
 
 
 class Delivery(NamedTuple):
@@ -107,12 +124,11 @@ def judge(current: Entry | None, delivered: Entry, *, pushed: bool) -> Verdict:
 
     The greater in the order wins, so merging takes the least upper bound: replicas agree in whatever order, and
     however often, versions arrive. ``pushed``: it was pushed to this store as the hub, and not pulled from its own hub;
-    there a hub of version 1 may have changed the counter, or lost the mode or time, of the very version that is here.
+    there a hub of version 1 may have changed the counter, or lost what it drops, of the very version that is here.
     """
     if current is None:
         return Verdict.ACCEPT
-    is_whole = delivered.mode is not None or delivered.mod_time is not None
-    if delivered.order == current.order and (pushed or is_whole):
+    if delivered.order == current.order and (pushed or delivered.is_whole):
         return _compare(current.rank, delivered.rank)
     if not pushed and delivered.write == current.write:
         return Verdict.SAME

@@ -8,6 +8,7 @@
     ├── ValueTooLarge             more bytes than a value can have
     ├── KeyMissing                no entry under this key
     ├── RevisionMissing           no such version of a key
+    ├── ConflictMissing           no conflict of this key that nobody has settled
     ├── NothingToUndo             no change of this machine that could be taken back
     ├── LinkMissing               no share link that could be ended
     ├── TransferRefused           what cannot be moved or copied to where it is to go
@@ -125,6 +126,13 @@ class RevisionMissing(KvassError):
         super().__init__(f"{key} has no {which}; `kvass log` lists what is kept")
         self.key = key
         self.number = number
+
+
+class ConflictMissing(KvassError):
+    """No conflict of this key is open."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is in no conflict (`kvass log --conflicts` lists those that are)")
 
 
 class NothingToUndo(KvassError):

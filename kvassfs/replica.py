@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from .errors import InvalidConfiguration
@@ -11,6 +12,9 @@ NOBODY = 0
 
 MAX_NAME = 64
 """Characters of a device's name."""
+
+MOST_NAMES = 64
+"""Devices whose names a message carries at most."""
 
 MAX_PROCESS_ID = 2**32 - 1
 
@@ -38,6 +42,14 @@ class HubState(NamedTuple):
     epoch: int
     incarnation: int
     told: int
+
+
+def describe_device(process_id: int, names: Mapping[int, str]) -> str:
+    """Return what a device is called by ``names``, with its process id where another one is called so, or that alone."""
+    name = names.get(process_id, "")
+    if not name:
+        return str(process_id)
+    return name if list(names.values()).count(name) == 1 else f"{name} ({process_id})"
 
 
 def check_name(name: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from .conflict import Conflict
 from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
 from .remote.address import show_address
 from .store import Device, Follower, Space, Store
@@ -42,7 +43,7 @@ class HubStatus(NamedTuple):
 class Status(NamedTuple):
     """What is reported at ``now``, µs since the epoch.
 
-    ``size`` is that of the database in bytes, ``in_touch``: a follower keeps the store current.
+    ``names`` are those of devices, by process id. ``size`` is that of the database in bytes, ``in_touch``: a follower keeps the store current.
     """
 
     path: str
@@ -53,6 +54,8 @@ class Status(NamedTuple):
     in_touch: bool
     followers: Sequence[Follower]
     devices: Sequence[Device]
+    conflicts: Sequence[Conflict]
+    names: Mapping[int, str]
     now: int
 
 
@@ -70,6 +73,8 @@ def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time
         in_touch=store.processes.is_in_touch(),
         followers=store.processes.followers(),
         devices=store.peers.devices(),
+        conflicts=list(store.conflicts.open()),
+        names=store.settings.names(),
         now=clock() // 1000,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from kvassfs.replica import describe_device
 from kvassfs.status import HubStatus, Status, inspect
 from kvassfs.store import Follower
 
@@ -45,7 +46,22 @@ def build_object(status: Status) -> dict[str, Any]:
         "in_touch": status.in_touch,
         "followers": [_build_follower(follower) for follower in status.followers],
         "devices": [
-            {"process_id": device.process_id, "last_seen": _format_moment(device.seen)} for device in status.devices
+            {
+                "process_id": device.process_id,
+                "name": device.name or None,
+                "last_seen": _format_moment(device.seen),
+            }
+            for device in status.devices
+        ],
+        "conflicts": [
+            {
+                "key": conflict.entry.key,
+                "number": conflict.number,
+                "time": format_utc(conflict.entry.timestamp),
+                "device": describe_device(conflict.loser, status.names),
+                "lost_to": describe_device(conflict.winner, status.names),
+            }
+            for conflict in status.conflicts
         ],
     }
 

@@ -18,6 +18,7 @@ from ..database import DatabaseFile, pass_database
 from ..formats import format_entry_count, format_size
 from ..group import Command
 from ..notices import print_notice
+from ..status_text import list_conflicts
 from ..supervision import take_supervisor
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def exchange(database: DatabaseFile) -> Progress:
     ):
         moved = synchroniser.exchange()
         hub.warn_of_clock(store)
+        for line in list_conflicts(list(store.conflicts.open()), store.settings.names()):
+            print_notice(line)
         hub.tell_port(store, synchroniser)
         return moved
 

@@ -116,6 +116,8 @@ class FileIO:
             file = self._open_stored(path, truncated=truncated)
         elif truncated:
             file.restart()
+        if flags & os.O_ACCMODE != os.O_RDONLY:
+            file.begin()
         return self._open_files.open(file, flags)
 
     def _open_stored(self, path: str, *, truncated: bool) -> OpenFile:

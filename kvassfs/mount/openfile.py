@@ -97,6 +97,7 @@ class OpenFile:
         xattrs: the extended attributes of a file that is in the store no more, or not yet; else the store has them.
         mod_time: the mtime, if somebody gave it since the last write.
         dated: the timestamp (µs) of the version that it was last saved as; 0 if it was not, or is a scratch file.
+        began: the clock of the store when it was first opened for writing, see ``Written``; ``None`` if it was not.
     """
 
     def __init__(self, tree: Tree, clock: Callable[[], int], place: Place, state: State, draft: Draft) -> None:
@@ -114,6 +115,7 @@ class OpenFile:
         self.xattrs: dict[bytes, bytes] | None = None
         self.mod_time: int | None = None
         self.dated = 0
+        self.began: int | None = None
 
     @classmethod
     def of_key(cls, tree: Tree, clock: Callable[[], int], key: str, *, truncated: bool = False) -> OpenFile:
@@ -133,6 +135,7 @@ class OpenFile:
         """Make a file that is not in the store yet; its first flush puts it there."""
         file = cls(tree, clock, Place(key, ATTACHED, None, amends=True), DIRTY, tree.draft())
         file.xattrs = {}
+        file.begin()
         file.mode, file.inode = stat.S_IFREG | stat.S_IMODE(mode), new_inode()
         file.mtime = file.atime = file.ctime = _microseconds(clock())
         return file
@@ -179,6 +182,11 @@ class OpenFile:
             return False
         node = self._tree.file(self.place.key)
         return node is not None and node.sequence == self.place.sequence
+
+    def begin(self) -> None:
+        """Note that it is opened for writing: a save replaces knowingly what is in the store by now."""
+        if self.began is None:
+            self.began = self._tree.clock()
 
     # Content
 
@@ -252,17 +260,12 @@ class OpenFile:
             raise self.refusal.write
         now = self._clock()
         saved_at = self.ctime if now - self.ctime < SAVE_DELAY else now
-        atime = self.atime if self.atime != self.mtime else None
-        inode = self.inode if self.is_attached else None
-        written = Written(
-            mode=self.mode, mod_time=self.mod_time, mtime=self.mtime, atime=atime, changed=self.ctime, inode=inode
-        )
         base = self.place.sequence or 0
         self.refusal = _REFUSED_SAVE
         saved = self._tree.save(
             target,
             self.draft,
-            written,
+            self._describe(),
             scratch=scratch,
             now=saved_at // 1000,
             amends=base if self.place.amends else 0,
@@ -274,6 +277,18 @@ class OpenFile:
         self.place = Place(target, self.place.standing, saved.node.sequence, amends=True)
         self.dated = saved.timestamp
         return saved.replaced not in (0, base)
+
+    def _describe(self) -> Written:
+        """Return the attributes that a save gives to the key."""
+        return Written(
+            mode=self.mode,
+            mod_time=self.mod_time,
+            mtime=self.mtime,
+            atime=self.atime if self.atime != self.mtime else None,
+            changed=self.ctime,
+            inode=self.inode if self.is_attached else None,
+            began=self.began,
+        )
 
     def follow(self, node: Node) -> None:
         """Go on from a version in the store that differs in its attributes alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ..errors import DamagedStore
@@ -74,6 +75,24 @@ class Contents:
                 is_cut = begin < start or begin + len(block) > stop
                 yield block[max(start - begin, 0) : stop - begin] if is_cut else block
             position = after
+
+    def are_equal(self, one: int | None, other: int | None) -> bool:
+        """Return True if two values, each ``None`` where it is empty, are known to have the same bytes."""
+        if one is None or other is None:
+            return one is other
+        pair = (one, other)
+        (first, second) = (
+            self._database.only_row("SELECT size, data FROM contents WHERE id = ?", (id_,)) for id_ in pair
+        )
+        if first[0] != second[0] or first[1] is not None or second[1] is not None:
+            return bool(first == second)
+        lists = (
+            "SELECT list.position, list.count, part.position, part.block, part.count FROM content_segments AS list"
+            " JOIN segment_blocks AS part ON part.segment = list.segment WHERE list.content = ?"
+            " ORDER BY list.position, part.position"
+        )
+        found, expected = (self._database.iterate(lists, (id_,)) for id_ in pair)
+        return all(row == same for row, same in zip_longest(found, expected))
 
     def find_room(self, content: int) -> int:
         """Return how many bytes of a value take room, as they are in other blocks than whole ones of zeros."""

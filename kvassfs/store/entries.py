@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from ..entry import new_token, next_timestamp
+from ..conflict import find_origin, note_seen
+from ..entry import Entry, new_token, next_timestamp
+from .conflicts import Conflicts
 from .contents import Contents
 from .database import Database
 from .feed import Journal
@@ -17,7 +19,7 @@ from .inodes import born_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .local_parts import LocalParts
 from .own_changes import OwnChanges
-from .revisions import Became, Revisions
+from .revisions import Became, Met, Revisions
 from .rows import (
     DIRTY,
     HELD,
@@ -58,6 +60,7 @@ class Entries:
         local: LocalParts,
         journal: Journal,
         changes: OwnChanges,
+        conflicts: Conflicts,
         hub_time: HubTime,
         *,
         writer: int,
@@ -71,6 +74,7 @@ class Entries:
         self._xattrs = local.xattrs
         self._journal = journal
         self._changes = changes
+        self._conflicts = conflicts
         self._hub_time = hub_time
         self.writer = writer
         self._clock = clock
@@ -102,9 +106,12 @@ class Entries:
             was_live = old.live
             if fate is Fate.KEEP:
                 became = Became.REPLACED if row.is_file else Became.REMOVED
-                self._revisions.retire(old, now // 1000, became)
+                self._revisions.retire(
+                    old, now // 1000, became, self.find_conflict(row, old.entry, old.content, row.sequence)
+                )
             elif fate is Fate.DROP:
                 self._contents.drop(old.content)
+            self._conflicts.settle(row)
         self._database.execute(INSERT, row)
         if row.key.endswith("/"):
             self._hand_over(row, old, now)
@@ -117,6 +124,10 @@ class Entries:
             self._xattrs.drop(Bearer(row.key))
         if listing is not None:
             self._directories.touch(listing if is_live else self._directories.leave(listing), now)
+
+    def find_conflict(self, winner: Row, loser: Entry, content: int | None, clock: int) -> Met | None:
+        """Return the conflict that a version which loses is in, found when the clock said so; ``None`` if there is none."""
+        return Met(winner.process_id, clock) if self._conflicts.is_conflict(winner, loser, content) else None
 
     def _hand_over(self, row: Row, old: Row | None, now: int) -> None:
         """Have what is local about the directory of a key that ends in ``/`` follow a new version of that key.
@@ -192,6 +203,10 @@ class Entries:
         sequence, timestamp, process_id = self._tick(now, old)
         mode = inherit_mode(old) if written.mode is None else written.mode
         before = find_predecessor(old, mode)
+        if old is not None and old.sequence == amends and old.process_id == process_id:
+            seen = old.seen
+        else:
+            seen = self._conflicts.note_seen(key, old, process_id, written.began)
         row = Row(
             key=key,
             timestamp=timestamp,
@@ -201,6 +216,8 @@ class Entries:
             size=written.size,
             mode=mode,
             mod_time=written.mod_time,
+            seen=seen,
+            origin=None,
             content=written.content,
             sequence=sequence,
             dirty=KEPT if keeps else state_after_write(old, transient=transient),
@@ -213,6 +230,8 @@ class Entries:
             inode=written.inode or (born_inode(sequence) if before is None else before.inode),
             appeared=sequence if before is None else before.appeared,
             shown=find_shown(old, sequence, written.size, mode),
+            # What has its token with it came from another key, and brings this too.
+            began=written.began if before is None or before.began is None or written.url_token else before.began,
         )
         amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
@@ -255,6 +274,8 @@ class Entries:
             size=0,
             mode=None,
             mod_time=None,
+            seen=self._conflicts.note_seen(row.key, row, process_id),
+            origin=None,
             content=None,
             sequence=sequence,
             dirty=HELD if transient else DIRTY,
@@ -263,6 +284,7 @@ class Entries:
             atime=None,
             writer=self.writer,
             shown=find_shown(row, sequence, 0, None),
+            began=None,
         )
         self.install(tombstone, row, fate, now * 1000, listing)
         self._changes.note(row.key, row, tombstone, now)
@@ -303,6 +325,8 @@ class Entries:
             timestamp=timestamp,
             counter=sequence,
             process_id=process_id,
+            seen=note_seen(process_id, row.entry),
+            origin=str(find_origin(row.entry)),
             sequence=sequence,
             dirty=HELD if row.dirty == KEPT else row.dirty or DIRTY,
             changed=now,

@@ -53,6 +53,7 @@ class Version(NamedTuple):
 
     ``number`` names it among those of its key, 0 for a tombstone. ``became`` is ``None`` for the current one; ``replaced``
     is when another one took its place here (µs since the epoch). ``sequence`` is this replica's clock when it got it.
+    ``winner`` is the process id whose version it lost to without having been seen; ``is_open``: nobody has settled that.
     """
 
     number: int
@@ -60,6 +61,8 @@ class Version(NamedTuple):
     became: Became | None
     replaced: int | None
     sequence: int
+    winner: int | None = None
+    is_open: bool = False
 
 
 class History:
@@ -161,7 +164,8 @@ class History:
         content = self._content_of(version) if version.became is not None else None
         if content is not None:
             entry = version.entry
-            written = Written(entry.size, self._contents.copy(content), entry.mode, entry.url_token)
+            copied = self._contents.copy(content) if entry.size else None
+            written = Written(entry.size, copied, entry.mode, entry.url_token)
             old = self._entries.current(key)
             self._entries.write(key, written, old=old, listing=directory_of(key))
         return version
@@ -274,4 +278,5 @@ def _behind(key: str, slash: int) -> str:
 
 
 def _version_of(revision: Revision) -> Version:
-    return Version(revision.number, revision.entry, revision.became, revision.replaced, revision.sequence)
+    fate = (revision.became, revision.replaced, revision.sequence, revision.winner)
+    return Version(revision.number, revision.entry, *fate, is_open=revision.met is not None)

@@ -50,6 +50,7 @@ class ScratchRow(NamedTuple):
     atime: int | None
     inode: int
     mod_time: int | None
+    began: int | None = None
 
     @property
     def is_directory(self) -> bool:
@@ -183,7 +184,7 @@ class Directories:
         return [(row[0], DirectoryRecord._make(row[1:])) for row in rows]
 
 
-_SELECT = "SELECT key, size, mode, content, changed, mtime, atime, inode, mod_time FROM scratch"
+_SELECT = "SELECT key, size, mode, content, changed, mtime, atime, inode, mod_time, began FROM scratch"
 
 
 class Scratch:
@@ -219,7 +220,7 @@ class Scratch:
             self._directories.set_mode(row.key, old.mode)
         if old is not None and old.content != row.content:
             self._contents.drop(old.content)
-        self._database.execute("INSERT OR REPLACE INTO scratch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._database.execute("INSERT OR REPLACE INTO scratch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._journal.note(row.key)
 
     def remove(self, row: ScratchRow, *, moved: bool = False) -> None:

@@ -155,8 +155,10 @@ class Merging:
         known = have_same_value(old.entry, entry) or self._revisions.has(entry)
         if not known and not self._find_missing(delivery):
             content = self._add(delivery, None)
-            if content is not None:
-                self._revisions.add(entry, content, self._now // 1000, self._clock, Became.LOST)
+            conflict = self._entries.find_conflict(old, entry, content, self._clock + 1)
+            self._clock += 1 if conflict else 0
+            if content is not None or conflict is not None:
+                self._revisions.add(entry, content, self._now // 1000, self._clock, Became.LOST, conflict)
         sequence, dirty = old.sequence, old.dirty
         if self._pushed:
             self._clock += 1

@@ -23,7 +23,7 @@ from .xattrs import Bearer
 class TakenFile(NamedTuple):
     """A file, or a directory's own row, on its way from one key to another, with what its entry carried.
 
-    ``source`` is what is to be removed from the old key. ``keeps``: the value stays there as a revision, and ``node`` has
+    ``began`` is when it was first opened for writing, as in ``Written``. ``source`` is what is to be removed from the old key. ``keeps``: the value stays there as a revision, and ``node`` has
     a copy. ``transient``: what came into being a moment ago leaves nothing, see ``Entries.remove``.
     """
 
@@ -32,6 +32,7 @@ class TakenFile(NamedTuple):
     url_token: str | None
     mod_time: int | None
     born: int | None
+    began: int | None
     xattrs: Mapping[bytes, bytes]
     source: Row | ScratchRow
     keeps: bool = False
@@ -209,11 +210,14 @@ class Mover:
             scratch = self._scratch.get(node.key)
             if scratch is None:
                 raise KeyMissing(node.key)
-            return TakenFile(node_of_scratch(scratch), scratch.mode, None, scratch.mod_time, None, xattrs, scratch)
+            return TakenFile(
+                node_of_scratch(scratch), scratch.mode, None, scratch.mod_time, None, scratch.began, xattrs, scratch
+            )
         keeps = keep and row.content is not None and not (transient and self._entries.is_transient(row))
         content = self._contents.copy(row.content) if keeps and row.content is not None else row.content
         node = node_of_row(row)._replace(content=content)
-        return TakenFile(node, row.mode, row.url_token, row.mod_time, row.born, xattrs, row, keeps, transient)
+        began = row.began if transient else None
+        return TakenFile(node, row.mode, row.url_token, row.mod_time, row.born, began, xattrs, row, keeps, transient)
 
     def _let_go(self, taken: TakenFile) -> None:
         """Remove a file from its old key, but not its content."""
@@ -236,7 +240,7 @@ class Mover:
         if scratch and (target is None or target.is_scratch):
             now = self._clock()
             row = ScratchRow(
-                key, node.size, node.mode, node.content, now, node.mtime, atime, node.inode, taken.mod_time
+                key, node.size, node.mode, node.content, now, node.mtime, atime, node.inode, taken.mod_time, taken.began
             )
             self._scratch.put(row)
             return node_of_scratch(row)
@@ -253,5 +257,6 @@ class Mover:
             changed=self._clock(),
             born=taken.born,
             inode=node.inode,
+            began=taken.began,
         )
         return node_of_row(self._entries.write(key, written, old=self._entries.current(key), listing=None))

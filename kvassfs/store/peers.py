@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ..replica import HubState, Incarnation
+from ..replica import MOST_NAMES, HubState, Incarnation
 from .database import Database
 from .machine import Machine
 
@@ -18,10 +18,11 @@ KEPT_INCARNATIONS = 32
 
 
 class Device(NamedTuple):
-    """A replica that has this one as its hub, and when it last asked (µs)."""
+    """A replica that has this one as its hub, when it last asked (µs), and what it is called, ``""`` if it has not told."""
 
     process_id: int
     seen: int
+    name: str = ""
 
 
 class Peers:
@@ -112,14 +113,14 @@ class Peers:
         if process_id and (row is None or abs(now - row[0]) > SEEN_INTERVAL):
             with self._database.transaction:
                 self._database.execute(
-                    "INSERT INTO devices VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET seen = excluded.seen",
+                    "INSERT INTO devices (process_id, seen, counter) VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET seen = excluded.seen",
                     (process_id, now),
                 )
 
     def note_counters(self, counters: Mapping[int, int]) -> None:
         """Note the greatest counters of entries that were pushed here, by their writers' process ids."""
         self._database.execute_many(
-            "INSERT INTO devices VALUES (?, 0, ?)"
+            "INSERT INTO devices (process_id, seen, counter) VALUES (?, 0, ?)"
             " ON CONFLICT DO UPDATE SET counter = excluded.counter WHERE counter < excluded.counter",
             list(counters.items()),
         )
@@ -134,6 +135,37 @@ class Peers:
         return [
             Device._make(row)
             for row in self._database.rows(
-                "SELECT process_id, seen FROM devices WHERE seen ORDER BY seen DESC, process_id"
+                "SELECT process_id, seen, name FROM devices WHERE seen ORDER BY seen DESC, process_id"
             )
         ]
+
+    # Names
+
+    def names(self) -> dict[int, str]:
+        """Return what other replicas are called, by their process ids: of those that are known, the latest ones."""
+        return dict(
+            self._database.rows(
+                "SELECT process_id, name FROM devices WHERE name <> '' ORDER BY seen DESC, process_id LIMIT ?",
+                (MOST_NAMES,),
+            )
+        )
+
+    def note_names(self, names: Mapping[int, str], *, of: int | None = None) -> None:
+        """Note what other replicas are called, as the hub says.
+
+        With ``of``, as that device says: of others it may know less than this store.
+        """
+        known = self.names()
+        new = {
+            process_id: name
+            for process_id, name in names.items()
+            if known.get(process_id) != name and (of in (None, process_id) or process_id not in known)
+        }
+        if not new:
+            return
+        with self._database.transaction:
+            self._database.execute_many(
+                "INSERT INTO devices (process_id, seen, counter, name) VALUES (?, 0, 0, ?)"
+                " ON CONFLICT DO UPDATE SET name = excluded.name",
+                list(new.items()),
+            )

@@ -21,6 +21,19 @@ ROW_SIZE = 512
 _ENTRY = ", ".join(Entry._fields)
 
 
+_INSERT = (
+    f"INSERT INTO revisions ({_ENTRY}, content, replaced, number, sequence, became, winner, met)"
+    f" VALUES ({', '.join('?' * (len(Entry._fields) + 7))})"
+)
+
+
+class Met(NamedTuple):
+    """A conflict that a version is in: the process id of the winner, and this replica's clock when it was found."""
+
+    winner: int
+    clock: int
+
+
 class Became(IntEnum):
     """What became of a version that is not the current one."""
 
@@ -34,7 +47,8 @@ class Revision(NamedTuple):
     """An earlier version of a key.
 
     ``number`` names it among those of its key. ``sequence`` is this replica's clock when it got the version, 0 where that
-    is not known; ``replaced`` is when it was replaced here (µs since the epoch).
+    is not known; ``replaced`` is when it was replaced here (µs since the epoch). ``winner`` is the process id whose version
+    it lost to without having been seen, if it has; ``met`` this replica's clock when that was found, until it is settled.
     """
 
     id: int
@@ -44,16 +58,18 @@ class Revision(NamedTuple):
     number: int
     sequence: int
     became: Became
+    winner: int | None = None
+    met: int | None = None
 
 
-REVISION = f"id, {_ENTRY}, content, replaced, number, sequence, became"
+REVISION = f"id, {_ENTRY}, content, replaced, number, sequence, became, winner, met"
 
 
 def revision_of(row: tuple[Any, ...]) -> Revision:
     """Return the revision of a row with the columns ``REVISION``."""
     number, *rest = row
-    *entry, content, replaced, name, sequence, became = rest
-    return Revision(number, Entry(*entry), content, replaced, name, sequence, Became(became))
+    *entry, content, replaced, name, sequence, became, winner, met = rest
+    return Revision(number, Entry(*entry), content, replaced, name, sequence, Became(became), winner, met)
 
 
 class Revisions:
@@ -71,20 +87,19 @@ class Revisions:
             for row in self._database.rows(f"SELECT {REVISION} FROM revisions WHERE key = ? ORDER BY id DESC", (key,))
         ]
 
-    def retire(self, row: Row, now: int, became: Became) -> None:
-        """Make a replaced version a revision; an empty one holds nothing to keep."""
-        if row.content is not None:
-            self.add(row.entry, row.content, now, row.sequence, became)
+    def retire(self, row: Row, now: int, became: Became, conflict: Met | None = None) -> None:
+        """Make a replaced version a revision; an empty one holds nothing to keep, unless it is in a conflict."""
+        if row.content is not None or conflict is not None:
+            self.add(row.entry, row.content, now, row.sequence, became, conflict)
 
-    def add(self, entry: Entry, content: int, now: int, sequence: int, became: Became) -> None:
+    def add(
+        self, entry: Entry, content: int | None, now: int, sequence: int, became: Became, conflict: Met | None = None
+    ) -> None:
         """Keep a version that is not the current one, and let go of the oldest where there are too many."""
+        content = self._contents.add_inline(b"") if content is None else content
         count, _ = self.limits()
         number = self.next_number(entry.key)
-        self._database.execute(
-            f"INSERT INTO revisions ({_ENTRY}, content, replaced, number, sequence, became)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*entry, content, now, number, sequence, became),
-        )
+        self._database.execute(_INSERT, (*entry, content, now, number, sequence, became, *(conflict or (None, None))))
         if number > count:
             self.forget_beyond(entry.key, count)
 

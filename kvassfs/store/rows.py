@@ -18,8 +18,8 @@ NO_WRITER: Final = 0
 """The mark of no open store: every mount is told of the version."""
 
 COLUMNS = (
-    "key, timestamp, counter, process_id, url_token, size, mode, mod_time, "
-    "content, sequence, dirty, born, changed, mtime, atime, writer, floor, inode, appeared, shown"
+    "key, timestamp, counter, process_id, url_token, size, mode, mod_time, seen, origin, "
+    "content, sequence, dirty, born, changed, mtime, atime, writer, floor, inode, appeared, shown, began"
 )
 
 
@@ -34,6 +34,8 @@ class Row(NamedTuple):
     size: int
     mode: int | None
     mod_time: int | None
+    seen: str | None
+    origin: str | None
     content: int | None
     sequence: int
     dirty: int
@@ -46,6 +48,7 @@ class Row(NamedTuple):
     inode: int
     appeared: int
     shown: int
+    began: int | None = None
 
     @property
     def is_final(self) -> bool:
@@ -70,7 +73,7 @@ class Row(NamedTuple):
     @property
     def entry(self) -> Entry:
         """The entry without what is local to this replica."""
-        return Entry(*self[:8])
+        return Entry(*self[:10])
 
 
 class Written(NamedTuple):
@@ -93,6 +96,8 @@ class Written(NamedTuple):
     """When the value came into being (µs), if it comes from another key."""
     inode: int | None = None
     """The number of the file, where it has one already; ``None`` keeps that of the key."""
+    began: int | None = None
+    """The clock of this replica when the writer began, having seen the version of that time; ``None`` = just now."""
 
 
 INSERT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 11
+VERSION = 12
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -333,6 +333,26 @@ CREATE TABLE own_changes (
 ) STRICT;
 """
 
+CONFLICTS = """
+-- What the writer had seen of the key, see kvassfs/conflict.py; NULL = not known.
+ALTER TABLE entries ADD COLUMN seen TEXT;
+ALTER TABLE revisions ADD COLUMN seen TEXT;
+-- The version that wrote the value, where this one changed something else; NULL = this one.
+ALTER TABLE entries ADD COLUMN origin TEXT;
+ALTER TABLE revisions ADD COLUMN origin TEXT;
+-- This replica's clock when the file was first opened for writing here; NULL = it came in another way. Local only.
+ALTER TABLE entries ADD COLUMN began INTEGER;
+ALTER TABLE scratch ADD COLUMN began INTEGER;
+-- Whose version this one lost to without having been seen, by the process id; NULL = it has not.
+ALTER TABLE revisions ADD COLUMN winner INTEGER;
+-- This replica's clock when that conflict was found; NULL = there is none, or it is settled.
+ALTER TABLE revisions ADD COLUMN met INTEGER;
+CREATE INDEX revisions_in_conflict ON revisions (key, id) WHERE met IS NOT NULL;
+CREATE INDEX revisions_by_met ON revisions (met) WHERE met IS NOT NULL;
+-- What the device is called; '' = not known.
+ALTER TABLE devices ADD COLUMN name TEXT NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS = {
     1: SYNC_TABLES,
     2: SHARING,
@@ -344,5 +364,6 @@ MIGRATIONS = {
     8: MOD_TIME,
     9: DIRECTORIES,
     10: HISTORY,
+    11: CONFLICTS,
 }
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -98,6 +98,11 @@ class Settings:
         """
         write_setting(self._database, "name", check_name(name) or None)
 
+    def names(self) -> dict[int, str]:
+        """Return what the devices of this person are called, by their process ids, as far as is known; this one first."""
+        own = self.config().process_id
+        return {own: self.name()} | {other: name for other, name in self._peers.names().items() if other != own}
+
     def timeouts(self) -> tuple[float, float]:
         """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""
         text = read_setting(self._database, "timeout")

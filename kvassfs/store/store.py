@@ -14,6 +14,7 @@ from ..errors import EmptyValue, KeyIsDirectory, KeyMissing, KvassError
 from ..share_link import check_new_key
 from . import takeover
 from .blocks import Blocks
+from .conflicts import Conflicts
 from .contents import Contents
 from .creation import initialise, upgrade
 from .database import Database
@@ -87,6 +88,7 @@ class Store:
         scratch = Scratch(database, self._contents, journal, directories)
         local = LocalParts(directories, scratch, self.xattrs, inodes)
         self.own_changes = OwnChanges(database, writer)
+        self.conflicts = Conflicts(database, self._contents)
         self._entries = Entries(
             database,
             self._contents,
@@ -94,6 +96,7 @@ class Store:
             local,
             journal,
             self.own_changes,
+            self.conflicts,
             self.hub_time,
             writer=writer,
             clock=clock,

@@ -152,6 +152,10 @@ class Tree:
         row = self._entries.current(key)
         return row if row is not None and row.is_file else None
 
+    def clock(self) -> int:
+        """Return this replica's Lamport clock: whoever begins now has seen what came up to then."""
+        return int(self._database.only_row("SELECT clock FROM replica")[0])
+
     # Files
 
     def draft(self) -> Draft:
@@ -222,8 +226,9 @@ class Tree:
         changed = now * 1000 if written.changed is None else written.changed
         old = self._scratch.get(key)
         inode = written.inode or (new_inode() if old is None else old.inode)
+        began = written.began if old is None or old.began is None else old.began
         row = ScratchRow(
-            key, written.size, mode, written.content, changed, mtime, written.atime, inode, written.mod_time
+            key, written.size, mode, written.content, changed, mtime, written.atime, inode, written.mod_time, began
         )
         if old is None:
             self._local_directories.touch(self._listed_in(key), now * 1000)

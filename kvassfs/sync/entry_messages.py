@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from ..block import HASH_BYTES, LARGEST_SIZE, pair_runs
+from ..conflict import MOST_SEEN, Origin, format_seen, parse_origin, parse_seen
 from ..entry import DEFAULT_MODE, MAX_RECEIVED, Delivery, Entry, check_key
 from ..errors import InvalidKey, InvalidMessage
 from ..replica import MAX_PROCESS_ID
@@ -56,6 +57,10 @@ def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:
         fields["Mode"] = entry.mode & ~_OWN_BITS
     if entry.mod_time is not None:
         fields["ModTime"] = str(entry.mod_time)  # JavaScript reads no such numbers exactly
+    if entry.seen is not None:
+        fields["Seen"] = parse_seen(entry.seen)
+    if entry.origin is not None:
+        fields["Of"] = parse_origin(entry.origin)
     if delivery.value is None:
         fields["Size"] = entry.size
         fields["Blocks"] = _encode_blocks(delivery)
@@ -122,17 +127,21 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
     token.encode()  # what is no text cannot be stored
     value = a2b_base64(fields["Value"] or "", strict_mode=True)
     blocks = fields.get("Blocks")
-    mode, mod_time = fields.get("Mode"), fields.get("ModTime")
+    mode, mod_time, seen, origin = fields.get("Mode"), fields.get("ModTime"), fields.get("Seen"), fields.get("Of")
     if parse_record(key) is not None:  # a link is no file, even where its key ends in "/"
-        mode = mod_time = None
+        mode = mod_time = seen = origin = None
     if mode is not None:
         mode = _decode_mode(mode, is_directory=key.endswith("/") and not value and blocks is None)
     if mod_time is not None:
         mod_time = _decode_mod_time(mod_time)
+    if seen is not None:
+        seen = _decode_seen(seen)
+    if origin is not None:
+        origin = str(_decode_origin(origin))
     if blocks is None:
-        entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode, mod_time)
+        entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode, mod_time, seen, origin)
         return Delivery(entry, counter, value)
-    entry = Entry(key, timestamp, writer_counter, process_id, token, fields["Size"], mode, mod_time)
+    entry = Entry(key, timestamp, writer_counter, process_id, token, fields["Size"], mode, mod_time, seen, origin)
     return Delivery(entry, counter, None, *_decode_blocks(blocks, entry.size))
 
 
@@ -177,6 +186,21 @@ def _decode_mod_time(text: Any) -> int:
     if type(text) is not str or not _MOD_TIME.fullmatch(text) or abs(int(text)) >= 2**63:
         raise ValueError("the time of the file is none")
     return int(text)
+
+
+def _decode_seen(seen: Any) -> str:
+    if not isinstance(seen, list):
+        raise TypeError("what was seen is no array")
+    return format_seen([_decode_origin(pair) for pair in seen[:MOST_SEEN]])
+
+
+def _decode_origin(pair: Any) -> Origin:
+    process_id, counter = pair
+    if type(process_id) is not int or type(counter) is not int:
+        raise TypeError("the name of a version is none")
+    if not (0 <= process_id <= MAX_PROCESS_ID and 0 <= counter <= MAX_RECEIVED):
+        raise ValueError("the name of a version is out of range")
+    return Origin(process_id, counter)
 
 
 def _decode_mode(mode: int, *, is_directory: bool) -> int:

@@ -49,7 +49,7 @@ class Follower:
         self._clock = clock
         self._timings = timings
         self._stopping = threading.Event() if stopping is None else stopping
-        surroundings = Surroundings(connect, jitter, timings, self._stopping, Contact(say))
+        surroundings = Surroundings(connect, jitter, timings, self._stopping, Contact(say), tells=not place)
         self._pull_loop = PullLoop(surroundings)
         self._push_loop = PushLoop(surroundings, self._pull_loop)
         self._hurry = threading.Timer(timings.farewell, self._push_loop.hang_up)

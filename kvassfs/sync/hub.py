@@ -72,7 +72,9 @@ class Hub:
         """Return the pull that a request asks for."""
         seal = self._load_seal()
         request = messages.decode_pull_request(seal.unseal(body), self._limits.page_bytes)
-        self._store.peers.note_device(request.device or request.process_id)
+        device = request.device or request.process_id
+        self._store.peers.note_device(device)
+        self._store.peers.note_names(request.names, of=device)
         return Pull(self._store, request, seal, messages.compute_digest(body), self._now, self._limits)
 
     def serve_blocks(self, body: bytes) -> bytes:
@@ -149,6 +151,7 @@ class Pull:
             self._now(),
             self._store.peers.announce_clock(page.clock),
             self._store.peers.counter_of(self._request.device),
+            self._store.settings.names(),
         )
         return iter([self._seal.seal(messages.encode_pull_response(response))])
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..clocks import describe_difference
+from ..conflict import describe_conflict
 from ..errors import HubUnreachable, KvassError
 from ..store import Store
 from ..store.commits import CommitWatch
@@ -58,7 +59,7 @@ class Contact:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.address = ""
         self.troubles: dict[Loop, str] = {}
-        self._say = say
+        self.say = say
         self._said = ""
         self._is_clock_wrong = False
         self._saying = threading.Lock()
@@ -81,31 +82,35 @@ class Contact:
         with self._saying:
             is_new, self._is_clock_wrong = warning is not None and not self._is_clock_wrong, warning is not None
         if warning is not None and is_new:
-            self._say(f"warning: {warning}")
+            self.say(f"warning: {warning}")
 
     def _say_once(self, message: str) -> None:
         """Say what is new; both threads may find out the same."""
         with self._saying:
             if message != self._said:
                 self._said = message
-                self._say(message)
+                self.say(message)
 
 
 class Surroundings(NamedTuple):
-    """What both loops share: see ``Follower``. ``stopping`` is set when they have to end, and they pause on it."""
+    """What both loops share: see ``Follower``. ``stopping`` is set when they have to end, and they pause on it.
+
+    ``tells``: conflicts are told; where there is a mount, that tells them.
+    """
 
     connect: Connect
     jitter: Callable[[], float]
     timings: Timings
     stopping: threading.Event
     contact: Contact
+    tells: bool
 
 
 class Loop(ABC):
     """Takes a step again and again until it has to stop; where one fails, after a pause."""
 
     def __init__(self, surroundings: Surroundings) -> None:
-        self._connect, self._jitter, self._timings, self._stopping, self._contact = surroundings
+        self._connect, self._jitter, self._timings, self._stopping, self._contact, self._tells = surroundings
         self.session: Session | None = None
 
     def run(self, store: Store) -> None:
@@ -149,6 +154,7 @@ class PullLoop(Loop):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._wait = 0.0
+        self._told: int | None = None
 
     def begin_anew(self) -> None:
         """Pull at once, on a new connection: the one that is waited on may be dead, or of another hub."""
@@ -161,6 +167,8 @@ class PullLoop(Loop):
             self._contact.address = ""
             self._stopping.wait(self._timings.longest_pause)
             return
+        if self._told is None:
+            self._told = session.store.settings.config().clock
         changed = synchroniser.pull(wait=self._wait)
         if session.synchroniser() is not synchroniser:
             return  # another hub, or key, has been set
@@ -169,8 +177,14 @@ class PullLoop(Loop):
         self._contact.address = synchroniser.address
         self._contact.note_success(self)
         self._contact.note_clock(session.store.hub_time.difference())
+        self._tell_conflicts(session.store)
         if session.store.peers.hub().version == 1:
             self._stopping.wait(self._timings.polling)
+
+    def _tell_conflicts(self, store: Store) -> None:
+        for conflict in store.conflicts.found_since(self._told or 0) if self._tells else ():
+            self._told = conflict.met
+            self._contact.say(describe_conflict(conflict, store.settings.names()))
 
     def _next_wait(self, *, news: bool) -> float:
         if news or not self._wait:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from ..entry import MAX_NUMBER
-from ..errors import InvalidMessage
+from ..errors import InvalidConfiguration, InvalidMessage
+from ..replica import MAX_PROCESS_ID, MOST_NAMES, check_name
 
 
 def encode_json(message: object) -> bytes:
@@ -48,6 +52,28 @@ def read_number(message: dict[str, Any], name: str, default: int | None = None) 
     if type(number) is not int or not -MAX_NUMBER <= number <= MAX_NUMBER:
         raise InvalidMessage(f"its {name} is no number that it can have")
     return number
+
+
+def encode_names(names: Mapping[int, str]) -> dict[str, Any]:
+    """Return the field that says what devices are called, by their process ids; nothing where there is no name."""
+    found = {str(process_id): name for process_id, name in islice(names.items(), MOST_NAMES) if name}
+    return {"Names": found} if found else {}
+
+
+def read_names(message: dict[str, Any]) -> dict[int, str]:
+    """Return what devices are called; names that cannot be shown in a line are left out.
+
+    Raises:
+        InvalidMessage: it is no object of names.
+    """
+    found = {}
+    for process_id, name in islice(require_object(message.get("Names", {})).items(), MOST_NAMES):
+        if not process_id.isdecimal() or len(process_id) > 10 or not isinstance(name, str):
+            raise InvalidMessage("its names of devices cannot be read")
+        with suppress(InvalidConfiguration):
+            if 1 <= int(process_id) <= MAX_PROCESS_ID and check_name(name):
+                found[int(process_id)] = name
+    return found
 
 
 def encode_bytes(data: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from binascii import a2b_base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..entry import MAX_NUMBER, Delivery
@@ -16,7 +16,15 @@ from ..errors import InvalidMessage
 from ..replica import NOBODY, Incarnation
 from .entry_messages import decode_entries, encode_entry
 from .limits import HUB_LIMITS
-from .message_fields import decode_json, encode_bytes, encode_json, read_number, require_object
+from .message_fields import (
+    decode_json,
+    encode_bytes,
+    encode_json,
+    encode_names,
+    read_names,
+    read_number,
+    require_object,
+)
 
 VERSION = 2
 """The version of the protocol; that of the original program is 1 and names none."""
@@ -46,7 +54,7 @@ class PullRequest(NamedTuple):
     """What a replica asks its hub for: entries from the sequence ``first`` on that ``process_id`` did not write.
 
     ``device`` is its own process id. ``wait`` is for how many seconds the hub may wait until there is something,
-    ``max_bytes`` limits the page.
+    ``max_bytes`` limits the page. ``names`` are those of devices by their process ids, its own among them.
     """
 
     first: int
@@ -55,13 +63,14 @@ class PullRequest(NamedTuple):
     wait: float = 0.0
     max_bytes: int = HUB_LIMITS.page_bytes
     device: int = NOBODY
+    names: Mapping[int, str] = {}
 
 
 class PullResponse(NamedTuple):
     """What a hub says to a pull; ``digest`` is ``None`` from one of version 1.
 
     It holds what there is up to the sequence ``cursor``; ``more``: there are further entries. ``written`` is the
-    greatest counter of an entry that the asking device has written.
+    greatest counter of an entry that the asking device has written. ``names`` are as in a request.
     """
 
     deliveries: list[Delivery]
@@ -73,6 +82,7 @@ class PullResponse(NamedTuple):
     time: int = 0
     incarnations: Sequence[Incarnation] = ()
     written: int = 0
+    names: Mapping[int, str] = {}
 
 
 def compute_digest(body: bytes) -> str:
@@ -148,6 +158,7 @@ def encode_pull_request(request: PullRequest) -> bytes:
             "MaxBytes": request.max_bytes,
             "Device": request.device,
         }
+        | encode_names(request.names)
     )
 
 
@@ -164,6 +175,7 @@ def decode_pull_request(plaintext: bytes, max_bytes: int = HUB_LIMITS.page_bytes
         float(wait),
         min(max(read_number(message, "MaxBytes", max_bytes), 1), max_bytes),
         read_number(message, "Device", NOBODY),
+        read_names(message),
     )
 
 
@@ -181,6 +193,7 @@ def encode_pull_response(response: PullResponse) -> bytes:
             "Incarnations": response.incarnations,
             "Written": response.written,
         }
+        | encode_names(response.names)
     )
 
 
@@ -206,6 +219,7 @@ def decode_pull_response(plaintext: bytes) -> PullResponse:
         read_number(message, "Time", 0),
         _decode_incarnations(message.get("Incarnations", [])),
         read_number(message, "Written", 0),
+        read_names(message),
     )
 
 

@@ -55,6 +55,7 @@ class Puller:
         self._client = client
         self._ahead = ahead
         self._limits = limits
+        self._names: dict[int, str] = {}
 
     def pull(self, wait: float = 0.0, *, arrived: Sequence[Outgoing] = ()) -> int:
         """Merge what the hub has; return how many keys changed.
@@ -64,6 +65,7 @@ class Puller:
         """
         changed = incomplete = 0
         ahead = _ReadAhead(self._client)
+        self._names = self._store.settings.names()
         while self._client.is_current:
             hub = self._store.peers.hub()
             timed, known = ahead.pull(self._make_request(hub, hub.cursor, wait), hub)
@@ -73,6 +75,7 @@ class Puller:
             if response.digest is None:
                 self._acknowledge(arrived, response.deliveries)
             arrived = ()
+            self._store.peers.note_names(response.names)
             merged = self._take(hub, response, ahead)
             changed += merged.changed
             if not merged.missing and not response.more:
@@ -88,7 +91,7 @@ class Puller:
         # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
         # A hub of version 1 may hold an older version than what was written here, brought by another device.
         writer = self._client.process_id if hub.reached and hub.version == VERSION else NOBODY
-        return PullRequest(first, writer, VERSION, wait, self._limits.page_bytes, self._client.process_id)
+        return PullRequest(first, writer, VERSION, wait, self._limits.page_bytes, self._client.process_id, self._names)
 
     def _acknowledge(self, arrived: Iterable[Outgoing], deliveries: Iterable[Delivery]) -> None:
         # Not where only the key is: something older may have come to the hub in its place.

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from kvassfs.entry import Delivery, Entry
 from kvassfs.store import Store
 from tests.support import certificates
 from tests.support.examples import all_scripts
@@ -32,6 +33,7 @@ NOT_RUN = {
     "ssh you@yourserver.com kvass serve                # stays; `kvass service` starts it by itself": (
         "the hub that it would be runs already"
     ),
+    "kvass log --forget notes/plan.txt         # or leave it at that": "it is in place of the line before; the help has it",
     "sudo kvass service install serve --system": "it would change the machine: a user, /etc, /var/lib",
     "sudo kvass service uninstall --system": "it would remove what is installed on the machine",
 }
@@ -62,6 +64,9 @@ BEFORE = {
     "kvass service uninstall mount": ["kvass service install mount"],
 }
 """What is done before the script that begins with a line: there is something to end, or nothing in the way."""
+
+LOST = Entry("notes/plan.txt", 5, 5, 4711, "T" * 22, 5, seen="")
+"""A version of another device that is in a conflict with what is here."""
 
 KEYS = {
     "todo": (b"buy milk\n",),
@@ -130,6 +135,7 @@ class Home:
             for key, values in KEYS.items():
                 for value in values:
                     store.set(key, value)
+            store.inbox.merge_pushed([Delivery(LOST, LOST.size, b"there")])
             store.share_links.create("report.pdf")
             if self._hub:
                 store.settings.set_encryption_key(self._key)

@@ -75,6 +75,15 @@ class Room:
         self.device.wait_until_pushed()
         self.begun = self.network.recorder.count()
 
+    def conflicts(self) -> list[str]:
+        """Return the keys that are in a conflict, on either device."""
+        return [
+            found.entry.key
+            for device in (self.device, self.other)
+            for found in device.conflicts()
+            if found.entry.key.startswith(f"{self.name}/")
+        ]
+
     def pushed(self) -> list[Delivery]:
         """Return what of this directory the hub was handed since then, by their names in it."""
         found = []
@@ -249,6 +258,9 @@ def assert_the_save_won(room: Room, saved: bytes, other: bytes) -> None:
         kept = b"".join(store._contents.read_all(store.revisions(key)[0].content, store.revisions(key)[0].entry.size))
     assert kept == other
     assert [line for line in room.other.log.splitlines() if f"WARNING: {key!r} {OTHER_WINS}" in line]
+    lost = f"WARNING: {key!r}: the version of here lost to that of there, and neither knew the other; `kvass get "
+    wait_until(lambda: lost in room.other.log, "the conflict told")
+    wait_until(lambda: lost in room.device.log, "the conflict told to the device whose version lost")
 
 
 def test_a_save_wins_over_what_came_while_it_was_being_written(room: Room) -> None:
@@ -377,12 +389,16 @@ def assert_only_saves_were_handed_out(room: Room, made: Tool | Editor) -> None:
     assert min(made.revisions, 1) <= len(saves) <= max(made.revisions, 1)
     orders = [(delivery.entry.key, delivery.entry.order) for delivery in pushed]
     assert len(orders) == len(set(orders))
+    assert room.conflicts() == []
 
 
 @pytest.fixture
 def plan(room: Room) -> Room:
-    """The file that is to be saved, known to all."""
-    room.share("plan.txt", OLD)
+    """The file that is to be saved, known to all; the other device wrote it last."""
+    wait_until(room.there.is_dir, "the directory there")
+    (room.there / "plan.txt").write_bytes(OLD)
+    wait_until(shows(room.here / "plan.txt", OLD), "what was written there")
+    room.wait_for("plan.txt", OLD)
     room.settle()
     return room
 

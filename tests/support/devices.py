@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from kvassfs.conflict import Conflict
 from kvassfs.errors import KeyMissing
 from kvassfs.store import Follower, Store
 from tests.support.mounts import Mount, mounted
@@ -145,6 +146,11 @@ class Device:
             except KeyMissing:
                 return None
 
+    def conflicts(self) -> list[Conflict]:
+        """Return the conflicts that nobody has settled."""
+        with self.store() as store:
+            return list(store.conflicts.open())
+
     def waiting(self) -> int:
         """Return how many entries the hub has not acknowledged."""
         with self.store() as store:
@@ -207,6 +213,8 @@ class Room:
         """Make a device that has the key of a hub, and knows it by its address or another one."""
         made = self.device(name)
         made.join(hub.key, address or hub.address)
+        with made.store() as store:
+            store.settings.set_name(name)
         return made
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from kvassfs.conflict import Origin, find_origin
 from kvassfs.errors import HubUnreachable, NotAHub, StoreError, SyncError, WrongKey
 from kvassfs.store import Store, blocks
 from kvassfs.sync import Synchroniser
@@ -127,6 +128,8 @@ class Peers:
         self.foreign: dict[str, bytes] = {}
         # When a version of a key came about, in true time; by key and token.
         self.dated: dict[tuple[str, str], int] = {}
+        # What each version of a key came after, by key, process id and counter.
+        self.pasts: dict[tuple[str, int, int], frozenset[Origin]] = {}
         self.number = 0
         self.pushing: set[int] = set()
         self.latest = made[0].clock.now
@@ -330,6 +333,10 @@ class Peers:
             row = replica.store._entries.current(key)
             if row is not None and (old is None or row.url_token != old.url_token):
                 self.dated[key, row.url_token] = replica.clock.true
+            if row is not None and old is not None and row.counter != old.counter:
+                past = self.pasts.get((key, old.process_id, old.counter), frozenset())
+                came_after = past | {Origin(old.process_id, old.counter), find_origin(old.entry)}
+                self.pasts[key, row.process_id, row.counter] = came_after
 
     @contextmanager
     def _letting_go(self, replica: Replica, key: str, *, amends: bool = False) -> Iterator[None]:
@@ -639,6 +646,7 @@ class Peers:
         self._check_agreement()
         self._check_that_the_later_won()
         self._check_that_nothing_is_lost()
+        self._check_that_conflicts_are_some()
         for who, replica in enumerate(self.replicas):
             moved = replica.synchroniser(self.way(who), SMALL_LIMITS).exchange()
             assert (moved.pulled, moved.pushed) == (0, 0)
@@ -699,6 +707,15 @@ class Peers:
             kept |= kept_values(replica.store)
         for token, value in self.owed.items():
             assert kept.get(token) == value, f"lost: {value!r}"
+
+    def _check_that_conflicts_are_some(self) -> None:
+        """Check that no version is in an open conflict which the current one came after."""
+        for replica in self.writers if self.steady else ():
+            for conflict in replica.store.conflicts.open():
+                row = replica.store._entries.current(conflict.entry.key)
+                assert row is not None
+                past = self.pasts.get((row.key, row.process_id, row.counter), frozenset())
+                assert find_origin(conflict.entry) not in past, f"no conflict: {conflict}"
 
     @staticmethod
     def _check_store(replica: Replica) -> None:

@@ -160,6 +160,8 @@ class Version(NamedTuple):
     url_token: str
     mode: int | None
     mod_time: int | None
+    seen: str | None
+    origin: str | None
     value: bytes
 
 
@@ -167,10 +169,17 @@ def versions(store: Store) -> dict[str, Version]:
     """Return what a store has under each key, tombstones included."""
     return {
         row[0]: Version(
-            (row[1], row[2], -row[3]), row[4], row[6], row[7], b"".join(store._contents.read_all(row[8], row[5]))
+            (row[1], row[2], -row[3]),
+            row[4],
+            row[6],
+            row[7],
+            row[8],
+            row[9],
+            b"".join(store._contents.read_all(row[10], row[5])),
         )
         for row in store._database.rows(
-            "SELECT key, timestamp, counter, process_id, url_token, size, mode, mod_time, content FROM entries ORDER BY key"
+            "SELECT key, timestamp, counter, process_id, url_token, size, mode, mod_time, seen, origin, content"
+            " FROM entries ORDER BY key"
         )
     }
 

@@ -238,8 +238,10 @@ def _audit_owners(store: Store) -> None:
     dropped = set(rows(store, "SELECT content FROM dropped_contents"))
     assert not owners.keys() & dropped, f"dropped although owned: {owners.keys() & dropped}"
     assert there - owners.keys() <= dropped, f"owned by nothing: {there - owners.keys() - dropped}"
+    assert not rows(store, "SELECT key FROM revisions WHERE size = 0 AND winner IS NULL")
     for table in ("entries", "revisions", "scratch"):
-        assert not rows(store, f"SELECT key FROM {table} WHERE (size = 0) <> (content IS NULL)")
+        if table != "revisions":
+            assert not rows(store, f"SELECT key FROM {table} WHERE (size = 0) <> (content IS NULL)")
         assert not rows(
             store,
             f"SELECT t.key FROM {table} AS t JOIN contents ON contents.id = t.content WHERE contents.size <> t.size",

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from kvassfs.entry import Delivery, Entry
 from kvassfs.service.units import MARK
 from kvassfs.store import Store
 from kvassfs_cli import shells
@@ -253,6 +254,8 @@ OFFERED = [
     ("kvass diff docs/plan 1 2", ["2"]),
     ("kvass log ", ["docs/", "secrets/", "shared", "gone/"]),
     ("kvass log gone/", ["gone/key"]),
+    ("kvass log --forget ", ["docs/"]),
+    ("kvass log --forget docs/", ["docs/two"]),
     ("kvass mv docs/", ["docs/plan", "docs/two"]),
     ("kvass cp docs/two em", ["empty/"]),
     ("kvass edit docs/p", ["docs/plan"]),
@@ -286,6 +289,8 @@ def test_versions_prefixes_links_and_services_are_offered(
     for key in ("shared", "secrets/key"):
         store.set(key, b"value")
     store.delete("gone/key")
+    lost = Entry("docs/two", 5, 5, 4711, "T" * 22, 5, seen="")
+    store.inbox.merge_pushed([Delivery(lost, lost.size, b"there")])
     store.share_links.create("shared")
     store.tree.directories.make("empty/", 0o40755, is_scratch=lambda _: False)
     units = tmp_path / ".config/systemd/user"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import StoreBusy
 from kvassfs.mount.announcing import Announcer
 from kvassfs.mount.invalidation import Invalidation
@@ -251,3 +252,15 @@ def test_the_thread_does_not_fail_when_it_is_stopped_at_once(rig: Rig, caplog: p
     rig.invalidation.start()
     rig.invalidation.stop()
     assert caplog.records == []
+
+
+def test_conflicts_are_logged_once_whoever_finds_them(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.other.settings.set_name("laptop")
+    rig.other.set("key", b"here")
+    lost = Entry("key", 1, 1, 4711, "token", 5, seen="")
+    rig.other.inbox.merge_pulled([Delivery(lost, 1, b"there")], cursor=None, epoch=1)
+    for _ in range(3):
+        rig.look()
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "'key': the version of 4711 lost to that of laptop, and neither knew the other; `kvass get key --rev 1` shows it"
+    ]

@@ -348,7 +348,7 @@ def test_a_copy_is_a_second_value_with_the_same_blocks(small: None, store: Store
         with store.transaction:
             content = store._contents.copy(node.content)
             store._database.execute(
-                "INSERT INTO scratch VALUES (?, ?, 0, ?, 0, 0, NULL, 1, NULL)", (key + "~", size, content)
+                "INSERT INTO scratch VALUES (?, ?, 0, ?, 0, 0, NULL, 1, NULL, NULL)", (key + "~", size, content)
             )
         assert read(store, store.tree.file(key + "~")) == value_of(size)
     audit(store)

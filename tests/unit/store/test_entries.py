@@ -280,7 +280,10 @@ class TestRevisions:
         after = row_of(store, "a")
         assert (after.mod_time, after.atime) == (5 * SECOND, 6 * SECOND)
         assert after.entry == before.entry._replace(
-            timestamp=before.timestamp + 1, counter=after.counter, mod_time=5 * SECOND
+            timestamp=before.timestamp + 1,
+            counter=after.counter,
+            mod_time=5 * SECOND,
+            origin=f"{before.process_id}:{before.counter}",
         )
         assert after.dirty
         assert store.revisions("a") == []

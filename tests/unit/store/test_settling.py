@@ -224,7 +224,30 @@ def test_what_is_removed_once_it_was_handed_out_leaves_a_tombstone(store: Store,
 def row(
     key: str = "key", *, dirty: int = HELD, size: int = 1, floor: int | None = None, born: int = 0, changed: int = 0
 ) -> Row:
-    return Row(key, born, 1, 1, "token", size, None, None, None, 1, dirty, born, changed, None, None, 0, floor, 2, 1, 1)
+    return Row(
+        key,
+        born,
+        1,
+        1,
+        "token",
+        size,
+        None,
+        None,
+        None,
+        None,
+        None,
+        1,
+        dirty,
+        born,
+        changed,
+        None,
+        None,
+        0,
+        floor,
+        2,
+        1,
+        1,
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.entry import MAX_RECEIVED
+from kvassfs.conflict import Origin, parse_seen
+from kvassfs.entry import MAX_RECEIVED, Delivery, Entry
 from kvassfs.errors import StoreError
-from kvassfs.store import Store, Written
+from kvassfs.store import Became, Store, Written
 from kvassfs.store.database import Database
 from kvassfs.store.schema import VERSION
 from tests.support.golden_data import GOLDEN
@@ -212,3 +213,22 @@ def test_revisions_get_numbers_in_the_order_in_which_they_came(path: Path) -> No
         assert [version.number for version in store.history.versions("history/gone")] == [0, 2, 1]
         store.history.restore("history/gone")
         assert store.get("history/gone").read() == b"again"
+
+
+def test_of_what_was_there_before_conflicts_were_told_none_is(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((GOLDEN / "store-version-11.sql").read_text(encoding="utf-8"))
+    with Store.open(path) as store:
+        assert list(store.conflicts.open()) == []
+        assert {entry.seen for entry in store.entries()} == {None}
+        lost = [version for version in store.history.versions("history/text") if version.became is Became.LOST]
+        assert [(version.winner, version.is_open) for version in lost] == [(None, False)]
+        assert [(device.process_id, device.name) for device in store.peers.devices()] == [(4712, "")]
+        # What another device writes now, not knowing what is here, is in conflict with that.
+        meanwhile = Entry("new", store.entry("new").timestamp + 1, 9000, 4712, "meanwhile", 5, seen="")
+        store.inbox.merge_pushed([Delivery(meanwhile, 9000, b"phone")])
+        assert [(found.entry.key, found.winner) for found in store.conflicts.open()] == [("new", 4712)]
+        store.set("new", b"both")
+        assert parse_seen(store.entry("new").seen) == [Origin(4712, 9000)]
+        assert list(store.conflicts.open()) == []
+        audit(store)

@@ -29,7 +29,9 @@ STATUS = Status(
         Follower(1234, "/home/you/kvass", NOW - 10 * MINUTE, NOW - MINUTE, ""),
         Follower(1301, "", NOW - 5 * MINUTE, 0, "cannot reach it"),
     ],
-    devices=[Device(752176921, NOW - 3 * MINUTE), Device(1001, NOW)],
+    devices=[Device(752176921, NOW - 3 * MINUTE, "phone"), Device(1001, NOW)],
+    conflicts=[],
+    names={},
     now=NOW,
 )
 
@@ -45,7 +47,7 @@ def test_the_status_is_shown_in_columns(kathmandu: None) -> None:
         "Last exchange:   \t2026-11-23 07:01:12, 3 minutes ago",
         "Followers:       \tmount /home/you/kvass (pid 1234) since 2026-11-23 06:54:12, heard from the hub 1 minute ago",
         "                 \tkvass sync --follow (pid 1301) since 2026-11-23 06:59:12, not in touch: cannot reach it",
-        "Devices:         \t752176921, 3 minutes ago",
+        "Devices:         \tphone (752176921), 3 minutes ago",
         "                 \t1001, just now",
     ]
 
@@ -134,9 +136,10 @@ def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() 
             },
         ],
         "devices": [
-            {"process_id": 752176921, "last_seen": "2026-11-23T01:16:12Z"},
-            {"process_id": 1001, "last_seen": "2026-11-23T01:19:12Z"},
+            {"process_id": 752176921, "name": "phone", "last_seen": "2026-11-23T01:16:12Z"},
+            {"process_id": 1001, "name": None, "last_seen": "2026-11-23T01:19:12Z"},
         ],
+        "conflicts": [],
     }
 
 
