@@ -374,3 +374,4 @@ class Store:
                 draft.close()
             while self.upkeep.tidy():
                 pass
+            self.upkeep.give_some_back()
