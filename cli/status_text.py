@@ -29,6 +29,8 @@ def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
     """Yield titles and texts; a line without a title goes on with the one above."""
     yield "Store", f"{status.path}, {format_size(status.size)}, {format_entry_count(status.entries)}"
     yield "Space", format_space(status.space)
+    if not status.gives_back:
+        yield "", "what is free stays with it until `kvass gc` has written it anew once"
     yield "Hub", status.hub.address if status.hub else NOTHING
     if status.hub:
         yield from _list_hub_facts(status.hub, status.now)

@@ -20,7 +20,8 @@
     │   ├── NewerStore            written by a later version
     │   ├── DamagedStore          SQLite finds it corrupt
     │   ├── StoreBusy             locked by another process for too long
-    │   └── DiskFull              no space left for it
+    │   ├── DiskFull              no space left for it
+    │   └── NoRoomForCopy         no space left to write it anew
     ├── MessageError              a message between devices
     │   ├── Undecipherable        not sealed with this key
     │   └── InvalidMessage        sealed with it, and no message of the protocol
@@ -222,6 +223,21 @@ class DiskFull(StoreError):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, f"no space left on the disk that holds {path}; nothing was changed")
+
+
+class NoRoomForCopy(StoreError):
+    """There is no room to write the database anew, which takes two copies of ``needed`` bytes; nothing was changed."""
+
+    errno = errno.ENOSPC
+
+    def __init__(self, path: str, needed: int) -> None:
+        size = f"{max(1, round(needed / 1_000_000)):,} MB"
+        super().__init__(
+            path,
+            f"{path} is written anew once, which takes twice {size} meanwhile: on its disk, and where temporary files go"
+            " (TMPDIR, else /var/tmp); make room there and try again",
+        )
+        self.needed = needed
 
 
 class MessageError(KvassError):

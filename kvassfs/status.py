@@ -43,13 +43,15 @@ class HubStatus(NamedTuple):
 class Status(NamedTuple):
     """What is reported at ``now``, µs since the epoch.
 
-    ``names`` are those of devices, by process id. ``size`` is that of the database in bytes, ``in_touch``: a follower keeps the store current.
+    ``names`` are those of devices, by process id. ``size`` is that of the database in bytes, ``gives_back``: what is free of it
+    goes back to the disk by itself, ``in_touch``: a follower keeps the store current.
     """
 
     path: str
     size: int
     entries: int
     space: Space
+    gives_back: bool
     hub: HubStatus | None
     in_touch: bool
     followers: Sequence[Follower]
@@ -70,6 +72,7 @@ def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time
         size=os.stat(store.path).st_size + store.upkeep.log_size(),
         entries=store.count_keys(),
         space=store.upkeep.space(),
+        gives_back=store.upkeep.gives_back(),
         in_touch=store.processes.is_in_touch(),
         followers=store.processes.followers(),
         devices=store.peers.devices(),

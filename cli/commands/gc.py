@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import click
 
-from kvassfs.errors import DiskFull
+from kvassfs.errors import DiskFull, NoRoomForCopy
 from kvassfs.store import Store
 
 from .. import streams
@@ -72,8 +72,8 @@ def collect(store: Store, keep: int, age: int, *, clock: Callable[[], int] = tim
     while store.upkeep.clean():
         pass
     try:
-        size = store.upkeep.give_back()
-    except DiskFull as error:
+        size = store.upkeep.give_all_back()
+    except (DiskFull, NoRoomForCopy) as error:
         print_notice(f"warning: the room stays with the database, which uses it again: {error}")
         size = 0
     return Freed(gone, size)

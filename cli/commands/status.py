@@ -39,6 +39,7 @@ def build_object(status: Status) -> dict[str, Any]:
             "size": status.size,
             "entries": status.entries,
             "space": status.space._asdict(),
+            "gives_back": status.gives_back,
         },
         "hub": hub and _build_hub(hub),
         "waiting": hub and {"entries": hub.waiting, "size": hub.waiting_size},

@@ -213,3 +213,13 @@ def judge_ahead(found: list[Ahead]) -> Iterator[Finding]:
         yield Finding("dates", WARNING, "and more keys are dated ahead", remedy)
     if not found:
         yield Finding("dates", OK, "no key is dated ahead")
+
+
+def judge_room(gives_back: bool, free: int) -> Finding:
+    """Return whether what is ``free`` of the database, in bytes, goes back to the disk."""
+    if gives_back:
+        return Finding(
+            "room", OK, f"{format_size(free)} of the database free; what it will not need soon goes back by itself"
+        )
+    text = f"{format_size(free)} of the database free, which stays with it as it was made by an earlier version"
+    return Finding("room", WARNING, text, "type, when there is a moment's time: kvass gc")

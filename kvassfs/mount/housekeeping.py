@@ -54,13 +54,17 @@ class Housekeeping(StoreThread):
         self._next_clean_up = clock() + INTERVAL
 
     def look(self, store: Store, woken: bool, /) -> float:
-        """Follow the configuration, shorten the write-ahead log, and clean up now and then."""
+        """Follow the configuration, shorten the write-ahead log, clean up now and then, and give room back bit by bit."""
         self._follow_configuration(store)
         if store.upkeep.log_size() > (self._log_limit if woken else self._idle_log_limit):
             store.upkeep.checkpoint()
         if self._clock() >= self._next_clean_up:
             self._next_clean_up = self._clock() + INTERVAL
             self._clean_up(store)
+        if not woken:
+            store.upkeep.rewrite_small()
+        if store.upkeep.give_some_back():
+            return 0.0
         return QUIET_TIME if woken else max(0.0, self._next_clean_up - self._clock())
 
     def _follow_configuration(self, store: Store) -> None:

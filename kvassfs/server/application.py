@@ -18,6 +18,7 @@ from ..store import Profile, Store
 from ..store.commits import IDLE, CommitThread
 from ..sync.hub import Hub
 from . import pages
+from .housekeeping import INTERVAL, Housekeeping, open_store
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests, open_hub
 from .pair_requests import PairRequests, open_office
 from .request_log import RequestLog, log_line, skip_logging
@@ -32,7 +33,8 @@ CLOSE_TIMEOUT: Final = 2.0
 class Service:
     """What the requests to one application share, for the database at ``path``, which must exist.
 
-    When nobody has committed for ``idle`` seconds the write-ahead log is emptied.
+    When nobody has committed for ``idle`` seconds the write-ahead log is emptied, and a small database from before becomes
+    one that gives room back.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Service:
         *,
         limits: HubLimits = DEFAULT_LIMITS,
         idle: float = IDLE,
+        upkeep_interval: float = INTERVAL,
         open_hub: Callable[[str], AbstractContextManager[Hub]] = open_hub,
         open_offers: Callable[[str, Profile], AbstractContextManager[Offers]] = open_offers,
     ) -> None:
@@ -50,21 +53,24 @@ class Service:
         self.hub = HubRequests(partial(open_hub, path), self.wakeups, limits)
         self.pairs = PairRequests(partial(open_office, path), self.wakeups, limits)
         self.shares = ShareRequests(partial(open_offers, path), self.wakeups.notify)
+        self._housekeeping = Housekeeping(partial(open_store, path), upkeep_interval)
 
     @asynccontextmanager
     async def run(self, _: object = None) -> AsyncIterator[None]:
         """``async with`` the threads that the requests need."""
         notify = partial(asyncio.get_running_loop().call_soon_threadsafe, self.wakeups.notify)
-        commit_thread = CommitThread(self._path, notify, on_idle=self._empty_log, idle=self._idle)
+        commit_thread = CommitThread(self._path, notify, on_idle=self._tidy_when_idle, idle=self._idle)
         async with self.hub.run(CLOSE_TIMEOUT), self.pairs.run(CLOSE_TIMEOUT), self.shares.run(CLOSE_TIMEOUT):
             commit_thread.start()
             try:
-                yield
+                async with self._housekeeping.run(CLOSE_TIMEOUT):
+                    yield
             finally:
                 commit_thread.stop()
 
-    def _empty_log(self) -> None:
+    def _tidy_when_idle(self) -> None:
         with suppress(KvassError), Store.open(self._path) as store:
+            store.upkeep.rewrite_small()
             store.upkeep.checkpoint()
 
     async def describe(self, request: Request) -> Response:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from ..errors import DiskFull, NewerStore, NotAStore, StoreBusy, StoreUnavailable
+from ..errors import DiskFull, KvassError, NewerStore, NotAStore, StoreBusy, StoreUnavailable
 from .database import LOG_LIMIT, Database, translate_error
 from .profile import BUSY_TIMEOUT, COMMAND, Profile
 from .reserve import FULL, RESERVE, Reserve
+from .room import Room, prepare_empty
 from .schema import APPLICATION_ID, VERSION
 
 OPENING_ROOM = RESERVE // 4
@@ -137,6 +138,7 @@ def _prepare(
     if kind == "empty":
         with suppress(OSError):  # the file of somebody else, who lets us write it
             os.chmod(database.path, 0o600)
+        prepare_empty(database)
     if kind == "original":
         take_over(database)
     _set_wal(database, _patience(profile))
@@ -147,6 +149,9 @@ def _prepare(
         initialise(database)
     elif kind == "earlier":
         upgrade(database)
+    if kind in {"earlier", "original"}:
+        with suppress(KvassError):  # what there is to be done is done
+            Room(database).rewrite_small()
     if profile is not COMMAND:
         database.apply(profile)
 

@@ -377,3 +377,4 @@ class Store:
                 draft.close()
             while self.upkeep.tidy():
                 pass
+            self.upkeep.give_some_back()

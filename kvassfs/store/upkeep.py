@@ -11,9 +11,7 @@ from .holds import Holds
 from .nodes import HOLES
 from .own_changes import OwnChanges
 from .revisions import Revisions
-
-FEW_PAGES = 64
-"""Free pages of the database that are not worth giving back."""
+from .room import Room
 
 STEP = 16
 """Revisions and blocks that go at a time on a full disk, where the write-ahead log has little room."""
@@ -50,6 +48,7 @@ class Upkeep:
         self._revisions = revisions
         self._blocks = blocks
         self._changes = changes
+        self._room = Room(database)
 
     def clean(self) -> bool:
         """Do one bounded step of the clean-up; return whether more may be left."""
@@ -86,18 +85,21 @@ class Upkeep:
         )
         return Space(entries + scratch, history, int(dropped), self._database.free_size())
 
-    def give_back(self) -> int:
-        """Give what is free back to the disk, and return how many bytes; nobody else writes meanwhile.
+    def give_all_back(self) -> int:
+        """Give all that is free back to the disk, and return how many bytes; see ``Room.give_all_back``."""
+        return self._room.give_all_back()
 
-        Raises:
-            DiskFull: there is no room for the copy that is made for that.
-        """
-        before = self._database.free_size()
-        if before < FEW_PAGES * self._database.page_size():
-            return 0
-        self._database.execute("VACUUM")
-        self._database.checkpoint()
-        return before - self._database.free_size()
+    def gives_back(self) -> bool:
+        """Return True if what is free goes back to the disk by itself, as it does but for some databases from before."""
+        return self._room.gives_back()
+
+    def give_some_back(self) -> bool:
+        """Do one small step of giving room back if much is free; return whether more may be left. See ``Room.give_some_back``."""
+        return self._room.give_some_back()
+
+    def rewrite_small(self) -> bool:
+        """Have a small database from before give room back from now on; see ``Room.rewrite_small``."""
+        return self._room.rewrite_small()
 
     def let_history_go(self, size: int) -> bool:
         """Let go of revisions that take ``size`` bytes, the oldest ones; return whether there were any.

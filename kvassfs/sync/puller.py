@@ -132,6 +132,7 @@ class Puller:
             raise self._client.make_failure(error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy()
+            self._store.upkeep.give_some_back()
         self._client.expect(to_pull=max(0, response.clock - cursor))
         # A hub of version 1 hands out what was pushed to it, too.
         pulled = merged.changed if response.digest is None else len(response.deliveries)

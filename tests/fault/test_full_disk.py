@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from kvassfs.entry import Delivery, Entry
-from kvassfs.errors import DiskFull
+from kvassfs.errors import DiskFull, NoRoomForCopy
 from kvassfs.store import HUB, MOUNT, Store
 from kvassfs.store.reserve import RESERVE, Reserve
+from kvassfs.store.room import Room
 from kvassfs.sync import messages
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
 from tests.support.disks import KINDS, MIB, fill, filled, small_disk
-from tests.support.stores import audit, is_scratch, save
+from tests.support.stores import audit, free_room, is_scratch, keep_room, save
 
 SIZES = pytest.mark.parametrize("size", [5, 20_000, 300_000, 2 * MIB])
 
@@ -191,3 +192,49 @@ class TestHub:
             assert list(store.keys()) == []
         self.push(store, *both)
         assert list(store.keys()) == ["new"]
+
+
+def test_room_goes_back_to_a_full_disk(disk: Path) -> None:
+    with Store.open(disk / "db", profile=MOUNT) as store:
+        free_room(store, 6 * MIB)
+        with filled(disk):
+            before = (disk / "db").stat().st_size
+            steps = 1
+            while store.upkeep.give_some_back():
+                steps += 1
+            assert steps > 3  # small ones: the log has no more room than is in reserve
+            assert (disk / "db").stat().st_size < before - MIB
+            audit(store)
+    assert Reserve(str(disk / "db")).size() >= RESERVE
+
+
+def test_without_room_for_a_copy_a_database_from_before_stays_as_it_was(disk: Path) -> None:
+    with Store.open(disk / "db") as store:
+        store.set("a", os.urandom(5 * MIB))
+    keep_room(disk / "db")
+    with Store.open(disk / "db") as store:
+        before = (disk / "db").read_bytes()
+        with pytest.raises(NoRoomForCopy):
+            store.upkeep.give_all_back()
+        assert not store.upkeep.rewrite_small()
+        assert (disk / "db").read_bytes() == before
+        audit(store)
+
+
+def test_a_disk_that_is_full_while_it_is_written_anew_leaves_it_as_it_was(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Room, "_has_room_for", lambda *_: True)
+    with Store.open(disk / "db") as store:
+        store.set("a", os.urandom(5 * MIB))
+    keep_room(disk / "db")
+    with Store.open(disk / "db") as store:
+        before = (disk / "db").read_bytes()
+        with filled(disk), pytest.raises(NoRoomForCopy):
+            store.upkeep.give_all_back()
+        assert (disk / "db").read_bytes() == before
+        assert not store.upkeep.gives_back()
+        assert store.upkeep.log_size() == 0
+        audit(store)
+        assert store.upkeep.rewrite_small() is True
+        audit(store)

@@ -312,6 +312,29 @@ def clean_up(store: Store) -> None:
     raise AssertionError("the clean-up does not end")
 
 
+def free_room(store: Store, size: int, *, below: int = 0) -> None:
+    """Have ``size`` bytes of the database be free: a value comes, goes, and is let go of.
+
+    They are ``below`` one of as many bytes that stays, which would have to be moved.
+    """
+    store.set("passing", os.urandom(size))
+    if below:
+        store.set("staying", os.urandom(below))
+    store.delete("passing")
+    store.upkeep.trim(0, 0)
+    clean_up(store)
+    store.upkeep.checkpoint()
+
+
+def keep_room(path: Path) -> None:
+    """Make a database one that gives no room back, as those of earlier versions are."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA auto_vacuum=NONE")
+    connection.execute("VACUUM")
+    assert connection.execute("PRAGMA auto_vacuum").fetchone() == (0,)
+    connection.close()
+
+
 def audit_clean(store: Store) -> None:
     """Clean up; nothing may be left that nothing uses. No draft is open any more."""
     audit(store)

@@ -21,6 +21,7 @@ from kvassfs.doctor.database import (
     judge_checkup,
     judge_permissions,
     judge_place,
+    judge_room,
 )
 from kvassfs.doctor.finding import Finding
 from kvassfs.errors import DamagedStore, NotAStore
@@ -224,3 +225,22 @@ def test_a_key_that_a_wrong_clock_dated_is_found(tmp_path: Path) -> None:
         store.set("wrong", b"value")
     with Store.open(tmp_path / "db") as store:
         assert [each.key for each in collect_ahead(store, DAY)] == ["wrong"]
+
+
+@pytest.mark.parametrize(
+    ("gives_back", "finding"),
+    [
+        (True, Finding("room", "ok", "12.0 MB of the database free; what it will not need soon goes back by itself")),
+        (
+            False,
+            Finding(
+                "room",
+                "warning",
+                "12.0 MB of the database free, which stays with it as it was made by an earlier version",
+                "type, when there is a moment's time: kvass gc",
+            ),
+        ),
+    ],
+)
+def test_whether_what_is_free_goes_back_is_said(gives_back: bool, finding: Finding) -> None:
+    assert judge_room(gives_back, 12_000_000) == finding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from kvassfs.mount.housekeeping import INTERVAL, QUIET_TIME, Housekeeping
 from kvassfs.mount.scratch import ScratchNames
 from kvassfs.store import MOUNT, Store
-from tests.support.stores import save
+from tests.support.stores import free_room, keep_room, save
 
 LIMIT = 4 * 1024 * 1024
 IDLE_LIMIT = 2 * 1024 * 1024
@@ -146,3 +147,27 @@ class TestCleanUp:
         rig.now += INTERVAL
         rig.look()
         assert steps == [1]
+
+
+class TestRoom:
+    def test_that_is_free_goes_back_bit_by_bit_without_another_pause_than_the_rest(self, rig: Rig) -> None:
+        free_room(rig.own, 20 * MIB)
+        size = os.stat(rig.own.path).st_size
+        pauses = [rig.look(woken=True)]
+        assert size - 5 * MIB < os.stat(rig.own.path).st_size < size
+        while pauses[-1] == 0:
+            pauses.append(rig.look(woken=True))
+        assert pauses[-1] == QUIET_TIME
+        assert len(pauses) > 3
+        assert os.stat(rig.own.path).st_size < 6 * MIB
+
+    def test_of_a_small_database_from_before_does_so_from_when_nobody_writes_on(self, tmp_path: Path) -> None:
+        path = tmp_path / "db"
+        Store.open(path).close()
+        keep_room(path)
+        with Store.open(path, profile=MOUNT) as own, Store.open(path, profile=MOUNT) as other:
+            rig = Rig(own, other)
+            rig.look(woken=True)
+            assert not own.upkeep.gives_back()
+            rig.look()
+            assert own.upkeep.gives_back()

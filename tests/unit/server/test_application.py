@@ -20,7 +20,7 @@ from kvassfs.sync import messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
 from kvassfs.sync.seal import Seal
-from tests.support.stores import rows
+from tests.support.stores import free_room, keep_room, rows
 from tests.unit.server.driver import Answer, Script, ask, begin, served, stub_service
 
 SECONDS = 60.0
@@ -460,6 +460,30 @@ def test_the_log_is_emptied_when_nothing_changes_any_more(database: Path) -> Non
                 await until(lambda: pages_in_log(store) == 0)
 
         assert pages_in_log(store)
+        run(talk())
+
+
+def test_a_small_database_from_before_is_written_anew_then(database: Path) -> None:
+    Store.open(database).close()
+    keep_room(database)
+    with Store.open(database) as store:
+
+        async def talk() -> None:
+            async with served(Service(str(database), idle=0.05)):
+                await until(store.upkeep.gives_back)
+
+        run(talk())
+
+
+def test_what_is_free_goes_back_to_the_disk(database: Path) -> None:
+    with Store.open(database) as store:
+        free_room(store, 12_000_000)
+        assert database.stat().st_size > 12_000_000
+
+        async def talk() -> None:
+            async with served(Service(str(database), upkeep_interval=0.05)):
+                await until(lambda: database.stat().st_size < 6_000_000)
+
         run(talk())
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import DiskFull
+from kvassfs.errors import DiskFull, KvassError, NoRoomForCopy
 from kvassfs.store import Store
 from kvassfs.store.upkeep import Upkeep
 from kvassfs_cli.commands.gc import collect
-from tests.support.stores import audit_clean, revision_values
+from tests.support.stores import audit_clean, keep_room, revision_values
 from tests.unit.cli.conftest import Kvass
 
 HOUR = 3600 * 1_000_000
@@ -66,18 +67,40 @@ def test_the_room_goes_back_to_the_disk(kvass: Kvass, store: Store, database: Pa
     assert store.upkeep.space().free == 0
 
 
-def test_without_room_for_the_copy_it_stays(
-    kvass: Kvass, store: Store, monkeypatch: pytest.MonkeyPatch, database: Path
+def test_the_room_of_a_database_from_before_goes_back_at_once_and_later_by_itself(kvass: Kvass, database: Path) -> None:
+    with Store.open(database) as store:
+        store.set("k", os.urandom(4_000_000))
+        store.set("k", b"small")
+    keep_room(database)
+    assert json.loads(kvass("status", "--json", "--offline").out)["store"]["gives_back"] is False
+    assert kvass("gc", "--all").out == b"1 earlier version gone, 4.0 MB given back\n"
+    assert database.stat().st_size < 1_000_000
+    assert json.loads(kvass("status", "--json", "--offline").out)["store"]["gives_back"] is True
+    assert kvass("get", "k").out == b"small"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (DiskFull("/db"), "no space left on the disk that holds /db; nothing was changed"),
+        (
+            NoRoomForCopy("/db", 12_000_000),
+            str(NoRoomForCopy("/db", 12_000_000)),
+        ),
+    ],
+)
+def test_where_the_disk_is_too_full_it_stays(
+    kvass: Kvass, store: Store, monkeypatch: pytest.MonkeyPatch, error: KvassError, message: str
 ) -> None:
     def fail(_: Upkeep) -> int:
-        raise DiskFull(str(database))
+        raise error
 
     store.set("k", os.urandom(4_000_000))
     store.set("k", b"small")
-    monkeypatch.setattr(Upkeep, "give_back", fail)
+    monkeypatch.setattr(Upkeep, "give_all_back", fail)
     status, out, err = kvass("gc", "--all")
     assert (status, out) == (0, b"1 earlier version gone, 0 B given back\n")
-    assert err.startswith("kvass: warning: the room stays with the database, which uses it again: ")
+    assert err == f"kvass: warning: the room stays with the database, which uses it again: {message}\n"
 
 
 @pytest.mark.parametrize(

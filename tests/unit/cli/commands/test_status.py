@@ -23,6 +23,7 @@ STATUS = Status(
     size=3_400_000,
     entries=120,
     space=Space(current=2_000_000, history=1_200_000, dropped=0, free=8192),
+    gives_back=True,
     hub=HUB,
     in_touch=True,
     followers=[
@@ -50,6 +51,12 @@ def test_the_status_is_shown_in_columns(kathmandu: None) -> None:
         "Devices:         \tphone (752176921), 3 minutes ago",
         "                 \t1001, just now",
     ]
+
+
+def test_of_a_database_that_keeps_what_is_free_that_is_said() -> None:
+    assert format_status(STATUS._replace(gives_back=False)).splitlines()[2] == (
+        "                 \twhat is free stays with it until `kvass gc` has written it anew once"
+    )
 
 
 def test_without_a_hub_nothing_is_said_of_one() -> None:
@@ -108,6 +115,7 @@ def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() 
             "size": 3_400_000,
             "entries": 120,
             "space": {"current": 2_000_000, "history": 1_200_000, "dropped": 0, "free": 8192},
+            "gives_back": True,
         },
         "hub": {
             "address": "hub.example:8000",
