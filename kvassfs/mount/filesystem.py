@@ -10,15 +10,15 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 
+from .. import paths
+from ..scratch import ScratchNames
 from ..store import Store
-from . import paths
 from .directories import Directories
 from .file_io import FileIO
 from .metadata import Metadata
 from .namespace import Namespace, make_error
 from .open_files import OpenFiles
 from .renaming import Renaming, make_superseded_prefix
-from .scratch import ScratchNames
 from .stat import Attributes
 from .xattrs import FileXattrs
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 
+from .. import paths
 from ..share_link import check_new_key
 from ..store import DirectoryRecord, Node, Tree
-from . import paths
 from .open_files import OpenFiles
 from .openfile import OpenFile
 

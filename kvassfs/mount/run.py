@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..errors import KvassError, MountError, MountFailed
+from ..scratch import ScratchNames
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
 from . import daemon, mountpoint, requirements
@@ -21,7 +22,6 @@ from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation
 from .own_calls import Expected, make_callbacks
-from .scratch import ScratchNames
 from .sync_process import SyncProcess
 
 log = logging.getLogger(__name__)
