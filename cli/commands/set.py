@@ -14,7 +14,7 @@ from .. import hub, streams
 from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..notices import print_notice
+from ..notices import explain_interrupt, print_notice
 
 
 @click.command("set", cls=Command, options_metavar="[OPTIONS] [--]")
@@ -44,8 +44,13 @@ def command(database: DatabaseFile, key: str, value: str | None, empty: bool, of
 
 def set_from_input(store: Store, key: str) -> Entry:
     """Set ``key`` to what standard input holds; if it is empty, or reading it fails, the old value stays."""
-    with streams.standard_input() as stream:
-        return store.set_stream(key, stream)
+    with explain_interrupt(lambda: f"{key} is as it was"), streams.standard_input() as stream:
+        if not streams.errors_are_terminal() or streams.input_is_terminal():
+            return store.set_stream(key, stream)
+        from ..progress import FollowedInput, show_progress
+
+        with show_progress() as bar:
+            return store.set_stream(key, FollowedInput(stream, bar))
 
 
 def warn_if_ahead(store: Store, entry: Entry) -> None:
