@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -42,7 +43,7 @@ class Group(Command, click.Group):
     """A group that shows its cheat sheet for help and when it is given no sub-command.
 
     ``modules`` maps the names of sub-commands to their summaries; each is the object ``command``
-    of the module of that name, which is imported only when the sub-command is asked for.
+    of its module (see ``name_module``), which is imported only when the sub-command is asked for.
     """
 
     command_class = Command
@@ -59,7 +60,7 @@ class Group(Command, click.Group):
         """Return a sub-command, importing its module if need be."""
         if cmd_name not in self.modules:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
+        command: click.Command = import_module(name_module(cmd_name), __package__).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -81,6 +82,11 @@ class Group(Command, click.Group):
     def _summarise_options(self, context: click.Context) -> dict[str, str]:
         options = (parameter for parameter in self.get_params(context) if isinstance(parameter, click.Option))
         return {", ".join(option.opts): option.help or "" for option in options}
+
+
+def name_module(command: str) -> str:
+    """Return the relative name of the module of a command; that of one that Python has as a keyword ends in ``_``."""
+    return f".commands.{command}_" if iskeyword(command) else f".commands.{command}"
 
 
 def format_cheat_sheet(path: str, description: str, options: Mapping[str, str], commands: Mapping[str, str]) -> str:

@@ -33,6 +33,7 @@
     │   └── ShareEnded            a token that leads nowhere any more
     ├── TooLongForCode            an address that no QR code holds
     ├── CannotListen              the address to serve on
+    ├── TransferError             import, export and backup: see ``transfer_errors``
     └── MountError                mounting and unmounting
         ├── FuseMissing           the system lacks libfuse, its programs or its device
         └── DirectoryError        the directory to mount or unmount

@@ -22,6 +22,7 @@ from .settings import Config
 from .share_links import Shared
 from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
+from .survey import Contained, Totals
 from .tree import Tree
 from .values import Reader, Snapshot, StoredValue
 from .xattrs import Bearer
@@ -41,6 +42,7 @@ __all__ = [
     "Changes",
     "Child",
     "Config",
+    "Contained",
     "Device",
     "DirectoryRecord",
     "Draft",
@@ -64,6 +66,7 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoredValue",
+    "Totals",
     "Tree",
     "Written",
     "directories_above",
