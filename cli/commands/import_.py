@@ -27,7 +27,7 @@ from ..database import DatabaseFile, expand_home, pass_database
 from ..formats import format_entry_count, format_size
 from ..group import Command
 from ..notices import escape_controls, explain_interrupt, print_notice
-from ..progress import Bar, show_progress, update_exchange
+from ..progress import Bar, describe, show_progress, update_exchange
 
 PASSWORD_STORE = "PASSWORD_STORE_DIR"  # noqa: S105  a name
 """The variable in which pass is told where its passwords are, and so are we."""
@@ -206,7 +206,8 @@ def run_import(store: Store, source: Source, bar: Bar, prefix: str, *, dry_run: 
 
     def report(done: Imported) -> None:
         if bar.is_due():
-            bar.update(*source.position(), text=format_entry_count(done.total))
+            position = source.position()
+            bar.update(*position, text=f"{format_entry_count(done.total)}, {describe(*position)}")
 
     importer = Importer(
         store,

@@ -21,7 +21,6 @@ class SkateSource:
         self._suffix = f"@{name.removeprefix('@')}" if name else ""
         self._run = program
         self._done = 0
-        self._total = 0
 
     def __enter__(self) -> Self:
         return self
@@ -33,8 +32,8 @@ class SkateSource:
         """Do nothing: keys are no names of files."""
 
     def position(self) -> tuple[int, int]:
-        """Return the keys that were read, and of how many."""
-        return self._done, self._total
+        """Return the bytes of values that were read; skate does not say of how many."""
+        return self._done, 0
 
     def items(self) -> Iterator[Entry]:
         """Yield a key at a time.
@@ -44,10 +43,9 @@ class SkateSource:
         """
         listed = self._run(["skate", "list", "--keys-only", *filter(None, [self._suffix])], b"")
         keys = listed.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n") if listed else []
-        self._total = len(keys)
         for key in keys:
-            self._done += 1
             value = self._run(["skate", "get", "--", key + self._suffix], b"")
+            self._done += len(value)
             yield Item(key, MODE, None, len(value), whole(value))
 
 

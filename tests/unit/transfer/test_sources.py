@@ -21,6 +21,7 @@ from kvassfs.transfer.running_hub import HubSource
 from kvassfs.transfer.skate import SkateListSource, SkateSource
 from kvassfs.transfer_errors import ProgramFailed, SourceUnreadable, TargetUnwritable
 from tests.support.near_hub import NearHub
+from tests.support.original import OriginalClient, OriginalHub
 from tests.support.programs import need
 from tests.unit.transfer.conftest import FILE, LINK, TIME, Left, contents, fill, put, take_from
 
@@ -47,7 +48,7 @@ def test_skate_is_asked_for_each_value(store: Store, left: Left) -> None:
     source = SkateSource("", skate)
     take_from(store, source, left)
     assert {key: value for key, (value, *_) in contents(store).items()} == skate.values
-    assert source.position() == (4, 4)
+    assert source.position() == (sum(map(len, skate.values.values())), 0)
     assert skate.calls[:2] == [["skate", "list", "--keys-only"], ["skate", "get", "--", "a"]]
 
 
@@ -200,6 +201,35 @@ def test_what_a_hub_has_is_taken_over_and_nothing_is_sent(
     assert "push" not in hub.calls
     assert told
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".kvass-import")]
+
+
+def test_a_hub_of_the_original_is_taken_over_too(
+    store: Store, left: Left, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = bytes(range(32))
+    hub = OriginalHub(7, key, os.urandom)
+    calls: list[str] = []
+
+    class Remote:
+        address = "hub.example:8000"
+
+        def post(self, call: str, body: bytes, *, wait: float = 0.0) -> bytes:
+            calls.append(call)
+            return hub.answer(call, body)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(http, "HttpRemote", lambda *_: Remote())
+    client = OriginalClient(8, key, os.urandom, lambda: TIME, hub.answer)
+    for name, value in (("a", b"one"), ("b/c", bytes(1_000_000)), ("gone", b"x"), ("gone", b"")):
+        client.set(name, value)
+    client.push()
+    with HubSource("hub.example", key, str(tmp_path)) as source:
+        take_from(store, source, left)
+    assert {name: value for name, (value, *_) in contents(store).items()} == {"a": b"one", "b/c": bytes(1_000_000)}
+    assert contents(store)["a"][2] // 1000 == hub.entries["a"].timestamp
+    assert set(calls) == {"pull"}
 
 
 @pytest.mark.parametrize("failure", [HubUnreachable("hub", "gone"), WrongKey("hub"), KeyboardInterrupt()])
