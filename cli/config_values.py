@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.remote.address import hide_credentials, parse_base_url
+from kvassfs.remote.address import hide_credentials, parse_base_url, show_address
 from kvassfs.replica import MAX_PROCESS_ID
 
 MAX_TIMEOUT = 3600
@@ -55,6 +55,11 @@ def check_remote(text: str) -> str:
     return text
 
 
+def show_remote(remote: str) -> str:
+    """Return the address of a hub as messages name it, ``""`` for none."""
+    return show_address(remote) if remote else ""
+
+
 def check_public_url(text: str) -> str:
     """Return ``text``, which is the URL under which others reach the hub, or empty for that of the remote.
 
@@ -86,3 +91,23 @@ def _parse_timeout(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?|\.[0-9]{1,3}", text) or not 0 < float(text) <= MAX_TIMEOUT:
         raise InvalidConfiguration(f"a time limit is a number of seconds up to {MAX_TIMEOUT}, and {text!r} is not")
     return float(text)
+
+
+def parse_history(count: str, days: str | None, present: tuple[int, float]) -> tuple[int, float] | tuple[None, None]:
+    """Return how much history is to be kept, where ``present`` is what is kept now; nothing for the defaults.
+
+    Raises:
+        InvalidConfiguration: these are no such numbers.
+    """
+    if count == "default" and days is None:
+        return None, None
+    return (
+        _parse_limit(count, "a count of versions"),
+        present[1] if days is None else _parse_limit(days, "a number of days"),
+    )
+
+
+def _parse_limit(text: str, what: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise InvalidConfiguration(f"{what} is a number from 0 to 999999, and {text!r} is not")
+    return int(text)

@@ -29,6 +29,11 @@ class DatabaseFile:
         self._chosen = path
 
     @property
+    def is_chosen(self) -> bool:
+        """Whether the command line or the environment names it."""
+        return self._chosen != DEFAULT
+
+    @property
     def path(self) -> str:
         """The absolute path.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+from kvassfs.amounts import format_size as format_size  # noqa: PLC0414  one of these, for the commands
 
 _SECOND = 1_000_000  # microseconds
 
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
 def format_entry_count(number: int) -> str:
@@ -14,16 +19,17 @@ def format_entry_count(number: int) -> str:
     return "1 entry" if number == 1 else f"{number} entries"
 
 
-def format_size(amount: int) -> str:
-    """Return a number of bytes in the decimal units that disks and networks are sold in."""
-    if amount < 1000:
-        return f"{amount} B"
-    value = float(amount)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"
+def parse_span(text: str) -> int:
+    """Return the microseconds of a span of time like ``7d``, ``12h`` or ``90m``; a number alone is days.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,9})([a-z]?)", text)
+    length = _UNITS.get(found[2] or "d") if found else None
+    if found is None or length is None:
+        raise ValueError(text)
+    return int(found[1]) * length * _SECOND
 
 
 def format_local_time(moment: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from kvassfs.clocks import describe_difference
+from kvassfs.clocks import describe_ahead, describe_difference
 from kvassfs.errors import HubUnreachable, InvalidConfiguration, KvassError
 
 from .database import DatabaseFile
@@ -16,6 +16,7 @@ from .notices import explain_interrupt, print_notice
 from .occasions import Occasion
 
 if TYPE_CHECKING:
+    from kvassfs.entry import Entry
     from kvassfs.store import Store
     from kvassfs.sync import Synchroniser
 
@@ -115,6 +116,13 @@ def push(store: Store, *, offline: bool) -> KvassError | None:
 def warn_of_clock(store: Store) -> None:
     """Say so where the clock of this machine is not that of the hub, as far as that is known."""
     warning = describe_difference(store.hub_time.difference())
+    if warning is not None:
+        print_notice(f"warning: {warning}")
+
+
+def warn_if_ahead(store: Store, entry: Entry) -> None:
+    """Say so where a version beats all that others write for some time to come."""
+    warning = describe_ahead(entry.key, entry.timestamp, store.hub_time.now())
     if warning is not None:
         print_notice(f"warning: {warning}")
 

@@ -64,13 +64,13 @@ def _find_directory() -> str:
         InvalidConfiguration: nothing says where the home directory is.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if _is_own_directory(runtime):
+    if is_own_directory(runtime):
         return runtime
     cache = os.environ.get("XDG_CACHE_HOME", "")
     return cache if os.path.isabs(cache) else os.path.abspath(make_absolute(expand_home("~/.cache")))
 
 
-def _is_own_directory(path: str) -> bool:
+def is_own_directory(path: str) -> bool:
     """Return whether it is one; after su, the environment may name that of another user."""
     try:
         return os.path.isabs(path) and os.stat(path).st_uid == os.geteuid()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import stat
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -147,13 +145,13 @@ def follow_pieces(pieces: Generator[bytes, None, None], size: int) -> Iterator[b
 
 
 class FollowedInput:
-    """Standard input of which is shown on ``bar`` how far it has been read."""
+    """An input of which is shown on ``bar`` how far it has been read."""
 
     def __init__(self, stream: Input, bar: Bar) -> None:
         self._stream = stream
         self._bar = bar
         self._done = 0
-        self._size = measure_rest(sys.stdin)
+        self._size = stream.count_left()
 
     def read(self, size: int, /) -> bytes:
         """Return ``size`` bytes; fewer only at the end."""
@@ -161,13 +159,3 @@ class FollowedInput:
         self._done += len(data)
         self._bar.update(self._done, self._size)
         return data
-
-
-def measure_rest(stream: TextIO | None) -> int:
-    """Return how many bytes a stream has from where it is on, if it is a regular file; else 0."""
-    try:
-        descriptor = -1 if stream is None else stream.fileno()
-        status = os.fstat(descriptor)
-        return max(status.st_size - os.lseek(descriptor, 0, os.SEEK_CUR), 0) if stat.S_ISREG(status.st_mode) else 0
-    except (OSError, ValueError):
-        return 0

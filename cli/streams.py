@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,15 @@ class InputFailed(KvassError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"cannot read standard input: {reason}")
+        self.reason = reason
+
+
+class FileUnreadable(KvassError):
+    """The file at ``path``, which the command line names, cannot be read."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot read {path}: {reason}")
+        self.path = path
         self.reason = reason
 
 
@@ -151,6 +161,18 @@ class Input:
             line += byte
         return bytes(line)
 
+    def is_typed(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._stream.isatty()
+
+    def count_left(self) -> int:
+        """Return how many bytes there are from where it is on, if it is a regular file; else 0."""
+        try:
+            status = os.fstat(self._stream.fileno())
+            return max(status.st_size - self._stream.tell(), 0) if stat.S_ISREG(status.st_mode) else 0
+        except OSError:  # io.UnsupportedOperation among them
+            return 0
+
 
 @contextmanager
 def standard_input() -> Iterator[Input]:
@@ -167,6 +189,24 @@ def standard_input() -> Iterator[Input]:
         raise InputFailed(error.strerror or str(error)) from error
 
 
+@contextmanager
+def input_file(path: str) -> Iterator[Input]:
+    """``with`` the file at ``path`` as bytes; ``-`` is standard input.
+
+    Raises:
+        InputFailed, FileUnreadable: it cannot be opened, or reading it inside the ``with`` failed.
+    """
+    if path == "-":
+        with standard_input() as stream:
+            yield stream
+        return
+    try:
+        with open(path, "rb", buffering=0) as file:
+            yield Input(file)
+    except OSError as error:
+        raise FileUnreadable(path, error.strerror or str(error)) from error
+
+
 def output_is_terminal() -> bool:
     """Return whether a person reads standard output."""
     return sys.stdout is not None and sys.stdout.isatty()
@@ -180,6 +220,11 @@ def output_is_unicode() -> bool:
 def errors_are_terminal() -> bool:
     """Return whether a person reads standard error."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def output_encoding() -> str:
+    """Return the encoding in which standard output is read, as far as the locale says."""
+    return sys.stdout.encoding if sys.stdout is not None else "utf-8"
 
 
 def input_is_terminal() -> bool:

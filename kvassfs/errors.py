@@ -7,7 +7,10 @@
     ├── EmptyValue                an input without a byte
     ├── ValueTooLarge             more bytes than a value can have
     ├── KeyMissing                no entry under this key
+    ├── RevisionMissing           no such version of a key
+    ├── NothingToUndo             no change of this machine that could be taken back
     ├── LinkMissing               no share link that could be ended
+    ├── TransferRefused           what cannot be moved or copied to where it is to go
     ├── ValueReplaced             another value than the one that was found
     ├── InvalidConfiguration      a setting that is refused, and why
     ├── StoreError                the database file
@@ -34,18 +37,15 @@
     ├── TooLongForCode            an address that no QR code holds
     ├── CannotListen              the address to serve on
     ├── TransferError             import, export and backup: see ``transfer_errors``
-    └── MountError                mounting and unmounting
-        ├── FuseMissing           the system lacks libfuse, its programs or its device
-        └── DirectoryError        the directory to mount or unmount
-            ├── MountRefused      is not one to mount on
-            ├── MountFailed       could not be mounted by libfuse
-            ├── NotMounted        shows no store that could be unmounted
-            └── MountBusy         has files in use
+    ├── PairingError              of devices: ``kvassfs.pairing.errors`` has the tree below it
+    ├── ServiceError              a service that cannot be installed or removed
+    └── MountError                mounting and unmounting: ``kvassfs.mount.errors`` has the tree below it
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 
 class KvassError(Exception):
@@ -107,9 +107,34 @@ class KeyIsDirectory(KeyMissing):
 
     errno = errno.EISDIR
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, remedy: str = "`kvass ls` lists what is in it") -> None:
         super().__init__(prefix)
-        self.args = (f"{prefix} is a directory; `kvass rm -r` removes it and all in it",)
+        self.args = (f"{prefix} is a directory; {remedy}",)
+
+
+class TransferRefused(KvassError):
+    """Keys cannot be moved or copied to where they are to go; nothing was changed."""
+
+
+class RevisionMissing(KvassError):
+    """A key has no version with the ``number``, or not any longer; ``None``: none before the present one."""
+
+    errno = errno.ENOENT
+
+    def __init__(self, key: str, number: int | None) -> None:
+        which = "earlier version" if number is None else f"version {number}"
+        super().__init__(f"{key} has no {which}; `kvass log` lists what is kept")
+        self.key = key
+        self.number = number
+
+
+class NothingToUndo(KvassError):
+    """Nothing that was changed on this machine can be taken back; the keys ``changed`` have changed again since."""
+
+    def __init__(self, changed: Sequence[str] = ()) -> None:
+        reason = f": {changed[0]} has changed since, or is not kept; see `kvass log`" if changed else ""
+        super().__init__(f"nothing to undo{reason}")
+        self.changed = changed
 
 
 class LinkMissing(KvassError):
@@ -263,8 +288,8 @@ class WrongKey(SyncError):
     def __init__(self, remote: str) -> None:
         super().__init__(
             remote,
-            f"the hub {remote} has another encryption key; set the one that `kvass config show` prints there with"
-            " `kvass config key`",
+            f"the hub {remote} has another encryption key; type `kvass pair` on a device that it accepts, and the line"
+            " that appears, with --merge, on this one (or set the key with `kvass config key`): nothing here is lost",
         )
 
 
@@ -340,57 +365,5 @@ class CannotListen(KvassError):
         self.reason = reason
 
 
-class MountError(KvassError):
-    """A directory cannot be mounted or unmounted."""
-
-
-class FuseMissing(MountError):
-    """The system lacks ``what`` mounting needs; ``remedy`` says how to get it."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"cannot mount: {what} is missing; {remedy}")
-        self.what = what
-        self.remedy = remedy
-
-
-class DirectoryError(MountError):
-    """A failure to mount or unmount ``directory``."""
-
-    def __init__(self, directory: str, message: str) -> None:
-        super().__init__(message)
-        self.directory = directory
-
-
-class MountRefused(DirectoryError):
-    """The directory is not one to mount on, as it is."""
-
-    def __init__(self, directory: str, reason: str) -> None:
-        super().__init__(directory, f"cannot mount {directory}: {reason}")
-        self.reason = reason
-
-
-class MountFailed(DirectoryError):
-    """libfuse or the kernel did not mount the directory."""
-
-    def __init__(self, directory: str, reason: str) -> None:
-        super().__init__(directory, f"could not mount {directory}: {reason}")
-        self.reason = reason
-
-
-class NotMounted(DirectoryError):
-    """No store is mounted on the directory."""
-
-    def __init__(self, directory: str, found: str = "nothing") -> None:
-        super().__init__(directory, f"{directory} is not a kvass mount: {found} is mounted there")
-        self.found = found
-
-
-class MountBusy(DirectoryError):
-    """Something in the mount is in use, so it stays."""
-
-    def __init__(self, directory: str) -> None:
-        super().__init__(
-            directory,
-            f"{directory} is in use; close its files and leave its directories (fuser -vm {directory} lists who is"
-            " there), or unmount with --lazy, which waits for them in the background",
-        )
+class ServiceError(KvassError):
+    """A service cannot be installed, removed or looked at."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .errors import InvalidConfiguration
+
 NOBODY = 0
 """The process id that is no replica's."""
+
+MAX_NAME = 64
+"""Characters of a device's name."""
 
 MAX_PROCESS_ID = 2**32 - 1
 
@@ -33,3 +38,16 @@ class HubState(NamedTuple):
     epoch: int
     incarnation: int
     told: int
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if a device can be called so; ``""`` stands for none.
+
+    Raises:
+        InvalidConfiguration: it cannot be shown in one line, or is too long.
+    """
+    if len(name) > MAX_NAME or not name.isprintable() or name != name.strip():
+        raise InvalidConfiguration(
+            f"the name of a device is one line of at most {MAX_NAME} characters, and {name[:MAX_NAME]!r} is not"
+        )
+    return name

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
 from .remote.address import show_address
-from .store import Device, Follower, Store
+from .store import Device, Follower, Space, Store
 
 _RESPONSES = (WrongKey, HubFailed, HubDowngraded)
 """Errors that a hub, and nothing else, responds with."""
@@ -48,6 +48,7 @@ class Status(NamedTuple):
     path: str
     size: int
     entries: int
+    space: Space
     hub: HubStatus | None
     in_touch: bool
     followers: Sequence[Follower]
@@ -65,6 +66,7 @@ def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time
         hub=_inspect_hub(store, offline) if store.settings.config().remote else None,
         size=os.stat(store.path).st_size + store.upkeep.log_size(),
         entries=store.count_keys(),
+        space=store.upkeep.space(),
         in_touch=store.processes.is_in_touch(),
         followers=store.processes.followers(),
         devices=store.peers.devices(),

@@ -10,6 +10,7 @@ from .. import hub
 from ..database import DatabaseFile, make_absolute, pass_database, require_path
 from ..group import Command
 from ..notices import print_notice
+from ..supervision import take_supervisor
 
 BINDING = "KVASS_FUSE"
 
@@ -35,6 +36,8 @@ def command(
     """
     from kvassfs.mount.run import MountOptions, mount
 
+    from ..dot_texts import TEXTS
+
     mount(
         MountOptions(
             directory=make_absolute(directory),
@@ -45,8 +48,10 @@ def command(
             allow_other=allow_other,
             binding=os.environ.get(BINDING) or "auto",
             log=log and make_absolute(log),
+            texts=TEXTS,
         ),
         notice=print_notice,
+        supervisor=take_supervisor(),
     )
     if not foreground:
         hub.check(database)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
+
+from kvassfs.errors import KvassError
 
 from .. import process
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
+from ..supervision import take_sockets, take_supervisor
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
@@ -46,8 +49,10 @@ def command(
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
 
-    On each of them, `kvass config remote` names this machine's address and port, and `kvass config key` sets the
-    key that `kvass config show` prints here.
+    `kvass pair` here prints what to type on a device that is to join. (With the original kvass there, `kvass config
+    remote` names this machine's address and port, and `kvass config key` sets the key that `kvass config show` prints here.)
+
+    Where systemd hands over sockets (ListenStream=), they are served, and --bind is left aside.
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
@@ -55,11 +60,33 @@ def command(
 
     log_to_standard_error(quiet=quiet)
     serve(
-        ServeOptions(database.path, bind, tls_cert, tls_key, max_body * 1024 * 1024),
-        listening=lambda url: print_notice(f"serving {database.path} on {url}"),
+        ServeOptions(database.path, bind, tls_cert, tls_key, max_body * 1024 * 1024, take_sockets()),
+        listening=lambda url: announce(database, url, quiet=quiet),
         notice=print_notice,
         write=(lambda _: None) if quiet else LogLines().write,
+        supervisor=take_supervisor(),
     )
+
+
+def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
+    """Say where the store is served, and how devices join as long as there is none."""
+    from kvassfs.pairing.addresses import list_addresses
+
+    print_notice(f"serving {database.path} on {url}")
+    if not quiet:
+        with contextlib.suppress(KvassError), database.open_existing() as store:
+            if not store.settings.config().remote and not store.peers.devices():
+                print_notice(format_first_steps(list_addresses(url)))
+
+
+def format_first_steps(addresses: Sequence[str]) -> str:
+    """Return how the first device joins a hub that it reaches under one of these addresses."""
+    from kvassfs.pairing.addresses import is_local
+
+    where = f"this machine is {' or '.join(addresses)}"
+    if is_local(addresses[0]):
+        where = "other machines do not reach this one, unless --bind names another address"
+    return f"no device has joined yet: `kvass pair` in another terminal here prints what to type there; {where}"
 
 
 def log_to_standard_error(*, quiet: bool) -> None:

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from kvassfs.clocks import describe_difference
 from kvassfs.status import HubStatus, Status, inspect
-from kvassfs.store import Device, Follower
+from kvassfs.store import Follower
 
 from .. import hub, streams
 from ..database import DatabaseFile, pass_database
-from ..formats import (
-    format_age,
-    format_entry_count,
-    format_local_time,
-    format_size,
-    format_span,
-    format_utc,
-)
+from ..formats import format_utc
 from ..group import Command
-from ..notices import escape_controls
-
-NOTHING = "(None)"
+from ..status_text import format_status
 
 
 @click.command("status", cls=Command)
@@ -40,85 +29,16 @@ def command(database: DatabaseFile, as_json: bool, offline: bool) -> None:
     streams.write([text.encode("utf-8", "surrogateescape")])
 
 
-# For people
-
-
-def format_status(status: Status) -> str:
-    """Return the status as lines, in columns as those of ``config show``."""
-    return "".join(
-        f"{title + ':' if title else '':<17}\t{escape_controls(text)}\n" for title, text in _list_facts(status)
-    )
-
-
-def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
-    """Yield titles and texts; a line without a title goes on with the one above."""
-    yield "Store", f"{status.path}, {format_size(status.size)}, {format_entry_count(status.entries)}"
-    yield "Hub", status.hub.address if status.hub else NOTHING
-    if status.hub:
-        yield from _list_hub_facts(status.hub, status.now)
-    yield from _list_texts("Followers", [format_follower(follower, status.now) for follower in status.followers])
-    yield from _list_texts("Devices", [format_device(device, status.now) for device in status.devices])
-
-
-def _list_hub_facts(hub: HubStatus, now: int) -> Iterator[tuple[str, str]]:
-    exchanged = f"{format_local_time(hub.exchanged)}, {format_age(hub.exchanged, now)}" if hub.exchanged else "never"
-    yield "Answers", format_response(hub)
-    difference = hub.difference if hub.responds and not hub.error else None
-    yield "Clock", format_clock(difference)
-    if (warning := describe_difference(difference)) is not None:
-        yield "", f"warning: {warning}"
-    yield "Waiting", f"{format_entry_count(hub.waiting)} ({format_size(hub.waiting_size)})"
-    yield "Last exchange", exchanged
-
-
-def _list_texts(title: str, texts: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the title with the first text, and the others below."""
-    for text in texts or [NOTHING]:
-        yield title, text
-        title = ""
-
-
-def format_response(hub: HubStatus) -> str:
-    """Return whether the hub responds, or why not."""
-    if hub.responds is None:
-        return "not asked"
-    if hub.error:
-        return f"yes, but: {hub.error}" if hub.responds else f"no: {hub.error}"
-    return f"yes, protocol version {hub.version}"
-
-
-def format_clock(difference: int | None) -> str:
-    """Return how the hub's clock differs from ours, by ``difference`` µs."""
-    if difference is None:
-        return "not known"
-    seconds = abs(difference) / 1_000_000
-    if seconds < 0.05:
-        return "that of the hub agrees"
-    amount = format_span(round(seconds)) if seconds >= 60 else f"{seconds:.1f} s"
-    return f"hub is {amount} {'ahead' if difference > 0 else 'behind'}"
-
-
-def format_follower(follower: Follower, now: int) -> str:
-    """Return who follows the hub since when, and when it last heard from it, or why it does not."""
-    who = f"mount {follower.place}" if follower.place else "kvass sync --follow"
-    heard = f"heard from the hub {format_age(follower.reached, now)}" if follower.reached else "not in touch"
-    reason = f": {follower.error}" if follower.error else ""
-    return f"{who} (pid {follower.pid}) since {format_local_time(follower.since)}, {heard}{reason}"
-
-
-def format_device(device: Device, now: int) -> str:
-    """Return which device it is, and when it was seen last."""
-    return f"{device.process_id}, {format_age(device.seen, now)}"
-
-
-# For programs
-
-
 def build_object(status: Status) -> dict[str, Any]:
     """Return the status for programs: times in ISO 8601, sizes in bytes, ``None`` for what is not known."""
     hub = status.hub
     return {
-        "store": {"path": status.path, "size": status.size, "entries": status.entries},
+        "store": {
+            "path": status.path,
+            "size": status.size,
+            "entries": status.entries,
+            "space": status.space._asdict(),
+        },
         "hub": hub and _build_hub(hub),
         "waiting": hub and {"entries": hub.waiting, "size": hub.waiting_size},
         "last_exchange": hub and _format_moment(hub.exchanged),

@@ -14,8 +14,10 @@ from ..formats import format_entry_count, format_size
 from ..group import Command
 from ..notices import explain_interrupt, print_notice
 from ..progress import show_exchange
+from ..supervision import take_supervisor
 
 if TYPE_CHECKING:
+    from kvassfs.supervisor import Supervisor
     from kvassfs.sync import Progress
     from kvassfs.sync.follower import Follower
 
@@ -72,12 +74,19 @@ def follow_hub(database: DatabaseFile) -> None:
     with database.open_existing() as store:
         hub_address(store)
 
-    follower = Follower(database.path, say=print_notice)
+    supervisor = take_supervisor()
+
+    def say(line: str) -> None:
+        print_notice(line)
+        supervisor.tell_status(line)
+
+    follower = Follower(database.path, say=say, started=lambda: supervisor.tell_ready("following the hub"))
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _stop(follower))
+        signal.signal(number, lambda *_: _stop(follower, supervisor))
     follower.run()
 
 
-def _stop(follower: Follower) -> None:
+def _stop(follower: Follower, supervisor: Supervisor) -> None:
+    supervisor.tell_stopping()
     # In a thread: the signal may have come while this one holds a lock that stopping takes.
     threading.Thread(target=follower.stop, daemon=True).start()

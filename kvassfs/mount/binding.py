@@ -12,14 +12,14 @@ import ctypes
 import importlib
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import FuseMissing, MountError, MountFailed
 from . import requirements
+from .errors import FuseMissing, MountError, MountFailed
 from .structures import Layout, strip_pointers
 
 BINDINGS: Final = {"mfusepy": ("mfusepy", 3), "fusepy": ("fuse", 2)}
@@ -34,16 +34,26 @@ ABSENCE_SECONDS: Final = 0.5
 """How long the kernel keeps that a name does not exist: nothing takes that back, and new keys are to be seen within a
 second."""
 
+TIMEOUTS: Final = {"entry": CACHE_SECONDS, "negative": ABSENCE_SECONDS, "attr": CACHE_SECONDS}
+"""These as options of libfuse, in the order in which all its versions have them in memory."""
+
+SEARCHED: Final = range(0, 256, 8)
+"""Where in the structure of a mount libfuse 2 may have them; the structure is larger. Those of libfuse 3 are public."""
+
 CAP_READDIRPLUS_AUTO = 1 << 14  # in fuse_conn_info.want (fuse_common.h of libfuse 3)
 
 
 @dataclass(frozen=True)
 class Presentation:
-    """How the mount looks to the system: ``source`` stands for its device in ``df`` and ``mount``."""
+    """How the mount looks to the system: ``source`` stands for its device in ``df`` and ``mount``.
+
+    ``flags`` are options of mount(8) that libfuse takes as they are.
+    """
 
     source: str = "kvassfs"
     read_only: bool = False
     allow_other: bool = False
+    flags: tuple[str, ...] = ()
 
 
 def choose(binding: str = "auto") -> Binding:
@@ -134,8 +144,7 @@ class Binding:
     def options(self, presentation: Presentation) -> Iterator[str]:
         """Return libfuse's mount options."""
         yield from ("default_permissions", "subtype=kvassfs", f"fsname={_escape(presentation.source)}")
-        yield from (f"{kind}_timeout={CACHE_SECONDS}" for kind in ("entry", "attr"))
-        yield f"negative_timeout={ABSENCE_SECONDS}"
+        yield from (f"{kind}_timeout={seconds}" for kind, seconds in TIMEOUTS.items())
         if self.major == 2:  # libfuse 3 always does
             yield from ("big_writes", "atomic_o_trunc", "use_ino")
         if requirements.fusermount(self.major) is not None:  # the program that does it
@@ -144,6 +153,7 @@ class Binding:
             yield "allow_other"
         if presentation.read_only:
             yield "ro"
+        yield from presentation.flags
 
     def _main(self, options: list[str], directory: str, table: ctypes.Structure) -> int:
         """Call libfuse's main(), with one thread and in the foreground, and return its status."""
@@ -172,6 +182,13 @@ class Binding:
             table.flag_nullpath_ok = 1  # else a file whose directory is gone cannot be read any more
         return table, functions
 
+    def version(self) -> str:
+        """Return the version of libfuse."""
+        if self.major == 2:
+            number = ctypes.CFUNCTYPE(ctypes.c_int)(("fuse_version", self._library))()
+            return f"{number // 10}.{number % 10}"
+        return os.fsdecode(ctypes.CFUNCTYPE(ctypes.c_char_p)(("fuse_pkgversion", self._library))())
+
     def begin(self, connection: int, configuration: int) -> None:
         """Agree with the kernel and with libfuse within ``init``, whose arguments these are; libfuse 2 has one."""
         if self.major >= 3:
@@ -179,6 +196,15 @@ class Binding:
             ctypes.c_int.from_address(configuration + use_inode).value = 1
             want = ctypes.c_uint.from_address(connection + self._module.fuse_conn_info.want.offset)
             want.value &= ~CAP_READDIRPLUS_AUTO  # always PLUS: one request lists names and attributes
+        self._find_timeouts(configuration)
+
+    def _find_timeouts(self, configuration: int) -> None:
+        """Find what libfuse tells the kernel with each name, to change it where the file system wants that."""
+        if self.major >= 3:
+            where: tuple[int, Iterable[int]] = (configuration, [self._module.fuse_config.entry_timeout.offset])
+        else:
+            where = (self._library.fuse_get_context().contents.fuse or 0, SEARCHED)
+        self.layout.cache_times.find(*where, list(TIMEOUTS.values()))
 
     def caller(self) -> int:
         """Return the process whose call the callback in progress answers; 0 if it is not one of this namespace."""

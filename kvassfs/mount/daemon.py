@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NoReturn
 
-from ..errors import KvassError, MountError
+from ..errors import KvassError
+from .errors import MountError
 
 log = logging.getLogger(__name__)
 

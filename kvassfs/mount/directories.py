@@ -65,9 +65,10 @@ class Directories:
                 found[component] = file_attributes(node)
         self._add_open(prefix, found)
         if any(paths.is_shortened(component) for component in found):
-            yield from ((name, found[component]) for name, component in paths.listed_names(found).items())
+            names = paths.listed_names(found, in_root=not prefix)
+            yield from ((name, found[component]) for name, component in names.items())
         else:
-            yield from ((paths.file_name(component), attributes) for component, attributes in found.items())
+            yield from ((paths.file_name(each, in_root=not prefix), attributes) for each, attributes in found.items())
         if len(prefix) > 1 and self._names.has_value(prefix[:-1]):
             yield paths.VALUE_NAME, self._find_attributes(f"{path}/{paths.VALUE_NAME}")
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .. import paths
 from ..scratch import ScratchNames
 from ..store import Store
 from .directories import Directories
+from .dot_directory import Describe, DotDirectory
+from .dot_paths import DOT_PATH, is_dotted
 from .file_io import FileIO
 from .metadata import Metadata
 from .namespace import Namespace, make_error
@@ -29,10 +31,12 @@ class Filesystem:
     """Shows the keys of ``store`` as files.
 
     ``scratch`` tells the names that stay on this machine, ``clock`` returns ns since the epoch, ``uid``
-    and ``gid`` own every file. Paths are absolute, as the kernel shows them.
+    and ``gid`` own every file; ``texts`` has those of the dot directory, by name. Paths are absolute, as the kernel shows
+    them.
 
     There is one method for each operation of a file system, so there are more than 25. Each decides only whether
-    the operation is allowed; what it does is in ``Metadata``, ``FileXattrs``, ``Directories``, ``FileIO`` and ``Renaming``.
+    the operation is allowed, and whether it is for the dot directory; what it does is in ``Metadata``, ``FileXattrs``,
+    ``Directories``, ``FileIO``, ``Renaming`` and ``DotDirectory``.
     """
 
     def __init__(
@@ -44,14 +48,11 @@ class Filesystem:
         uid: int,
         gid: int,
         read_only: bool = False,
+        texts: Mapping[str, Describe] | None = None,
     ) -> None:
-        self.uid = uid
-        self.gid = gid
-        self.now = clock
+        self.uid, self.gid, self.now = uid, gid, clock
         self.superseded = make_superseded_prefix()
-        self._store = store
-        self._scratch = scratch
-        self._read_only = read_only
+        self._store, self._scratch, self._read_only = store, scratch, read_only
         self._absent = ""
         self._open_files = OpenFiles()
         names = Namespace(store.tree, self._open_files)
@@ -70,6 +71,7 @@ class Filesystem:
             save=self._files.save,
             superseded=self.superseded,
         )
+        self._dot = DotDirectory(store, self._open_files, texts=texts or {}, clock=clock)
 
     def publish_directories(self) -> None:
         """Have directories that stayed on this machine travel, as far as their names do not say that they stay."""
@@ -87,13 +89,15 @@ class Filesystem:
 
     def _begin_change(self, path: str) -> None:
         self._absent = ""
-        if self._read_only:
+        if self._read_only or is_dotted(path):
             raise make_error(errno.EROFS, path)
 
     # Attributes
 
     def getattr(self, path: str, handle: int | None = None) -> Attributes:
         """Return the attributes of a file or directory."""
+        if path.startswith(DOT_PATH) and handle is None and is_dotted(path):
+            return self._dot.getattr(path)
         try:
             return self._metadata.getattr(path, handle)
         except FileNotFoundError:
@@ -128,11 +132,13 @@ class Filesystem:
 
     def getxattr(self, path: str, name: bytes) -> bytes:
         """Return an extended attribute."""
+        if is_dotted(path):
+            raise make_error(errno.ENODATA, path)
         return self._xattrs.get(path, name)
 
     def listxattr(self, path: str) -> list[bytes]:
         """Return the names of the extended attributes that were set."""
-        return self._xattrs.list(path)
+        return [] if is_dotted(path) else self._xattrs.list(path)
 
     def setxattr(self, path: str, name: bytes, value: bytes, flags: int) -> None:
         """Set an extended attribute; ``flags`` are XATTR_CREATE and XATTR_REPLACE."""
@@ -158,6 +164,8 @@ class Filesystem:
 
     def listdir(self, path: str) -> Sequence[tuple[str, Attributes]]:
         """Return names and attributes of what is in a directory, ``.`` and ``..`` first."""
+        if is_dotted(path):
+            return list(self._dot.listdir(path, self.getattr))
         return list(self._directories.list(path))
 
     def fsyncdir(self) -> None:
@@ -180,11 +188,13 @@ class Filesystem:
 
     def readlink(self, path: str) -> str:
         """Return the target of a symbolic link; ESTALE for what is one no more."""
+        if is_dotted(path):
+            return self._dot.readlink(path)
         return self._files.readlink(path)
 
     def link(self, old: str, new: str) -> None:
         """Refuse a hard link: a value has one key."""
-        raise make_error(errno.EPERM, new)
+        raise make_error(errno.EROFS if is_dotted(old) or is_dotted(new) else errno.EPERM, new)
 
     def unlink(self, path: str) -> None:
         """Remove a file."""
@@ -194,6 +204,7 @@ class Filesystem:
     def rename(self, old: str, new: str, flags: int = 0) -> None:
         """Rename a file or a directory; ``flags`` as in renameat2(2)."""
         self._begin_change(old)
+        self._begin_change(new)
         self._renaming.rename(old, new, flags)
 
     # Open files
@@ -209,6 +220,8 @@ class Filesystem:
         """Open a file and return a handle; ``O_TRUNC`` empties it."""
         if flags & os.O_TRUNC or flags & os.O_ACCMODE != os.O_RDONLY:
             self._begin_change(path)
+        if path.startswith(DOT_PATH) and is_dotted(path):
+            return self._dot.open(path, flags)
         return self._files.open(path, flags)
 
     def is_open(self, key: str) -> bool:
@@ -218,7 +231,7 @@ class Filesystem:
     def shares_cache(self, handle: int) -> bool:
         """Whether the kernel may serve reads from what it read through other handles of the file.
 
-        Not where an older version of the key is still open.
+        Not where an older version of the key is still open, nor where there may be another value at the path next time.
         """
         return not self._open_files.handles[handle].file.apart
 

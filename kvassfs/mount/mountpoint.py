@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
-from ..errors import MountBusy, MountError, MountRefused, NotMounted
 from . import requirements
+from .errors import MountBusy, MountError, MountRefused, NotMounted
 
 KIND: Final = "fuse.kvassfs"
 """The type that our mounts have in the kernel's table."""

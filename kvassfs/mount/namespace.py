@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterable
 
 from .. import paths
 from ..share_link import check_new_key
@@ -30,6 +31,23 @@ def last_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def find_prefix(names: Iterable[str], siblings: Callable[[str, str], Iterable[str]]) -> str:
+    """Return the prefix of the directory that file names lead to from the root, whether it is there or not.
+
+    ``siblings`` returns the components below a prefix that begin as it is told. Raises InvalidName.
+    """
+    prefix = ""
+    for name in names:
+        prefix += _find_component(prefix, name, siblings) + "/"
+    return prefix
+
+
+def _find_component(prefix: str, name: str, siblings: Callable[[str, str], Iterable[str]]) -> str:
+    if not paths.is_shortened(name):
+        return paths.component(name, in_root=not prefix)
+    return paths.resolve(name, siblings(prefix, paths.search_prefix(name)), in_root=not prefix)
+
+
 class Namespace:
     """Finds keys, files and directories by path; changes nothing."""
 
@@ -42,19 +60,12 @@ class Namespace:
         if "%" not in path:
             return paths.key_of(path), False
         *above, last = path[1:].split("/")
-        prefix = ""
-        for name in above:
-            prefix += self._component(prefix, name) + "/"
+        prefix = find_prefix(above, self._tree.siblings)
         if last == paths.VALUE_NAME:
             if len(prefix) < 2:  # the root has no key, nor has the directory of an empty component in it
                 raise make_error(errno.ENOENT, path)
             return prefix[:-1], True
-        return prefix + self._component(prefix, last), False
-
-    def _component(self, prefix: str, name: str) -> str:
-        if not paths.is_shortened(name):
-            return paths.component(name)
-        return paths.resolve(name, self._tree.siblings(prefix, paths.search_prefix(name)))
+        return prefix + _find_component(prefix, last, self._tree.siblings), False
 
     def file(self, path: str) -> Node:
         """Return the file in the store that a path names."""

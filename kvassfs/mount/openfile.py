@@ -92,7 +92,8 @@ class OpenFile:
         state: what there is to save.
         refusal: the last write or save, if that failed.
         inode: its number; the key may have another one by now, if the file lost its name.
-        apart: whether another version of the same key was open when this one was opened.
+        apart: whether the kernel may not serve reads from what it keeps of the name: another version of the same key was
+            open when this one was opened, or there may be another value at the path.
         xattrs: the extended attributes of a file that is in the store no more, or not yet; else the store has them.
         mod_time: the mtime, if somebody gave it since the last write.
         dated: the timestamp (µs) of the version that it was last saved as; 0 if it was not, or is a scratch file.
@@ -134,6 +135,14 @@ class OpenFile:
         file.xattrs = {}
         file.mode, file.inode = stat.S_IFREG | stat.S_IMODE(mode), new_inode()
         file.mtime = file.atime = file.ctime = _microseconds(clock())
+        return file
+
+    @classmethod
+    def unnamed(cls, tree: Tree, clock: Callable[[], int], draft: Draft, attributes: Attributes) -> OpenFile:
+        """Open a value that is that of no key, to be read: it is as if it was removed while it was open."""
+        file = cls(tree, clock, Place("", REMOVED, None, amends=True), CLEAN, draft)
+        file.mode, file.inode = attributes.mode, attributes.inode
+        file.mtime, file.atime, file.ctime = attributes.mtime, attributes.atime, attributes.ctime
         return file
 
     @property

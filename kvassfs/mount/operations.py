@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ..errors import KeyMissing
 from . import mountpoint
 from .callbacks import guard
+from .dot_paths import DOT_PATH
 
 if TYPE_CHECKING:
     from .filesystem import Filesystem
@@ -44,6 +45,8 @@ FILL_DIR_PLUS = 2
 CHANGING = os.O_ACCMODE | os.O_TRUNC  # with none of these bits, there is nothing to save at close()
 
 SERVER_PID = mountpoint.SERVER_PID.encode()
+
+DOT = DOT_PATH.encode()
 
 
 def make_callbacks(filesystem: Filesystem, layout: Layout) -> dict[str, Callable[..., int]]:
@@ -105,6 +108,7 @@ class Operations:
         self._pack_stat = layout.stat.pack_into
         self._mode_first = layout.mode_first
         self._entry_stat = layout.entry_stat
+        self._cache_times = layout.cache_times
         self._uid = filesystem.uid
         self._gid = filesystem.gid
         self._last_listing = 0
@@ -115,14 +119,24 @@ class Operations:
     def getattr(self, path: bytes, stat: int, info: int = 0) -> int:
         """Fill in a ``struct stat``."""
         if info:
+            self._choose_cache_times(path)
             attributes = self._filesystem.getattr(decode_open(path), self._handle_at(info))
         else:
+            if self._cache_times.suspended or path.startswith(DOT):
+                self._choose_cache_times(path)
             check_length(path)
             attributes = self._filesystem.getattr(decode_existing(path))
         self._put_stat(stat, attributes)
         return 0
 
     fgetattr = getattr
+
+    def _choose_cache_times(self, path: bytes | None) -> None:
+        """Have the kernel keep nothing of what it is told next, if that is in the dot directory: it changes by itself."""
+        if path is not None and path.startswith(DOT):  # or a name that begins so, which costs time alone
+            self._cache_times.suspend()
+        elif self._cache_times.suspended:
+            self._cache_times.resume()
 
     def _put_stat(self, address: int, attributes: Attributes) -> None:
         mode, size, mtime, atime, ctime, inode, holes = attributes
@@ -307,6 +321,7 @@ class Operations:
 
     def readdir(self, path: bytes, buffer: int, filler: int, offset: int, info: int, flags: int = 0) -> int:
         """List a directory from entry ``offset`` until libfuse's buffer is full, as it was when that began."""
+        self._choose_cache_times(path)
         handle = self._handle_at(info)
         if not offset or handle not in self._listings:
             self._listings[handle] = self._filesystem.listdir(decode_existing(path))

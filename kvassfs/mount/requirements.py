@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from kvassfs.errors import FuseMissing
+from kvassfs.mount.errors import FuseMissing
 
 DEVICE: Final = "/dev/fuse"
 OS_RELEASE: Final = ("/etc/os-release", "/usr/lib/os-release")

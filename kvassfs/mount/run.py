@@ -5,24 +5,28 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ..errors import KvassError, MountError, MountFailed
+from ..errors import KvassError
 from ..scratch import ScratchNames
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
+from ..supervisor import NOBODY, Supervisor
 from . import daemon, mountpoint, requirements
 from .announcing import Announcer
 from .binding import Binding, Presentation, choose
 from .call_process import CallProcess
+from .dot_directory import Describe
+from .errors import MountError, MountFailed
 from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation
 from .own_calls import Expected, make_callbacks
 from .sync_process import SyncProcess
+from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +47,9 @@ class MountOptions:
         foreground: serve in this process instead of a daemon.
         allow_other: let other users in, as far as the permissions of files let them.
         binding: "auto", "mfusepy" or "fusepy"; see ``binding``.
+        flags: options of mount(8) that libfuse takes, such as "noexec".
         log: file that messages are added to; else they go to standard error in the foreground, or nowhere.
+        texts: what returns the texts in the dot directory, by name.
     """
 
     directory: str
@@ -54,13 +60,17 @@ class MountOptions:
     allow_other: bool = False
     binding: str = "auto"
     log: str | None = None
+    flags: tuple[str, ...] = ()
+    texts: Mapping[str, Describe] = field(default_factory=dict)
 
 
-def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: None) -> None:
+def mount(
+    options: MountOptions, *, notice: Callable[[str], None] = lambda _: None, supervisor: Supervisor = NOBODY
+) -> None:
     """Mount; return when the mount answers, or with ``foreground`` when it has ended.
 
     It ends when it is unmounted, or by SIGTERM, SIGINT or SIGHUP; what is open is saved then. ``notice`` is told in
-    a line what the store has to say. Raises a MountError, or a StoreError if the database cannot be opened.
+    a line what the store has to say, and ``supervisor``, in the foreground, how the mount does. Raises a MountError, or a StoreError if the database cannot be opened.
     """
     options = replace(options, database=os.path.abspath(options.database))
     made = options.create and not os.path.lexists(options.directory)
@@ -73,7 +83,7 @@ def mount(options: MountOptions, *, notice: Callable[[str], None] = lambda _: No
         with mountpoint.claim(directory) as claim:
             mountpoint.prepare(directory, options.database)  # another mount may have been there first
             if options.foreground:
-                serve(options, binding, claim.close)
+                serve(options, binding, claim.close, supervisor)
             else:
                 daemon.detach(partial(_serve_claimed, options, binding, claim))
                 _await(directory)
@@ -101,11 +111,17 @@ def _await(directory: str) -> None:
         raise MountFailed(directory, f"it does not answer: {error.strerror}") from error
 
 
-def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = lambda: None) -> None:
+def serve(
+    options: MountOptions,
+    binding: Binding,
+    ready: Callable[[], None] = lambda: None,
+    supervisor: Supervisor = NOBODY,
+) -> None:
     """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
     _log_to(options)
     with Store.open(options.database, profile=MOUNT) as store:
-        service = _Service(store, options)
+        store.own_changes.caller = binding.caller
+        service = _Service(store, options, supervisor)
         if not options.read_only:
             with suppress(KvassError):  # it is tried again by the next mount
                 service.filesystem.publish_directories()
@@ -134,7 +150,10 @@ def serve(options: MountOptions, binding: Binding, ready: Callable[[], None] = l
 class _Service:
     """The file system that is mounted, and what runs beside it: threads, and the process that synchronises."""
 
-    def __init__(self, store: Store, options: MountOptions) -> None:
+    def __init__(self, store: Store, options: MountOptions, supervisor: Supervisor) -> None:
+        self._directory = options.directory
+        self._supervisor = supervisor
+        self._watchdog = Watchdog(options.directory, supervisor)
         self.filesystem = Filesystem(
             store,
             scratch=ScratchNames(store.settings.scratch_patterns()),
@@ -142,6 +161,7 @@ class _Service:
             uid=os.geteuid(),
             gid=os.getegid(),
             read_only=options.read_only,
+            texts=options.texts,
         )
         self.expected = Expected()
         self._call_process = CallProcess(options.directory, self.expected)
@@ -169,10 +189,15 @@ class _Service:
         """Begin."""
         for thread in self._threads:
             thread.start()
+        self._watchdog.start()
+        # The mount is in the kernel's table: who calls it now gets an answer a moment later.
+        self._supervisor.tell_ready(f"mounted at {self._directory}")
 
     def end(self) -> None:
         """Save what is open, and end."""
+        self._supervisor.tell_stopping()
         self._call_process.hang_up()
+        self._watchdog.stop()
         for thread in reversed(self._threads):
             thread.stop()
         self._call_process.end()
@@ -181,7 +206,9 @@ class _Service:
 
 
 def _presentation(options: MountOptions) -> Presentation:
-    return Presentation(options.database, read_only=options.read_only, allow_other=options.allow_other)
+    return Presentation(
+        options.database, read_only=options.read_only, allow_other=options.allow_other, flags=options.flags
+    )
 
 
 def _log_to(options: MountOptions) -> None:

@@ -11,10 +11,10 @@ import ctypes
 import os
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from ..errors import MountError
+from .errors import MountError
 
 STATVFS: Final = frozenset(name for name in dir(os.statvfs_result) if name.startswith("f_"))
 STAT_START: Final = {
@@ -42,6 +42,7 @@ class Layout:
         timespecs: unpacks the two ``struct timespec`` of utimens.
         filler: returns the function at an address, of the type of readdir's filler.
         filler_flags: the number of flags that the filler takes: 1 since libfuse 3.
+        cache_times: for how long the kernel is told to keep what it is told.
     """
 
     def __init__(self, module: Any, major: int) -> None:
@@ -61,6 +62,7 @@ class Layout:
         self.timespecs = struct.Struct("@4l")
         self.filler_flags = 1 if major >= 3 else 0
         self.filler = _filler(self.filler_flags)
+        self.cache_times = CacheTimes(self.words)
 
     def flags(self, info: int) -> int:
         """Return ``flags`` of the ``struct fuse_file_info`` at ``info``: those of open()."""
@@ -78,6 +80,51 @@ class Layout:
         if not flush:
             offset, bit = self._no_flush
             self._ints[info + offset >> 2] |= bit
+
+
+class CacheTimes:
+    """The timeouts that libfuse tells the kernel with each name and its attributes: one set of them for the whole mount.
+
+    libfuse reads them after the callback that they concern, in the same thread. So a callback can have the kernel keep
+    nothing of what it is about to be told.
+
+    Attributes:
+        suspended: whether the kernel is to keep nothing.
+    """
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+        self._place = slice(0, 0)
+        self._configured = self._none = words[0:0]
+        self.suspended = False
+
+    def find(self, start: int, offsets: Iterable[int], seconds: Sequence[float]) -> None:
+        """Find the timeouts at one of the offsets behind an address, by those that were configured.
+
+        Where they are not found, the kernel keeps what it is told for as long as was configured.
+        """
+        wanted = _as_words(seconds)
+        for offset in offsets if start else ():
+            first = start + offset >> 3
+            place = slice(first, first + len(wanted))
+            if self._words[place] == wanted:
+                self._place, self._configured, self._none = place, wanted, _as_words([0.0] * len(wanted))
+                return
+
+    def suspend(self) -> None:
+        """Have the kernel keep nothing of what it is told from now on."""
+        self._words[self._place] = self._none
+        self.suspended = True
+
+    def resume(self) -> None:
+        """Have it keep what it is told as was configured."""
+        self._words[self._place] = self._configured
+        self.suspended = False
+
+
+def _as_words(seconds: Sequence[float]) -> memoryview:
+    """Return what C has for an array of ``double``."""
+    return memoryview(struct.pack(f"@{len(seconds)}d", *seconds)).cast("Q")
 
 
 def _memory() -> memoryview:

@@ -19,6 +19,7 @@ from ..store.commits import IDLE, CommitThread
 from ..sync.hub import Hub
 from . import pages
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests, open_hub
+from .pair_requests import PairRequests, open_office
 from .request_log import RequestLog, log_line, skip_logging
 from .routing import Route, RouteTable
 from .share_requests import ShareRequests, open_offers
@@ -47,6 +48,7 @@ class Service:
         self._idle = idle
         self.wakeups = Wakeups()
         self.hub = HubRequests(partial(open_hub, path), self.wakeups, limits)
+        self.pairs = PairRequests(partial(open_office, path), self.wakeups, limits)
         self.shares = ShareRequests(partial(open_offers, path), self.wakeups.notify)
 
     @asynccontextmanager
@@ -54,7 +56,7 @@ class Service:
         """``async with`` the threads that the requests need."""
         notify = partial(asyncio.get_running_loop().call_soon_threadsafe, self.wakeups.notify)
         commit_thread = CommitThread(self._path, notify, on_idle=self._empty_log, idle=self._idle)
-        async with self.hub.run(CLOSE_TIMEOUT), self.shares.run(CLOSE_TIMEOUT):
+        async with self.hub.run(CLOSE_TIMEOUT), self.pairs.run(CLOSE_TIMEOUT), self.shares.run(CLOSE_TIMEOUT):
             commit_thread.start()
             try:
                 yield
@@ -83,6 +85,8 @@ def build_application(service: Service, write: Callable[[str], None] = log_line)
         "/blocks": Route.of(service.hub.serve_blocks, "POST"),
         "/get": Route.of(service.shares.respond, "GET", "POST"),
         "/health": Route.of(service.check_health, "GET"),
+        "/join": Route.of(service.pairs.join, "POST"),
+        "/pair": Route.of(service.pairs.pair, "POST"),
         "/pull": Route.of(service.hub.pull, "POST"),
         "/push": Route.of(service.hub.push, "POST"),
     }

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..errors import DiskFull, KvassError, MessageError, NothingShared, ShareError, Undecipherable
+from ..pairing.errors import CodeGone, PairingRefused
 from . import pages
 from .request_log import skip_logging
 
@@ -56,6 +57,8 @@ def _explain_failure(request: Request, error: KvassError) -> Response:
         return error_response(request, 403, "cannot decrypt the message")
     if isinstance(error, MessageError):
         return error_response(request, 400, str(error))
+    if isinstance(error, CodeGone | PairingRefused):
+        return error_response(request, 410 if isinstance(error, CodeGone) else 429, str(error))
     if isinstance(error, ShareError):
         return share_error_response(request, error)
     log.error("%s", error)

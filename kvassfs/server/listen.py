@@ -16,6 +16,9 @@ BACKLOG: Final = 512
 
 _BIND = re.compile(r"(?:(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):)?(?P<port>[0-9]{1,5})")
 
+FIRST_INHERITED: Final = 3
+"""The descriptor of the first socket that a service manager hands over (SD_LISTEN_FDS_START)."""
+
 _EVERYWHERE = ("", "::")
 
 
@@ -44,6 +47,32 @@ def open_socket(bind: str) -> socket.socket:
         return _open_everywhere(port) if host in _EVERYWHERE else _open_at(host, port)
     except (OSError, UnicodeError) as error:
         raise CannotListen(bind, _explain(error, host, port)) from error
+
+
+def inherit_sockets(count: int, first: int = FIRST_INHERITED) -> list[socket.socket]:
+    """Return the sockets that a service manager has opened and handed over, as systemd's socket units do.
+
+    Raises:
+        CannotListen: one is none that listens for TCP.
+    """
+    return [_inherit_socket(number) for number in range(first, first + count)]
+
+
+def _inherit_socket(number: int) -> socket.socket:
+    try:
+        inherited = socket.socket(fileno=number)
+        inherited.set_inheritable(False)
+        if (
+            inherited.family in {socket.AF_INET, socket.AF_INET6}
+            and inherited.type == socket.SOCK_STREAM
+            and inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        ):
+            return inherited
+        inherited.detach()
+        reason = "it is no socket that listens for TCP; name a port, or ADDRESS:PORT, in ListenStream= of its unit"
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+    raise CannotListen(f"the socket that was handed over as descriptor {number}", reason)
 
 
 def _open_everywhere(port: int) -> socket.socket:

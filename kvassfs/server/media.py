@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import mimetypes
 import re
 import stat
 from typing import Final
 from urllib.parse import quote
+
+from ..text import is_utf8
 
 UNKNOWN: Final = "application/octet-stream"
 
@@ -102,17 +103,6 @@ def decide_type(guess: str | None, head: bytes, size: int) -> str:
     if is_utf8(head, whole=len(head) >= size):
         return f"{guess or _TEXT}; charset=utf-8"
     return guess or UNKNOWN
-
-
-def is_utf8(head: bytes, *, whole: bool) -> bool:
-    """Return True if bytes are text in UTF-8; unless they are the ``whole``, their end may cut a character."""
-    if b"\0" in head:
-        return False
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def file_name(key: str) -> str:

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,10 +17,12 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from ..errors import KvassError
 from ..store import Store
+from ..supervisor import NOBODY, Supervisor
 from .application import Service, build_application
 from .hub_requests import MAX_BODY, HubLimits
-from .listen import BACKLOG, format_url, load_tls, open_socket
+from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket
 from .request_log import log_line
 
 SHUTDOWN_TIMEOUT: Final = 5
@@ -40,6 +42,7 @@ class ServeOptions:
         tls_cert: PEM file of the certificate and its chain; with it, only TLS is accepted.
         tls_key: PEM file of its key, if that is not in the same file.
         max_body: bytes of the longest message accepted.
+        inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
     """
 
     database: str
@@ -47,6 +50,7 @@ class ServeOptions:
     tls_cert: str | None = None
     tls_key: str | None = None
     max_body: int = MAX_BODY
+    inherited: int = 0
 
 
 def serve(
@@ -55,24 +59,42 @@ def serve(
     listening: Callable[[str], None],
     notice: Callable[[str], None] = lambda _: None,
     write: Callable[[str], None] = log_line,
+    supervisor: Supervisor = NOBODY,
 ) -> None:
     """Serve a hub until SIGTERM, SIGINT or SIGHUP; a SIGINT after that ends the process at once. For the main thread.
 
-    ``listening`` is called with the URL once requests are served, ``notice`` with what the store reports in one line,
-    and ``write`` with a line for each request.
+    ``listening`` is called with each URL once requests are served, ``notice`` with what the store reports in one line,
+    and ``write`` with a line for each request. ``supervisor`` is told how the server does.
 
     Raises:
         CannotListen: the address cannot be served.
         StoreError: the database cannot be used.
     """
     context = _load_tls(options)
-    with open_socket(options.bind) as opened:
+    with ExitStack() as stack:
+        sockets = inherit_sockets(options.inherited) or [open_socket(options.bind)]
+        for opened in sockets:
+            stack.enter_context(opened)
         Store.open(options.database, notice=notice).close()  # reports at once what is wrong with it
         service = Service(options.database, limits=HubLimits(max_body=options.max_body))
-        report_url = partial(listening, format_url(opened, secure=context is not None))
-        server = _Server(build_application(service, write), service, context, report_url)
+        urls = [format_url(opened, secure=context is not None) for opened in sockets]
+        _note_served(options.database, urls)
+        ready = partial(_report, urls, listening, supervisor)
+        server = _Server(build_application(service, write), service, context, ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.serve([opened]))
+            runner.run(server.serve(sockets))
+
+
+def _report(urls: list[str], listening: Callable[[str], None], supervisor: Supervisor) -> None:
+    for url in urls:
+        listening(url)
+    supervisor.tell_ready(f"serving on {', '.join(urls)}")
+
+
+def _note_served(database: str, urls: list[str]) -> None:
+    """Have the store know where it is served, so that `kvass pair` can name it."""
+    with suppress(KvassError), Store.open(database) as store:
+        store.processes.note_served(urls[-1])
 
 
 def _load_tls(options: ServeOptions) -> ssl.SSLContext | None:
@@ -82,20 +104,36 @@ def _load_tls(options: ServeOptions) -> ssl.SSLContext | None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn with its own handling of signals; ``ready`` is called once requests are served."""
+    """Uvicorn with its own handling of signals; ``ready`` is called once requests are served.
+
+    ``supervisor`` is told, by the event loop, that this is alive, and then that it ends.
+    """
 
     def __init__(
-        self, served: ASGIApp, service: Service, context: ssl.SSLContext | None, ready: Callable[[], None]
+        self,
+        served: ASGIApp,
+        service: Service,
+        context: ssl.SSLContext | None,
+        ready: Callable[[], None],
+        supervisor: Supervisor,
     ) -> None:
         super().__init__(_configure(served, context))
         self.servers = []  # a signal may come before there are any
         self._service = service
         self._ready = ready
+        self._supervisor = supervisor
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve requests."""
         await super().startup(sockets)
         self._ready()
+        self._tell_alive()
+
+    def _tell_alive(self) -> None:
+        """Tell the supervisor now and again and again, as long as the event loop turns."""
+        if self._supervisor.interval is not None:
+            self._supervisor.tell_alive()
+            asyncio.get_running_loop().call_later(self._supervisor.interval, self._tell_alive)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -115,6 +153,7 @@ class _Server(uvicorn.Server):
     def _end(self, interruptible: bool) -> None:
         """Accept no more requests, respond to those that wait, and let the others finish."""
         self.should_exit = True
+        self._supervisor.tell_stopping()
         for listener in self.servers:  # before uvicorn does: devices that waited would connect again
             listener.close()
         self._service.wakeups.end_waits()

@@ -7,8 +7,10 @@ from ..block import BLOCK_SIZE
 from ..replica import HubState
 from .draft import Draft
 from .feed import Changes, Event, Position, Seen
+from .history import Version
 from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
+from .mailboxes import Mailbox
 from .merging import MAX_LEAP, Merged
 from .nodes import Child, Found, Node
 from .opening import is_store
@@ -16,7 +18,7 @@ from .outbox import Limit, Outgoing, Page
 from .peers import Device
 from .processes import Follower
 from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
-from .revisions import Revision
+from .revisions import Became, Revision
 from .rows import Row, Written
 from .settings import Config
 from .share_links import Shared
@@ -24,6 +26,8 @@ from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
 from .survey import Contained, Totals
 from .tree import Tree
+from .undo import Plan, Way
+from .upkeep import Space
 from .values import Reader, Snapshot, StoredValue
 from .xattrs import Bearer
 
@@ -39,6 +43,7 @@ __all__ = [
     "SEARCHES",
     "SHARING",
     "Bearer",
+    "Became",
     "Changes",
     "Child",
     "Config",
@@ -51,10 +56,12 @@ __all__ = [
     "Found",
     "HubState",
     "Limit",
+    "Mailbox",
     "Merged",
     "Node",
     "Outgoing",
     "Page",
+    "Plan",
     "Position",
     "Profile",
     "Reader",
@@ -64,10 +71,13 @@ __all__ = [
     "Shared",
     "Sizes",
     "Snapshot",
+    "Space",
     "Store",
     "StoredValue",
     "Totals",
     "Tree",
+    "Version",
+    "Way",
     "Written",
     "directories_above",
     "is_store",

@@ -10,6 +10,7 @@ from .identity import new_process_id
 from .local import DIRECTORY_MODE
 from .machine import Machine
 from .schema import APPLICATION_ID, MIGRATIONS, TABLES, VERSION
+from .setting_rows import write_setting
 from .settings import KEY_BYTES
 
 
@@ -27,7 +28,7 @@ def create_tables(database: Database, now: int, machine: Machine) -> None:
     for statement in _statements("".join([TABLES, *MIGRATIONS.values()])):
         database.execute(statement)
     database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL, 0)", (DIRECTORY_MODE, now, now))
-    database.execute("INSERT INTO settings VALUES ('place', ?)", (machine.identify_place(database.path),))
+    write_setting(database, "place", machine.identify_place(database.path))
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {VERSION}")
 

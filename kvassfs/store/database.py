@@ -306,7 +306,7 @@ class Database:
         """Return the bytes by which the file grows once the log is copied, with what the transaction adds."""
         if not self.has_log:
             return 0
-        self._page_size = self._page_size or int(self.row("PRAGMA page_size")[0])
+        self._page_size = self._page_size or self.page_size()
         try:
             return max(0, int(self.row("PRAGMA page_count")[0]) * self._page_size - os.stat(self._file).st_size)
         except FileNotFoundError:  # it was removed; what is open goes on as long as it is
@@ -368,6 +368,14 @@ class Database:
                 break
         with self.transaction:
             return work()
+
+    def page_size(self) -> int:
+        """Return the bytes of a page."""
+        return int(self.row("PRAGMA page_size")[0])
+
+    def free_size(self) -> int:
+        """Return the bytes of the pages that nothing uses."""
+        return int(self.row("PRAGMA freelist_count")[0]) * self.page_size()
 
     def _has_free_pages(self) -> bool:
         return bool(self.row("PRAGMA freelist_count")[0] * self._page_size >= CHANGE_SIZE)

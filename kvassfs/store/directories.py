@@ -86,13 +86,16 @@ class DirectoryChanges:
         self.keep(parent(prefix), is_scratch, travels=row is not None)
         self._entries.note_names(prefix, self._clock())
 
-    def drop(self, prefix: str) -> Row | None:
-        """Remove the own row of a directory, which may be there without; return its entry, if it had one."""
+    def drop(self, prefix: str, *, transient: bool = True) -> Row | None:
+        """Remove the own row of a directory, which may be there without; return its entry, if it had one.
+
+        ``transient`` is as in ``Entries.remove``.
+        """
         self._scratch.drop(prefix)
         row = self._entries.current(prefix)
         if row is None or not row.is_directory:
             return None
-        self._entries.remove(row, listing=None, transient=True)
+        self._entries.remove(row, listing=None, transient=transient)
         return row
 
     def keep(self, prefix: str, is_scratch: Callable[[str], bool], *, travels: bool = True) -> None:

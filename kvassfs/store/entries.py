@@ -16,7 +16,8 @@ from .hub_time import HubTime
 from .inodes import born_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .local_parts import LocalParts
-from .revisions import Revisions
+from .own_changes import OwnChanges
+from .revisions import Became, Revisions
 from .rows import (
     DIRTY,
     HELD,
@@ -56,6 +57,7 @@ class Entries:
         revisions: Revisions,
         local: LocalParts,
         journal: Journal,
+        changes: OwnChanges,
         hub_time: HubTime,
         *,
         writer: int,
@@ -68,6 +70,7 @@ class Entries:
         self._directories, self._scratch = local.directories, local.scratch
         self._xattrs = local.xattrs
         self._journal = journal
+        self._changes = changes
         self._hub_time = hub_time
         self.writer = writer
         self._clock = clock
@@ -98,7 +101,8 @@ class Entries:
         if old is not None:
             was_live = old.live
             if fate is Fate.KEEP:
-                self._revisions.retire(old, now // 1000)
+                became = Became.REPLACED if row.is_file else Became.REMOVED
+                self._revisions.retire(old, now // 1000, became)
             elif fate is Fate.DROP:
                 self._contents.drop(old.content)
         self._database.execute(INSERT, row)
@@ -148,10 +152,17 @@ class Entries:
             self._contents.drop(row.content)
         if row.dirty != KEPT:  # which came after a removal, and replaced no value
             self._revisions.forget_since(row.key, row.born)
+            self._note_erased(row, fate, now // 1000)
         self._xattrs.drop(Bearer(row.key))
         self._journal.note(row.key)  # nothing else tells other mounts that it is gone
         if listing is not None:
             self.note_names(listing, now)
+
+    def _note_erased(self, row: Row, fate: Fate, now: int) -> None:
+        if fate is Fate.MOVE:
+            self._changes.note(row.key, row, None, now)
+        else:
+            self._changes.withdraw(row.key, row.born)
 
     # Writing here
 
@@ -205,6 +216,8 @@ class Entries:
         )
         amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
+        if not keeps:
+            self._changes.note(key, old, row, now, amends=amended)
         if listing and before is None:
             self.withdraw(listing)
         return row
@@ -252,6 +265,7 @@ class Entries:
             shown=find_shown(row, sequence, 0, None),
         )
         self.install(tombstone, row, fate, now * 1000, listing)
+        self._changes.note(row.key, row, tombstone, now)
         return tombstone
 
     def is_transient(self, row: Row) -> bool:

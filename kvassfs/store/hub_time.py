@@ -48,6 +48,16 @@ class HubTime:
         """Return whether the hub's clock was asked for in this boot, although the response may have taken too long."""
         return self._database.row("SELECT 1 FROM hub WHERE boot = ?", (self._identify_boot(),)) is not None
 
+    def find_ahead(self, margin: int, limit: int) -> list[tuple[str, int]]:
+        """Return the keys, at most ``limit``, that are dated more than ``margin`` µs ahead, the furthest first.
+
+        With each comes its timestamp. Deleted keys are among them: their tombstones win as well.
+        """
+        return self._database.rows(
+            "SELECT key, timestamp FROM entries WHERE timestamp > ? ORDER BY timestamp DESC LIMIT ?",
+            (self.now() + margin, limit),
+        )
+
     def note(self, offset: int | None, *, epoch: int) -> None:
         """Note the clock of the hub of ``epoch`` minus the uptime (µs), ``None`` if measuring it took too long."""
         boot, known, current = self._database.only_row("SELECT boot, clock_offset, epoch FROM hub")

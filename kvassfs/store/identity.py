@@ -8,6 +8,7 @@ from ..replica import MAX_PROCESS_ID
 from .database import Database
 from .machine import Machine
 from .peers import Peers
+from .setting_rows import read_setting, write_setting
 from .settings import Settings
 
 
@@ -49,7 +50,7 @@ class Identity:
             if known == place:  # another process has been quicker
                 return
             before = self._settings.config().process_id
-            self._database.execute("INSERT OR REPLACE INTO settings VALUES ('place', ?)", (place,))
+            write_setting(self._database, "place", place)
             if known is not None:
                 process_id = new_process_id(self._random)
                 self._settings.set_process_id(process_id)
@@ -58,8 +59,7 @@ class Identity:
                 )
 
     def _read_place(self) -> str | None:
-        row = self._database.row("SELECT value FROM settings WHERE name = 'place'")
-        return None if row is None else str(row[0])
+        return read_setting(self._database, "place")
 
     def renew(self, counter: int) -> None:
         """Take a new process id, and a clock beyond ``counter``; all is pulled and pushed anew.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from ..entry import is_text
+from ..entry import Entry, is_text
 from .database import Database
 
 MOST_KEYS = 4096
@@ -14,6 +15,9 @@ _FILES = "(substr(key, -1) <> '/' OR EXISTS (SELECT 1 FROM entries AS own WHERE 
 """What live keys of files fulfil, and not those of directories; the index that finds them mostly suffices to tell."""
 
 _ALL = "TRUE"
+
+_KEY = "key"
+_ENTRY = "key, timestamp, counter, process_id, url_token, size, mode, mod_time"
 
 
 class Keys:
@@ -27,10 +31,17 @@ class Keys:
 
     def listed(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, empty files among them."""
-        for key in self._from(prefix, _FILES):
+        for (key,) in self._from(prefix, _FILES, _KEY):
             if not key.startswith(prefix):
                 return
             yield key
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Yield the entries of the keys that ``listed`` yields."""
+        for row in self._from(prefix, _FILES, _ENTRY):
+            if not row[0].startswith(prefix):
+                return
+            yield Entry(*row)
 
     def count(self) -> int:
         """Return how many keys there are, empty files among them."""
@@ -45,8 +56,8 @@ class Keys:
         """
         start: str | None = prefix
         while start is not None:
-            keys, start = self._from(start, _ALL if directories else _FILES), None
-            for key in keys:
+            rows, start = self._from(start, _ALL if directories else _FILES, _KEY), None
+            for (key,) in rows:
                 if not key.startswith(prefix):
                     return
                 if key == prefix and directories and not self._is_file(key):
@@ -60,15 +71,17 @@ class Keys:
     def _is_file(self, key: str) -> bool:
         return self._database.row("SELECT 1 FROM entries WHERE key = ? AND is_file", (key,)) is not None
 
-    def _from(self, first: str, kind: str) -> Iterator[str]:
+    def _from(self, first: str, kind: str, columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows from the key ``first`` on; ``columns`` begin with the key."""
         count = 1  # mostly of little use to a level, and then more and more
         while is_text(first):  # no key can begin with what is none
-            keys = self._database.rows(
-                f"SELECT key FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND {kind} ORDER BY key LIMIT ?",
+            rows = self._database.rows(
+                f"SELECT {columns} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND {kind}"
+                " ORDER BY key LIMIT ?",
                 (first, count),
             )
-            yield from (key for (key,) in keys)
-            if len(keys) < count:
+            yield from rows
+            if len(rows) < count:
                 return
-            first = keys[-1][0] + "\0"
+            first = rows[-1][0] + "\0"
             count = min(2 * count, MOST_KEYS)

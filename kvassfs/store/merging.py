@@ -13,7 +13,7 @@ from .contents import Contents
 from .database import Database
 from .entries import Entries, Fate
 from .inodes import born_inode
-from .revisions import Revisions
+from .revisions import Became, Revisions
 from .rows import CLEAN, DIRTY, Row, find_predecessor, find_shown
 
 MAX_LEAP = 2**40
@@ -156,7 +156,7 @@ class Merging:
         if not known and not self._find_missing(delivery):
             content = self._add(delivery, None)
             if content is not None:
-                self._revisions.add(entry, content, self._now // 1000)
+                self._revisions.add(entry, content, self._now // 1000, self._clock, Became.LOST)
         sequence, dirty = old.sequence, old.dirty
         if self._pushed:
             self._clock += 1

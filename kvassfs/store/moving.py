@@ -83,12 +83,24 @@ class Mover:
             self._note_moved(listings, is_scratch)
             return moved
 
-    def _note_moved(self, listings: Iterable[str], is_scratch: Callable[[str], bool]) -> None:
-        """See to the directories in which names came or went."""
+    def move_key(self, node: Node, new: str) -> None:
+        """Move an entry as ``rename`` does, but as a command and not as a mount.
+
+        Nothing is held back from other devices for what may come next, a directory whose last key goes is left as
+        ``kvass rm`` leaves it, and a key is one whatever its name.
+        """
+        with self._database.transaction:
+            listings = [self._listed_in(key) for key in (node.key, new)]
+            self._move_file(node, new, lambda _: False, keep=True, transient=False)
+            self._note_moved(listings)
+
+    def _note_moved(self, listings: Iterable[str], is_scratch: Callable[[str], bool] | None = None) -> None:
+        """See to the directories in which names came or went; with ``is_scratch`` those that lost the last one stay."""
         for listing in listings:
             self._entries.withdraw(listing)
         for listing in listings:
-            self._changes.keep(listing, is_scratch)
+            if is_scratch is not None:
+                self._changes.keep(listing, is_scratch)
             self._entries.note_names(listing, self._clock())
 
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
@@ -113,22 +125,36 @@ class Mover:
         Raises:
             KeyMissing: it is gone.
         """
-        now = self._clock()
         with self._database.transaction:
             if not self._directories.is_there(old):
                 raise KeyMissing(old)
             if thrown_away:
                 self._share_links.end_to(old[:-1], below=True)
             moves = self._list_moves(old[:-1], new[:-1])
-            self._inodes.move(self._list_directories(moves, {old: new}))
-            record = self._directories.get(old) or make_record(now)
-            self._directories.move(old, new)
-            for node, key in moves:
-                self._move_file(node, key, is_scratch, keep=is_scratch(key), transient=not thrown_away)
-            if all(key != new for _, key in moves):
-                self._changes.drop(new)
-            self._directories.put(new, record._replace(changed=now))
+            self._move_tree(old, new, moves, is_scratch, transient=not thrown_away)
             self._note_moved((parent(old), parent(new)), is_scratch)
+
+    def move_prefix(self, old: str, new: str) -> None:
+        """Move all below a directory as ``rename_directory`` does, but as ``move_key``; scratch files stay such."""
+        with self._database.transaction:
+            moves = self._list_below(old, new)
+            scratch = {key for node, key in moves if node.is_scratch}
+            self._move_tree(old, new, moves, scratch.__contains__, transient=False)
+            self._note_moved((parent(old), parent(new)))
+
+    def _move_tree(
+        self, old: str, new: str, moves: list[tuple[Node, str]], is_scratch: Callable[[str], bool], *, transient: bool
+    ) -> None:
+        """Move files, and what is local about the directory that they are in, in place of an empty one."""
+        now = self._clock()
+        self._inodes.move(self._list_directories(moves, {old: new}))
+        record = self._directories.get(old) or make_record(now)
+        self._directories.move(old, new)
+        for node, key in moves:
+            self._move_file(node, key, is_scratch, keep=is_scratch(key), transient=transient)
+        if all(key != new for _, key in moves):
+            self._changes.drop(new, transient=transient)
+        self._directories.put(new, record._replace(changed=now))
 
     def swap_trees(self, one: str, other: str, *, is_scratch: Callable[[str], bool]) -> None:
         """Give everything that is named by the key ``one``, a file or a directory, the name ``other``, and reversely.
@@ -146,9 +172,12 @@ class Mover:
     def _list_moves(self, old: str, new: str) -> list[tuple[Node, str]]:
         """Return the files named by the key ``old``, its own and those below, each with its key as ``new`` has it."""
         own = self._find(old) if old else None
-        below = [node_of_row(row) for row in self._entries.below(f"{old}/")]
-        below += [node_of_scratch(row) for row in self._scratch.below(f"{old}/")]
-        return [(node, new + node.key[len(old) :]) for node in ([] if own is None else [own]) + below]
+        return ([] if own is None else [(own, new)]) + self._list_below(f"{old}/", f"{new}/")
+
+    def _list_below(self, old: str, new: str) -> list[tuple[Node, str]]:
+        below = [node_of_row(row) for row in self._entries.below(old)]
+        below += [node_of_scratch(row) for row in self._scratch.below(old)]
+        return [(node, new + node.key[len(old) :]) for node in below]
 
     def _list_directories(self, moves: list[tuple[Node, str]], prefixes: dict[str, str]) -> dict[str, str]:
         """Return the prefixes that the directories in which these files are, and those below ``prefixes``, will have."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 from .database import Database
 from .machine import Machine
+from .setting_rows import read_setting, write_setting
 
 IN_TOUCH_TIME = 90 * 1_000_000
 """Microseconds after which a follower that has not said so again is not taken to be in touch."""
@@ -58,6 +60,24 @@ class Processes:
         """Let others push."""
         with self._database.transaction:
             self._database.execute("DELETE FROM pusher WHERE writer = ?", (self._writer,))
+
+    # Serving
+
+    def note_served(self, url: str) -> None:
+        """Note that this process serves the store as the hub, at ``url`` as its socket has it."""
+        own = (os.getpid(), self._machine.find_own_start())
+        with self._database.transaction:
+            others = [row for row in self._read_served() if tuple(row[:2]) != own]
+            write_setting(self._database, "served", json.dumps([*others, [*own, url]]))
+
+    def served(self) -> list[str]:
+        """Return the URLs at which living processes serve the store as the hub, the latest at the end."""
+        return [url for _, _, url in self._read_served()]
+
+    def _read_served(self) -> list[tuple[int, str, str]]:
+        text = read_setting(self._database, "served")
+        known = [] if text is None else json.loads(text)
+        return [(pid, begun, url) for pid, begun, url in known if self._machine.find_start(pid) == begun]
 
     # Followers
 

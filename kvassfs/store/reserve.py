@@ -24,6 +24,7 @@ class Reserve:
 
     def __init__(self, database: str) -> None:
         database = os.path.realpath(database)
+        self._database = database
         self._directory = os.path.dirname(database)
         self._path = f"{database}-reserve"
 
@@ -52,6 +53,7 @@ class Reserve:
         except OSError as error:
             return error.errno not in FULL
         try:
+            self._share_owner(file)
             os.posix_fallocate(file, 0, size)
         except OSError as error:
             os.ftruncate(file, before)
@@ -59,6 +61,13 @@ class Reserve:
         finally:
             os.close(file)
         return True
+
+    def _share_owner(self, file: int) -> None:
+        """Give a file that root makes to the owner of the database, who could not use it, as SQLite does with its own."""
+        if os.geteuid() == 0:
+            with suppress(OSError):
+                owner = os.stat(self._database)
+                os.fchown(file, owner.st_uid, owner.st_gid)
 
     def shorten(self, size: int) -> bool:
         """Make it ``size`` bytes long if it is longer; return whether that gave any room to others."""

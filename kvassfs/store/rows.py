@@ -17,7 +17,7 @@ removed the last name in a directory, whose entry keeps it, until a name comes t
 NO_WRITER: Final = 0
 """The mark of no open store: every mount is told of the version."""
 
-_COLUMNS = (
+COLUMNS = (
     "key, timestamp, counter, process_id, url_token, size, mode, mod_time, "
     "content, sequence, dirty, born, changed, mtime, atime, writer, floor, inode, appeared, shown"
 )
@@ -95,9 +95,9 @@ class Written(NamedTuple):
     """The number of the file, where it has one already; ``None`` keeps that of the key."""
 
 
-INSERT = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
-SELECT = f"SELECT {_COLUMNS} FROM entries WHERE key = ?"
-SELECT_BELOW = f"SELECT {_COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
+INSERT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+SELECT = f"SELECT {COLUMNS} FROM entries WHERE key = ?"
+SELECT_BELOW = f"SELECT {COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
 
 
 def find_predecessor(old: Row | None, mode: int | None) -> Row | None:

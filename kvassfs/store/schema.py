@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 10
+VERSION = 11
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -304,5 +304,45 @@ INSERT INTO scratch (key, size, mode, content, changed, mtime, atime, inode)
         WHERE live AND key >= prefix AND key < substr(prefix, 1, length(prefix) - 1) || '0');
 """
 
-MIGRATIONS = {1: SYNC_TABLES, 2: SHARING, 3: FEED, 4: TIME, 5: HOLES, 6: XATTRS, 7: FILES, 8: MOD_TIME, 9: DIRECTORIES}
+HISTORY = """
+-- The number under which a person names the version: 1, 2, 3 … for each key, as they became revisions.
+ALTER TABLE revisions ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+-- This replica's clock when it got the version; 0 = before there were such numbers.
+ALTER TABLE revisions ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+-- 0 = another value replaced it; 1 = the key was removed; 2 = it arrived, and lost to the version that was here.
+ALTER TABLE revisions ADD COLUMN became INTEGER NOT NULL DEFAULT 0;
+UPDATE revisions SET number = (
+    SELECT count(*) FROM revisions AS r INDEXED BY revisions_by_key WHERE r.key = revisions.key AND r.id <= revisions.id);
+CREATE INDEX revisions_by_sequence ON revisions (sequence, id);
+CREATE INDEX revisions_removed ON revisions (key, id) WHERE became = 1;
+
+-- What programs on this machine changed, in order, so that it can be undone; the oldest rows go.
+CREATE TABLE own_changes (
+    id       INTEGER PRIMARY KEY,
+    change   INTEGER NOT NULL,    -- the id of the first row of what one program did in one go
+    made     INTEGER NOT NULL,    -- µs
+    writer   INTEGER NOT NULL,    -- the open store that wrote, as in entries
+    pid      INTEGER NOT NULL,    -- of the program, where the open store is that of a mount; else 0
+    key      TEXT    NOT NULL,
+    before   TEXT,                -- the token of the version that was there; NULL = the key was not there
+    size     INTEGER NOT NULL,    -- of its value
+    mode     INTEGER,             -- its mode and mod_time
+    mod_time INTEGER,
+    after    TEXT,                -- the token of the version that is there since; NULL = the key is gone
+    undone   INTEGER NOT NULL     -- 1 = it has been taken back
+) STRICT;
+"""
+
+MIGRATIONS = {
+    1: SYNC_TABLES,
+    2: SHARING,
+    3: FEED,
+    4: TIME,
+    5: HOLES,
+    6: XATTRS,
+    7: FILES,
+    8: MOD_TIME,
+    9: DIRECTORIES,
+    10: HISTORY,
+}
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import InvalidConfiguration
-from ..replica import MAX_PROCESS_ID
+from ..replica import MAX_NAME, MAX_PROCESS_ID, check_name
 from .database import Database
 from .peers import Peers
+from .setting_rows import HISTORY, read_history, read_setting, write_setting
+from .sizes import DAY, KEPT_REVISIONS, KEPT_TIME
 
 KEY_BYTES = 32
 """Bytes in an encryption key."""
+
+DEFAULT_HISTORY = (KEPT_REVISIONS, KEPT_TIME / DAY)
+"""Revisions of each key, and days."""
 
 DEFAULT_TIMEOUTS = (1.0, 10.0)
 """Seconds for connecting to the hub, and for which it may make no progress."""
@@ -70,15 +76,31 @@ class Settings:
 
     def public_url(self) -> str:
         """Return the address under which others reach the hub, ``""`` if that is the remote's."""
-        return self._read("url") or ""
+        return read_setting(self._database, "url") or ""
 
     def set_public_url(self, url: str) -> None:
         """Set what ``public_url`` returns."""
-        self._write("url", url)
+        write_setting(self._database, "url", url)
+
+    def name(self) -> str:
+        """Return what the user calls this device; the name of the host where none is set."""
+        return self.chosen_name() or "".join(filter(str.isprintable, os.uname().nodename))[:MAX_NAME]
+
+    def chosen_name(self) -> str:
+        """Return the name that was set, ``""`` if none is."""
+        return read_setting(self._database, "name") or ""
+
+    def set_name(self, name: str) -> None:
+        """Set what ``name`` returns; ``""`` goes back to the name of the host.
+
+        Raises:
+            InvalidConfiguration: no device can be called so.
+        """
+        write_setting(self._database, "name", check_name(name) or None)
 
     def timeouts(self) -> tuple[float, float]:
         """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""
-        text = self._read("timeout")
+        text = read_setting(self._database, "timeout")
         connect, progress = DEFAULT_TIMEOUTS if text is None else json.loads(text)
         return float(connect), float(progress)
 
@@ -86,24 +108,21 @@ class Settings:
         """Set what ``timeouts`` returns; ``None`` goes back to the default of one."""
         default_connect, default_progress = DEFAULT_TIMEOUTS
         timeouts = [default_connect if connect is None else connect, default_progress if progress is None else progress]
-        self._write("timeout", json.dumps(timeouts))
+        write_setting(self._database, "timeout", json.dumps(timeouts))
 
     def scratch_patterns(self) -> tuple[str, ...] | None:
         """Return the user's patterns of scratch names; ``None`` means the default ones."""
-        text = self._read("scratch")
+        text = read_setting(self._database, "scratch")
         return None if text is None else tuple(json.loads(text))
 
     def set_scratch_patterns(self, patterns: Sequence[str] | None) -> None:
         """Set the patterns of scratch names; ``None`` goes back to the default ones."""
-        self._write("scratch", None if patterns is None else json.dumps(list(patterns)))
+        write_setting(self._database, "scratch", None if patterns is None else json.dumps(list(patterns)))
 
-    def _read(self, name: str) -> str | None:
-        row = self._database.row("SELECT value FROM settings WHERE name = ?", (name,))
-        return None if row is None else str(row[0])
+    def history(self) -> tuple[int, float]:
+        """Return how many revisions are kept of each key, and for how many days."""
+        return read_history(self._database) or DEFAULT_HISTORY
 
-    def _write(self, name: str, value: str | None) -> None:
-        with self._database.transaction:
-            if value is None:
-                self._database.execute("DELETE FROM settings WHERE name = ?", (name,))
-            else:
-                self._database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+    def set_history(self, count: int | None, days: float | None) -> None:
+        """Set what ``history`` returns; ``None`` for both goes back to the defaults. What is kept already goes by and by."""
+        write_setting(self._database, HISTORY, None if count is None and days is None else json.dumps([count, days]))

@@ -102,10 +102,11 @@ class ShareLinks:
             self._entries.write(link.record, Written(), old=row, listing=None)
             return True
 
-    def end_to(self, key: str, *, below: bool = False) -> None:
-        """End the links to a key, and with ``below`` those to the keys below it."""
+    def end_to(self, *keys: str, below: bool = False) -> None:
+        """End the links to keys, and with ``below`` those to the keys below them."""
+        wanted, prefixes = set(keys), tuple(f"{key}/" for key in keys) if below else ()
         for link in self.list_all():
-            if link.key == key or (below and link.key.startswith(f"{key}/")):
+            if link.key in wanted or link.key.startswith(prefixes):
                 self.end(link)
 
     def renew_token(self, token: str) -> bool:

@@ -12,7 +12,10 @@ INLINE_LIMIT = 64 * 1024
 KEPT_REVISIONS = 10
 """Revisions that are kept of each key."""
 
-KEPT_TIME = 30 * 24 * 3600 * 1_000_000
+DAY = 24 * 3600 * 1_000_000
+"""Microseconds."""
+
+KEPT_TIME = 30 * DAY
 """Microseconds for which a revision is kept."""
 
 

@@ -20,6 +20,7 @@ from .database import Database
 from .draft import Draft
 from .entries import Entries
 from .feed import Feed, Journal
+from .history import History, Parts
 from .holds import Holds
 from .hub_time import HubTime
 from .identity import Identity
@@ -30,8 +31,10 @@ from .keys import Keys
 from .local import Directories, Scratch
 from .local_parts import LocalParts
 from .machine import MACHINE, Machine
+from .mailboxes import Mailboxes
 from .opening import connect
 from .outbox import Outbox
+from .own_changes import OwnChanges
 from .peers import Peers
 from .processes import Processes
 from .profile import BULK, COMMAND, Profile
@@ -41,7 +44,9 @@ from .settings import Settings
 from .share_links import ShareLinks
 from .sizes import SIZES, Sizes
 from .survey import Contained, Survey
+from .transfers import Transfers
 from .tree import Tree
+from .undo import Undo
 from .upkeep import Upkeep
 from .values import Snapshot, Values
 from .xattrs import Xattrs
@@ -83,12 +88,14 @@ class Store:
         directories = Directories(database, journal, self.xattrs, inodes)
         scratch = Scratch(database, self._contents, journal, directories)
         local = LocalParts(directories, scratch, self.xattrs, inodes)
+        self.own_changes = OwnChanges(database, writer)
         self._entries = Entries(
             database,
             self._contents,
             self._revisions,
             local,
             journal,
+            self.own_changes,
             self.hub_time,
             writer=writer,
             clock=clock,
@@ -101,15 +108,20 @@ class Store:
         self.peers = Peers(database, clock, writer, machine)
         self.processes = Processes(database, clock, writer, machine)
         self.settings = Settings(database, self.peers)
+        self.mailboxes = Mailboxes(database)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
         self.imports = Imports(database, self._entries, self.tree, clock)
         self.survey = Survey(database)
+        self.transfers = Transfers(database, self._contents, self._entries, local, self.tree.mover, self._clean_up)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, self.hub_time, clock)
         self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
-        self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks)
+        parts = Parts(database, self._contents, self._holds, self._entries, self._revisions)
+        self.history = History(parts)
+        self.undo = Undo(parts, self.own_changes, self.share_links, self.tree)
+        self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks, self.own_changes)
         database.let_history_go = self.upkeep.let_history_go
 
     @classmethod
@@ -167,6 +179,10 @@ class Store:
         """Yield the keys that are there, see ``Keys.listed``."""
         return self._keys.listed(prefix)
 
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the entries of the keys that are there, see ``Keys.entries``."""
+        return self._keys.entries(prefix)
+
     def count_keys(self) -> int:
         """Return how many keys there are, empty files among them."""
         return self._keys.count()
@@ -180,6 +196,7 @@ class Store:
 
         Raises:
             InvalidKey, KeyMissing
+            KeyIsDirectory: it is that of a directory, and has no value.
         """
         return self._present(key).entry
 
@@ -188,6 +205,7 @@ class Store:
 
         Raises:
             InvalidKey, KeyMissing
+            KeyIsDirectory: it is that of a directory, and has no value.
         """
         return Snapshot(self._database, self._contents, self._holds, lambda: self._locate(key))
 
@@ -198,7 +216,8 @@ class Store:
     def _present(self, key: str) -> Row:
         row = self.tree.entry(check_key(key))
         if row is None:
-            raise KeyMissing(key)
+            prefix = key if key.endswith("/") else f"{key}/"
+            raise KeyMissing(key) if self.tree.directory(prefix) is None else KeyIsDirectory(prefix)
         return row
 
     def set(self, key: str, value: bytes) -> Entry:
@@ -298,7 +317,9 @@ class Store:
         row = self._entries.current(prefix)
         is_there = row is not None and row.live
         if row is None or prefix != key or not self.tree.is_empty(prefix):
-            raise KeyIsDirectory(prefix) if is_there or not self.tree.is_empty(prefix) else KeyMissing(key)
+            if not is_there and self.tree.is_empty(prefix):
+                raise KeyMissing(key)
+            raise KeyIsDirectory(prefix, "`kvass rm -r` removes it and all in it")
         return self._database.retry_when_full(lambda: self._remove(row), removes=True).entry
 
     def delete_all(self, key: str) -> int:
@@ -323,10 +344,7 @@ class Store:
             raise KeyMissing(key)
         for row in rows:
             self._entries.remove(row, listing=directory_of(row.key))
-        gone = {row.key for row in rows}
-        for link in self.share_links.list_all():
-            if link.key in gone:
-                self.share_links.end(link)
+        self.share_links.end_to(*(row.key for row in rows))
         return rows
 
     def _remove(self, row: Row) -> Row:

@@ -65,7 +65,7 @@ class Tree:
         self.directories = DirectoryChanges(
             database, entries, local, find=self.directory, find_file=self.file, clock=clock
         )
-        self._mover = Mover(
+        self.mover = Mover(
             database,
             contents,
             entries,
@@ -308,18 +308,18 @@ class Tree:
 
     def rename(self, node: Node, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool = False) -> Node:
         """Move a file to the key ``new``, replacing what is there; see ``Mover.rename``."""
-        return self._mover.rename(node, new, is_scratch=is_scratch, thrown_away=thrown_away)
+        return self.mover.rename(node, new, is_scratch=is_scratch, thrown_away=thrown_away)
 
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Give each of two files the name of the other."""
-        self._mover.swap(one, other, is_scratch=is_scratch)
+        self.mover.swap(one, other, is_scratch=is_scratch)
 
     def swap_trees(self, one: str, other: str, *, is_scratch: Callable[[str], bool]) -> None:
         """Swap the names of two files or directories with all below; see ``Mover.swap_trees``."""
-        self._mover.swap_trees(one, other, is_scratch=is_scratch)
+        self.mover.swap_trees(one, other, is_scratch=is_scratch)
 
     def rename_directory(
         self, old: str, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool = False
     ) -> None:
         """Move a directory and everything below it, the value of its own key included; see ``Mover.rename``."""
-        self._mover.rename_directory(old, new, is_scratch=is_scratch, thrown_away=thrown_away)
+        self.mover.rename_directory(old, new, is_scratch=is_scratch, thrown_away=thrown_away)

@@ -2,34 +2,102 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .holds import Holds
+from .nodes import HOLES
+from .own_changes import OwnChanges
 from .revisions import Revisions
+
+FEW_PAGES = 64
+"""Free pages of the database that are not worth giving back."""
 
 STEP = 16
 """Revisions and blocks that go at a time on a full disk, where the write-ahead log has little room."""
+
+
+class Space(NamedTuple):
+    """What the database holds, in bytes: values as they would be by themselves, though they share equal blocks.
+
+    ``current``: the values of keys and scratch files; ``history``: revisions; ``dropped``: what waits for the clean-up;
+    ``free``: what has been cleaned up, and is used again or given back.
+    """
+
+    current: int
+    history: int
+    dropped: int
+    free: int
 
 
 class Upkeep:
     """Does the clean-up in bounded steps, each a transaction, so that no save has to wait long."""
 
     def __init__(
-        self, database: Database, contents: Contents, holds: Holds, revisions: Revisions, blocks: Blocks
+        self,
+        database: Database,
+        contents: Contents,
+        holds: Holds,
+        revisions: Revisions,
+        blocks: Blocks,
+        changes: OwnChanges,
     ) -> None:
         self._database = database
         self._contents = contents
         self._holds = holds
         self._revisions = revisions
         self._blocks = blocks
+        self._changes = changes
 
     def clean(self) -> bool:
         """Do one bounded step of the clean-up; return whether more may be left."""
         with self._database.transaction:
-            more = self._revisions.expire(self._contents.sizes.clean)
+            before = self._revisions.find_limit()
+            more = self._revisions.expire(before, self._contents.sizes.clean)
+            self._changes.forget(before)
             more = self._blocks.expire(self._contents.sizes.clean) or more
             return self._contents.clean(self._contents.sizes.clean) or more
+
+    def trim(self, keep: int, before: int) -> int:
+        """Let go of revisions but for the newest ``keep`` of each key, and of those replaced before ``before`` (µs).
+
+        Return how many went. In bounded steps, each a transaction.
+        """
+        numbers = self._revisions.list_beyond(keep, before)
+        for start in range(0, len(numbers), self._contents.sizes.clean):
+            with self._database.transaction:
+                self._revisions.forget(numbers[start : start + self._contents.sizes.clean])
+        return len(numbers)
+
+    def limits(self) -> tuple[int, int]:
+        """Return how many revisions are kept of each key, and for how many µs."""
+        return self._revisions.limits()
+
+    def space(self) -> Space:
+        """Return what takes the room."""
+        entries, scratch, history = (
+            int(self._database.only_row(f"SELECT total(size - {HOLES}) FROM {table}")[0])
+            for table in ("entries", "scratch", "revisions")
+        )
+        (dropped,) = self._database.only_row(
+            "SELECT total(size - holes) FROM contents WHERE id IN (SELECT content FROM dropped_contents)"
+        )
+        return Space(entries + scratch, history, int(dropped), self._database.free_size())
+
+    def give_back(self) -> int:
+        """Give what is free back to the disk, and return how many bytes; nobody else writes meanwhile.
+
+        Raises:
+            DiskFull: there is no room for the copy that is made for that.
+        """
+        before = self._database.free_size()
+        if before < FEW_PAGES * self._database.page_size():
+            return 0
+        self._database.execute("VACUUM")
+        self._database.checkpoint()
+        return before - self._database.free_size()
 
     def let_history_go(self, size: int) -> bool:
         """Let go of revisions that take ``size`` bytes, the oldest ones; return whether there were any.

@@ -12,8 +12,12 @@ from .synchroniser import Synchroniser
 
 
 @contextmanager
-def open_synchroniser(store: Store, report: Callable[[Progress], None] = lambda _: None) -> Iterator[Synchroniser]:
+def open_synchroniser(
+    store: Store, report: Callable[[Progress], None] = lambda _: None, *, longest: float = float("inf")
+) -> Iterator[Synchroniser]:
     """``with`` what exchanges with the hub of ``store``; ``report`` is told what has moved after every message.
+
+    Where the hub does not respond it is waited for as the settings say, but no longer than ``longest`` seconds.
 
     A store that turns out to be a copy becomes a replica of its own first. It takes a tenth of a second to load, so call
     it where there is something to do.
@@ -25,7 +29,8 @@ def open_synchroniser(store: Store, report: Callable[[Progress], None] = lambda 
     from ..remote.http import HttpRemote, TimeLimits  # noqa: PLC0415  requests takes long to load
 
     store.identity.detach_copy()
-    with closing(HttpRemote(address, TimeLimits(*store.settings.timeouts()))) as remote:
+    limits = TimeLimits(*(min(seconds, longest) for seconds in store.settings.timeouts()))
+    with closing(HttpRemote(address, limits)) as remote:
         yield Synchroniser(store, remote, report=report, ahead=True)
 
 

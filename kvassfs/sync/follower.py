@@ -26,7 +26,7 @@ class Follower:
     """Keeps the store at ``path`` in step with its hub while ``run`` runs, in two threads.
 
     ``place`` is the directory of the mount that it serves, if any. ``say`` is called with a line when
-    the hub is in touch or not any more, from any thread. ``connect`` makes the way to a hub, ``jitter`` returns a
+    the hub is in touch or not any more, from any thread, and ``started`` once it follows. ``connect`` makes the way to a hub, ``jitter`` returns a
     number from 0 to 1, ``stopping`` is what it pauses on.
     """
 
@@ -36,6 +36,7 @@ class Follower:
         *,
         place: str = "",
         say: Callable[[str], None] = lambda _: None,
+        started: Callable[[], None] = lambda: None,
         connect: Connect = HttpRemote,
         clock: Callable[[], int] = time.time_ns,
         jitter: Callable[[], float] = randomness.random,
@@ -44,6 +45,7 @@ class Follower:
     ) -> None:
         self._path = path
         self._place = place
+        self._started = started
         self._clock = clock
         self._timings = timings
         self._stopping = threading.Event() if stopping is None else stopping
@@ -64,6 +66,7 @@ class Follower:
         with self._open() as store, closing(CommitWatch(self._path)) as self._push_loop.changes:
             store.processes.follow(self._place)
             pulling.start()
+            self._started()
             try:
                 self._push_loop.run(store)
             finally:

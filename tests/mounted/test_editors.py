@@ -256,6 +256,16 @@ class Saved:
         assert names(self.directory) == sorted(["plan.txt", *beside, *made.local])
         with Store.open(self.mount.db) as store:
             assert len(store.revisions(KEY)) == made.revisions
+        if made.after != OLD:
+            self.undo(made)
+
+    def undo(self, made: Tool | Editor) -> None:
+        """Assert that the value before the save comes back, in as many steps as there were saves at most."""
+        for _ in range(max(made.revisions, 1)):
+            kvass_here(self.mount, "undo", "--yes")
+            if kvass_here(self.mount, "get", KEY) == OLD:
+                break
+        within(5, lambda: self.file.read_bytes() == OLD, what="the value before in the mount")
 
 
 @pytest.fixture

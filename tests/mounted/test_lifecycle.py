@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from kvassfs.errors import MountBusy, NotMounted
 from kvassfs.mount import mountpoint
+from kvassfs.mount.errors import MountBusy, NotMounted
 from kvassfs.mount.mountpoint import unmount
 from kvassfs.store import Store
 from tests.support.mounts import Mount, force_unmount, is_in_table, mounted, start

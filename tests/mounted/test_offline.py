@@ -81,8 +81,8 @@ TROUBLES = [
         "wrong key",
         set_key(other=True),
         set_key(other=False),
-        "the hub {address} has another encryption key; set the one that `kvass config show` prints there with"
-        " `kvass config key`",
+        "the hub {address} has another encryption key; type `kvass pair` on a device that it accepts, and the line"
+        " that appears, with --merge, on this one (or set the key with `kvass config key`): nothing here is lost",
     ),
 ]
 

@@ -24,7 +24,7 @@ def file(mount: Mount) -> Path:
         put(mount, key, b"old value")
     found = mount.path / "dir/file"
     wait_until(found.exists, "the file")
-    time.sleep(0.5)  # until all about it has been told
+    time.sleep(1.5)  # until all about it has been told, also on a busy machine
     return found
 
 

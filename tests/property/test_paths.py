@@ -20,11 +20,14 @@ def long_components(draw: st.DrawFn) -> str:
     """Components near the limits of 227, 230 and 255 bytes, and beyond."""
     filling = draw(st.sampled_from(["x", "%", "é", "😀"]))
     characters = draw(st.sampled_from([*range(226, 232), *range(244, 260), 300])) // len(filling.encode())
-    start, end = draw(st.text("x%", max_size=3)), draw(st.text(CHARACTER, max_size=3))
+    start, end = draw(st.text("x%", max_size=3)), draw(st.one_of(st.text(CHARACTER, max_size=3), DOTTED))
     return f"{start}{filling * characters}{end}"
 
 
-SHORT_COMPONENTS = st.one_of(st.text(SPECIAL, max_size=5), st.text(CHARACTER, max_size=20))
+DOTTED = st.builds(
+    "{}{}{}".format, st.text("%", max_size=3), st.just(paths.DOT_NAME), st.sampled_from(["", "", "%", "\n"])
+)
+SHORT_COMPONENTS = st.one_of(st.text(SPECIAL, max_size=5), st.text(CHARACTER, max_size=20), DOTTED)
 COMPONENTS = st.one_of(SHORT_COMPONENTS, long_components())
 KEYS = st.lists(COMPONENTS, min_size=1, max_size=4).map("/".join).filter(bool)
 
@@ -46,60 +49,68 @@ def related(name: str, siblings: Iterable[str]) -> list[str]:
     return [each for each in siblings if each.startswith(paths.search_prefix(name))]
 
 
-def assert_legal(file_name: str) -> None:
-    assert file_name not in ("", ".", "..", paths.VALUE_NAME)
+def is_special(file_name: str, in_root: bool) -> bool:
+    return file_name in ("", ".", "..", paths.VALUE_NAME) or (in_root and file_name == paths.DOT_NAME)
+
+
+def assert_legal(file_name: str, in_root: bool = False) -> None:
+    assert not is_special(file_name, in_root)
     assert "/" not in file_name
     assert "\0" not in file_name
     assert len(file_name.encode()) <= 255
 
 
-@given(COMPONENTS)
-def test_every_component_has_a_legal_file_name(component: str) -> None:
-    name = paths.file_name(component)
-    assert_legal(name)
-    assert paths.resolve(name, [component]) == component
-    assert paths.component(name) == (name if paths.is_shortened(name) else component)
+@given(COMPONENTS, st.booleans())
+def test_every_component_has_a_legal_file_name(component: str, in_root: bool) -> None:
+    name = paths.file_name(component, in_root=in_root)
+    assert_legal(name, in_root)
+    assert paths.resolve(name, [component], in_root=in_root) == component
+    assert paths.component(name, in_root=in_root) == (name if paths.is_shortened(name) else component)
 
 
-@given(COMPONENTS)
-def test_every_legal_file_name_lists_back_unchanged_when_created(name: str) -> None:
-    assume(name not in ("", ".", "..", paths.VALUE_NAME) and len(name.encode()) <= 255)
-    component = paths.resolve(name, [])
-    assert paths.listed_name(component, [component]) == name
+@given(COMPONENTS, st.booleans())
+def test_every_legal_file_name_lists_back_unchanged_when_created(name: str, in_root: bool) -> None:
+    assume(not is_special(name, in_root) and len(name.encode()) <= 255)
+    component = paths.resolve(name, [], in_root=in_root)
+    assert paths.listed_name(component, [component], in_root=in_root) == name
 
 
-@given(directories())
-def test_every_sibling_has_a_name_of_its_own(siblings: list[str]) -> None:
-    listed = paths.listed_names(siblings)
+@given(directories(), st.booleans())
+def test_every_sibling_has_a_name_of_its_own(siblings: list[str], in_root: bool) -> None:
+    listed = paths.listed_names(siblings, in_root=in_root)
     assert list(listed.values()) == siblings
     for name, component in listed.items():
-        assert_legal(name)
-        assert paths.listed_name(component, related(component, siblings)) == name
-        assert paths.resolve(name, related(name, siblings)) == component
+        assert_legal(name, in_root)
+        assert paths.listed_name(component, related(component, siblings), in_root=in_root) == name
+        assert paths.resolve(name, related(name, siblings), in_root=in_root) == component
 
 
-@given(directories(), st.data())
-def test_a_name_that_a_user_creates_disturbs_no_sibling(siblings: list[str], data: st.DataObject) -> None:
+@given(directories(), st.booleans(), st.data())
+def test_a_name_that_a_user_creates_disturbs_no_sibling(
+    siblings: list[str], in_root: bool, data: st.DataObject
+) -> None:
     near = [paths.shortened(each) for each in siblings if len(each.encode()) > 230]
     name = data.draw(st.sampled_from(near) if near else COMPONENTS)
-    listed = paths.listed_names(siblings)
-    assume(name not in ("", ".", "..", paths.VALUE_NAME) and len(name.encode()) <= 255)
-    component = paths.resolve(name, siblings)
+    listed = paths.listed_names(siblings, in_root=in_root)
+    assume(not is_special(name, in_root) and len(name.encode()) <= 255)
+    component = paths.resolve(name, siblings, in_root=in_root)
     if name in listed:
         assert component == listed[name]
     else:
         assert component not in siblings
-        assert paths.listed_names([*siblings, component]) == {**listed, name: component}
+        assert paths.listed_names([*siblings, component], in_root=in_root) == {**listed, name: component}
 
 
 @given(KEYS)
 @example("/")
 @example("a/")
 @example("%@/%@")
+@example(".kvass/.kvass")
+@example("%.kvass")
 def test_a_key_without_shortened_names_round_trips_through_its_path(key: str) -> None:
     path = paths.path_of(key)
-    for name in path[1:].split("/"):
-        assert_legal(name)
+    for position, name in enumerate(path[1:].split("/")):
+        assert_legal(name, in_root=position == 0)
     if not any(map(paths.is_shortened, path.split("/"))):
         assert paths.key_of(path) == key
     assert paths.join(paths.split(key)) == key
@@ -119,21 +130,23 @@ class Tree:
     def path(self, key: str) -> str:
         path, directory = "", ""
         for component in paths.split(key):
-            path += "/" + paths.listed_name(component, self.siblings(directory))
+            path += "/" + paths.listed_name(component, self.siblings(directory), in_root=not directory)
             directory += component + "/"
         return f"{path}/{paths.VALUE_NAME}" if self.siblings(directory) else path
 
     def key(self, path: str) -> str:
         directory = ""
         for name in path.removesuffix(f"/{paths.VALUE_NAME}")[1:].split("/"):
-            directory += paths.resolve(name, self.siblings(directory)) + "/"
+            directory += paths.resolve(name, self.siblings(directory), in_root=not directory) + "/"
         return directory[:-1]
 
 
 @given(st.lists(st.one_of(KEYS, st.text("a/%@", min_size=1, max_size=5)), max_size=8))
 @example(["a", "a/b", "a/", "a/%@", "a/%@/b", "/", "//", "/a", "%", "./.."])
+@example([".kvass", "%.kvass", ".kvass/a", "%%.kvass/.kvass", "a/.kvass"])
 def test_every_key_has_one_path_and_every_path_one_key(keys: list[str]) -> None:
     tree = Tree(keys)
     paths = {key: tree.path(key) for key in tree.keys}
     assert len(set(paths.values())) == len(paths)
+    assert not any(f"{path}/".startswith("/.kvass/") for path in paths.values())
     assert {tree.key(path): path for path in paths.values()} == paths

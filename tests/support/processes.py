@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.waiting import find_within
@@ -97,6 +98,15 @@ def children(pid: int) -> list[int]:
     """Return the children of a process, of all its threads."""
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for each in lists for child in each.read_text().split()]
+
+
+def open_files(pid: int) -> list[str]:
+    """Return what the descriptors of a process lead to."""
+    found = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.append(os.readlink(each))
+    return found
 
 
 def cpu_seconds(pid: int) -> float:

@@ -12,6 +12,8 @@ import pytest
 
 from kvassfs import block
 from kvassfs.errors import InvalidMessage
+from kvassfs.pairing import messages as pairing
+from kvassfs.pairing import post_office
 from kvassfs.remote import http
 from kvassfs.server import hub_requests
 from kvassfs.store import peers, schema
@@ -53,6 +55,12 @@ KINDS: dict[str, Callable[[bytes], Any]] = {
     "blocks-response": lambda text: header_of(
         block_messages.encode_blocks_response(*block_messages.decode_blocks_response(with_blocks(text)))
     ),
+    "pair": lambda text: pairing.encode_pair_request(pairing.decode_pair_request(text)),
+    "pair-response": lambda text: pairing.encode_pair_response(pairing.decode_pair_response(text)),
+    "join": lambda text: pairing.encode_join_request(pairing.decode_join_request(text)),
+    "join-response": lambda text: pairing.encode_join_response(pairing.decode_join_response(text)),
+    "introduction": lambda text: pairing.encode_introduction(pairing.decode_introduction(text)),
+    "handover": lambda text: pairing.encode_handover(pairing.decode_handover(text)),
 }
 """What decodes and encodes an example of this program, by the word behind ``json``."""
 
@@ -75,6 +83,9 @@ LIMITS = {
     "blocks that are listed one by one": entry_messages.LISTED_BLOCKS,
     "seconds that a pull waits": int(hub.MAX_WAIT),
     "incarnations that are remembered": peers.KEPT_INCARNATIONS,
+    "bytes of a request or response of `/join`": pairing.MAX_JOIN,
+    "seconds that a mailbox stays": post_office.LIFETIME,
+    "mailboxes that are open at a time": post_office.MAX_OPEN,
     "tries of the same before an exchange fails": hub_client.TRIES,
 }
 

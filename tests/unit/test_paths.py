@@ -99,6 +99,40 @@ class TestOneComponent:
         assert paths.is_shortened(name)
         assert not paths.is_shortened(component)
 
+    @pytest.mark.parametrize(
+        ("component", "file_name"),
+        [(".kvass", "%.kvass"), ("%.kvass", "%%.kvass"), ("%%.kvass", "%%%.kvass"), *ESCAPED],
+    )
+    def test_in_the_root_the_name_of_the_dot_directory_is_special(self, component: str, file_name: str) -> None:
+        assert paths.file_name(component, in_root=True) == file_name
+        assert paths.component(file_name, in_root=True) == component
+        assert paths.listed_names([component, "a"], in_root=True) == {file_name: component, "a": "a"}
+
+    @pytest.mark.parametrize("name", [".kvass", "%.kvass", "%%.kvass"])
+    def test_below_the_root_it_is_a_name_like_others(self, name: str) -> None:
+        assert paths.file_name(name) == name
+        assert paths.component(name) == name
+
+    @pytest.mark.parametrize(
+        "name", [".kvas", ".kvasss", ".kvass%", "x.kvass", "%x.kvass", ".Kvass", ".kvass\n", "..kvass"]
+    )
+    def test_in_the_root_names_like_it_are_themselves(self, name: str) -> None:
+        assert paths.file_name(name, in_root=True) == name
+        assert paths.component(name, in_root=True) == name
+
+    def test_no_component_of_the_root_has_the_name_of_the_dot_directory(self) -> None:
+        with pytest.raises(InvalidName) as caught:
+            paths.component(".kvass", in_root=True)
+        assert caught.value.errno == errno.EINVAL
+
+    def test_a_special_name_of_the_root_that_is_too_long_is_shortened(self) -> None:
+        longest, longer = "%" * 248 + ".kvass", "%" * 249 + ".kvass"
+        assert paths.file_name(longest, in_root=True) == f"%{longest}"
+        assert paths.file_name(longer, in_root=True) == paths.shortened(longer)
+        assert paths.resolve(paths.shortened(longer), [longer], in_root=True) == longer
+        assert paths.listed_names([longer], in_root=True) == {paths.shortened(longer): longer}
+        assert paths.file_name(longer) == longer
+
     def test_the_longest_escaped_name_is_not_shortened(self) -> None:
         assert paths.file_name("%" * 254) == "%" * 255
         assert paths.component("%" * 255) == "%" * 254

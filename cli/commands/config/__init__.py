@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kvassfs.replica import check_name
 from kvassfs.sharing.address import require_base_url
 from kvassfs.store import Config
 
@@ -12,6 +13,7 @@ from ...arguments import parse_text
 from ...database import DatabaseFile, pass_database
 from ...encryption_key import ask_for_key, read_key
 from ...group import Group
+from .rekey import command as rekey
 from .scratch import command as scratch
 
 _NUMBERS = {"ignore_unknown_options": True}  # a negative one is refused in words
@@ -23,19 +25,22 @@ command = Group("config", help="show or change the configuration")
 @command.command("show", short_help="show key, process id and remote")
 @pass_database
 def show(database: DatabaseFile) -> None:
-    """Show the encryption key, the process id and the remote."""
+    """Show the encryption key, the process id, the remote, and the public address and the name if they are set."""
     with database.open() as store:
-        config, public_url = store.settings.config(), store.settings.public_url()
-    streams.write([format_config(config, public_url).encode()])
+        settings = store.settings
+        text = format_config(settings.config(), settings.public_url(), settings.chosen_name())
+    streams.write([text.encode()])
 
 
-def format_config(config: Config, public_url: str = "") -> str:
-    """Return the configuration in the original program's words, which know no public address."""
+def format_config(config: Config, public_url: str = "", name: str = "") -> str:
+    """Return the configuration in the original program's words, which know no public address and no name."""
     return (
         f"Encryption Key:  \t{config.encryption_key.hex()}\n"
         f"ProcessID:       \t{config.process_id}\n"
         f"Remote:          \t{config.remote or '(None)'}\n"
-    ) + (f"Public address:  \t{public_url}\n" if public_url else "")
+    ) + "".join(
+        f"{title + ':':<17}\t{text}\n" for title, text in (("Public address", public_url), ("Name", name)) if text
+    )
 
 
 @command.command("key", short_help="set the encryption key")
@@ -89,6 +94,23 @@ def url(database: DatabaseFile, url: str | None) -> None:
         store.settings.set_public_url(checked)
 
 
+@command.command("name", short_help="show or set what this device is called")
+@click.argument("name", required=False, type=parse_text)
+@pass_database
+def name(database: DatabaseFile, name: str | None) -> None:
+    """Show what this device is called, or set it. An empty NAME returns to the name of the host.
+
+    Example: kvass config name laptop
+    """
+    if name is None:
+        with database.open_existing() as store:
+            streams.write([f"{store.settings.name()}\n".encode()])
+        return
+    checked = check_name(name)
+    with database.open() as store:
+        store.settings.set_name(checked)
+
+
 @command.command("timeout", short_help="show or set how long to wait for the hub", context_settings=_NUMBERS)
 @click.argument("connect", required=False)
 @click.argument("progress", required=False)
@@ -112,6 +134,30 @@ def format_timeouts(connect: float, progress: float) -> str:
     return f"Connect:         \t{connect:g} s\nProgress:        \t{progress:g} s\n"
 
 
+@command.command("history", short_help="show or set how much history is kept", context_settings=_NUMBERS)
+@click.argument("count", required=False)
+@click.argument("days", required=False)
+@pass_database
+def history(database: DatabaseFile, count: str | None, days: str | None) -> None:
+    """Show how many earlier versions are kept of each key, and for how many days, or set that.
+
+    `kvass config history 100 365` keeps the newest 100 of each key, for a year; COUNT alone leaves DAYS. With
+    `default` it is 10 and 30 again, and with 0 nothing is kept. What exceeds the limits goes by and by: `kvass gc` has it
+    go at once.
+    """
+    if count is None:
+        with database.open_existing() as store:
+            streams.write([format_history(*store.settings.history()).encode()])
+        return
+    with database.open() as store:
+        store.settings.set_history(*config_values.parse_history(count, days, store.settings.history()))
+
+
+def format_history(count: int, days: float) -> str:
+    """Return the limits of the history in the form of the configuration."""
+    return f"Versions:        \t{count}\nDays:            \t{days:g}\n"
+
+
 @command.command("pid", short_help="set the process id", context_settings=_NUMBERS)
 @click.argument("number")
 @pass_database
@@ -122,4 +168,5 @@ def pid(database: DatabaseFile, number: str) -> None:
         store.settings.set_process_id(process_id)
 
 
+command.add_command(rekey)
 command.add_command(scratch)

@@ -53,7 +53,9 @@ def keyed_store(store: Store) -> Store:
     return store
 
 
-@pytest.mark.parametrize("command", ["get", "set", "rm", "ls", "rm beta"])
+@pytest.mark.parametrize(
+    "command", ["get", "set", "rm", "ls", "rm beta", "mv", "cp beta", "edit", "grep x", "watch", "exec --env"]
+)
 def test_keys_are_completed(processes: Processes, keyed_store: Store, command: str) -> None:
     assert complete(processes, f"kvass {command} al") == ["alpha", "alps"]
 
@@ -112,8 +114,8 @@ def test_keys_of_the_database_that_the_line_names(
 
 
 def test_commands_are_completed(processes: Processes) -> None:
-    assert complete(processes, "kvass c") == ["config"]
-    assert complete(processes, "kvass s") == ["set", "sync", "status", "serve"]
+    assert complete(processes, "kvass c") == ["cp", "config"]
+    assert complete(processes, "kvass s") == ["set", "sync", "status", "serve", "service"]
     assert complete(processes, "kvass config s") == ["show", "scratch"]
 
 

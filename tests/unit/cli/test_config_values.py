@@ -119,3 +119,27 @@ def test_a_remote_is_a_host_or_a_url(text: str) -> None:
 def test_other_remotes_are_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidConfiguration, match=reason):
         config_values.check_remote(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "days", "limits"),
+    [("5", None, (5, 30.0)), ("5", "7", (5, 7)), ("0", "0", (0, 0)), ("default", None, (None, None))],
+)
+def test_limits_of_the_history_are_numbers(count: str, days: str | None, limits: tuple[int | None, ...]) -> None:
+    assert config_values.parse_history(count, days, (10, 30.0)) == limits
+
+
+@pytest.mark.parametrize(
+    ("count", "days", "message"),
+    [
+        ("x", None, "a count of versions is a number from 0 to 999999, and 'x' is not"),
+        ("-1", None, "a count of versions is a number from 0 to 999999, and '-1' is not"),
+        ("1", "1.5", "a number of days is a number from 0 to 999999, and '1.5' is not"),
+        ("default", "3", "a count of versions is a number from 0 to 999999, and 'default' is not"),
+        ("1000000", None, "a count of versions is a number from 0 to 999999, and '1000000' is not"),
+    ],
+)
+def test_other_limits_are_refused(count: str, days: str | None, message: str) -> None:
+    with pytest.raises(InvalidConfiguration) as caught:
+        config_values.parse_history(count, days, (10, 30.0))
+    assert str(caught.value) == message

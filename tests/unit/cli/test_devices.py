@@ -130,8 +130,9 @@ def test_another_key_is_said_in_one_line(processes: Processes, shared: str) -> N
     status, _, err = processes.run("set", "k", "value")
     assert status == 0
     assert err == (
-        f"kvass: warning: the hub {shared} has another encryption key; set the one that `kvass config show` prints"
-        " there with `kvass config key`; kept here and pushed later\n"
+        f"kvass: warning: the hub {shared} has another encryption key; type `kvass pair` on a device that it accepts,"
+        " and the line that appears, with --merge, on this one (or set the key with `kvass config key`): nothing here is"
+        " lost; kept here and pushed later\n"
     )
     status, out, err = processes.run("sync")
     assert (status, out) == (1, b"")

@@ -28,12 +28,17 @@ ODD = "\udcff\n\x01/no/such"
 VARIABLES = {
     "COLUMNS": "-1",
     "CURL_CA_BUNDLE": ODD,
+    "EDITOR": ODD,
     "FUSE_LIBRARY_PATH": ODD,
     "HOME": "no/such",
     "LANG": "xx_YY.odd",
     "LC_ALL": "xx_YY.odd",
     "LC_CTYPE": ODD,
+    "LISTEN_FDNAMES": ODD,
+    "LISTEN_FDS": ODD,
+    "LISTEN_PID": ODD,
     "NETRC": ODD,
+    "NOTIFY_SOCKET": ODD,
     "NO_COLOR": ODD,
     "PATH": ODD,
     "PYTHONIOENCODING": "ascii:strict",
@@ -41,13 +46,19 @@ VARIABLES = {
     "PYTHONUTF8": "0",
     "PYTHONWARNINGS": "error",
     "REQUESTS_CA_BUNDLE": ODD,
+    "SHELL": ODD,
     "SSL_CERT_DIR": ODD,
     "SSL_CERT_FILE": ODD,
     "TERM": ODD,
     "TMPDIR": ODD,
     "TZ": ODD,
+    "VISUAL": ODD,
     "XDG_CACHE_HOME": ODD,
+    "XDG_CONFIG_HOME": ODD,
+    "XDG_DATA_HOME": ODD,
     "XDG_RUNTIME_DIR": ODD,
+    "WATCHDOG_PID": ODD,
+    "WATCHDOG_USEC": ODD,
     "all_proxy": ODD,
     "http_proxy": ODD,
     "https_proxy": "socks5://[",
@@ -64,7 +75,7 @@ REFUSED = {
 }
 """Those that are refused, with a command that does, and what it says."""
 
-COMMANDS = ("ls -l", "set new é", "get é猫", "qr k", "status --offline", "rm k", "nope")
+COMMANDS = ("ls -l", "set new é", "get é猫", "qr k", "status --offline", "doctor --offline", "rm k", "nope")
 
 
 @pytest.fixture

@@ -61,3 +61,17 @@ def test_the_past_is_told_in_the_largest_unit(passed: int, text: str) -> None:
 
 def test_no_time_at_all_has_a_unit_too() -> None:
     assert formats.format_span(0) == "0 seconds"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7", 604_800), ("7d", 604_800), ("1w", 604_800), ("12h", 43_200), ("30m", 1800), ("0s", 0)]
+)
+def test_spans_of_time_are_read(text: str, seconds: int) -> None:
+    assert formats.parse_span(text) == seconds * SECOND
+
+
+@pytest.mark.parametrize("text", ["", "d", "-1d", "1.5h", "1y", "1 d", "٣d", "9999999999d"])
+def test_other_spans_are_none(text: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  its text is what was given
+        formats.parse_span(text)
+    assert str(caught.value) == text

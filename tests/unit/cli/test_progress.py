@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Generator
+from io import RawIOBase
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from kvassfs.errors import HubUnreachable
 from kvassfs.store import Store
 from kvassfs.sync import Progress
-from kvassfs_cli.progress import Bar, describe, follow_pieces, format_left, measure_rest, show_progress, update_exchange
+from kvassfs_cli.progress import Bar, describe, follow_pieces, format_left, show_progress, update_exchange
+from kvassfs_cli.streams import Input
 from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass
 
@@ -176,12 +179,12 @@ def test_pieces_come_unchanged_and_are_let_go_at_the_end() -> None:
 def test_the_rest_of_a_file_has_a_size(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("0123456789")
-    with path.open() as file:
-        assert measure_rest(file) == 10
-    assert measure_rest(io.StringIO("abc")) == 0
-    assert measure_rest(None) == 0
-    with open("/dev/null", encoding="ascii") as device:
-        assert measure_rest(device) == 0
+    with path.open("rb", buffering=0) as file:
+        file.read(3)
+        assert Input(file).count_left() == 7
+    with open("/dev/null", "rb", buffering=0) as device:
+        assert Input(device).count_left() == 0
+    assert Input(cast("RawIOBase", io.BytesIO(b"abc"))).count_left() == 0
 
 
 def test_set_and_get_of_large_values_show_it(kvass: Kvass, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from kvassfs.errors import FuseMissing, MountError, MountFailed
 from kvassfs.mount import binding as module
 from kvassfs.mount import requirements
 from kvassfs.mount.binding import BINDINGS, Binding, Presentation, choose
+from kvassfs.mount.errors import FuseMissing, MountError, MountFailed
 from kvassfs.mount.operations import Operations
 
 
@@ -130,6 +130,16 @@ def test_the_kernel_is_asked_for_plain_readdirplus() -> None:
     connection, configuration = binding._module.fuse_conn_info(want=0xFFFF), binding._module.fuse_config()
     binding.begin(ctypes.addressof(connection), ctypes.addressof(configuration))
     assert connection.want == 0xFFFF & ~module.CAP_READDIRPLUS_AUTO
+
+
+def test_the_timeouts_of_libfuse_3_are_found_in_its_configuration() -> None:
+    binding = choose("mfusepy")
+    connection = binding._module.fuse_conn_info()
+    configuration = binding._module.fuse_config(entry_timeout=60, negative_timeout=0.5, attr_timeout=60)
+    binding.begin(ctypes.addressof(connection), ctypes.addressof(configuration))
+    binding.layout.cache_times.suspend()
+    kept = (configuration.entry_timeout, configuration.negative_timeout, configuration.attr_timeout)
+    assert kept == (0, 0, 0)
 
 
 def test_the_numbers_of_files_are_ours() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import MountError, NotMounted
 from kvassfs.mount.daemon import Captured, detach
+from kvassfs.mount.errors import MountError, NotMounted
 
 
 def test_the_caller_goes_on_when_the_daemon_is_ready(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import MountBusy, MountError, MountRefused
 from kvassfs.mount import mountpoint
+from kvassfs.mount.errors import MountBusy, MountError, MountRefused
 from kvassfs.mount.mountpoint import Mounted, find_mount, last_line, prepare, unmount
 
 # Lines of /proc/self/mountinfo of Linux 6.18; the optional fields before the hyphen vary in number.

@@ -522,6 +522,28 @@ def test_a_directory_that_is_gone_is_not_listed(fuse: Fixture) -> None:
     assert fuse.call["readdir"](b"/d", 1234, 0, 0, fuse.at) == -errno.ENOENT
 
 
+@pytest.mark.parametrize(
+    ("path", "is_kept"),
+    [(b"/.kvass", False), (b"/.kvass/deleted/a", False), (b"/a", True), (b"/a/.kvass", True), (b"/%.kvass", True)],
+)
+def test_of_what_is_in_the_dot_directory_the_kernel_keeps_nothing(fuse: Fixture, path: bytes, is_kept: bool) -> None:
+    """It changes by itself. libfuse reads its timeouts when a callback has answered, and for each name of a listing."""
+    fuse.answer(getattr=FILE, listdir=[("a", FILE)])
+    timeouts = (ctypes.c_double * 3)(60, 0.5, 60)
+    fuse.layout.cache_times.find(ctypes.addressof(timeouts), [0], [60, 0.5, 60])
+    buffer = ctypes.create_string_buffer(256)
+    kept = [60, 0.5, 60] if is_kept else [0, 0, 0]
+    for _ in range(2):
+        assert fuse.call["getattr"](path, ctypes.addressof(buffer)) == 0
+        assert list(timeouts) == kept
+        assert fuse.call["getattr"](b"/b", ctypes.addressof(buffer)) == 0
+        assert list(timeouts) == [60, 0.5, 60]
+        assert fuse.call["readdir"](path, 1234, Filler(fuse).address, 0, fuse.at) == 0
+        assert list(timeouts) == kept
+        assert fuse.call["readdir"](b"/", 1234, Filler(fuse).address, 0, fuse.at) == 0
+        assert list(timeouts) == [60, 0.5, 60]
+
+
 # Extended attributes
 
 

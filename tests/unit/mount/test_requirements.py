@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kvassfs.errors import FuseMissing
 from kvassfs.mount import requirements
+from kvassfs.mount.errors import FuseMissing
 
 # Lines of /etc/os-release of released systems.
 SYSTEMS = {

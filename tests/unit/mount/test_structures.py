@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kvassfs.errors import MountError
 from kvassfs.mount import structures
 from kvassfs.mount.binding import BINDINGS, choose
+from kvassfs.mount.errors import MountError
 from kvassfs.mount.structures import Layout
 
 
@@ -126,3 +126,49 @@ def test_a_32_bit_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.maxsize", 2**31 - 1)
     with pytest.raises(MountError, match="64-bit"):
         structures._memory()
+
+
+# For how long the kernel keeps what it is told
+
+
+TIMEOUTS = [60.0, 0.5, 60.0]
+
+
+class Memory:
+    """Memory of libfuse with timeouts somewhere in it."""
+
+    def __init__(self, before: int) -> None:
+        self.words = (ctypes.c_double * (before + 5))(*[7.0] * before, *TIMEOUTS, 60.0, 0.5)
+        self.before = before
+        self.address = ctypes.addressof(self.words)
+
+    @property
+    def timeouts(self) -> list[float]:
+        return self.words[self.before : self.before + 3]
+
+    @property
+    def others(self) -> list[float]:
+        return self.words[: self.before] + self.words[self.before + 3 :]
+
+
+@pytest.mark.parametrize("before", [0, 1, 20])
+def test_the_kernel_is_to_keep_nothing_for_a_while(layout: Layout, before: int) -> None:
+    memory, times = Memory(before), layout.cache_times
+    others = memory.others
+    times.find(memory.address, range(0, 256, 8), TIMEOUTS)
+    seen = [(times.suspended, memory.timeouts)]
+    for change in (times.suspend, times.resume):
+        change()
+        seen.append((times.suspended, memory.timeouts))
+    assert seen == [(False, TIMEOUTS), (True, [0.0, 0.0, 0.0]), (False, TIMEOUTS)]
+    assert memory.others == others
+
+
+def test_where_there_are_other_timeouts_than_were_configured_nothing_is_changed(layout: Layout) -> None:
+    memory, times = Memory(2), layout.cache_times
+    before = list(memory.words)
+    times.find(memory.address, range(0, 40, 8), [60.0, 0.5, 61.0])
+    times.find(0, range(0, 40, 8), TIMEOUTS)
+    times.suspend()
+    times.resume()
+    assert list(memory.words) == before

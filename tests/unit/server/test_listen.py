@@ -146,3 +146,43 @@ def test_tls_files_that_cannot_be_used_are_said(certificate: Certificate, tmp_pa
         with pytest.raises(CannotListen) as caught:
             listen.load_tls("127.0.0.1:8000", *files)
         assert str(caught.value) == f"cannot listen on 127.0.0.1:8000: {reason}"
+
+
+# Sockets that were handed over
+
+
+def test_a_socket_that_listens_is_taken_over() -> None:
+    with closing(listen.open_socket("127.0.0.1:0")) as opened:
+        number = os.dup(opened.fileno())
+        (taken,) = listen.inherit_sockets(1, number)
+        with taken:
+            assert taken.getsockname() == opened.getsockname()
+            assert not os.get_inheritable(taken.fileno())
+
+
+def test_no_socket_is_taken_over_where_none_was_handed_over() -> None:
+    assert listen.inherit_sockets(0) == []
+
+
+def refused(number: int) -> str:
+    with pytest.raises(CannotListen) as caught:
+        listen.inherit_sockets(1, number)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_one_that_does_not_listen_for_tcp_is_refused(family: socket.AddressFamily, kind: socket.SocketKind) -> None:
+    with socket.socket(family, kind) as other:
+        number = other.detach()
+    assert refused(number) == (
+        f"cannot listen on the socket that was handed over as descriptor {number}: it is no socket that listens for TCP;"
+        " name a port, or ADDRESS:PORT, in ListenStream= of its unit"
+    )
+    os.close(number)
+
+
+def test_what_is_no_socket_is_refused() -> None:
+    number = os.open("/dev/null", os.O_RDONLY)
+    assert refused(number).endswith("Socket operation on non-socket")
+    os.close(number)

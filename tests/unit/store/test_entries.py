@@ -236,10 +236,10 @@ class TestRevisions:
                 put(store, f"key{number}", b"x")
         clock.advance(31 * DAY)
         with store.transaction:
-            assert store._revisions.expire(20)
+            assert store._revisions.expire(store._revisions.find_limit(), 20)
         assert count(store, "revisions") == 10
         with store.transaction:
-            assert not store._revisions.expire(20)
+            assert not store._revisions.expire(store._revisions.find_limit(), 20)
         assert count(store, "revisions") == 0
 
     def test_old_ones_go_without_a_mount_too(self, store: Store, clock: Clock) -> None:

@@ -44,6 +44,15 @@ def test_it_is_beside_the_file_that_a_symlink_leads_to(tmp_path: Path) -> None:
     assert (tmp_path / "db-reserve").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_one_that_root_makes_belongs_to_who_has_the_database(tmp_path: Path) -> None:
+    (tmp_path / "db").touch()
+    os.chown(tmp_path / "db", 1234, 1235)
+    assert Reserve(str(tmp_path / "db")).extend(STEP)
+    status = (tmp_path / "db-reserve").stat()
+    assert (status.st_uid, status.st_gid) == (1234, 1235)
+
+
 def test_shortening_says_whether_it_gave_room(reserve: Reserve) -> None:
     assert not reserve.shorten(0)
     reserve.extend(RESERVE)

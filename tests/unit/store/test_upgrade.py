@@ -196,3 +196,19 @@ def test_directories_without_keys_are_there_and_travel_once_a_mount_publishes_th
         ]
         assert {prefix: store.tree.directory(prefix) for prefix in shown} == shown
         audit(store)
+
+
+def test_revisions_get_numbers_in_the_order_in_which_they_came(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((GOLDEN / "store-version-10-history.sql").read_text(encoding="utf-8"))
+    with Store.open(path) as store:
+        versions = store.history.versions("history/text")
+        assert [version.number for version in versions] == [3, 2, 1]
+        assert [store.history.get("history/text", number).read() for number in (1, 2, 3)] == [
+            b"first",
+            b"second",
+            b"third",
+        ]
+        assert [version.number for version in store.history.versions("history/gone")] == [0, 2, 1]
+        store.history.restore("history/gone")
+        assert store.get("history/gone").read() == b"again"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
+import stat
 import subprocess
 
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from kvassfs.entry import Entry
 from kvassfs.store import Store
 from kvassfs_cli.commands import ls
-from tests.support.stores import is_scratch
+from kvassfs_cli.formats import format_utc
+from tests.support.stores import is_scratch, save
 from tests.unit.cli.conftest import Kvass, Processes
 
 
@@ -75,11 +78,11 @@ def test_long_shows_a_time_beyond_the_calendar_as_unknown(timestamp: int) -> Non
 def test_long_leaves_out_a_key_that_goes_while_it_lists(store: Store) -> None:
     store.set("a", b"value")
     store.set("b", b"value")
-    lines = ls.format_entries(store, "")
+    lines = ls.list_lines(store, "", ls.Form(long=True))
     assert next(lines).endswith(" a")
     with Store.open(store.path) as other:
         other.delete("b")
-    assert [line[-2:] for line in lines] in ([], [" b"])
+    assert [line[-2:] for line in lines] == []
 
 
 def test_on_a_terminal_control_characters_are_escaped(processes: Processes, store: Store) -> None:
@@ -142,9 +145,76 @@ def test_tree_goes_without_lines_where_there_are_no_such_characters(forest: Stor
     assert drawn == TREE.replace("├──", "|--").replace("└──", "`--").replace("│", "|")
 
 
-@pytest.mark.parametrize("option", ["-l", "-0"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--tree -l", "--tree goes with neither --long nor --null"),
+        ("--tree -0", "--tree goes with neither --long nor --null"),
+        ("--tree -h", "--tree goes with none of --human-readable, --json and --sort"),
+        ("--tree --json", "--tree goes with none of --human-readable, --json and --sort"),
+        ("--tree --sort size", "--tree goes with none of --human-readable, --json and --sort"),
+        ("--json -l", "--json goes with none of --long, --human-readable and --null"),
+        ("--json -h", "--json goes with none of --long, --human-readable and --null"),
+        ("--json -0", "--json goes with none of --long, --human-readable and --null"),
+        ("--sort colour", "invalid value for '--sort': 'colour' is not one of 'name', 'time', 'size'"),
+    ],
+)
 @pytest.mark.usefixtures("store")
-def test_tree_goes_with_no_other_form(kvass: Kvass, option: str) -> None:
-    status, out, error = kvass("ls", "--tree", option)
-    assert (status, out) == (2, b"")
-    assert "--tree goes with neither --long nor --null" in error
+def test_options_that_ask_for_different_forms_are_refused(kvass: Kvass, options: str, said: str) -> None:
+    assert kvass("ls", *options.split()) == (2, b"", f"kvass: {said} (see `kvass ls --help`)\n")
+
+
+@pytest.fixture
+def sized(store: Store) -> Store:
+    """Keys whose order by name, by time and by size differ."""
+    for key, size in (("b", 1), ("c", 2_500_000), ("a", 12_345), ("d", 1), ("other", 5)):
+        store.set(key, b"x" * size)
+    store.set_empty("e")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("order", "listed"), [("name", "abcdeo"), ("time", "eodacb"), ("size", "caobde")], ids=["name", "time", "size"]
+)
+@pytest.mark.usefixtures("sized")
+def test_keys_are_sorted_by_what_is_asked_for(kvass: Kvass, order: str, listed: str) -> None:
+    assert [line[:1] for line in kvass("ls", "--sort", order).out.decode().split()] == list(listed)
+    assert [line.split()[-1][0] for line in kvass("ls", "-l", "--sort", order).out.decode().splitlines()] == list(
+        listed
+    )
+
+
+@pytest.mark.usefixtures("sized")
+def test_h_shows_sizes_that_people_read(kvass: Kvass) -> None:
+    lines = kvass("ls", "-h").out.decode().splitlines()
+    assert [line[:9] for line in lines] == [
+        "  12.3 kB",
+        "      1 B",
+        "   2.5 MB",
+        "      1 B",
+        "      0 B",
+        "      5 B",
+    ]
+    assert kvass("ls", "-lh").out == kvass("ls", "--human-readable").out == kvass("ls", "-h").out
+
+
+def test_json_is_an_array_of_objects_for_programs(kvass: Kvass, store: Store) -> None:
+    save(store, "two\nlines é", b"12345", mode=stat.S_IFREG | 0o755)
+    store.set("a/b", b"value")
+    store.tree.directories.make("d/", 0o40700, is_scratch=is_scratch)
+    time = format_utc(store.entry("a/b").timestamp)
+    first, second = json.loads(kvass("ls", "--json", "--sort", "size").out)
+    assert first == {"key": "a/b", "size": 5, "time": time, "mode": "100600"}
+    assert (second["key"], second["size"], second["mode"]) == ("two\nlines é", 5, "100755")
+    assert [each["key"] for each in json.loads(kvass("ls", "--json", "a").out)] == ["a/b"]
+
+
+@pytest.mark.usefixtures("store")
+def test_json_of_nothing_is_an_empty_array(kvass: Kvass) -> None:
+    assert kvass("ls", "--json") == (0, b"[\n]\n", "")
+
+
+@pytest.mark.usefixtures("store")
+def test_h_is_no_help_here(kvass: Kvass) -> None:
+    assert kvass("ls", "-h") == (0, b"", "")
+    assert b"Example: kvass ls" in kvass("ls", "--help").out

@@ -15,7 +15,9 @@ from kvassfs.errors import StoreBusy
 from kvassfs.mount import mountpoint, run
 from kvassfs.mount.run import MountOptions
 from kvassfs.store import Store
+from kvassfs.supervisor import Supervisor
 from kvassfs_cli.database import DatabaseFile
+from kvassfs_cli.dot_texts import TEXTS
 from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass, Processes
 
@@ -26,7 +28,7 @@ def mounted_with(monkeypatch: pytest.MonkeyPatch) -> list[MountOptions]:
     monkeypatch.delenv("KVASS_FUSE", raising=False)
     calls: list[MountOptions] = []
 
-    def mount(options: MountOptions, *, notice: Callable[[str], None]) -> None:
+    def mount(options: MountOptions, *, notice: Callable[[str], None], supervisor: Supervisor) -> None:
         calls.append(options)
         Store.open(options.database).close()
 
@@ -38,7 +40,7 @@ def test_mount_makes_the_directory_and_goes_to_the_background(
     kvass: Kvass, database: Path, mounted_with: list[MountOptions]
 ) -> None:
     assert kvass("mount", "some/directory") == (0, b"", "")
-    assert mounted_with == [MountOptions(os.path.abspath("some/directory"), str(database), create=True)]
+    assert mounted_with == [MountOptions(os.path.abspath("some/directory"), str(database), create=True, texts=TEXTS)]
 
 
 def test_mount_passes_its_options_on(
@@ -58,6 +60,7 @@ def test_mount_passes_its_options_on(
             read_only=True,
             binding="fusepy",
             log=str(tmp_path / "mount.log"),
+            texts=TEXTS,
         )
     ]
 

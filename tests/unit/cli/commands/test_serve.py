@@ -19,8 +19,9 @@ import pytest
 from kvassfs.server import run
 from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
+from kvassfs.supervisor import Supervisor
 from kvassfs_cli import process
-from kvassfs_cli.commands.serve import LogLines
+from kvassfs_cli.commands.serve import LogLines, format_first_steps
 from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
 SECONDS = 30.0
@@ -47,6 +48,7 @@ def served_with(monkeypatch: pytest.MonkeyPatch) -> list[ServeOptions]:
         listening: Callable[[str], None],
         notice: Callable[[str], None],
         write: Callable[[str], None],
+        supervisor: Supervisor,
     ) -> None:
         calls.append(options)
         notice("a word of the store's")
@@ -140,6 +142,19 @@ def test_a_file_that_is_no_store_is_said_in_one_line(kvass: Kvass, database: Pat
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("addresses", "where"),
+    [
+        (("10.0.0.3:8000", "[fd00::1]:8000"), "this machine is 10.0.0.3:8000 or [fd00::1]:8000"),
+        (("127.0.0.1:8000",), "other machines do not reach this one, unless --bind names another address"),
+    ],
+)
+def test_the_first_steps_name_the_addresses_of_this_machine(addresses: tuple[str, ...], where: str) -> None:
+    assert format_first_steps(addresses) == (
+        f"no device has joined yet: `kvass pair` in another terminal here prints what to type there; {where}"
+    )
+
+
 def begin(processes: Processes, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
     """Start a server at a free port; return what it said until it answered."""
     process = processes.start("serve", "--bind", "127.0.0.1:0", *arguments)
@@ -171,7 +186,8 @@ def test_it_serves_until_a_signal_and_logs_with_the_time(
         process.send_signal(ending)
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out) == (0, b"")
-    lines = err.decode().splitlines()
+    steps, *lines = err.decode().splitlines()
+    assert steps.startswith("kvass: no device has joined yet: `kvass pair` ")
     assert len(lines) == 1
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} 127\.0\.0\.1 POST /pull 403 10 in 34 out \d+ ms", lines[0]

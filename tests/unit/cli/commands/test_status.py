@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kvassfs.status import HubStatus, Status
-from kvassfs.store import Device, Follower, Store
-from kvassfs_cli.commands.status import build_object, format_clock, format_follower, format_status
+from kvassfs.store import Device, Follower, Space, Store
+from kvassfs_cli.commands.status import build_object
+from kvassfs_cli.status_text import format_clock, format_follower, format_status
 from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass
 
@@ -21,6 +22,7 @@ STATUS = Status(
     path="/home/you/.kvassdb.sqlite",
     size=3_400_000,
     entries=120,
+    space=Space(current=2_000_000, history=1_200_000, dropped=0, free=8192),
     hub=HUB,
     in_touch=True,
     followers=[
@@ -35,6 +37,7 @@ STATUS = Status(
 def test_the_status_is_shown_in_columns(kathmandu: None) -> None:
     assert format_status(STATUS).splitlines() == [
         "Store:           \t/home/you/.kvassdb.sqlite, 3.4 MB, 120 entries",
+        "Space:           \t2.0 MB current, 1.2 MB history, 0 B to be cleaned up, 8.2 kB free",
         "Hub:             \thub.example:8000",
         "Answers:         \tyes, protocol version 2",
         "Clock:           \thub is 0.2 s ahead",
@@ -51,6 +54,7 @@ def test_without_a_hub_nothing_is_said_of_one() -> None:
     alone = STATUS._replace(hub=None, followers=[], devices=[])
     assert format_status(alone).splitlines() == [
         "Store:           \t/home/you/.kvassdb.sqlite, 3.4 MB, 120 entries",
+        "Space:           \t2.0 MB current, 1.2 MB history, 0 B to be cleaned up, 8.2 kB free",
         "Hub:             \t(None)",
         "Followers:       \t(None)",
         "Devices:         \t(None)",
@@ -97,7 +101,12 @@ def test_control_characters_in_names_do_not_reach_a_terminal() -> None:
 
 def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() -> None:
     assert build_object(STATUS) == {
-        "store": {"path": "/home/you/.kvassdb.sqlite", "size": 3_400_000, "entries": 120},
+        "store": {
+            "path": "/home/you/.kvassdb.sqlite",
+            "size": 3_400_000,
+            "entries": 120,
+            "space": {"current": 2_000_000, "history": 1_200_000, "dropped": 0, "free": 8192},
+        },
         "hub": {
             "address": "hub.example:8000",
             "answers": True,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import MountBusy
 from kvassfs.mount import mountpoint
+from kvassfs.mount.errors import MountBusy
 from tests.unit.cli.conftest import Kvass
 
 

@@ -6,6 +6,7 @@ import os
 import pty
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,30 @@ def test_a_public_address_is_shown_where_there_is_one(kvass: Kvass, store: Store
     status, out, err = kvass("config", "show")
     assert (status, err) == (0, "")
     assert out == format_config(store.settings.config()).encode() + b"Public address:  \thttps://example.org/kvass\n"
+
+
+def test_a_name_is_shown_where_there_is_one(kvass: Kvass, store: Store) -> None:
+    assert kvass("config", "name", "laptop 猫") == (0, b"", "")
+    shown = format_config(store.settings.config()) + "Name:            \tlaptop 猫\n"
+    assert kvass("config", "show") == (0, shown.encode(), "")
+
+
+def test_name_shows_that_of_the_host_until_another_is_set(kvass: Kvass, store: Store) -> None:
+    host = f"{os.uname().nodename}\n".encode()
+    assert kvass("config", "name") == (0, host, "")
+    kvass("config", "name", "laptop")
+    assert kvass("config", "name") == (0, b"laptop\n", "")
+    assert kvass("config", "name", "") == (0, b"", "")
+    assert kvass("config", "name") == (0, host, "")
+
+
+@pytest.mark.parametrize("name", ["a\nb", " a", "x" * 65, "\udcff"])
+def test_a_wrong_name_is_refused_with_the_reason_and_makes_no_store(kvass: Kvass, database: Path, name: str) -> None:
+    status, out, err = kvass("config", "name", name)
+    assert (status, out) == (1, b"")
+    assert err.startswith("kvass: the name of a device is one line of at most 64 characters, and ")
+    assert err.count("\n") == 1
+    assert not database.exists()
 
 
 def test_show_prints_the_configuration(kvass: Kvass, store: Store) -> None:

@@ -1,0 +1,23 @@
+"""``kvass cp``: copy keys."""
+
+from __future__ import annotations
+
+import click
+
+from ..database import DatabaseFile, pass_database
+from ..group import Command
+from ..transfer_options import add_transfer_options, transfer
+
+
+@click.command(
+    "cp", cls=Command, options_metavar="[OPTIONS] [--]", epilog="Example: kvass cp config/app/ config/app-test/"
+)
+@add_transfer_options
+@pass_database
+def command(database: DatabaseFile, source: str, target: str, keep: bool, offline: bool) -> None:
+    """Copy the key SOURCE to TARGET; or with a / at its end, all keys below it.
+
+    TARGET/ keeps the last part of SOURCE. What is replaced stays as an earlier version.
+    """
+    with database.open_existing() as store:
+        transfer(store, lambda: store.transfers.copy(source, target, replace=not keep), offline=offline)

@@ -1,0 +1,81 @@
+"""``kvass doctor``: look whether all that the program needs is there and sound."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from kvassfs.doctor.examination import Examination, examine, find_worst
+from kvassfs.doctor.finding import WRONG, Finding
+from kvassfs.doctor.shell import Folders
+
+from .. import hub, streams
+from ..database import DatabaseFile, expand_home, pass_database
+from ..group import Command
+from ..notices import escape_controls
+
+BINDING = "KVASS_FUSE"
+
+
+@click.command("doctor", cls=Command, epilog="Example: kvass doctor --full")
+@click.option(
+    "--full", is_flag=True, help="look at all of the database and the hash of every block, which may take long"
+)
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
+@hub.offline_option
+@pass_database
+@click.pass_context
+def command(context: click.Context, database: DatabaseFile, full: bool, as_json: bool, offline: bool) -> None:
+    """Look whether all that kvass needs is there and sound: one line each, with what to do.
+
+    Each line begins with ok, warning or wrong. Exit with status 1 if something is wrong. Nothing is changed.
+    """
+    wanted = Examination(
+        database.path,
+        full,
+        offline,
+        os.environ.get("SHELL", ""),
+        find_folders(),
+        os.environ.get("PATH") or os.defpath,
+        os.environ.get(BINDING) or "auto",
+    )
+    findings: list[Finding] = []
+    for finding in examine(wanted):
+        findings.append(finding)
+        if not as_json:
+            streams.write([f"{format_finding(finding)}\n".encode("utf-8", "surrogateescape")])
+    if as_json:
+        streams.write([(json.dumps(build_object(findings), indent=2) + "\n").encode()])
+    if find_worst(findings) == WRONG:
+        context.exit(1)
+
+
+def find_folders() -> Folders:
+    """Return where the user's files are, as the environment says.
+
+    Raises:
+        InvalidConfiguration: nothing says where the home is.
+    """
+    home = expand_home("~")
+    data = os.environ.get("XDG_DATA_HOME", "")
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    return Folders(
+        home,
+        data if os.path.isabs(data) else os.path.join(home, ".local/share"),
+        config if os.path.isabs(config) else os.path.join(home, ".config"),
+    )
+
+
+def format_finding(finding: Finding) -> str:
+    """Return the line that says what was found, and what to do."""
+    remedy = f"; {finding.remedy}" if finding.remedy else ""
+    return escape_controls(f"{finding.level:<8} {finding.check:<12} {finding.text}{remedy}")
+
+
+def build_object(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return the findings for programs."""
+    return {"level": find_worst(findings), "findings": [finding._asdict() for finding in findings]}

@@ -1,0 +1,77 @@
+"""``kvass gc``: let history go, clean up, and give the room back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import click
+
+from kvassfs.errors import DiskFull
+from kvassfs.store import Store
+
+from .. import streams
+from ..database import DatabaseFile, pass_database
+from ..formats import format_size, parse_span
+from ..group import Command
+from ..notices import print_notice
+
+_ALL = 2**62
+
+
+class Freed(NamedTuple):
+    """How many revisions went, and the bytes that the disk has got back."""
+
+    revisions: int
+    size: int
+
+
+def _parse_age(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_span(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no span of time like 7d, 12h or 30m.") from None
+
+
+@click.command("gc", cls=Command)
+@click.option("--keep", metavar="COUNT", type=click.IntRange(min=0), help="keep the newest COUNT versions of each key")
+@click.option("--older", metavar="AGE", callback=_parse_age, help="let versions go that were replaced before: 7d, 12h")
+@click.option("--all", "everything", is_flag=True, help="let all earlier versions go")
+@pass_database
+def command(database: DatabaseFile, keep: int | None, older: int | None, everything: bool) -> None:
+    """Let earlier versions go, clean up what nothing needs any more, and give the room back to the disk.
+
+    Without options those versions go that `kvass config history` does not keep. What went cannot be brought back.
+    """
+    if everything and (keep is not None or older is not None):
+        raise click.UsageError("--all goes with neither --keep nor --older")
+    with database.open_existing() as store:
+        limit, kept_time = store.upkeep.limits()
+        if everything:
+            limit = 0
+        elif keep is not None or older is not None:
+            limit = _ALL if keep is None else keep
+            kept_time = kept_time if older is None else older
+        freed = collect(store, limit, kept_time)
+    streams.write([f"{format_freed(freed)}\n".encode()])
+
+
+def collect(store: Store, keep: int, age: int, *, clock: Callable[[], int] = time.time_ns) -> Freed:
+    """Let go of revisions but for the newest ``keep`` of each key, and of those older than ``age`` (µs); clean up."""
+    gone = store.upkeep.trim(keep, clock() // 1000 - age)
+    store.upkeep.release_dead_holders()
+    while store.upkeep.clean():
+        pass
+    try:
+        size = store.upkeep.give_back()
+    except DiskFull as error:
+        print_notice(f"warning: the room stays with the database, which uses it again: {error}")
+        size = 0
+    return Freed(gone, size)
+
+
+def format_freed(freed: Freed) -> str:
+    """Return what was done, in a line."""
+    versions = "1 earlier version" if freed.revisions == 1 else f"{freed.revisions} earlier versions"
+    return f"{versions} gone, {format_size(freed.size)} given back"

@@ -1,0 +1,74 @@
+"""The whole examination, one check after the other; none of them needs another to succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from ..clocks import WARNED_AHEAD
+from ..errors import KvassError, NotAStore
+from ..store import Profile, Store
+from ..store.checkup import Checkup
+from . import database, hub, mounts, programs, shell
+from .finding import OK, WARNING, WRONG, Finding, find_error
+
+PATIENCE: Final = Profile(patience=2)
+"""How the store is opened: the doctor waits for nobody long."""
+
+
+class Examination(NamedTuple):
+    """What to look at.
+
+    Attributes:
+        path: of the database.
+        full: look at all of the database, however long that takes.
+        offline: leave the hub alone.
+        shell: the program that is the user's shell.
+        folders: where the user's files are.
+        search_path: where programs are.
+        binding: of FUSE, see ``choose``.
+    """
+
+    path: str
+    full: bool
+    offline: bool
+    shell: str
+    folders: shell.Folders
+    search_path: str
+    binding: str = "auto"
+
+
+def examine(wanted: Examination) -> Iterator[Finding]:
+    """Yield what is found, as it is found."""
+    yield from programs.judge_versions(programs.collect_versions())
+    yield from programs.judge_fuse(programs.collect_fuse(wanted.binding))
+    yield from mounts.judge_mounts(mounts.collect_mounts())
+    place = database.collect_place(wanted.path)
+    yield from database.judge_place(place)
+    if place.files and place.usable and not place.problem:
+        yield from _examine_content(wanted, place)
+    yield from shell.judge_shell(shell.collect_shell(wanted.shell, wanted.folders, path=wanted.search_path))
+
+
+def _examine_content(wanted: Examination, place: database.Place) -> Iterator[Finding]:
+    found = database.collect_checkup(wanted.path, full=wanted.full)
+    yield from database.judge_checkup(found, wanted.path, full=wanted.full)
+    if not isinstance(found, NotAStore):
+        yield database.judge_permissions(place)
+    # One that is to be taken over or brought to this version, or is damaged, is left as it is.
+    if isinstance(found, Checkup) and found.kind == "kvassfs" and not found.faults:
+        yield from _examine_store(wanted)
+
+
+def _examine_store(wanted: Examination) -> Iterator[Finding]:
+    try:
+        with Store.open(wanted.path, profile=PATIENCE, create=False, alone_if_full=True) as store:
+            yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline))
+            yield from database.judge_ahead(database.collect_ahead(store, WARNED_AHEAD))
+    except KvassError as error:
+        yield find_error("database", error)
+
+
+def find_worst(findings: Iterable[Finding]) -> str:
+    """Return the worst level of all findings."""
+    return max((finding.level for finding in findings), key=(OK, WARNING, WRONG).index, default=OK)

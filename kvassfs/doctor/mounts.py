@@ -1,0 +1,70 @@
+"""Mounts of this machine: those that answer, those whose process died, those that hang."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Literal, NamedTuple
+
+from ..mount.mountpoint import KIND, Mounted, list_mounts
+from .finding import OK, WRONG, Finding, type_line
+
+PATIENCE: Final = 3.0
+"""Seconds in which a mount has to answer."""
+
+State = Literal["alive", "dead", "silent"]
+
+
+class Mount(NamedTuple):
+    """Where a store is mounted, and how that is."""
+
+    directory: str
+    state: State
+
+
+def collect_mounts(
+    patience: float = PATIENCE,
+    *,
+    table: Callable[[], Iterable[Mounted]] = list_mounts,
+    ask: Callable[[str], object] = os.statvfs,
+) -> list[Mount]:
+    """Return the mounts of stores; ``table`` lists what is mounted, ``ask`` calls one."""
+    try:
+        directories = dict.fromkeys(mounted.directory for mounted in table() if mounted.kind == KIND)
+    except OSError:  # no /proc
+        return []
+    return [Mount(directory, _find_state(directory, patience, ask)) for directory in directories]
+
+
+def _find_state(directory: str, patience: float, ask: Callable[[str], object]) -> State:
+    """Call a mount in a thread: where it hangs, nobody waits for that, and it ends with this process."""
+    states: list[State] = []
+
+    def call() -> None:
+        try:
+            ask(directory)
+        except OSError as error:  # others' mounts refuse, and so live
+            states.append("dead" if error.errno == errno.ENOTCONN else "alive")
+        else:
+            states.append("alive")
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return states[0] if states else "silent"
+
+
+def judge_mounts(found: Iterable[Mount]) -> Iterator[Finding]:
+    """Yield how the mounts are."""
+    alive = [mount.directory for mount in found if mount.state == "alive"]
+    for directory, state in found:
+        if state == "dead":
+            text = f"{directory}: its process died (Transport endpoint is not connected)"
+            yield Finding("mounts", WRONG, text, type_line("kvass", "umount", directory))
+        if state == "silent":
+            remedy = type_line("kvass", "umount", "--lazy", directory)
+            yield Finding("mounts", WRONG, f"{directory} does not answer", remedy)
+    if alive or not list(found):
+        yield Finding("mounts", OK, ", ".join(alive) or "nothing is mounted")

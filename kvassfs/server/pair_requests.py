@@ -1,0 +1,154 @@
+"""Requests about mailboxes: sealed ones of a device that has the key, and those of strangers who want to join."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ..pairing.errors import CodeGone, TooManyTries
+from ..pairing.messages import MAX_JOIN
+from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
+from ..store import HUB, Store
+from . import pages
+from .hub_requests import HubLimits, detect_disconnect, read_body, wait_for_first
+from .wakeups import Wakeups
+from .workers import Workers
+
+MAX_PAIR: Final = 64 * 1024
+"""Bytes of a sealed request about a mailbox."""
+
+JOIN_TIMEOUT: Final = 10.0
+"""Seconds without any progress after which the rest of a stranger's request is no longer waited for."""
+
+WINDOW: Final = 60.0
+"""Seconds for which a try with a number that nobody has counts."""
+
+TRIES_OF_ONE: Final = 10
+"""Such tries from one address within the window."""
+
+TRIES_OF_ALL: Final = 100
+"""Such tries from all addresses within the window; so no more than this many are remembered."""
+
+_SEALED = {"Content-Type": "application/octet-stream"}
+_OPEN = {"Content-Type": "application/json", **pages.NEVER_KEPT}
+
+
+@contextmanager
+def open_office(path: str) -> Iterator[PostOffice]:
+    """``with`` the mailboxes of a hub on a store of their own; for one thread."""
+    with Store.open(path, profile=HUB) as store:
+        yield PostOffice(store)
+
+
+class TryLimit:
+    """Counts tries with numbers that nobody has, by the address that they come from. ``clock`` returns seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tries: deque[tuple[float, str]] = deque()
+
+    def check(self, address: str) -> None:
+        """Return if another try may be made from there.
+
+        Raises:
+            TooManyTries: it may not.
+        """
+        now = self._clock()
+        while self._tries and self._tries[0][0] <= now - WINDOW:
+            self._tries.popleft()
+        place = _find_place(address)
+        own = sum(where == place for _, where in self._tries)
+        if own >= TRIES_OF_ONE or len(self._tries) >= TRIES_OF_ALL:
+            raise TooManyTries
+
+    def note(self, address: str) -> None:
+        """Count a try."""
+        self._tries.append((self._clock(), _find_place(address)))
+
+
+def _find_place(address: str) -> str:
+    """Return the address, or of IPv6 the network of 64 bits, any of which one host may have."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    mapped = parsed.ipv4_mapped
+    return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _respond_to(errand: DeviceErrand | JoinerErrand, patient: bool, _: PostOffice) -> bytes | None:
+    return errand.respond(patient=patient)
+
+
+class PairRequests:
+    """Responds to requests about mailboxes, by one thread with a store of its own."""
+
+    def __init__(
+        self,
+        open_office: Callable[[], AbstractContextManager[PostOffice]],
+        wakeups: Wakeups,
+        limits: HubLimits,
+        tries: TryLimit | None = None,
+    ) -> None:
+        self._open_office = open_office
+        self._wakeups = wakeups
+        self._limits = limits
+        self._tries = tries or TryLimit()
+        self._workers: Workers[PostOffice]
+
+    @asynccontextmanager
+    async def run(self, timeout: float) -> AsyncIterator[None]:
+        """``async with`` the thread that the requests need, which has ``timeout`` seconds to end in."""
+        self._workers = Workers(1, self._open_office)
+        try:
+            yield
+        finally:
+            await self._workers.end(timeout)
+
+    async def pair(self, request: Request) -> Response:
+        """Do what a device asks of its mailbox."""
+        body = await read_body(request, MAX_PAIR, self._limits.body_timeout)
+        errand = await self._workers.choose().run(lambda office: office.serve(body))
+        self._wakeups.notify()
+        return Response(await self._respond(request, errand), headers=_SEALED)
+
+    async def join(self, request: Request) -> Response:
+        """Do what a stranger asks of a mailbox."""
+        address = request.client.host if request.client else ""
+        self._tries.check(address)
+        body = await read_body(request, MAX_JOIN, min(self._limits.body_timeout, JOIN_TIMEOUT))
+        try:
+            errand = await self._workers.choose().run(lambda office: office.receive(body))
+            if errand.wait:  # it has left a message; else nobody is to be woken by strangers
+                self._wakeups.notify()
+            return Response(await self._respond(request, errand), headers=_OPEN)
+        except CodeGone:
+            self._tries.note(address)
+            raise
+
+    async def _respond(self, request: Request, errand: DeviceErrand | JoinerErrand) -> bytes:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + errand.wait
+        async with detect_disconnect(request) as disconnected:
+            while not disconnected.done():
+                wakeup = self._wakeups.subscribe()
+                left = 0.0 if self._wakeups.ended else deadline - loop.time()
+                job = partial(_respond_to, errand, left > 0)
+                response = await self._workers.choose().run(job)
+                if response is not None:
+                    if errand.wait:
+                        self._wakeups.notify()
+                    return response
+                await wait_for_first(wakeup, disconnected, min(left, self._limits.recheck_interval))
+        raise ClientDisconnect

@@ -1,0 +1,77 @@
+"""kvassfs.doctor.mounts"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterable
+
+import pytest
+
+from kvassfs.doctor.finding import Finding
+from kvassfs.doctor.mounts import Mount, collect_mounts, judge_mounts
+from kvassfs.mount.mountpoint import KIND, Mounted
+
+TABLE = [
+    Mounted("/alive", KIND, "/db"),
+    Mounted("/dead", KIND, "/db"),
+    Mounted("/elsewhere", "fuse.sshfs", "host:"),
+    Mounted("/another's", KIND, "/db"),
+    Mounted("/alive", KIND, "/db"),
+]
+
+
+def ask(directory: str) -> None:
+    numbers = {"/dead": errno.ENOTCONN, "/another's": errno.EACCES, "/elsewhere": errno.ENOTCONN}
+    if directory in numbers:
+        raise OSError(numbers[directory], "")
+
+
+def test_the_dead_are_told_from_the_living_and_what_is_none_of_ours_is_left_alone() -> None:
+    assert collect_mounts(table=lambda: TABLE, ask=ask) == [
+        Mount("/alive", "alive"),
+        Mount("/dead", "dead"),
+        Mount("/another's", "alive"),
+    ]
+
+
+def test_one_that_hangs_is_not_waited_for() -> None:
+    released = threading.Event()
+    assert collect_mounts(0.05, table=lambda: TABLE[:1], ask=lambda _: released.wait(30)) == [Mount("/alive", "silent")]
+    released.set()
+
+
+def test_where_there_is_no_table_there_is_no_mount() -> None:
+    def fail() -> Iterable[Mounted]:
+        raise FileNotFoundError
+
+    assert collect_mounts(table=fail) == []
+
+
+@pytest.mark.parametrize(
+    ("mounts", "findings"),
+    [
+        ([], [Finding("mounts", "ok", "nothing is mounted")]),
+        ([Mount("/a", "alive"), Mount("/b", "alive")], [Finding("mounts", "ok", "/a, /b")]),
+        (
+            [Mount("/a b", "dead")],
+            [
+                Finding(
+                    "mounts",
+                    "wrong",
+                    "/a b: its process died (Transport endpoint is not connected)",
+                    "type: kvass umount '/a b'",
+                )
+            ],
+        ),
+        (
+            [Mount("/a", "alive"), Mount("/-b", "silent")],
+            [
+                Finding("mounts", "wrong", "/-b does not answer", "type: kvass umount --lazy /-b"),
+                Finding("mounts", "ok", "/a"),
+            ],
+        ),
+    ],
+)
+def test_how_the_mounts_are_in_words(mounts: list[Mount], findings: list[Finding]) -> None:
+    assert list(judge_mounts(mounts)) == findings
