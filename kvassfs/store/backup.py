@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import chain
-from urllib.parse import quote
 
 from ..errors import DamagedStore, DiskFull, NotAStore
 from ..transfer_errors import BackupDamaged, SourceUnreadable, TargetUnwritable
+from .checkup import Report, check_file, open_to_read
 from .database import Database, translate_error
-from .opening import identify
-from .prefetch import BLOCK_QUERY, digest
-from .runs import place_run
 from .sizes import SIZES, Sizes
 from .survey import Contained
 
@@ -23,9 +18,6 @@ PAGES = 1024
 
 COPY = "copy"
 """The place of a copy, which is none that a store can be at: it gets a process id of its own when it is used."""
-
-Report = Callable[[int, int], None]
-"""Is told how many bytes are done, and of how many."""
 
 
 def write_backup(database: Database, path: str, report: Report) -> None:
@@ -51,9 +43,7 @@ def write_backup(database: Database, path: str, report: Report) -> None:
 
 
 def check_backup(path: str, report: Report, *, sizes: Sizes = SIZES) -> Contained:
-    """Look through the backup at ``path``: SQLite's own check, all blocks by their hashes, and whether values are whole.
-
-    Of one that an earlier version of the program made, the values are not looked at: opening it upgrades it first.
+    """Look through the backup at ``path``, see ``checkup.check_file``.
 
     Raises:
         BackupDamaged: it could not be restored whole.
@@ -63,72 +53,19 @@ def check_backup(path: str, report: Report, *, sizes: Sizes = SIZES) -> Containe
         size = os.stat(path).st_size
     except OSError as error:
         raise SourceUnreadable(path, (error.strerror or str(error)).lower()) from error
-    with closing(_open(path)) as connection:
-        database = Database(path, connection)
-        try:
-            kind = identify(database)
-            if kind in {"empty", "original"}:
-                raise NotAStore(path)
-            return _check(database, size, report, sizes, is_current=kind == "kvassfs")
-        except DamagedStore as error:
-            raise BackupDamaged(path, error.reason) from error
-
-
-def _open(path: str) -> sqlite3.Connection:
-    """Open a file to read it; where no log lies beside it, without the files that a reader makes there."""
-    immutable = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
     try:
-        return sqlite3.connect(
-            f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro{immutable}", uri=True, isolation_level=None
-        )
-    except sqlite3.Error as error:
-        raise translate_error(error, path) from error
+        found = check_file(path, full=True, at_rest=True, report=report, sizes=sizes)
+        if found.kind in {"empty", "original"}:
+            raise NotAStore(path)
+        for fault in found.faults:
+            raise BackupDamaged(path, fault)
+        return _count(path, size)
+    except DamagedStore as error:
+        raise BackupDamaged(path, error.reason) from error
 
 
-def _check(database: Database, size: int, report: Report, sizes: Sizes, *, is_current: bool) -> Contained:
-    report(0, size)
-    problems = (text for (text,) in database.rows("PRAGMA integrity_check(1)") if text != "ok")
-    values = _find_wrong_values(database, sizes) if is_current else iter(())
-    for problem in chain(problems, _find_wrong_blocks(database, size, report), values):
-        raise DamagedStore(database.path, problem)
+def _count(path: str, size: int) -> Contained:
     tables = ("entries WHERE size > 0 OR mode & 61440 <> 16384", "revisions", "blocks")
-    entries, revisions, blocks = (database.row(f"SELECT count(*) FROM {table}")[0] for table in tables)
+    with closing(open_to_read(path, at_rest=True)) as database:
+        entries, revisions, blocks = (database.row(f"SELECT count(*) FROM {table}")[0] for table in tables)
     return Contained(entries, revisions, blocks, size)
-
-
-def _find_wrong_blocks(database: Database, size: int, report: Report) -> Iterator[str]:
-    done = 0
-    for number, hashed, data in database.iterate("SELECT id, hash, data FROM blocks"):
-        if digest(data) != hashed:
-            yield f"block {number} has other bytes than those that were stored"
-        done += len(data)
-        report(min(done, size), size)
-
-
-def _find_wrong_values(database: Database, sizes: Sizes) -> Iterator[str]:
-    owners = " UNION ALL ".join(
-        f"SELECT key, size, content FROM {table}" for table in ("entries", "revisions", "scratch")
-    )
-    for key, size, content, stored, inline in database.iterate(
-        f"SELECT key, owners.size, content, contents.size, length(data) FROM ({owners}) AS owners"
-        " LEFT JOIN contents ON contents.id = content"
-    ):
-        if (content is None) != (size == 0) or (content is not None and stored != size):
-            yield f"a value of {key!r} is missing"
-        elif content is not None and inline not in {None, size}:
-            yield f"a value of {key!r} is incomplete"
-        elif content is not None and inline is None and not _has_all_blocks(database, content, size, sizes):
-            yield f"a part of a value of {key!r} is missing"
-
-
-def _has_all_blocks(database: Database, content: int, size: int, sizes: Sizes) -> bool:
-    query = BLOCK_QUERY.replace("blocks.data", "length(blocks.data)")
-    position = 0
-    while position < sizes.count(size):
-        segment, within = divmod(position, sizes.segment)
-        row = database.row(query, (content, content, segment, within))
-        positions = range(0) if row is None else place_run(row[:-1], sizes.segment)
-        if position not in positions or {row[-1]} != {sizes.length(size, at) for at in (position, positions.stop - 1)}:
-            return False
-        position = positions.stop
-    return position == sizes.count(size)

@@ -1,5 +1,7 @@
 """Keys as names in directories and archives: as the mount shows them, see ``paths``.
 
+The root of an export is like that of a mount, whatever prefix it has: so each key comes back below any other.
+
 A component that is too long for a file name is shown shortened, from which it cannot be told. So an export with such
 names has a list of them, a file under a name that no key has: `LIST_NAME` in its root.
 """
@@ -18,6 +20,9 @@ LIST_NAME = paths.VALUE_NAME
 
 LEAST_LONG = 229
 """Bytes of the shortest key in which a component is shown shortened, or looks so: see ``paths.is_shortened``."""
+
+_DOT_NAMES = {paths.DOT_NAME, f"%{paths.DOT_NAME}"}
+"""The key of the latter in the root is the former, which no export has there; elsewhere it may well be a name."""
 
 MOST_LIST = 64 * 1024 * 1024
 """Bytes of the longest list that is read."""
@@ -51,9 +56,11 @@ class PathFinder:
         return self.directory(above) + self._name(above, key[len(above) :])
 
     def _name(self, above: str, component: str) -> str:
+        in_root = not above
         if not paths.is_shortened(component):
-            return paths.file_name(component)
-        return paths.listed_name(component, self._siblings(self._prefix + above, paths.search_prefix(component)))
+            return paths.file_name(component, in_root=in_root)
+        siblings = self._siblings(self._prefix + above, paths.search_prefix(component))
+        return paths.listed_name(component, siblings, in_root=in_root)
 
     def list_shortened(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the components of ``keys`` that are not to be told from their names, by their paths."""
@@ -91,6 +98,7 @@ class KeyFinder:
     def __init__(self) -> None:
         self.shortened: Mapping[str, str] = {}
         self.siblings: Siblings = lambda _prefix, _beginning: []
+        self._dot_name = ""
 
     def find(self, name: str, *, is_directory: bool) -> str | LeftOut:
         """Return the key of a relative path, or why nothing can have it; that of a directory ends in ``/``.
@@ -104,6 +112,10 @@ class KeyFinder:
             return LeftOut(name, Reason.UPWARDS)
         if not parts:
             return "" if is_directory else LeftOut(name, Reason.REFUSED, "it has no name")
+        if parts[0] in _DOT_NAMES:
+            self._dot_name = self._dot_name or parts[0]
+            if parts[0] != self._dot_name:
+                return LeftOut(name, Reason.REFUSED, f"{self._dot_name} is there too, and has the same key")
         try:
             return self._find(parts, is_directory=is_directory)
         except paths.InvalidName as error:
@@ -120,12 +132,15 @@ class KeyFinder:
         return prefix + self._component(prefix, path, last) + ("/" if is_directory else "")
 
     def _component(self, prefix: str, path: str, name: str) -> str:
+        in_root = not path
+        if in_root and name == paths.DOT_NAME:
+            return name
         if not paths.is_shortened(name):
-            return paths.component(name)
+            return paths.component(name, in_root=in_root)
         known = self.shortened.get(path + name)
         if known is not None and known and "/" not in known:
             return known
-        return paths.resolve(name, self.siblings(prefix, paths.search_prefix(name)))
+        return paths.resolve(name, self.siblings(prefix, paths.search_prefix(name)), in_root=in_root)
 
 
 def make_siblings(find: Callable[[str, str], list[str]], prefix: str) -> Siblings:

@@ -59,8 +59,9 @@ def test_a_copy_tells_how_far_it_is(filled: Store, tmp_path: Path, monkeypatch: 
     assert told[-1] == (size, size)
     told.clear()
     Store.check_backup(str(tmp_path / "copy"), lambda *far: told.append(far))
-    assert told[0] == (0, size)
-    assert len(told) == 6
+    known = [far for far in told if far != (0, 0)]  # after the pages, for which nobody knows how long they take
+    assert known[0] == (0, size)
+    assert len(known) == 6
 
 
 def test_a_copy_is_of_one_moment_although_others_write(
@@ -121,17 +122,23 @@ def change(path: str, statement: str, *parameters: object) -> None:
     [
         (
             "UPDATE blocks SET data = zeroblob(length(data)) WHERE id = 2",
-            "block 2 has other bytes than those that were stored",
+            "block 2 is not what it was: its hash is another one",
         ),
-        ("DELETE FROM blocks WHERE id = 2", "a part of a value of 'large' is missing"),
-        ("DELETE FROM segment_blocks WHERE position = 1", "a part of a value of"),
-        ("DELETE FROM content_segments", "a part of a value of"),
+        ("DELETE FROM blocks WHERE id = 2", "block 2 is missing"),
+        ("DELETE FROM segment_blocks WHERE position = 1", "a part of the value of"),
+        ("DELETE FROM content_segments", "a part of the value of"),
         ("DELETE FROM contents WHERE data IS NULL", "is missing"),
-        ("UPDATE contents SET data = x'78' WHERE size = 3", "is incomplete"),
+        ("UPDATE contents SET data = x'78' WHERE size = 3", "the value of a is incomplete"),
         ("UPDATE contents SET size = 4 WHERE size = 3", "is missing"),
-        ("UPDATE entries SET content = NULL WHERE key = 'a'", "a value of 'a' is missing"),
-        ("DELETE FROM contents WHERE id = (SELECT content FROM revisions)", "a value of 'a' is missing"),
-        ("DELETE FROM contents WHERE id = (SELECT content FROM scratch)", "a value of '.a.swp' is missing"),
+        ("UPDATE entries SET content = NULL WHERE key = 'a'", "the value of a is missing"),
+        (
+            "DELETE FROM contents WHERE id = (SELECT content FROM revisions)",
+            "the value of an earlier version of a is missing",
+        ),
+        (
+            "DELETE FROM contents WHERE id = (SELECT content FROM scratch)",
+            "the value of the scratch file .a.swp is missing",
+        ),
         ("DROP TABLE revisions", "no such table"),
     ],
 )

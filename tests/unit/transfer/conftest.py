@@ -27,6 +27,7 @@ ODD = [
     "a", "a/b", "a/", "a//b", "/", "/x", "100%", "%", "%%", "%@", "a/%@", ".", "..", "../..", "./x", "-dash", "--", " ",
     "new\nline", "tab\t", "\x7f\x01", "ünïcode/é/e\u0301", "back\\slash", 'quote"\'', "c:/x", "*?[x]", "~", "a\u2028b",
     LONG, f"{LONG}/below/{LONG}", "x" * 300, SHORTENED_LITERALLY, "/".join("deep" * 30), "notes~", ".x.swp", "trash/.Trash-1/x",
+    ".kvass", ".kvass/history/x", "%.kvass", "%%.kvass/x", "a/.kvass", "a/%.kvass", "%" * 250 + ".kvass",
 ]  # fmt: skip
 """Keys whose paths are others than themselves, that shells or archives have a meaning for, or that look like scratch."""
 

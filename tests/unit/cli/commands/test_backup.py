@@ -75,7 +75,7 @@ def test_a_damaged_backup_is_said_to_be(kvass: Kvass, filled: Store) -> None:
     connection.execute("UPDATE blocks SET data = zeroblob(length(data)) WHERE id = 1")
     connection.commit()
     connection.close()
-    reason = "block 1 has other bytes than those that were stored"
+    reason = "block 1 is not what it was: its hash is another one"
     said = f"kvass: the backup x is damaged: {reason}; keep an earlier one, and make a new one\n"
     assert kvass("backup", "--check", "x") == (1, b"", said)
 
