@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kvassfs.entry import DEFAULT_MODE
 from kvassfs.errors import DiskFull
 from kvassfs.remote import http
 from kvassfs.store import Store
@@ -34,6 +35,49 @@ def test_a_directory_is_taken_in_and_once_more_nothing_is(kvass: Kvass, store: S
     assert kvass("import", str(source)) == (0, b"imported 3 entries (6 B)\n", "")
     assert list(store.keys()) == ["a", "d/b"]
     assert kvass("import", str(source)) == (0, b"imported 0 entries (0 B), 3 unchanged\n", "")
+
+
+def test_what_it_overwrites_is_an_earlier_version(kvass: Kvass, store: Store, source: Path) -> None:
+    kvass("set", "a", "mine")
+    kvass("import", str(source))
+    assert kvass("get", "a").out == b"one"
+    assert kvass("get", "a", "--rev", "1").out == b"mine\n"
+    assert kvass("restore", "a").status == 0
+    assert store.get("a").read() == b"mine\n"
+
+
+def show(store: Store) -> dict[str, tuple[bytes, int]]:
+    """Return the values and modes of all keys."""
+    return {key: (store.get(key).read(), store.entry(key).mode or DEFAULT_MODE) for key in store.keys()}
+
+
+def test_it_is_one_change_for_undo_in_however_many_steps_it_was_stored(
+    kvass: Kvass, store: Store, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kvassfs.transfer.importing.BATCH", 2)
+    (source / "a").chmod(0o755)
+    (source / "large").write_bytes(bytes(range(256)) * 2000)
+    for number in range(7):
+        (source / "d" / f"k{number}").write_text("x")
+    kvass("set", "a", "mine")
+    kvass("set", "d/b", "two")
+    before = show(store)
+    assert kvass("import", str(source)).out == b"imported 11 entries (512.0 kB)\n"
+    assert kvass("undo", "--yes").status == 0
+    assert show(store) == before
+    assert store.tree.directory("d/") is not None
+    assert kvass("undo").out == b"removed d/b\n"
+
+
+def test_the_key_of_a_link_is_refused(kvass: Kvass, store: Store, source: Path) -> None:
+    name = "\x01link/token/-/once/k"
+    (source / name).parent.mkdir(parents=True)
+    (source / name).write_text("x")
+    status, _, err = kvass("import", str(source))
+    assert (status, err) == (1, "kvass: left out \\x01link/token/-/once/k: links travel under such keys\n")
+    Path("x.json").write_text(json.dumps([{"key": name, "text": "x"}]))
+    assert kvass("import", "x.json") == (1, b"imported 0 entries (0 B), 1 failed\n", err)
+    assert [key for key in store.keys() if key.startswith("\x01")] == []
 
 
 @pytest.mark.parametrize("prefix", ["p/q", "p/q/"])
