@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import Store
+from kvassfs_cli.formats import format_size
 from tests.support.near_hub import NearHub
+from tests.support.trees import make_tree, read_tree
 from tests.unit.cli.conftest import Kvass, Processes
 
 ARCHIVES = ["x.tar", "x.tar.gz", "x.tar.zst", "x.zip", "x.json"]
@@ -30,6 +32,20 @@ def test_what_was_exported_is_imported_below_another_prefix(kvass: Kvass, filled
     assert kvass("import", target, "--prefix", "p") == (0, b"imported 3 entries (6 B)\n", "")
     assert list(filled.keys()) == ["a", "d/b", "p/a", "p/d/b"]
     assert os.stat(target).st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("target", ["x", *ARCHIVES])
+def test_a_tree_comes_back_identical(kvass: Kvass, filled: Store, tmp_path: Path, target: str) -> None:
+    size = make_tree(tmp_path / "tree", 1000, most=400)
+    (tmp_path / "tree" / "link").symlink_to("d00/e0/f0")
+    before = read_tree(tmp_path / "tree")
+    amount = f"{len(before)} entries ({format_size(size + len('d00/e0/f0'))})"
+    assert kvass("import", "tree", "--prefix", "t") == (0, f"imported {amount}\n".encode(), "")
+    assert kvass("export", target, "--prefix", "t") == (0, f"exported {amount}\n".encode(), "")
+    if target != "x":
+        assert kvass("--db", "other.sqlite", "import", target).status == 0
+        assert kvass("--db", "other.sqlite", "export", "x").status == 0
+    assert read_tree(tmp_path / "x") == before
 
 
 @pytest.mark.parametrize("target", ARCHIVES)
