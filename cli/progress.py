@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from .formats import format_entry_count, format_size
+from .formats import format_entry_count, format_left, format_size
 
 if TYPE_CHECKING:
     from kvassfs.sync import Progress
@@ -38,7 +38,7 @@ class Bar:
     def __init__(self, terminal: TextIO | None, clock: Callable[[], float]) -> None:
         self._terminal = terminal
         self._clock = clock
-        self._begun = self._drawn = clock()
+        self._begun = self._part_begun = self._drawn = clock()
         self._bar: Any = None
 
     def is_due(self) -> bool:
@@ -58,9 +58,10 @@ class Bar:
         if not self.is_due():
             return
         now = self._drawn = self._clock()
-        elapsed = max(now - self._begun, 0.001)
+        elapsed = max(now - self._part_begun, 0.001)
         moved = done if amount is None else amount
-        self._draw(done, total, elapsed, text or describe(done, total), f"{format_size(round(moved / elapsed))}/s")
+        rate = [f"{format_size(round(moved / elapsed))}/s"] if moved else []
+        self._draw(done, total, elapsed, text or describe(done, total), *rate)
 
     def _draw(self, done: int, total: int, elapsed: float, *texts: str) -> None:
         if self._bar is None:
@@ -81,6 +82,10 @@ class Bar:
         with suppress(OSError):
             self._bar.render_progress()
 
+    def begin_part(self) -> None:
+        """Say that what is told from now on is of another part, which has a rate and a time of its own."""
+        self._part_begun = self._clock()
+
     def clear(self) -> None:
         """Take the bar away, for something else to be said; the next update shows it again."""
         if self._terminal is not None and self._bar is not None:
@@ -93,13 +98,6 @@ class Bar:
 def describe(done: int, total: int) -> str:
     """Return how many bytes are done, and of how many."""
     return f"{format_size(done)} of {format_size(total)}" if total else format_size(done)
-
-
-def format_left(seconds: float) -> str:
-    """Return the time left: ``0:07 left``, ``1:02:03 left``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left"
 
 
 @contextmanager

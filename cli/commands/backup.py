@@ -66,7 +66,13 @@ def check_file(file: str) -> Contained:
         BackupDamaged, SourceUnreadable, NotAStore
     """
     with explain_interrupt(lambda: f"{file} is not checked to its end"), show_progress() as bar:
-        return Store.check_backup(file, bar.update)
+
+        def report(done: int, total: int) -> None:
+            if total and not done:
+                bar.begin_part()
+            bar.update(done, total, text="" if total else "reading its pages")
+
+        return Store.check_backup(file, report)
 
 
 def format_contents(contained: Contained) -> str:

@@ -106,11 +106,15 @@ def run_export(store: Store, form: Form, target: str, prefix: str, *, force: boo
         def report(done: Exported) -> None:
             bar.update(done.size, totals.size)
 
+        def explain() -> str:
+            bar.clear()
+            return describe_rest(form, target, exporter.done)
+
         is_scratch = ScratchNames(store.settings.scratch_patterns()).matches
         exporter = Exporter(store, prefix, is_scratch=is_scratch, leave=leave, report=report)
         totals = exporter.count()
         with (
-            explain_interrupt(lambda: describe_rest(form, target, exporter.done)),
+            explain_interrupt(explain),
             streams.standard_output() as stdout,
             open_sink(form, target, stdout, force=force, never_replace=identify_database(store.path)) as sink,
         ):

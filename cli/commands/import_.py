@@ -218,7 +218,12 @@ def run_import(store: Store, source: Source, bar: Bar, prefix: str, *, dry_run: 
         report=report,
         dry_run=dry_run,
     )
-    with explain_interrupt(lambda: f"{describe_kept(importer.done)}; run it again for the rest"):
+
+    def explain() -> str:
+        bar.clear()
+        return f"{describe_kept(importer.done)}; run it again for the rest"
+
+    with explain_interrupt(explain):
         return _run(importer, source, dry_run=dry_run)
 
 

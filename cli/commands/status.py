@@ -40,13 +40,22 @@ def build_object(status: Status) -> dict[str, Any]:
             "space": status.space._asdict(),
         },
         "hub": hub and _build_hub(hub),
-        "waiting": hub and {"entries": hub.waiting, "size": hub.waiting_size},
+        "waiting": hub and _build_waiting(hub),
         "last_exchange": hub and _format_moment(hub.exchanged),
         "in_touch": status.in_touch,
         "followers": [_build_follower(follower) for follower in status.followers],
         "devices": [
             {"process_id": device.process_id, "last_seen": _format_moment(device.seen)} for device in status.devices
         ],
+    }
+
+
+def _build_waiting(hub: HubStatus) -> dict[str, Any]:
+    upload = hub.upload
+    return {
+        "entries": hub.waiting,
+        "size": hub.waiting_size,
+        "upload": upload and {"sent": upload.sent, "left": upload.left, "seconds": upload.time / 1_000_000},
     }
 
 

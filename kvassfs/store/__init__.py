@@ -16,7 +16,7 @@ from .nodes import Child, Found, Node
 from .opening import is_store
 from .outbox import Limit, Outgoing, Page
 from .peers import Device
-from .processes import Follower
+from .processes import Follower, Upload
 from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .revisions import Became, Revision
 from .rows import Row, Written
@@ -76,6 +76,7 @@ __all__ = [
     "StoredValue",
     "Totals",
     "Tree",
+    "Upload",
     "Version",
     "Way",
     "Written",

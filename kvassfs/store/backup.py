@@ -8,8 +8,9 @@ from contextlib import closing
 
 from ..errors import DamagedStore, DiskFull, NotAStore
 from ..transfer_errors import BackupDamaged, SourceUnreadable, TargetUnwritable
-from .checkup import Report, check_file, open_to_read
+from .checkup import check_file, open_to_read
 from .database import Database, translate_error
+from .lengthy import Report
 from .sizes import SIZES, Sizes
 from .survey import Contained
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ..errors import StoreError
 from .database import Database, translate_error
+from .lengthy import Report, ignore, looked_after
 from .opening import identify
 from .prefetch import BLOCK_QUERY, digest
 from .runs import place_run
@@ -30,8 +31,6 @@ FAULTS = 10
 PATIENCE = 2.0
 """Seconds for which others may keep the database locked."""
 
-_STEPS = 100_000  # of SQLite's machine between two looks at the clock
-
 _OWNERS = {
     "entries": "the value of",
     "revisions": "the value of an earlier version of",
@@ -40,9 +39,6 @@ _OWNERS = {
 """The tables that have values, and what a fault calls these."""
 
 _LOST_BLOCKS = "SELECT DISTINCT block FROM segment_blocks WHERE block NOT IN (SELECT id FROM blocks) LIMIT ?"
-
-Report = Callable[[int, int], None]
-"""Is told how many bytes are done, and of how many: the latter is 0 as long as nobody knows how long it takes."""
 
 
 class Checkup(NamedTuple):
@@ -66,10 +62,10 @@ def check_file(
     at_rest: bool = False,
     seconds: float = LOOK_SECONDS,
     clock: Callable[[], float] = time.monotonic,
-    report: Report = lambda _done, _total: None,
+    report: Report = ignore,
     sizes: Sizes = SIZES,
 ) -> Checkup:
-    """Look over the database at ``path``, which is not changed.
+    """Look over the database at ``path``, which is not changed; ``report`` is told how many bytes have been read.
 
     A quick look compares no indexes with what they are of, and ends after ``seconds``. A ``full`` one does, reads every
     block and compares it with its hash, and looks whether all values are whole; of a database of an earlier version the
@@ -109,15 +105,14 @@ def _check_pages(
         report(0, 0)
         return not full and clock() > deadline
 
-    database.connection.set_progress_handler(is_late, _STEPS)
     try:
-        said = [str(text) for (text,) in database.rows(f"PRAGMA {'integrity' if full else 'quick'}_check({FAULTS})")]
+        with looked_after(database, is_late):
+            rows = database.rows(f"PRAGMA {'integrity' if full else 'quick'}_check({FAULTS})")
+            said = [str(text) for (text,) in rows]
     except StoreError:
         if full or clock() <= deadline:
             raise
         return [], False
-    finally:
-        database.connection.set_progress_handler(None, 0)
     return [" ".join(line.split()) for line in said if line != "ok"], True
 
 

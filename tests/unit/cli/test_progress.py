@@ -14,7 +14,8 @@ import pytest
 from kvassfs.errors import HubUnreachable
 from kvassfs.store import Store
 from kvassfs.sync import Progress
-from kvassfs_cli.progress import Bar, describe, follow_pieces, format_left, show_progress, update_exchange
+from kvassfs_cli.formats import format_left
+from kvassfs_cli.progress import Bar, describe, follow_pieces, show_progress, update_exchange
 from kvassfs_cli.streams import Input
 from tests.support.near_hub import NearHub
 from tests.unit.cli.conftest import Kvass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from kvassfs.errors import DiskFull
 from kvassfs.store import Store
 from kvassfs.store.upkeep import Upkeep
 from kvassfs_cli.commands.gc import collect
+from kvassfs_cli.progress import Bar
 from tests.support.stores import audit_clean, revision_values
 from tests.unit.cli.conftest import Kvass
 
@@ -50,7 +52,7 @@ def test_one_that_went_is_one(kvass: Kvass, store: Store) -> None:
 def test_gc_lets_go_of_what_is_older(store: Store) -> None:
     fill(store)
     now = store.revisions("a")[0].replaced
-    assert collect(store, 10, HOUR, clock=lambda: (now + HOUR) * 1000).revisions == 4
+    assert collect(store, 10, HOUR, Bar(None, time.monotonic), clock=lambda: (now + HOUR) * 1000).revisions == 4
     assert revision_values(store, "a") == [b"a 4"]
     assert len(revision_values(store, "b")) == 5
 
@@ -69,7 +71,7 @@ def test_the_room_goes_back_to_the_disk(kvass: Kvass, store: Store, database: Pa
 def test_without_room_for_the_copy_it_stays(
     kvass: Kvass, store: Store, monkeypatch: pytest.MonkeyPatch, database: Path
 ) -> None:
-    def fail(_: Upkeep) -> int:
+    def fail(*_: object) -> int:
         raise DiskFull(str(database))
 
     store.set("k", os.urandom(4_000_000))
