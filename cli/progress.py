@@ -132,6 +132,17 @@ def update_exchange(bar: Bar, moved: Progress) -> None:
         bar.update(done, total, amount=amount, text=text)
 
 
+def follow_check(bar: Bar) -> Callable[[int, int], None]:
+    """Return what shows on ``bar`` how far a look over a database is: its pages first, which nobody counts, then its values."""
+
+    def report(done: int, total: int) -> None:
+        if total and not done:
+            bar.begin_part()
+        bar.update(done, total, text="" if total else "reading its pages")
+
+    return report
+
+
 def follow_pieces(pieces: Generator[bytes, None, None], size: int) -> Iterator[bytes]:
     """Yield ``pieces``, of ``size`` bytes together, and show how far they are."""
     done = 0

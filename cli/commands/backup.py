@@ -13,7 +13,7 @@ from ..database import DatabaseFile, pass_database, require_path
 from ..formats import format_entry_count, format_size
 from ..group import Command
 from ..notices import explain_interrupt
-from ..progress import show_progress
+from ..progress import follow_check, show_progress
 
 EXAMPLES = """\b
 Examples:
@@ -66,13 +66,7 @@ def check_file(file: str) -> Contained:
         BackupDamaged, SourceUnreadable, NotAStore
     """
     with explain_interrupt(lambda: f"{file} is not checked to its end"), show_progress() as bar:
-
-        def report(done: int, total: int) -> None:
-            if total and not done:
-                bar.begin_part()
-            bar.update(done, total, text="" if total else "reading its pages")
-
-        return Store.check_backup(file, report)
+        return Store.check_backup(file, follow_check(bar))
 
 
 def format_contents(contained: Contained) -> str:

@@ -109,6 +109,14 @@ def test_each_command_shows_how_far_it_is(arguments: list[str], shown: str, scre
     assert text.endswith(ERASED)
 
 
+@pytest.mark.usefixtures("filled")
+def test_a_look_at_everything_shows_it_between_what_it_finds(screen: Screen) -> None:
+    status, text = run(["doctor", "--full", "--offline"], screen)
+    assert status in {0, 1}  # as this system is
+    assert re.search(r"\d+%  \S+ MB of \S+ MB, \S+ MB/s", text)
+    assert text.endswith(ERASED)
+
+
 def test_standard_input_that_is_a_file_has_a_total(filled: Store, screen: Screen) -> None:
     with open("file", "rb") as stdin:
         status, text = run(["set", "k"], screen, stdin=stdin)
