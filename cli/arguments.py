@@ -38,6 +38,16 @@ def parse_key(argument: str) -> str:
     return check_key(parse_text(argument))
 
 
+def parse_prefix(argument: str) -> str:
+    """Return the prefix of a directory of keys, with the ``/`` that it ends in; an empty one is that of all keys.
+
+    Raises:
+        InvalidKey: no entry can lie below it.
+    """
+    prefix = parse_text(argument)
+    return check_key(prefix if prefix.endswith("/") else f"{prefix}/") if prefix else ""
+
+
 ShellCompletion = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[str]]"]
 """What click asks for the completions of an argument or option, as its ``shell_complete``."""
 

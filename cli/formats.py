@@ -60,3 +60,10 @@ def format_span(seconds: int) -> str:
         if number := max(seconds, 0) // length:
             return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
     return "0 seconds"
+
+
+def format_left(seconds: float) -> str:
+    """Return the time left: ``0:07 left``, ``1:02:03 left``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,7 +75,7 @@ class Group(Command, click.Group):
     """A group that shows its cheat sheet for help and when it is given no sub-command.
 
     ``modules`` maps the names of sub-commands to their summaries; each is the object ``command``
-    of the module of that name, which is imported only when the sub-command is asked for.
+    of its module (see ``name_module``), which is imported only when the sub-command is asked for.
     """
 
     command_class = Command
@@ -91,7 +92,7 @@ class Group(Command, click.Group):
         """Return a sub-command, importing its module if need be."""
         if cmd_name not in self.modules:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
+        command: click.Command = import_module(name_module(cmd_name), __package__).command
         return command
 
     def resolve_command(
@@ -172,6 +173,11 @@ def find_command(context: click.Context, path: Sequence[str]) -> click.Context:
         command = group.find(context, name)
         context = click.Context(command, parent=context, info_name=name, **command.context_settings)
     return context
+
+
+def name_module(command: str) -> str:
+    """Return the relative name of the module of a command; that of one that Python has as a keyword ends in ``_``."""
+    return f".commands.{command}_" if iskeyword(command) else f".commands.{command}"
 
 
 def format_cheat_sheet(path: str, description: str, options: Mapping[str, str], commands: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from kvassfs.clocks import describe_ahead, describe_difference
 from kvassfs.errors import HubUnreachable, InvalidConfiguration, KvassError
 
 from .database import DatabaseFile
-from .notices import print_notice
+from .notices import explain_interrupt, print_notice
 from .occasions import Occasion
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def push(store: Store, *, offline: bool) -> KvassError | None:
     """Do what ``push_after`` does; return the failure."""
     if not _has_hub(store, offline) or not store.outbox.has_ready():
         return None
-    failure = _attempt(store, lambda synchroniser: _push(store, synchroniser))
+    with explain_interrupt(lambda: f"what the hub does not have yet is {KEPT}"):
+        failure = _attempt(store, lambda synchroniser: _push(store, synchroniser))
     warn_of_clock(store)
     return failure
 
@@ -140,7 +141,9 @@ def _attempt(store: Store, work: Callable[[Synchroniser], object]) -> KvassError
     try:
         from kvassfs.sync.connection import open_synchroniser
 
-        with open_synchroniser(store) as synchroniser:
+        from .progress import show_exchange
+
+        with show_exchange() as report, open_synchroniser(store, report) as synchroniser:
             work(synchroniser)
             tell_port(store, synchroniser)
     except KvassError as error:

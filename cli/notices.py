@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -13,6 +14,16 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 def escape_controls(text: str) -> str:
     """Return ``text`` with its control characters escaped as in Python."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+@contextlib.contextmanager
+def explain_interrupt(explain: Callable[[], str]) -> Iterator[None]:
+    """``with`` something of which an interrupt says in one line what it leaves, as ``explain`` returns it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_notice(f"interrupted: {explain()}")
+        raise
 
 
 def print_notice(text: str) -> None:

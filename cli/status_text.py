@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from kvassfs.clocks import describe_difference
 from kvassfs.conflict import Conflict, describe_conflict
 from kvassfs.status import HubStatus, Status
-from kvassfs.store import Device, Follower, Space
+from kvassfs.store import Device, Follower, Space, Upload
 
-from .formats import format_age, format_entry_count, format_local_time, format_size, format_span
+from .formats import format_age, format_entry_count, format_left, format_local_time, format_size, format_span
 from .notices import escape_controls
 
 NOTHING = "(None)"
@@ -59,7 +59,20 @@ def _list_hub_facts(hub: HubStatus, now: int) -> Iterator[tuple[str, str]]:
     if (warning := describe_difference(difference)) is not None:
         yield "", f"warning: {warning}"
     yield "Waiting", f"{format_entry_count(hub.waiting)} ({format_size(hub.waiting_size)})"
+    if hub.upload is not None:
+        yield "", format_upload(hub.upload)
     yield "Last exchange", exchanged
+
+
+def format_upload(upload: Upload) -> str:
+    """Return how far what sends the entries that wait is, with rate and time left."""
+    seconds = max(upload.time, 1) / 1_000_000
+    parts = [
+        f"on the way: {format_size(upload.sent)} of {format_size(upload.sent + upload.left)} sent",
+        f"{format_size(round(upload.sent / seconds))}/s",
+    ]
+    parts += [format_left(seconds / upload.sent * upload.left)] if upload.sent and upload.left else []
+    return ", ".join(parts)
 
 
 def _list_texts(title: str, texts: list[str]) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -58,16 +59,61 @@ def write(chunks: Iterable[bytes]) -> None:
     # does not block; and there is none with PYTHONUNBUFFERED.
     stream = _unbuffered(sys.stdout.buffer)
     try:
-        sys.stdout.flush()
-        for chunk in chunks:
-            _write_all(stream, chunk)
+        with _translating_output():
+            sys.stdout.flush()
+            for chunk in chunks:
+                _write_all(stream, chunk)
+    finally:
+        if isinstance(chunks, Generator):  # it may read a store that is closed before the exception lets it go
+            chunks.close()
+
+
+class Output:
+    """Standard output as a file of bytes, of which each write is written to the last byte."""
+
+    def __init__(self, stream: RawIOBase) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write all of ``data``.
+
+        Raises:
+            OutputClosed, OutputFailed
+        """
+        with _translating_output():
+            _write_all(self._stream, data)
+        return len(data)
+
+
+@contextmanager
+def standard_output() -> Iterator[BinaryIO]:
+    """``with`` standard output as a file that can only be written.
+
+    Raises:
+        OutputClosed, OutputFailed: where it is written.
+    """
+    if sys.stdout is not None:
+        with _translating_output():
+            sys.stdout.flush()
+    stream = None if sys.stdout is None else _unbuffered(sys.stdout.buffer)
+    yield cast("BinaryIO", _Closed() if stream is None else Output(stream))
+
+
+class _Closed:
+    """Standard output that is closed."""
+
+    def write(self, _data: bytes, /) -> int:
+        raise OutputFailed("it is closed")
+
+
+@contextmanager
+def _translating_output() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise OutputClosed from None
     except OSError as error:
         raise OutputFailed(error.strerror or str(error)) from error
-    finally:
-        if isinstance(chunks, Generator):  # it may read a store that is closed before the exception lets it go
-            chunks.close()
 
 
 def _unbuffered(stream: BinaryIO) -> RawIOBase:
@@ -75,7 +121,7 @@ def _unbuffered(stream: BinaryIO) -> RawIOBase:
     return cast("RawIOBase", getattr(stream, "raw", stream))
 
 
-def _write_all(stream: RawIOBase, data: bytes) -> None:
+def _write_all(stream: RawIOBase, data: bytes | memoryview) -> None:
     """Write all of ``data``, also where the stream takes a part at a time or, not blocking, nothing just now."""
     rest = memoryview(data)
     while rest:
@@ -114,6 +160,18 @@ class Input:
         while len(line) < size and not line.endswith(b"\n") and (byte := self.read(1)):
             line += byte
         return bytes(line)
+
+    def is_typed(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._stream.isatty()
+
+    def count_left(self) -> int:
+        """Return how many bytes there are from where it is on, if it is a regular file; else 0."""
+        try:
+            status = os.fstat(self._stream.fileno())
+            return max(status.st_size - self._stream.tell(), 0) if stat.S_ISREG(status.st_mode) else 0
+        except OSError:  # io.UnsupportedOperation among them
+            return 0
 
 
 @contextmanager
@@ -157,6 +215,11 @@ def output_is_terminal() -> bool:
 def output_is_unicode() -> bool:
     """Return whether standard output is read as UTF-8, as far as the locale says."""
     return sys.stdout is not None and sys.stdout.encoding.lower() == "utf-8"
+
+
+def errors_are_terminal() -> bool:
+    """Return whether a person reads standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def output_encoding() -> str:

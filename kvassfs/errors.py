@@ -38,6 +38,7 @@
     │   └── ShareEnded            a token that leads nowhere any more
     ├── TooLongForCode            an address that no QR code holds
     ├── CannotListen              the address to serve on
+    ├── TransferError             import, export and backup: see ``transfer_errors``
     ├── PairingError              of devices: ``kvassfs.pairing.errors`` has the tree below it
     ├── ServiceError              a service that cannot be installed or removed
     └── MountError                mounting and unmounting: ``kvassfs.mount.errors`` has the tree below it

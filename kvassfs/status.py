@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .conflict import Conflict
 from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
 from .remote.address import show_address
-from .store import Device, Follower, Space, Store
+from .store import Device, Follower, Space, Store, Upload
 
 _RESPONSES = (WrongKey, HubFailed, HubDowngraded)
 """Errors that a hub, and nothing else, responds with."""
@@ -28,6 +28,7 @@ class HubStatus(NamedTuple):
         exchanged: when the last exchange succeeded, µs since the epoch; 0 for never.
         waiting: entries that it has not acknowledged.
         waiting_size: bytes of their values.
+        upload: how far a process is that sends them, if it has done so for long.
     """
 
     address: str
@@ -38,6 +39,7 @@ class HubStatus(NamedTuple):
     exchanged: int
     waiting: int
     waiting_size: int
+    upload: Upload | None = None
 
 
 class Status(NamedTuple):
@@ -94,6 +96,7 @@ def _inspect_hub(store: Store, offline: bool) -> HubStatus:
         exchanged=known.reached,
         waiting=waiting,
         waiting_size=waiting_size,
+        upload=store.processes.upload(),
     )
     return hub if offline else _probe_hub(store, hub)
 

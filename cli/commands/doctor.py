@@ -17,6 +17,7 @@ from .. import hub, streams
 from ..database import DatabaseFile, expand_home, pass_database
 from ..group import Command
 from ..notices import escape_controls
+from ..progress import follow_check, show_progress
 
 BINDING = "KVASS_FUSE"
 
@@ -44,10 +45,12 @@ def command(context: click.Context, database: DatabaseFile, full: bool, as_json:
         os.environ.get(BINDING) or "auto",
     )
     findings: list[Finding] = []
-    for finding in examine(wanted):
-        findings.append(finding)
-        if not as_json:
-            streams.write([f"{format_finding(finding)}\n".encode("utf-8", "surrogateescape")])
+    with show_progress() as bar:
+        for finding in examine(wanted, follow_check(bar)):
+            findings.append(finding)
+            bar.clear()
+            if not as_json:
+                streams.write([f"{format_finding(finding)}\n".encode("utf-8", "surrogateescape")])
     if as_json:
         streams.write([(json.dumps(build_object(findings), indent=2) + "\n").encode()])
     if find_worst(findings) == WRONG:

@@ -15,9 +15,13 @@ from .. import streams
 from ..database import DatabaseFile, pass_database
 from ..formats import format_size, parse_span
 from ..group import Command
-from ..notices import print_notice
+from ..notices import explain_interrupt, print_notice
+from ..progress import Bar, describe, show_progress
 
 _ALL = 2**62
+
+KEPT = "versions that went are gone, nothing else is; `kvass gc` goes on with the rest"
+"""What an interrupt leaves."""
 
 
 class Freed(NamedTuple):
@@ -61,22 +65,36 @@ def command(database: DatabaseFile, keep: int | None, older: int | None, everyth
         elif keep is not None or older is not None:
             limit = _ALL if keep is None else keep
             kept_time = kept_time if older is None else older
-        freed = collect(store, limit, kept_time)
+        with explain_interrupt(lambda: KEPT), show_progress() as bar:
+            freed = collect(store, limit, kept_time, bar)
     streams.write([f"{format_freed(freed)}\n".encode()])
 
 
-def collect(store: Store, keep: int, age: int, *, clock: Callable[[], int] = time.time_ns) -> Freed:
+def collect(store: Store, keep: int, age: int, bar: Bar, *, clock: Callable[[], int] = time.time_ns) -> Freed:
     """Let go of revisions but for the newest ``keep`` of each key, and of those older than ``age`` (µs); clean up."""
-    gone = store.upkeep.trim(keep, clock() // 1000 - age)
+
+    def report(done: int, total: int) -> None:
+        bar.update(done, total, amount=0, text=f"{done} of {total} earlier versions")
+
+    gone = store.upkeep.trim(keep, clock() // 1000 - age, report)
     store.upkeep.release_dead_holders()
-    while store.upkeep.clean():
-        pass
+    clean(store, bar)
     try:
-        size = store.upkeep.give_all_back()
+        size = store.upkeep.give_all_back(lambda *_: bar.update(0, 0, text="giving the room back"))
     except (DiskFull, NoRoomForCopy) as error:
         print_notice(f"warning: the room stays with the database, which uses it again: {error}")
         size = 0
     return Freed(gone, size)
+
+
+def clean(store: Store, bar: Bar) -> None:
+    """Clean up, and show how much of it is done."""
+    bar.begin_part()
+    total = store.upkeep.dropped_size()
+    while store.upkeep.clean():
+        if bar.is_due():
+            left = min(store.upkeep.dropped_size(), total)
+            bar.update(total - left, total, text=f"cleaning up {describe(total - left, total)}")
 
 
 def format_freed(freed: Freed) -> str:

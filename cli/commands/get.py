@@ -15,7 +15,7 @@ from ..arguments import parse_key
 from ..database import DatabaseFile, pass_database
 from ..formats import format_size
 from ..group import Command
-from ..notices import escape_controls
+from ..notices import escape_controls, explain_interrupt
 from ..revisions import complete_key_or_version, revision_option
 
 
@@ -53,8 +53,20 @@ def command(database: DatabaseFile, key: str, revision: int | None, force: bool,
     with database.open_existing() as store:
         hub.pull_first(store, offline=offline)
         snapshot = store.get(key) if revision is None else store.history.get(key, revision)
-        asks = streams.output_is_terminal() and not force
-        streams.write(ask_unless_text(key, snapshot) if asks else snapshot.chunks())
+        with explain_interrupt(lambda: f"{key} is not written to its end"):
+            write_value(key, snapshot, force=force)
+
+
+def write_value(key: str, value: Snapshot, *, force: bool) -> None:
+    """Write a value; where it goes elsewhere than to the terminal, show there how far it is."""
+    if streams.output_is_terminal():
+        streams.write(value.chunks() if force else ask_unless_text(key, value))
+    elif streams.errors_are_terminal():
+        from ..progress import follow_pieces
+
+        streams.write(follow_pieces(value.chunks(), value.size))
+    else:
+        streams.write(value.chunks())
 
 
 def ask_unless_text(key: str, snapshot: Snapshot) -> Generator[bytes, None, None]:

@@ -81,10 +81,10 @@ def join(database: DatabaseFile, address: str, code: Sequence[str], name: str, *
 
 
 def _receive(store: Store, address: str, code: Code, name: str) -> Handover:
-    from kvassfs.mount.scratch import check_pattern
     from kvassfs.pairing.connection import open_hub_at
     from kvassfs.pairing.handover import choose_remote, take_over
     from kvassfs.pairing.joiner import receive_handover
+    from kvassfs.scratch import check_pattern
 
     with open_hub_at(address) as remote:
         handover = receive_handover(remote, code, name or store.settings.name())

@@ -13,6 +13,7 @@ from .. import hub, streams
 from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database, require_path
 from ..group import Command
+from ..notices import explain_interrupt
 
 STANDARD_INPUT = "-"
 
@@ -64,5 +65,10 @@ def command(database: DatabaseFile, key: str, value: str | None, empty: bool, fi
 
 def set_from_input(store: Store, key: str, path: str = STANDARD_INPUT) -> Entry:
     """Set ``key`` to what standard input or a file holds; if it is empty, or reading it fails, the old value stays."""
-    with streams.input_file(path) as stream:
-        return store.set_stream(key, stream)
+    with explain_interrupt(lambda: f"{key} is as it was"), streams.input_file(path) as stream:
+        if not streams.errors_are_terminal() or stream.is_typed():
+            return store.set_stream(key, stream)
+        from ..progress import FollowedInput, show_progress
+
+        with show_progress() as bar:
+            return store.set_stream(key, FollowedInput(stream, bar))

@@ -42,7 +42,7 @@ def build_object(status: Status) -> dict[str, Any]:
             "gives_back": status.gives_back,
         },
         "hub": hub and _build_hub(hub),
-        "waiting": hub and {"entries": hub.waiting, "size": hub.waiting_size},
+        "waiting": hub and _build_waiting(hub),
         "last_exchange": hub and _format_moment(hub.exchanged),
         "in_touch": status.in_touch,
         "followers": [_build_follower(follower) for follower in status.followers],
@@ -64,6 +64,15 @@ def build_object(status: Status) -> dict[str, Any]:
             }
             for conflict in status.conflicts
         ],
+    }
+
+
+def _build_waiting(hub: HubStatus) -> dict[str, Any]:
+    upload = hub.upload
+    return {
+        "entries": hub.waiting,
+        "size": hub.waiting_size,
+        "upload": upload and {"sent": upload.sent, "left": upload.left, "seconds": upload.time / 1_000_000},
     }
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import signal
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +12,8 @@ from .. import hub, streams
 from ..database import DatabaseFile, pass_database
 from ..formats import format_entry_count, format_size
 from ..group import Command
-from ..notices import print_notice
+from ..notices import explain_interrupt, print_notice
+from ..progress import show_exchange
 from ..status_text import list_conflicts
 from ..supervision import take_supervisor
 
@@ -25,11 +21,6 @@ if TYPE_CHECKING:
     from kvassfs.supervisor import Supervisor
     from kvassfs.sync import Progress
     from kvassfs.sync.follower import Follower
-
-PATIENCE = 1.0
-"""Seconds that an exchange may take before a progress bar tells how far it is."""
-
-_CELLS = 20  # of the bar
 
 
 @click.command("sync", cls=Command, example="kvass sync")
@@ -54,7 +45,8 @@ def exchange(database: DatabaseFile) -> Progress:
 
     with (
         database.open_existing() as store,
-        show_progress(sys.stderr) as report,
+        explain_interrupt(lambda: "what has moved stays; `kvass sync` goes on with the rest"),
+        show_exchange() as report,
         open_synchroniser(store, report) as synchroniser,
     ):
         moved = synchroniser.exchange()
@@ -71,52 +63,6 @@ def format_summary(moved: Progress) -> str:
     return ", ".join(
         f"{verb} {format_entry_count(number)} ({format_size(amount)})" for verb, number, amount in parts if number
     ) or ("in step: nothing to move")
-
-
-@contextlib.contextmanager
-def show_progress(
-    terminal: TextIO | None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[Progress], None]]:
-    """``with`` a function that shows how far an exchange is, once that takes long; nothing of it stays.
-
-    Where ``terminal`` is none, nothing is shown.
-    """
-    if terminal is None or not terminal.isatty():
-        yield lambda _: None
-        return
-    begun = clock()
-    drawn = False
-
-    def report(moved: Progress) -> None:
-        nonlocal drawn
-        if clock() - begun >= PATIENCE:
-            drawn = True
-            _draw(terminal, format_bar(moved)[: shutil.get_terminal_size().columns - 1])
-
-    try:
-        yield report
-    finally:
-        if drawn:
-            _draw(terminal, "")
-
-
-def _draw(terminal: TextIO, line: str) -> None:
-    with contextlib.suppress(OSError):
-        terminal.write(f"\r{line}\x1b[K")
-        terminal.flush()
-
-
-def format_bar(moved: Progress) -> str:
-    """Return a progress bar, the numbers of entries, and the bytes moved so far.
-
-    The bar goes by entries, or while values are on their way by bytes: a large one is one entry.
-    """
-    done = moved.pulled + moved.pushed
-    total = done + moved.to_pull + moved.to_push
-    amount = moved.received + moved.sent
-    part = amount / (amount + moved.left) if moved.left else done / max(total, 1)
-    cells = "#" * int(_CELLS * part)
-    return f"[{cells:-<{_CELLS}}] {done} of {format_entry_count(total)}, {format_size(amount)}"
 
 
 def follow_hub(database: DatabaseFile) -> None:

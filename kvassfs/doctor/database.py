@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -166,10 +166,16 @@ def _judge_log(found: Place) -> Finding:
 # What is in it
 
 
-def collect_checkup(path: str, *, full: bool, seconds: float = LOOK_SECONDS) -> Checkup | KvassError:
+def collect_checkup(
+    path: str,
+    *,
+    full: bool,
+    seconds: float = LOOK_SECONDS,
+    report: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Checkup | KvassError:
     """Return what a look over the database found, or why there was none; see ``check_file``."""
     try:
-        return check_file(path, full=full, seconds=seconds)
+        return check_file(path, full=full, seconds=seconds, report=report)
     except KvassError as error:
         return error
 

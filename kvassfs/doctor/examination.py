@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ..clocks import WARNED_AHEAD
@@ -38,20 +38,22 @@ class Examination(NamedTuple):
     binding: str = "auto"
 
 
-def examine(wanted: Examination) -> Iterator[Finding]:
-    """Yield what is found, as it is found."""
+def examine(wanted: Examination, report: Callable[[int, int], None] = lambda _done, _total: None) -> Iterator[Finding]:
+    """Yield what is found, as it is found; ``report`` is told how far the look over the database is."""
     yield from programs.judge_versions(programs.collect_versions())
     yield from programs.judge_fuse(programs.collect_fuse(wanted.binding))
     yield from mounts.judge_mounts(mounts.collect_mounts())
     place = database.collect_place(wanted.path)
     yield from database.judge_place(place)
     if place.files and place.usable and not place.problem:
-        yield from _examine_content(wanted, place)
+        yield from _examine_content(wanted, place, report)
     yield from shell.judge_shell(shell.collect_shell(wanted.shell, wanted.folders, path=wanted.search_path))
 
 
-def _examine_content(wanted: Examination, place: database.Place) -> Iterator[Finding]:
-    found = database.collect_checkup(wanted.path, full=wanted.full)
+def _examine_content(
+    wanted: Examination, place: database.Place, report: Callable[[int, int], None]
+) -> Iterator[Finding]:
+    found = database.collect_checkup(wanted.path, full=wanted.full, report=report)
     yield from database.judge_checkup(found, wanted.path, full=wanted.full)
     if not isinstance(found, NotAStore):
         yield database.judge_permissions(place)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+from .. import paths
 from ..store import DIRECTORY_MODE, Changes, Event, Position, Store, directories_above
-from . import paths
 
 RATE = 150.0
 """Announcements a second, and those that may come at once: never more than 200 within a second."""

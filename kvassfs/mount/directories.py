@@ -6,8 +6,8 @@ import errno
 import stat
 from collections.abc import Callable, Iterator
 
+from .. import paths
 from ..store import Tree
-from . import paths
 from .namespace import Namespace, make_error, parent
 from .open_files import OpenFiles
 from .stat import Attributes, directory_attributes, file_attributes

@@ -14,12 +14,12 @@ from typing import NamedTuple, Protocol
 
 from ..entry import DEFAULT_MODE
 from ..errors import KeyMissing, RevisionMissing
+from ..paths import VALUE_NAME, InvalidName, listed_names
 from ..store import DIRECTORY_MODE, Draft, Store, Version, new_inode
 from .dot_paths import DELETED, HISTORY, name_version, split_dotted
 from .namespace import find_prefix, make_error, parent
 from .open_files import OpenFiles
 from .openfile import OpenFile
-from .paths import VALUE_NAME, InvalidName, listed_names
 from .stat import Attributes
 
 DOT_MODE = stat.S_IFDIR | 0o500

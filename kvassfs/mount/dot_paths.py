@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ..entry import Entry
-from .paths import DOT_NAME
+from ..paths import DOT_NAME
 
 DOT_PATH = f"/{DOT_NAME}"
 HISTORY = "history"

@@ -10,8 +10,9 @@ import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
 
+from .. import paths
+from ..scratch import ScratchNames
 from ..store import Store
-from . import paths
 from .directories import Directories
 from .dot_directory import Describe, DotDirectory
 from .dot_paths import DOT_PATH, is_dotted
@@ -20,7 +21,6 @@ from .metadata import Metadata
 from .namespace import Namespace, make_error
 from .open_files import OpenFiles
 from .renaming import Renaming, make_superseded_prefix
-from .scratch import ScratchNames
 from .stat import Attributes
 from .xattrs import FileXattrs
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ..scratch import ScratchNames
 from ..store import Store
-from .scratch import ScratchNames
 from .store_thread import StoreThread
 
 INTERVAL = 5.0

@@ -13,10 +13,10 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from .. import paths
 from ..conflict import describe_conflict
 from ..errors import KvassError
 from ..store import Changes, Event, Seen, Store, directories_above
-from . import paths
 from .announcing import Announcer, find_path, list_announcements
 from .store_thread import RETRY_PAUSE, StoreThread
 

@@ -6,9 +6,9 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 
+from .. import paths
 from ..share_link import check_new_key
 from ..store import DirectoryRecord, Node, Tree
-from . import paths
 from .open_files import OpenFiles
 from .openfile import OpenFile
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..errors import KvassError
+from ..scratch import ScratchNames
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
 from ..supervisor import NOBODY, Supervisor
@@ -24,7 +25,6 @@ from .filesystem import Filesystem
 from .housekeeping import Housekeeping
 from .invalidation import Invalidation
 from .own_calls import Expected, make_callbacks
-from .scratch import ScratchNames
 from .sync_process import SyncProcess
 from .watchdog import Watchdog
 

@@ -16,7 +16,7 @@ from .nodes import Child, Found, Node
 from .opening import is_store
 from .outbox import Limit, Outgoing, Page
 from .peers import Device
-from .processes import Follower
+from .processes import Follower, Upload
 from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .revisions import Became, Revision
 from .rows import Row, Written
@@ -24,6 +24,7 @@ from .settings import Config
 from .share_links import Shared
 from .sizes import INLINE_LIMIT, Sizes
 from .store import Store
+from .survey import Contained, Totals
 from .tree import Tree
 from .undo import Plan, Way
 from .upkeep import Space
@@ -46,6 +47,7 @@ __all__ = [
     "Changes",
     "Child",
     "Config",
+    "Contained",
     "Device",
     "DirectoryRecord",
     "Draft",
@@ -72,7 +74,9 @@ __all__ = [
     "Space",
     "Store",
     "StoredValue",
+    "Totals",
     "Tree",
+    "Upload",
     "Version",
     "Way",
     "Written",

@@ -7,14 +7,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 from urllib.parse import quote
 
 from ..errors import StoreError
 from .database import Database, translate_error
+from .lengthy import Report, ignore, looked_after
 from .opening import identify
-from .prefetch import digest
+from .prefetch import BLOCK_QUERY, digest
+from .runs import place_run
+from .sizes import SIZES, Sizes
 
 SQLITE_VERSION = sqlite3.sqlite_version
 """The version of SQLite that this Python has."""
@@ -28,16 +31,14 @@ FAULTS = 10
 PATIENCE = 2.0
 """Seconds for which others may keep the database locked."""
 
-_STEPS = 100_000  # of SQLite's machine between two looks at the clock
+_OWNERS = {
+    "entries": "the value of",
+    "revisions": "the value of an earlier version of",
+    "scratch": "the value of the scratch file",
+}
+"""The tables that have values, and what a fault calls these."""
 
-_LOST_VALUES = """
-SELECT 'the value of ' || key || ' is missing' FROM entries
-    WHERE content IS NOT NULL AND content NOT IN (SELECT id FROM contents)
-UNION ALL SELECT 'the value of an earlier version of ' || key || ' is missing' FROM revisions
-    WHERE content NOT IN (SELECT id FROM contents)
-UNION ALL SELECT 'block ' || block || ' is missing' FROM segment_blocks WHERE block NOT IN (SELECT id FROM blocks)
-"""
-"""What no check of SQLite's finds, as it knows nothing of what belongs together here."""
+_LOST_BLOCKS = "SELECT DISTINCT block FROM segment_blocks WHERE block NOT IN (SELECT id FROM blocks) LIMIT ?"
 
 
 class Checkup(NamedTuple):
@@ -55,51 +56,103 @@ class Checkup(NamedTuple):
 
 
 def check_file(
-    path: str, *, full: bool = False, seconds: float = LOOK_SECONDS, clock: Callable[[], float] = time.monotonic
+    path: str,
+    *,
+    full: bool = False,
+    at_rest: bool = False,
+    seconds: float = LOOK_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+    report: Report = ignore,
+    sizes: Sizes = SIZES,
 ) -> Checkup:
-    """Look over the database at ``path``, which is not changed.
+    """Look over the database at ``path``, which is not changed; ``report`` is told how many bytes have been read.
 
-    A quick look compares no indexes with what they are of, and ends after ``seconds``. A ``full`` one does, and reads
-    every block and compares it with its hash.
+    A quick look compares no indexes with what they are of, and ends after ``seconds``. A ``full`` one does, reads every
+    block and compares it with its hash, and looks whether all values are whole; of a database of an earlier version the
+    last is left out, as opening it changes how they are kept. ``at_rest`` as for ``open_to_read``.
 
     Raises:
         StoreError: it cannot be read as a database of this program at all.
     """
-    with closing(_open(path)) as database:
+    with closing(open_to_read(path, at_rest=at_rest)) as database:
         kind = identify(database)
-        faults, finished = _check_pages(database, full, clock() + seconds, clock)
-        if full and kind == "kvassfs" and not faults:
-            faults = list(islice(_check_values(database), FAULTS))
+        faults, finished = _check_pages(database, full, clock() + seconds, clock, report)
+        if full and not faults and kind in {"kvassfs", "earlier"}:
+            values = _check_values(database, sizes) if kind == "kvassfs" else iter(())
+            faults = list(islice(chain(values, _check_blocks(database, report)), FAULTS))
         return Checkup(kind, tuple(faults), finished)
 
 
-def _open(path: str) -> Database:
-    """Open a database to read it: it is neither made, taken over nor brought to a later version."""
+def open_to_read(path: str, *, at_rest: bool = False) -> Database:
+    """Open a database to read it: it is neither made, taken over nor brought to a later version.
+
+    ``at_rest``: nobody writes it, but for those whose log lies beside it. Then no file is made beside it.
+    """
+    immutable = "&immutable=1" if at_rest and not os.path.exists(f"{path}-wal") else ""
     try:
-        name = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
+        name = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro{immutable}"
         return Database(path, sqlite3.connect(name, uri=True, timeout=PATIENCE, isolation_level=None))
     except sqlite3.Error as error:
         raise translate_error(error, path) from error
 
 
-def _check_pages(database: Database, full: bool, deadline: float, clock: Callable[[], float]) -> tuple[list[str], bool]:
+def _check_pages(
+    database: Database, full: bool, deadline: float, clock: Callable[[], float], report: Report
+) -> tuple[list[str], bool]:
     """Have SQLite check its pages; return the faults, and whether it came to the end."""
-    if not full:
-        database.connection.set_progress_handler(lambda: clock() > deadline, _STEPS)
+
+    def is_late() -> bool:
+        report(0, 0)
+        return not full and clock() > deadline
+
     try:
-        said = [str(text) for (text,) in database.rows(f"PRAGMA {'integrity' if full else 'quick'}_check({FAULTS})")]
+        with looked_after(database, is_late):
+            rows = database.rows(f"PRAGMA {'integrity' if full else 'quick'}_check({FAULTS})")
+            said = [str(text) for (text,) in rows]
     except StoreError:
         if full or clock() <= deadline:
             raise
         return [], False
-    finally:
-        database.connection.set_progress_handler(None, 0)
     return [" ".join(line.split()) for line in said if line != "ok"], True
 
 
-def _check_values(database: Database) -> Iterator[str]:
-    """Yield what is wrong with values: parts that are missing, and blocks that are not what their hashes say."""
-    yield from (text for (text,) in database.iterate(_LOST_VALUES))
+def _check_blocks(database: Database, report: Report) -> Iterator[str]:
+    """Yield the blocks that are not what their hashes say."""
+    size = int(database.row("PRAGMA page_count")[0]) * int(database.row("PRAGMA page_size")[0])
+    done = 0
+    report(done, size)
     for number, hash_, data in database.iterate("SELECT id, hash, data FROM blocks"):
         if digest(data) != hash_:
             yield f"block {number} is not what it was: its hash is another one"
+        done += len(data)
+        report(min(done, size), size)
+
+
+def _check_values(database: Database, sizes: Sizes) -> Iterator[str]:
+    """Yield what is missing. No check of SQLite's finds it, as it knows nothing of what belongs together here."""
+    for (block,) in database.rows(_LOST_BLOCKS, (FAULTS,)):
+        yield f"block {block} is missing"
+    for table, name in _OWNERS.items():
+        for key, size, content, stored, inline in database.iterate(
+            f"SELECT key, owner.size, content, contents.size, length(data) FROM {table} AS owner"
+            " LEFT JOIN contents ON contents.id = content"
+        ):
+            if (content is None) != (size == 0) or (content is not None and stored != size):
+                yield f"{name} {key} is missing"
+            elif content is not None and inline not in {None, size}:
+                yield f"{name} {key} is incomplete"
+            elif content is not None and inline is None and not _has_all_blocks(database, content, size, sizes):
+                yield f"a part of {name} {key} is missing"
+
+
+def _has_all_blocks(database: Database, content: int, size: int, sizes: Sizes) -> bool:
+    query = BLOCK_QUERY.replace("blocks.data", "length(blocks.data)")
+    position = 0
+    while position < sizes.count(size):
+        segment, within = divmod(position, sizes.segment)
+        row = database.row(query, (content, content, segment, within))
+        positions = range(0) if row is None else place_run(row[:-1], sizes.segment)
+        if position not in positions or {row[-1]} != {sizes.length(size, at) for at in (position, positions.stop - 1)}:
+            return False
+        position = positions.stop
+    return position == sizes.count(size)

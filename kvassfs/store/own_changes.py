@@ -62,6 +62,7 @@ class OwnChanges:
         self._database = database
         self._writer = writer
         self._paused = False
+        self._change = 0
         self.caller: Callable[[], int] | None = None
 
     def note(self, key: str, old: Row | None, new: Row | None, now: int, *, amends: bool = False) -> None:
@@ -84,6 +85,7 @@ class OwnChanges:
             (change, now, self._writer, pid, key, token, size, mode, mod_time, after),
         ).lastrowid
         if change is None:
+            self._change = row or 0
             self._database.execute(
                 "DELETE FROM own_changes WHERE id <= ? AND change <>"
                 " (SELECT change FROM own_changes WHERE id < ? ORDER BY id DESC LIMIT 1)",
@@ -99,13 +101,18 @@ class OwnChanges:
 
     def _find_change(self, pid: int, now: int) -> int | None:
         """Return the change that goes on; ``None`` if another one begins."""
+        if self.caller is None:
+            # Its first row is looked for, as a rollback may have taken it back.
+            row = self._database.row(
+                "SELECT id FROM own_changes WHERE id = ? AND writer = ?", (self._change, self._writer)
+            )
+            return None if row is None else int(row[0])
         row = self._database.row(
             "SELECT change, made FROM own_changes WHERE id > (SELECT max(id) FROM own_changes) - ?"
             " AND writer = ? AND pid = ? ORDER BY id DESC LIMIT 1",
             (LOOK_BACK, self._writer, pid),
         )
-        goes_on = row is not None and (self.caller is None or 0 <= now - row[1] <= PAUSE)
-        return int(row[0]) if row is not None and goes_on else None
+        return int(row[0]) if row is not None and 0 <= now - row[1] <= PAUSE else None
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -14,6 +14,12 @@ from .setting_rows import read_setting, write_setting
 IN_TOUCH_TIME = 90 * 1_000_000
 """Microseconds after which a follower that has not said so again is not taken to be in touch."""
 
+UPLOAD_TIME = 1_000_000
+"""Microseconds for which a push goes on before it is noted how far it is, and then again."""
+
+UPLOAD = "upload"
+"""The row of settings for that: the writer that pushes, and an ``Upload``."""
+
 
 class Follower(NamedTuple):
     """What keeps this store in step with the hub; the schema explains the columns. Times in µs.
@@ -28,6 +34,14 @@ class Follower(NamedTuple):
     error: str
 
 
+class Upload(NamedTuple):
+    """How far a push of another process is: bytes sent and left to send, and for how many µs it had been going then."""
+
+    sent: int
+    left: int
+    time: int
+
+
 class Processes:
     """Reads and writes which processes push and follow. ``writer`` tells this open store from others."""
 
@@ -36,6 +50,7 @@ class Processes:
         self._clock = clock
         self._writer = writer
         self._machine = machine
+        self._push_begun = self._push_noted = 0
 
     # Pushing
 
@@ -50,16 +65,36 @@ class Processes:
             self._database.execute(
                 "INSERT INTO pusher VALUES (?, ?, ?)", (self._writer, os.getpid(), self._machine.find_own_start())
             )
+            self._push_begun = self._push_noted = self._clock() // 1000
             return True
 
     def _somebody_pushes(self) -> bool:
         row = self._database.row("SELECT writer, pid, started FROM pusher")
         return row is not None and row[0] != self._writer and self._machine.find_start(row[1]) == row[2]
 
+    def note_upload(self, sent: int, left: int) -> None:
+        """Note how far the push of this process is, for others to show: once it takes long, and now and then."""
+        now = self._clock() // 1000
+        if now - self._push_noted >= UPLOAD_TIME:
+            self._push_noted = now
+            upload = Upload(sent, left, now - self._push_begun)
+            write_setting(self._database, UPLOAD, json.dumps([self._writer, *upload]))
+
+    def upload(self) -> Upload | None:
+        """Return how far the push of another process is; ``None`` if there is none that takes long."""
+        text = read_setting(self._database, UPLOAD)
+        if text is None or not self._somebody_pushes():
+            return None
+        writer, *numbers = json.loads(text)
+        is_current = self._database.row("SELECT 1 FROM pusher WHERE writer = ?", (writer,)) is not None
+        return Upload(*numbers) if is_current else None
+
     def end_push(self) -> None:
         """Let others push."""
         with self._database.transaction:
             self._database.execute("DELETE FROM pusher WHERE writer = ?", (self._writer,))
+            if self._push_noted != self._push_begun:
+                write_setting(self._database, UPLOAD, None)
 
     # Serving
 

@@ -25,6 +25,7 @@ from .history import History, Parts
 from .holds import Holds
 from .hub_time import HubTime
 from .identity import Identity
+from .imports import Imports
 from .inbox import Inbox
 from .inodes import DirectoryInodes
 from .keys import Keys
@@ -43,6 +44,7 @@ from .rows import Row, Written, inherit_mode
 from .settings import Settings
 from .share_links import ShareLinks
 from .sizes import SIZES, Sizes
+from .survey import Contained, Survey
 from .transfers import Transfers
 from .tree import Tree
 from .undo import Undo
@@ -113,6 +115,8 @@ class Store:
         self.identity = Identity(database, self.settings, self.peers, random, machine)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
+        self.imports = Imports(database, self._entries, self.tree, clock)
+        self.survey = Survey(database)
         self.transfers = Transfers(database, self._contents, self._entries, local, self.tree.mover, self._clean_up)
         self.blocks = Blocks(database, self._contents, clock)
         self.outbox = Outbox(database, self._contents, self.values, self.blocks, self.hub_time, clock)
@@ -369,6 +373,19 @@ class Store:
         """Wait until everything committed so far has reached the disk, whoever committed it."""
         with self._database.durably(), self._database.transaction:
             self._database.execute("UPDATE syncs SET number = number + 1")
+
+    def back_up(self, path: str, report: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Copy the whole database into an empty file, see ``backup.write_backup``."""
+        from .backup import write_backup  # noqa: PLC0415  few need it
+
+        write_backup(self._database, path, report)
+
+    @staticmethod
+    def check_backup(path: str, report: Callable[[int, int], None] = lambda _done, _total: None) -> Contained:
+        """Look whether such a copy is whole, and return what it has, see ``backup.check_backup``."""
+        from .backup import check_backup  # noqa: PLC0415
+
+        return check_backup(path, report)
 
     def _clean_up(self, draft: Draft | None = None) -> None:
         # What was stored is stored, whatever becomes of the clean-up; the next one goes on with it.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from ..entry import directory_of, is_directory_mode, parent
+from ..entry import DEFAULT_MODE, directory_of, is_directory_mode, parent
 from ..errors import NothingToUndo
 from .history import Parts
 from .own_changes import OwnChange, OwnChanges, Step
-from .rows import Written
+from .rows import Written, inherit_mode
 from .share_links import ShareLinks
 from .tree import Tree
 
@@ -128,10 +128,13 @@ class Undo:
     def _restore(self, step: Step) -> None:
         content = self._find_content(step) if step.size else None
         copied = None if content is None else self._contents.copy(content)
-        written = Written(step.size, copied, step.mode, step.before, step.mod_time)
+        old = self._entries.current(step.key)
+        # Without a mode it would take over that of what replaced it, a symbolic link's too.
+        mode = DEFAULT_MODE if step.mode is None and inherit_mode(old) is not None else step.mode
+        written = Written(step.size, copied, mode, step.before, step.mod_time)
         is_directory = is_directory_mode(step.mode)
         listing = parent(step.key) if is_directory else directory_of(step.key)
-        self._entries.write(step.key, written, old=self._entries.current(step.key), listing=listing)
+        self._entries.write(step.key, written, old=old, listing=listing)
 
     def _remove(self, step: Step) -> None:
         row = self._entries.current(step.key)

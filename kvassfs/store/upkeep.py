@@ -8,6 +8,7 @@ from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .holds import Holds
+from .lengthy import Report, ignore, looked_after
 from .nodes import HOLES
 from .own_changes import OwnChanges
 from .revisions import Revisions
@@ -59,15 +60,16 @@ class Upkeep:
             more = self._blocks.expire(self._contents.sizes.clean) or more
             return self._contents.clean(self._contents.sizes.clean) or more
 
-    def trim(self, keep: int, before: int) -> int:
+    def trim(self, keep: int, before: int, report: Report = ignore) -> int:
         """Let go of revisions but for the newest ``keep`` of each key, and of those replaced before ``before`` (µs).
 
-        Return how many went. In bounded steps, each a transaction.
+        Return how many went. In bounded steps, each a transaction, after which ``report`` is told how many, and of how many.
         """
         numbers = self._revisions.list_beyond(keep, before)
         for start in range(0, len(numbers), self._contents.sizes.clean):
             with self._database.transaction:
                 self._revisions.forget(numbers[start : start + self._contents.sizes.clean])
+            report(min(start + self._contents.sizes.clean, len(numbers)), len(numbers))
         return len(numbers)
 
     def limits(self) -> tuple[int, int]:
@@ -80,14 +82,22 @@ class Upkeep:
             int(self._database.only_row(f"SELECT total(size - {HOLES}) FROM {table}")[0])
             for table in ("entries", "scratch", "revisions")
         )
+        return Space(entries + scratch, history, self.dropped_size(), self._database.free_size())
+
+    def dropped_size(self) -> int:
+        """Return how many bytes the values take that nothing needs any more, and that are still there."""
         (dropped,) = self._database.only_row(
             "SELECT total(size - holes) FROM contents WHERE id IN (SELECT content FROM dropped_contents)"
         )
-        return Space(entries + scratch, history, int(dropped), self._database.free_size())
+        return int(dropped)
 
-    def give_all_back(self) -> int:
-        """Give all that is free back to the disk, and return how many bytes; see ``Room.give_all_back``."""
-        return self._room.give_all_back()
+    def give_all_back(self, report: Report = ignore) -> int:
+        """Give all that is free back to the disk, and return how many bytes; see ``Room.give_all_back``.
+
+        ``report`` is told 0 of 0 now and then, as nobody knows how far that is. An interrupt leaves what was given back so.
+        """
+        with looked_after(self._database, lambda: report(0, 0)):
+            return self._room.give_all_back()
 
     def gives_back(self) -> bool:
         """Return True if what is free goes back to the disk by itself, as it does but for some databases from before."""

@@ -45,6 +45,7 @@ class Pusher:
         self._puller = puller
         self._sleep = sleep
         self._limits = limits
+        self._sent_before = 0
 
     def push(self) -> int:
         """Push what is dirty; return how many entries the hub has acknowledged."""
@@ -54,6 +55,7 @@ class Pusher:
             return 0
         try:
             before = self._client.progress.pushed
+            self._sent_before = self._client.progress.sent
             entries, size = self._store.outbox.count_dirty()
             self._client.expect(to_push=entries, left=size)
             if self._store.peers.hub().version == 1:
@@ -69,6 +71,10 @@ class Pusher:
         """Return whether it is not known who the hub is, or what time its clock shows."""
         version = self._store.peers.hub().version
         return version == 0 or (version == VERSION and not self._store.hub_time.was_asked())
+
+    def _note_upload(self) -> None:
+        progress = self._client.progress
+        self._store.processes.note_upload(progress.sent - self._sent_before, progress.left)
 
     def _begin_push(self) -> bool:
         waited = 0.0
@@ -104,8 +110,10 @@ class Pusher:
                 if incomplete and max(tries.values()) > TRIES:
                     raise self._client.make_failure(_NOT_KEPT)
                 uploads.update({entry.key: missing for entry, missing in incomplete.items()})
+                self._note_upload()
             if uploads:
                 self._upload(uploads)
+                self._note_upload()
             elif not page:
                 return
 
@@ -164,6 +172,7 @@ class Pusher:
             page = self._prepare([out for out in page if out.delivery.entry.key not in found])
             pushed = self._client.progress.pushed
             sent = self._push_whole(page)
+            self._note_upload()
             if sent is None:
                 self._puller.pull()  # it has been upgraded just now
                 break

@@ -23,8 +23,8 @@ from typing import Any, cast
 from kvassfs.errors import KvassError
 from kvassfs.mount.filesystem import Filesystem
 from kvassfs.mount.operations import LINKS
-from kvassfs.mount.scratch import ScratchNames
 from kvassfs.mount.stat import Attributes
+from kvassfs.scratch import ScratchNames
 from kvassfs.store import Store
 from tests.filesystem.driver import RENAME_EXCHANGE, RENAME_NOREPLACE, Capabilities, Driver, Handle, Status, Times
 from tests.filesystem.walk import Found, Tree, fail, walk

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from kvassfs import paths
 from kvassfs.entry import directory_of
-from kvassfs.mount import paths
 
 SPECIAL = "%@.~0af"
 ANY_CHARACTER = st.characters(exclude_categories=["Cs"], exclude_characters="/\0")

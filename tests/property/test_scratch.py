@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.mount.scratch import DEFAULT_PATTERNS, ScratchNames, check_pattern
+from kvassfs.scratch import DEFAULT_PATTERNS, ScratchNames, check_pattern
 
 PATTERNS = st.text("*?[]!-.~#ab\né", max_size=8)
 KEYS = st.one_of(st.text("/.~#ab-\né", max_size=12), st.text(max_size=12), st.sampled_from(DEFAULT_PATTERNS))

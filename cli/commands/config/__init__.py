@@ -11,11 +11,11 @@ from kvassfs.store import Config
 from ... import config_values, streams
 from ...arguments import parse_text
 from ...database import DatabaseFile, pass_database
+from ...encryption_key import ask_for_key, read_key
 from ...group import Group
 from .rekey import command as rekey
 from .scratch import command as scratch
 
-_LINE = 1024  # bytes read at most of a line that should hold 64 digits
 _NUMBERS = {"ignore_unknown_options": True}  # a negative one is refused in words
 
 
@@ -56,17 +56,12 @@ def key(database: DatabaseFile, key: str | None) -> None:
     Without HEX the key is asked for and not shown, and with - it is read from standard input: so
     it stays out of the shell's history.
     """
-    encryption_key = config_values.parse_encryption_key(_read_key(key) if key in (None, "-") else key)
+    if key is None:
+        encryption_key = ask_for_key()
+    else:
+        encryption_key = read_key() if key == "-" else config_values.parse_encryption_key(key)
     with database.open() as store:
         store.settings.set_encryption_key(encryption_key)
-
-
-def _read_key(source: str | None) -> str:
-    if source is None and streams.input_is_terminal():
-        typed: str = click.prompt("Encryption key", hide_input=True, err=True)
-        return typed
-    with streams.standard_input() as stream:
-        return stream.readline(_LINE).decode("ascii", "replace").strip()
 
 
 @command.command("remote", short_help="set the hub", example="kvass config remote yourserver.com:8000")

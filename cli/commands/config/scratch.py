@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.mount.scratch import DEFAULT_PATTERNS, check_pattern
+from kvassfs.scratch import DEFAULT_PATTERNS, check_pattern
 from kvassfs.store import Store
 
 from ... import streams

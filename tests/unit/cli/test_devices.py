@@ -237,7 +237,7 @@ def test_progress_is_drawn_on_a_terminal_and_taken_away(
     with store.transaction:
         for number in range(2000):
             store.set(f"key {number}", os.urandom(10_000))
-    script = "from kvassfs_cli import main; from kvassfs_cli.commands import sync; sync.PATIENCE = 0; import sys; sys.exit(main.run(['sync']))"
+    script = "from kvassfs_cli import main, progress; progress.PATIENCE = 0; import sys; sys.exit(main.run(['sync']))"
     terminal, end = pty.openpty()
     with subprocess.Popen([processes.command[0], "-c", script], stdout=subprocess.PIPE, stderr=end) as process:
         os.close(end)
@@ -248,8 +248,8 @@ def test_progress_is_drawn_on_a_terminal_and_taken_away(
         assert process.stdout.read().startswith(b"pushed 2000 entries (")
     os.close(terminal)
     assert process.returncode == 0
-    assert re.match(rb"\r\[[#-]{20}\] \d+ of \d+ entries, [\d.]+ \w+\x1b\[K", shown)
-    assert shown.endswith(b"\r\x1b[K")
+    assert re.search(rb"\[[#-]+\] +\d+%  \d+ of \d+ entries, [\d.]+ \w+, [\d.]+ \w+/s, \d+:\d\d left", shown)
+    assert shown.endswith(b"\r\x1b[K\x1b[?25h")
 
 
 def _read(terminal: int) -> bytes:

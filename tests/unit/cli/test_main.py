@@ -12,6 +12,7 @@ import kvassfs
 from kvassfs.errors import KvassError, StoreBusy
 from kvassfs_cli import main
 from kvassfs_cli.database import DatabaseFile
+from kvassfs_cli.group import name_module
 from tests.unit.cli.conftest import Kvass
 
 CHEAT_SHEET = """\
@@ -46,6 +47,9 @@ Sub-commands:
     kvass unlink     end links
     kvass mount      show the keys as files in a directory
     kvass umount     end a mount
+    kvass import     take in files, an archive, or what another program keeps
+    kvass export     write keys into files or an archive
+    kvass backup     copy the whole database while it is in use
     kvass pair       let another device join
     kvass join       share the store of another device
     kvass sync       exchange with the hub
@@ -97,7 +101,7 @@ def test_every_command_has_help(kvass: Kvass, name: str, option: str) -> None:
 
 @pytest.mark.parametrize("name", main.COMMANDS)
 def test_every_command_of_the_cheat_sheet_is_a_module(name: str) -> None:
-    assert isinstance(import_module(f"kvassfs_cli.commands.{name}").command, click.Command)
+    assert isinstance(import_module(name_module(name), "kvassfs_cli").command, click.Command)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,7 @@ def test_help_shows_what_the_option_does(kvass: Kvass, line: str, asked: str) ->
 @pytest.mark.parametrize("option", ["ls --db", "mount --log", "serve --tls-cert", "serve --tls-key"])
 def test_whether_a_file_can_be_read_is_not_a_matter_of_usage(option: str) -> None:
     name, flag = option.split()
-    command = import_module(f"kvassfs_cli.commands.{name}").command
+    command = import_module(name_module(name), "kvassfs_cli").command
     (parameter,) = (each for each in command.params if flag in each.opts)
     assert not parameter.type.readable
 

@@ -95,7 +95,7 @@ def test_an_interrupt_ends_the_process_by_the_signal_and_without_a_traceback(
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    assert (process.returncode, err) == (-signal.SIGINT, b"")
+    assert (process.returncode, err) == (-signal.SIGINT, b"kvass: interrupted: large is not written to its end\n")
 
 
 def test_after_an_interrupt_a_loop_of_the_shell_ends_too(processes: Processes) -> None:
@@ -105,7 +105,8 @@ def test_after_an_interrupt_a_loop_of_the_shell_ends_too(processes: Processes) -
         time.sleep(1)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (-signal.SIGINT, b"1\n", b"")
+    assert (process.returncode, out) == (-signal.SIGINT, b"1\n")
+    assert err == b"kvass: interrupted: k is as it was\n"
 
 
 def test_write_stops_asking_for_more_when_nobody_reads_and_closes_what_it_asked(

@@ -11,7 +11,7 @@ import pytest
 from kvassfs.conflict import find_origin, parse_seen
 from kvassfs.entry import Delivery, Entry
 from kvassfs.mount.filesystem import Filesystem
-from kvassfs.mount.scratch import ScratchNames
+from kvassfs.scratch import ScratchNames
 from kvassfs.store import Store
 from tests.support.stores import SECOND, Clock
 

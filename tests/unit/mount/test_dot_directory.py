@@ -12,7 +12,7 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.mount.filesystem import Filesystem
-from kvassfs.mount.scratch import ScratchNames
+from kvassfs.scratch import ScratchNames
 from kvassfs.store import BLOCK_SIZE, Store, Written
 from tests.support.stores import DAY, SECOND, YEAR_2024, Clock
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kvassfs.entry import MAX_NUMBER, Entry
 from kvassfs.mount.dot_paths import find_extension, is_dotted, name_version, split_dotted
-from kvassfs.mount.paths import NAME_MAX, component
+from kvassfs.paths import NAME_MAX, component
 
 MICROSECONDS = st.integers(0, MAX_NUMBER)
 

@@ -12,7 +12,7 @@ import pytest
 from kvassfs.errors import DiskFull, InvalidKey, ValueTooLarge
 from kvassfs.mount.file_io import KEEP_SIZE
 from kvassfs.mount.filesystem import Filesystem
-from kvassfs.mount.scratch import ScratchNames
+from kvassfs.scratch import ScratchNames
 from kvassfs.store import BLOCK_SIZE, Store
 from tests.support.stores import DAY, Clock
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.mount.housekeeping import INTERVAL, QUIET_TIME, Housekeeping
-from kvassfs.mount.scratch import ScratchNames
+from kvassfs.scratch import ScratchNames
 from kvassfs.store import MOUNT, Store
 from tests.support.stores import free_room, keep_room, save
 

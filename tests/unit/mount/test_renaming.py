@@ -14,7 +14,7 @@ import pytest
 from kvassfs.errors import DiskFull
 from kvassfs.mount.filesystem import Filesystem
 from kvassfs.mount.renaming import SWAP
-from kvassfs.mount.scratch import ScratchNames
+from kvassfs.scratch import ScratchNames
 from kvassfs.store import Store
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.mount.filesystem import Filesystem
-from kvassfs.mount.scratch import TRASH_PATTERNS, ScratchNames
+from kvassfs.scratch import TRASH_PATTERNS, ScratchNames
 from kvassfs.share_link import ShareLink
 from kvassfs.store import Shared, Store
 from tests.support.stores import DAY, audit, revision_values

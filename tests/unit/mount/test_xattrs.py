@@ -13,8 +13,8 @@ import pytest
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import KeyMissing
 from kvassfs.mount.filesystem import Filesystem
-from kvassfs.mount.scratch import ScratchNames
 from kvassfs.mount.xattrs import CREATE, MAX_NAMES, MAX_VALUE, MAX_VALUES, REPLACE, find_refusal
+from kvassfs.scratch import ScratchNames
 from kvassfs.store import Store
 
 NAME = b"user.name"

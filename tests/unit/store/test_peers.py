@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.store import HubState, Store
+from kvassfs.store import HubState, Store, Upload
 from kvassfs.store.machine import Machine
 from kvassfs.store.peers import KEPT_INCARNATIONS, SEEN_INTERVAL
 from kvassfs.store.processes import IN_TOUCH_TIME
@@ -92,6 +92,32 @@ class TestPushing:
     def test_the_same_one_may_begin_again(self, store: Store) -> None:
         assert store.processes.begin_push()
         assert store.processes.begin_push()
+
+    def test_others_see_how_far_one_is_that_takes_long(self, open_store: OpenStore, clock: Clock) -> None:
+        one, other = open_store(), open_store()
+        clock.step = 0
+        assert one.processes.begin_push()
+        one.processes.note_upload(10, 990)
+        assert other.processes.upload() is None
+        clock.advance(2 * SECOND)
+        one.processes.note_upload(100, 900)
+        clock.advance(SECOND // 2)
+        one.processes.note_upload(110, 890)
+        assert other.processes.upload() == Upload(100, 900, 2_000_000)
+        assert one.processes.upload() is None
+        one.processes.end_push()
+        assert other.processes.upload() is None
+        assert rows(other, "SELECT name FROM settings WHERE name = 'upload'") == []
+
+    def test_what_a_process_left_behind_that_was_killed_is_not_shown(self, open_store: OpenStore, clock: Clock) -> None:
+        one, other, third = open_store(), open_store(), open_store()
+        assert one.processes.begin_push()
+        clock.advance(2 * SECOND)
+        one.processes.note_upload(100, 900)
+        one._database.execute("UPDATE pusher SET started = 'another time'")
+        assert other.processes.upload() is None
+        assert third.processes.begin_push()
+        assert other.processes.upload() is None
 
     def test_nobody_ends_the_push_of_another_one(self, open_store: OpenStore) -> None:
         one, other = open_store(), open_store()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kvassfs.entry import Delivery, Entry
+from kvassfs.entry import DEFAULT_MODE, Delivery, Entry
 from kvassfs.errors import NothingToUndo
 from kvassfs.store import Plan, Store, Way
-from kvassfs.store.own_changes import MOST_ROWS, PAUSE
+from kvassfs.store.own_changes import LOOK_BACK, MOST_ROWS, PAUSE
 from tests.support.stores import SECOND, Clock, count, is_scratch, read, rows, save
 from tests.unit.store.conftest import OpenStore
 
@@ -64,6 +64,39 @@ def age(clock: Clock) -> None:
 # What commands did
 
 
+def fail_after(store: Store, key: str) -> None:
+    with store.transaction:
+        store.set(key, b"x")
+        raise ZeroDivisionError
+
+
+def test_what_a_command_does_is_one_change_however_much_others_write_meanwhile(
+    store: Store, open_store: OpenStore
+) -> None:
+    other = open_store()
+    store.set("first", b"x")
+    for number in range(LOOK_BACK + 1):
+        other.set(f"other {number}", b"x")
+    with pytest.raises(ZeroDivisionError):
+        fail_after(store, "taken back")
+    store.set("second", b"x")
+    undo(store)
+    assert "first" not in values(store)
+    assert "second" not in values(store)
+    assert len(values(store)) == LOOK_BACK + 1
+
+
+def test_a_command_whose_first_row_was_taken_back_begins_a_change_of_its_own(
+    store: Store, open_store: OpenStore
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        fail_after(store, "taken back")
+    open_store().set("other", b"x")
+    store.set("key", b"x")
+    undo(store)
+    assert values(store) == {"other": b"x"}
+
+
 def test_each_command_is_a_change_of_its_own(store: Store, open_store: OpenStore) -> None:
     for value in (b"one", b"two", b"three"):
         open_store().set("key", value)
@@ -90,6 +123,20 @@ def test_a_removal_of_many_is_undone_at_once(store: Store, open_store: OpenStore
     assert sorted(plan.keys) == ["d", "d/a", "d/e/b", "d/empty"]
     store.undo.run(plan)
     assert values(store) == before
+
+
+@pytest.mark.parametrize("mode", [0o100755, 0o120777])
+def test_a_file_of_no_mode_comes_back_without_that_of_what_replaced_it(
+    store: Store, open_store: OpenStore, mode: int
+) -> None:
+    open_store().set("key", b"value")
+    other = open_store()
+    draft = other.tree.draft()
+    draft.write(0, b"other")
+    other.imports.put("key", draft, mode, None)
+    undo(store)
+    assert store.get("key").read() == b"value"
+    assert store.entry("key").mode == DEFAULT_MODE
 
 
 def test_undo_is_no_change_that_could_be_undone(store: Store, open_store: OpenStore) -> None:

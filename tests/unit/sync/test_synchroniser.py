@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, SyncError
-from kvassfs.store import Limit, Store, settling
+from kvassfs.store import Limit, Store, Upload, settling
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.pusher import LEASE_PATIENCE
@@ -215,6 +215,25 @@ class TestBlocks:
         rig.exchange(rig.a)
         assert value(rig.home, "large") == large()
         assert waits(rig.a) == 0
+
+    def test_another_process_sees_how_far_an_upload_is(self, rig: Rig) -> None:
+        seen: list[Upload | None] = []
+        with Store.open(rig.a.path, clock=rig.a.clock, machine=rig.a.machine) as other:
+
+            def look() -> None:
+                rig.a.clock.advance(2 * SECOND)
+                seen.append(other.processes.upload())
+
+            rig.a.store.set("large", large())
+            rig.line.on("blocks", *[while_under_way(look)] * 2)
+            rig.exchange(rig.a)
+            assert other.processes.upload() is None
+        first, second = seen
+        assert first is None
+        assert second is not None
+        assert second.sent > 0
+        assert second.left < len(large())
+        assert second.time >= 2_000_000
 
     def test_no_block_that_arrived_is_sent_again(self, rig: Rig) -> None:
         rig.a.store.set("large", large())

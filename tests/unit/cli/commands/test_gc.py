@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from kvassfs.errors import DiskFull, KvassError, NoRoomForCopy
 from kvassfs.store import Store
 from kvassfs.store.upkeep import Upkeep
 from kvassfs_cli.commands.gc import collect
+from kvassfs_cli.progress import Bar
 from tests.support.stores import audit_clean, keep_room, revision_values
 from tests.unit.cli.conftest import Kvass
 
@@ -51,7 +53,7 @@ def test_one_that_went_is_one(kvass: Kvass, store: Store) -> None:
 def test_gc_lets_go_of_what_is_older(store: Store) -> None:
     fill(store)
     now = store.revisions("a")[0].replaced
-    assert collect(store, 10, HOUR, clock=lambda: (now + HOUR) * 1000).revisions == 4
+    assert collect(store, 10, HOUR, Bar(None, time.monotonic), clock=lambda: (now + HOUR) * 1000).revisions == 4
     assert revision_values(store, "a") == [b"a 4"]
     assert len(revision_values(store, "b")) == 5
 
@@ -92,7 +94,7 @@ def test_the_room_of_a_database_from_before_goes_back_at_once_and_later_by_itsel
 def test_where_the_disk_is_too_full_it_stays(
     kvass: Kvass, store: Store, monkeypatch: pytest.MonkeyPatch, error: KvassError, message: str
 ) -> None:
-    def fail(_: Upkeep) -> int:
+    def fail(*_: object) -> int:
         raise error
 
     store.set("k", os.urandom(4_000_000))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.status import HubStatus, Status
-from kvassfs.store import Device, Follower, Space, Store
+from kvassfs.store import Device, Follower, Space, Store, Upload
 from kvassfs_cli.commands.status import build_object
 from kvassfs_cli.status_text import format_clock, format_follower, format_status
 from tests.support.near_hub import NearHub
@@ -57,6 +57,24 @@ def test_of_a_database_that_keeps_what_is_free_that_is_said() -> None:
     assert format_status(STATUS._replace(gives_back=False)).splitlines()[2] == (
         "                 \twhat is free stays with it until `kvass gc` has written it anew once"
     )
+
+
+@pytest.mark.parametrize(
+    ("upload", "text"),
+    [
+        (Upload(45_000_000, 155_000_000, 20_000_000), "45.0 MB of 200.0 MB sent, 2.2 MB/s, 1:09 left"),
+        (Upload(0, 200, 1_000_000), "0 B of 200 B sent, 0 B/s"),
+        (Upload(200, 0, 1_000_000), "200 B of 200 B sent, 200 B/s"),
+    ],
+)
+def test_how_far_what_waits_has_been_sent_is_shown(upload: Upload, text: str) -> None:
+    lines = format_status(STATUS._replace(hub=HUB._replace(upload=upload))).splitlines()
+    assert lines[5:7] == ["Waiting:         \t2 entries (120 B)", f"                 \ton the way: {text}"]
+
+
+def test_programs_are_told_how_far_it_is() -> None:
+    found = build_object(STATUS._replace(hub=HUB._replace(upload=Upload(45, 155, 2_500_000))))
+    assert found["waiting"] == {"entries": 2, "size": 120, "upload": {"sent": 45, "left": 155, "seconds": 2.5}}
 
 
 def test_without_a_hub_nothing_is_said_of_one() -> None:
@@ -124,7 +142,7 @@ def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() 
             "protocol_version": 2,
             "clock_difference": 0.2,
         },
-        "waiting": {"entries": 2, "size": 120},
+        "waiting": {"entries": 2, "size": 120, "upload": None},
         "last_exchange": "2026-11-23T01:16:12Z",
         "in_touch": True,
         "followers": [

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import pytest
 
-from kvassfs.errors import HubUnreachable
 from kvassfs.store import Store
 from kvassfs.sync import Progress
 from kvassfs_cli.commands import sync
@@ -72,90 +70,9 @@ def test_sync_contacts_the_hub_whatever_kvass_offline_says(
     assert hub.calls
 
 
-class Terminal(io.StringIO):
-    """A terminal as wide as COLUMNS says."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-class Seconds:
-    """A clock that is set by hand."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-SOME = Progress(300, 0, 700, 0, 3_400_000, 0)
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    monkeypatch.setenv("COLUMNS", "80")
-    return Terminal()
-
-
-def test_progress_shows_after_a_second_and_leaves_nothing_behind(terminal: Terminal) -> None:
-    clock = Seconds()
-    with sync.show_progress(terminal, clock) as report:
-        clock.now = 0.99
-        report(SOME)
-        assert terminal.getvalue() == ""
-        clock.now = 1.0
-        report(SOME)
-        assert terminal.getvalue() == "\r[######--------------] 300 of 1000 entries, 3.4 MB\x1b[K"
-    assert terminal.getvalue().endswith("\r\x1b[K")
-
-
-def test_an_exchange_that_is_quick_shows_no_progress(terminal: Terminal) -> None:
-    with sync.show_progress(terminal, Seconds()) as report:
-        report(SOME)
-    assert terminal.getvalue() == ""
-
-
-def test_progress_is_taken_away_before_an_error_is_said(terminal: Terminal) -> None:
-    clock = Seconds()
-
-    def fail() -> None:
-        with sync.show_progress(terminal, clock) as report:
-            clock.now = 2.0
-            report(SOME)
-            raise HubUnreachable("hub", "gone")
-
-    with pytest.raises(HubUnreachable):
-        fail()
-    assert terminal.getvalue().endswith("\r\x1b[K")
-
-
-def test_progress_fits_a_narrow_terminal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
-    clock = Seconds()
-    with sync.show_progress(terminal, clock) as report:
-        clock.now = 2.0
-        report(SOME)
-    assert len(terminal.getvalue().partition("\x1b")[0]) == 1 + 19
-
-
-@pytest.mark.parametrize("stream", [io.StringIO(), None])
-def test_progress_is_for_terminals(stream: io.StringIO | None) -> None:
-    clock = Seconds()
-    with sync.show_progress(stream, clock) as report:
-        clock.now = 2.0
-        report(SOME)
-    assert stream is None or stream.getvalue() == ""
-
-
-@pytest.mark.parametrize(
-    ("moved", "text"),
-    [
-        (Progress(0, 0, 0, 0, 0, 0), "[--------------------] 0 of 0 entries, 0 B"),
-        (Progress(0, 0, 1, 0, 5_000_000, 0), "[--------------------] 0 of 1 entry, 5.0 MB"),
-        (Progress(0, 0, 1, 0, 5_000_000, 0, 15_000_000), "[#####---------------] 0 of 1 entry, 5.0 MB"),
-        (Progress(5, 4, 0, 1, 10, 20), "[##################--] 9 of 10 entries, 30 B"),
-        (Progress(5, 5, 0, 0, 10, 20), "[####################] 10 of 10 entries, 30 B"),
-    ],
-)
-def test_the_bar_counts_both_directions(moved: Progress, text: str) -> None:
-    assert sync.format_bar(moved) == text
+def test_an_interrupt_says_what_it_leaves(kvass: Kvass, store: Store, hub: NearHub) -> None:
+    store.set("a", b"value")
+    hub.failure = KeyboardInterrupt()
+    said = "kvass: interrupted: what has moved stays; `kvass sync` goes on with the rest\n"
+    assert kvass("sync") == (130, b"", said)
+    assert store.outbox.count_dirty() == (1, 5)

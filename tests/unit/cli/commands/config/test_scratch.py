@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.mount.scratch import DEFAULT_PATTERNS
+from kvassfs.scratch import DEFAULT_PATTERNS
 from kvassfs.store import Store
 from kvassfs_cli.commands.config.scratch import add_patterns, read_patterns, remove_patterns
 from tests.unit.cli.conftest import Kvass

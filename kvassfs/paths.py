@@ -23,7 +23,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
-from ..errors import KvassError
+from .errors import KvassError
 
 NAME_MAX = 255
 """Greatest length of a file name, in bytes of UTF-8."""

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+from kvassfs import paths
 from kvassfs.entry import directory_of
 from kvassfs.errors import KvassError
-from kvassfs.mount import paths
-from kvassfs.mount.paths import InvalidName
+from kvassfs.paths import InvalidName
 
 LONG = "x" * 300
 ESCAPED = [

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from fnmatch import translate
 
-from ..errors import InvalidConfiguration
+from .errors import InvalidConfiguration
 
 TRASH_PATTERNS: tuple[str, ...] = (
     # freedesktop.org: of all users of a disk, of one user; macOS; Windows, on a shared disk

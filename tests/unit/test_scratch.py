@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.mount.scratch import DEFAULT_PATTERNS, ScratchNames
+from kvassfs.scratch import DEFAULT_PATTERNS, ScratchNames
 
 SCRATCH = [
     # vim

@@ -1,0 +1,119 @@
+"""Import, export and backup beside a mount: what comes in shows there, what goes out is what it shows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kvassfs.store import Store
+from kvassfs_cli.commands.backup import check_file
+from tests.support.mounts import Mount, mounted
+from tests.support.programs import kvass, kvass_here, need
+from tests.support.waiting import within
+from tests.unit.transfer.conftest import contents, fill
+
+
+def listing(directory: Path) -> list[str]:
+    """Return name, kind, mode, time and target of all that is below a directory."""
+    found = subprocess.run(
+        ["find", ".", "-mindepth", "1", "-printf", r"%P\0%y %#m %T@ %l\0"],
+        cwd=directory,
+        check=True,
+        capture_output=True,
+    ).stdout.split(b"\0")
+    return sorted(
+        f"{os.fsdecode(name)!r} {os.fsdecode(facts)}" for name, facts in zip(found[::2], found[1::2], strict=False)
+    )
+
+
+def assert_same(one: Path, other: Path) -> None:
+    assert listing(one) == listing(other)
+    subprocess.run(["diff", "-r", "--no-dereference", one, other], check=True)
+
+
+@contextmanager
+def writable(directory: Path) -> Iterator[None]:
+    yield
+    for above, _, _ in os.walk(directory):
+        os.chmod(above, 0o700)
+
+
+def test_an_export_is_what_the_mount_shows(mount: Mount, tmp_path: Path) -> None:
+    with Store.open(mount.db) as store:
+        fill(store)
+    within(10, (mount.path / "kinds/late").exists, what="what was written last")
+    target = tmp_path / "export"
+    with writable(target):
+        kvass(mount, "export", str(target))
+        # The list of names that are shortened is no file of the mount.
+        (target / "%@").unlink()
+        assert_same(mount.path, target)
+
+
+def test_a_tree_that_is_imported_is_shown_as_it_was(mount: Mount, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "a/b/empty").mkdir(parents=True)
+    (source / "a/%@").write_text("value of a directory's key")
+    (source / "a/b/-x\n%%").write_bytes(os.urandom(400_000))
+    (source / "link").symlink_to("../nowhere")
+    (source / "run").write_text("#!/bin/sh\n")
+    (source / "run").chmod(0o755)
+    for path in (source / "a/b", source / "a", source / "run"):
+        os.utime(path, ns=(10**18 + 7, 10**18 + 7))
+    kvass(mount, "import", str(source))
+    within(10, lambda: listing(mount.path) == listing(source), what="what was imported")
+    assert_same(mount.path, source)
+    # The mount of the store is a source itself, and has nothing that the store lacks.
+    assert b"imported 0 entries" in kvass(mount, "import", str(mount.path))
+
+
+def test_a_backup_is_whole_while_a_mount_writes_and_works_when_restored(mount: Mount, tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            (mount.path / f"k{number % 50}").write_bytes(os.urandom(100_000 if number % 7 == 0 else 100))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(5):
+            kvass_here(mount, "backup", str(tmp_path / f"backup{number}"))
+    finally:
+        ended.set()
+        writer.join()
+    for number in range(5):
+        check_file(str(tmp_path / f"backup{number}"))
+    place = tmp_path / "restored"
+    place.mkdir()
+    with mounted(place, tmp_path / "backup4", mount.binding) as restored, Store.open(restored.db) as store:
+        found = {key: value for key, (value, *_) in contents(store).items()}
+        assert found
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == found
+        (place / "new").write_text("x")
+        within(10, lambda: "new" in store.keys(), what="the new key")
+
+
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_an_archive_of_a_mount_by_other_programs_is_imported(mount: Mount, tmp_path: Path, form: str) -> None:
+    (mount.path / "d").mkdir()
+    (mount.path / "d/x").write_text("x")
+    (mount.path / "d/x").chmod(0o750)
+    (mount.path / "l").symlink_to("d/x")
+    archive = tmp_path / f"x.{form}"
+    need(form)
+    options = {"tar": ["-cf"], "zip": ["-qry"]}[form]
+    command = [form, *options, str(archive), "."]
+    subprocess.run(command, cwd=mount.path, check=True)
+    kvass_here(mount, "import", str(archive), "--prefix", "copy")
+    within(10, (mount.path / "copy/l").is_symlink, what="the link")
+    assert (mount.path / "copy/d/x").stat().st_mode & 0o777 == 0o750
+    assert os.readlink(mount.path / "copy/l") == "d/x"
