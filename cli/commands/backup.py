@@ -15,14 +15,13 @@ from ..group import Command
 from ..notices import explain_interrupt
 from ..progress import follow_check, show_progress
 
-EXAMPLES = """\b
-Examples:
-  kvass backup ~/backups/kvass.sqlite
-  kvass backup --check ~/backups/kvass.sqlite
+EXAMPLES = """
+kvass backup ~/backups/kvass.sqlite
+kvass backup --check ~/backups/kvass.sqlite
 """
 
 
-@click.command("backup", cls=Command, options_metavar="[OPTIONS] [--]", epilog=EXAMPLES)
+@click.command("backup", cls=Command, options_metavar="[OPTIONS] [--]", example=EXAMPLES)
 @click.argument("file", type=click.Path(readable=False), callback=require_path)
 @click.option("--force", is_flag=True, help="replace FILE if it is there")
 @click.option("--check", is_flag=True, help="make none, but look whether the backup FILE is whole")

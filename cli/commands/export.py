@@ -26,14 +26,13 @@ FAILED = 1
 BINARY = {Form.TAR, Form.TAR_GZ, Form.TAR_ZST, Form.ZIP}
 """Forms that are not for people to read."""
 
-EXAMPLES = """\b
-Examples:
-  kvass export backup.tar.zst
-  kvass export --prefix notes/ --format tar - | ssh host tar x
+EXAMPLES = """
+kvass export backup.tar.zst
+kvass export --prefix notes/ --format tar - | ssh host tar x
 """
 
 
-@click.command("export", cls=Command, options_metavar="[OPTIONS] [--]", epilog=EXAMPLES)
+@click.command("export", cls=Command, options_metavar="[OPTIONS] [--]", example=EXAMPLES)
 @click.argument("target", type=click.Path(readable=False), callback=require_path)
 @click.option(
     "--prefix",

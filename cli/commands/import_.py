@@ -53,14 +53,13 @@ ended is run again for the rest. With --from skate, SOURCE is @DATABASE or a fil
 --from pass its directory; both have defaults.
 """
 
-EXAMPLES = """\b
-Examples:
-  kvass import ~/notes --prefix notes/
-  kvass import --from pass --prefix passwords/
+EXAMPLES = """
+kvass import ~/notes --prefix notes/
+kvass import --from pass --prefix passwords/
 """
 
 
-@click.command("import", cls=Command, options_metavar="[OPTIONS] [--]", help=HELP, epilog=EXAMPLES)
+@click.command("import", cls=Command, options_metavar="[OPTIONS] [--]", help=HELP, example=EXAMPLES)
 @click.argument("source", required=False, type=click.Path(readable=False))
 @click.option("--from", "program", type=click.Choice(["skate", "pass", "kvass"]), help="what another program keeps")
 @click.option(

@@ -126,8 +126,8 @@ class Room:
         before = self.count_pages()
         if not self.gives_back():
             self.rewrite()
-        else:
-            while self._step(_count_free):
+        elif before.free >= FEW_PAGES:
+            while self._step(lambda pages: pages.free):  # to the last one, wherever the time of a step ends
                 self._pause(REST)
         return max(0, before.total - self.count_pages().total) * before.size
 
@@ -197,7 +197,3 @@ class Room:
             self.rewrite()
             return True
         return False
-
-
-def _count_free(pages: Pages) -> int:
-    return pages.free if pages.free >= FEW_PAGES else 0

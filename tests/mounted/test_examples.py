@@ -61,6 +61,7 @@ NEEDS_ROOT = {
 BEFORE = {
     "kvass umount ~/kvass": ["kvass mount ~/kvass"],
     "kvass mount ~/kvass": ["kvass rm -r notes/"],
+    "kvass backup kvass-backup.sqlite # while all goes on; and later, to put it back:": ["kvass mount ~/kvass"],
     "kvass service uninstall mount": ["kvass service install mount"],
 }
 """What is done before the script that begins with a line: there is something to end, or nothing in the way."""
@@ -87,6 +88,8 @@ KEYS = {
 FILES = {
     "src/project/file": "text\n",
     "notes/file": "text\n",
+    "backups/README": "",
+    ".password-store/mail.gpg": "secret\n",
     "cat.jpg": "a picture\n",
     "app": '#!/bin/sh\ntest "$DB_URL" = postgres://here\n',
     ".local/share/bash-completion/completions/README": "",
@@ -101,6 +104,8 @@ PROGRAMS = {
     "nano": 'echo written >> "$1"',
     "meld": 'cat "$1" "$2"',
     "notify-send": 'echo "$1"',
+    "gpg": "cat",
+    "skate": 'test "$1" = list && echo name || echo value',
     "systemctl": """case "$*" in *"show --property=ActiveState"*) echo ActiveState=active ;; esac""",
 }
 """Programs that stand in for those that need a person, another machine or a service manager."""
@@ -146,6 +151,7 @@ class Home:
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).write_text(text)
             (self.folder / path).chmod(0o755)
+        (self.folder / "key.txt").write_text(f"{self._key.hex()}\n")
         made = certificates.make(self.folder / "certificates")
         made.certificate.rename(self.folder / "server.pem")
         made.key.rename(self.folder / "server.key")
@@ -200,7 +206,7 @@ class Home:
 
     def _placed(self, line: str) -> str:
         """Return the line with the addresses that there are here; nothing listens elsewhere than on the loopback."""
-        line = re.sub(r"(yourserver\.com|server|hub):8000", self._hub, line)
+        line = re.sub(r"(yourserver\.com|server|hub|old\.example\.org):8000", self._hub, line)
         if "kvass service" in line:
             return line
         line = re.sub(r"--bind \S+", "", line)

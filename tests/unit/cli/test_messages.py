@@ -32,7 +32,16 @@ from tests.unit.cli.conftest import Kvass
 
 TABLE = Path(__file__).with_name("messages.txt")
 
-ABSTRACT = {"DirectoryError", "KvassError", "MessageError", "PairingError", "PairingRefused", "ShareError", "SyncError"}
+ABSTRACT = {
+    "DirectoryError",
+    "KvassError",
+    "MessageError",
+    "PairingError",
+    "PairingRefused",
+    "ShareError",
+    "SyncError",
+    "TransferError",
+}
 """Errors that are only ever one of the kinds below them."""
 
 SILENT = {"OutputClosed": 141, "_Refused": 1, "_Stale": 1}
