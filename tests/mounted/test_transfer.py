@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -13,9 +14,10 @@ import pytest
 
 from kvassfs.store import Store
 from kvassfs_cli.commands.backup import check_file
+from tests.support.devices import Network
 from tests.support.mounts import Mount, mounted
 from tests.support.programs import kvass, kvass_here, need
-from tests.support.waiting import within
+from tests.support.waiting import wait_until, within
 from tests.unit.transfer.conftest import contents, fill
 
 
@@ -100,6 +102,46 @@ def test_a_backup_is_whole_while_a_mount_writes_and_works_when_restored(mount: M
         assert {path.name: path.read_bytes() for path in place.iterdir()} == found
         (place / "new").write_text("x")
         within(10, lambda: "new" in store.keys(), what="the new key")
+
+
+def test_what_an_import_overwrote_is_in_the_history_and_comes_back_by_undo(mount: Mount, tmp_path: Path) -> None:
+    (mount.path / "a").write_text("mine")
+    (mount.path / "a").chmod(0o640)
+    source = tmp_path / "source"
+    (source / "d").mkdir(parents=True)
+    (source / "a").write_text("theirs")
+    (source / "d/b").write_text("new")
+    kvass(mount, "import", str(source))
+    within(10, lambda: (mount.path / "a").read_text() == "theirs", what="what was imported")
+    values = {path.read_text() for path in (mount.path / ".kvass/history/a/%@").iterdir()}
+    assert values == {"mine", "theirs"}
+    kvass_here(mount, "undo", "--yes")
+    within(10, lambda: os.listdir(mount.path) == ["a"], what="what was there before")
+    assert (mount.path / "a").read_text() == "mine"
+    assert (mount.path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_key_below_the_name_of_the_dot_directory_goes_out_and_in(mount: Mount, tmp_path: Path) -> None:
+    (mount.path / "%.kvass").mkdir()
+    (mount.path / "%.kvass/x").write_text("x")
+    kvass(mount, "export", str(tmp_path / "out"))
+    assert_same(mount.path, tmp_path / "out")
+    kvass_here(mount, "import", str(tmp_path / "out"), "--prefix", "copy")
+    within(10, (mount.path / "copy/.kvass/x").exists, what="the copy")
+
+
+def test_status_says_how_far_the_upload_of_a_mount_is(tmp_path: Path) -> None:
+    with Network(tmp_path) as network:
+        device = network.device("device")
+        network.proxy.rate = 8_000_000.0
+        with device.following() as mount:
+            (mount.path / "large").write_bytes(os.urandom(60_000_000))
+            wait_until(lambda: b"on the way: " in device.kvass("status", "--offline").out, "how far the upload is")
+            upload = json.loads(device.kvass("status", "--offline", "--json").out)["waiting"]["upload"]
+            assert upload["sent"] + upload["left"] == pytest.approx(60_000_000, rel=0.01)
+            network.proxy.rate = None
+            device.wait_until_pushed()
+        assert json.loads(device.kvass("status", "--offline", "--json").out)["waiting"]["upload"] is None
 
 
 @pytest.mark.parametrize("form", ["tar", "zip"])
