@@ -14,6 +14,9 @@ from tests.support.commands import all_commands
 
 ROOT = Path(__file__).parents[2]
 
+PAGES = ("mount", "history", "devices", "sharing", "in-and-out", "database", "services", "doctor", "commands")
+"""Pages in contrib/doc whose examples are run."""
+
 OPERATORS = {"|", "||", "&", "&&", ";", ";;", "(", ")", "<", ">", ">>", "<<", "<("}
 
 
@@ -44,8 +47,15 @@ def in_manual(page: Path = ROOT / "contrib/man/kvass.1") -> Iterator[Script]:
         yield Script(f"{page.name} {number}", tuple(text.replace("\\e", "\\").splitlines()))
 
 
-def in_readme(document: Path = ROOT / "README.md") -> Iterator[Script]:
-    """Yield what is typed in the blocks of the README: behind `$ ` in those of a console."""
+def in_readme() -> Iterator[Script]:
+    """Yield what is typed in the README and in the pages for users that it leads to."""
+    yield from in_document(ROOT / "README.md")
+    for page in PAGES:
+        yield from in_document(ROOT / f"contrib/doc/{page}.md")
+
+
+def in_document(document: Path) -> Iterator[Script]:
+    """Yield what is typed in the blocks of a page: behind `$ ` in those of a console."""
     blocks = re.findall(r"^```(console|sh)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
     for number, (kind, text) in enumerate(blocks):
         lines = text.splitlines()
