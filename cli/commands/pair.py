@@ -32,11 +32,7 @@ def command(database: DatabaseFile) -> None:
     if not os.path.exists(database.path):
         raise NobodyServes
     with database.open_existing() as store:
-        try:
-            name = pair(store)
-        except KeyboardInterrupt:
-            print_notice("interrupted: no device has joined, and the code has ended")
-            raise
+        name = pair(store)
     streams.write([f"{escape_controls(name) or 'the other device'} has joined\n".encode()])
 
 
@@ -53,11 +49,20 @@ def pair(store: Store) -> str:
     from kvassfs.pairing.handover import collect_handover
 
     reachable, handover = find_reachable(store), collect_handover(store)
-    with open_hub_of(store) as remote, Invitation(remote, handover.key, notice=print_notice) as invitation:
-        show(reachable, str(invitation.code))
-        name = invitation.wait()
-        invitation.hand_over(handover)
-        return name
+    with open_hub_of(store) as remote:
+        invitation = Invitation(remote, handover.key, notice=print_notice)
+        try:
+            with invitation:
+                show(reachable, str(invitation.code))
+                name = invitation.wait()
+                invitation.hand_over(handover)
+                return name
+        except KeyboardInterrupt:
+            if invitation.has_ended:
+                print_notice("interrupted: no device has joined, and the code has ended")
+            else:
+                print_notice("interrupted: no device has joined; the hub was not reached, and the code ends in ten minutes")
+            raise
 
 
 def show(reachable: Reachable, code: str) -> None:

@@ -27,6 +27,10 @@ WAIT = 20.0
 PAUSE = 2.0
 """Seconds until the hub is tried again, where it went out of reach."""
 
+END_TRIES = 3
+END_PAUSE = 0.3
+"""How often the hub is told that the code has ended, and seconds between."""
+
 FETCH_WAIT = 10.0
 """Seconds in which the joiner has to fetch its answer."""
 
@@ -58,6 +62,7 @@ class Invitation:
         self._clock = clock
         self._sleep = sleep
         self._notice = notice
+        self.has_ended = False
         self._ticket = base64.urlsafe_b64encode(random(16)).rstrip(b"=").decode()
         self._deadline = clock() + LIFETIME
         opened = self._ask(PairRequest(self._ticket))
@@ -72,8 +77,13 @@ class Invitation:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(KvassError):
-            self._ask(PairRequest(self._ticket, end=True))
+        """End the code at the hub, which is asked more than once: an interrupt may have come in the middle of a request."""
+        for _try in range(END_TRIES):
+            with suppress(KvassError):
+                self._ask(PairRequest(self._ticket, end=True))
+                self.has_ended = True
+                return
+            self._sleep(END_PAUSE)
 
     def wait(self) -> str:
         """Wait for the joiner, and return what it calls itself.

@@ -210,6 +210,16 @@ def test_a_joiner_that_does_not_fetch_is_noticed(desk: Desk) -> None:
 # The hub
 
 
+@pytest.mark.parametrize(("failures", "has_ended"), [(0, True), (2, True), (3, False)])
+def test_the_hub_is_told_of_the_end_more_than_once(desk: Desk, failures: int, has_ended: bool) -> None:
+    with invite(desk) as invitation:
+        desk.failures = [HubUnreachable("hub.example:8000", "cut off")] * failures
+    assert invitation.has_ended is has_ended
+    if has_ended:
+        with pytest.raises(CodeGone):
+            join(desk, invitation.code)
+
+
 def test_while_the_hub_is_out_of_reach_the_device_tries_again_and_says_so_once(desk: Desk) -> None:
     said: list[str] = []
     with invite(desk, notice=said.append) as invitation:
