@@ -55,19 +55,19 @@ class Bar:
 
         ``amount`` bytes have been moved by now, by default ``done``; ``text`` says it in other words.
         """
-        if not self.is_due():
+        if self._terminal is None or not self.is_due():
             return
         now = self._drawn = self._clock()
         elapsed = max(now - self._part_begun, 0.001)
         moved = done if amount is None else amount
         rate = [f"{format_size(round(moved / elapsed))}/s"] if moved else []
-        self._draw(done, total, elapsed, text or describe(done, total), *rate)
+        self._draw(self._terminal, done, total, elapsed, text or describe(done, total), *rate)
 
-    def _draw(self, done: int, total: int, elapsed: float, *texts: str) -> None:
+    def _draw(self, terminal: TextIO, done: int, total: int, elapsed: float, *texts: str) -> None:
         if self._bar is None:
             self._bar = click.progressbar(
                 iter(int, 1),  # of no known length
-                file=self._terminal,
+                file=terminal,
                 width=0,
                 show_eta=False,
                 item_show_func=lambda text: text,
@@ -81,6 +81,8 @@ class Bar:
         self._bar.current_item = ", ".join([*(texts if is_wide else ()), *words])
         with suppress(OSError):
             self._bar.render_progress()
+            terminal.write("\r")  # where a terminal echoes ^C, it does so on the bar and not behind it
+            terminal.flush()
 
     def begin_part(self) -> None:
         """Say that what is told from now on is of another part, which has a rate and a time of its own."""

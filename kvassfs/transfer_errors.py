@@ -30,11 +30,12 @@ class UnknownForm(TransferError):
     """Nothing says in which form ``name`` is."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            name,
-            f"{name} says not what it is: end its name in .tar, .tar.gz, .tar.zst, .zip or .json, end that of a"
-            " directory in /, or use --format",
+        remedy = (
+            "say with --format what goes through it"
+            if name == "-"
+            else "end its name in .tar, .tar.gz, .tar.zst, .zip or .json, end that of a directory in /, or use --format"
         )
+        super().__init__(name, f"{name} says not what it is: {remedy}")
 
 
 class SourceUnreadable(TransferError):

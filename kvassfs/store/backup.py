@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from contextlib import closing
 
 from ..errors import DamagedStore, DiskFull, NotAStore
@@ -51,16 +52,18 @@ def check_backup(path: str, report: Report, *, sizes: Sizes = SIZES) -> Containe
         SourceUnreadable, NotAStore, NewerStore
     """
     try:
-        size = os.stat(path).st_size
+        status = os.stat(path)
     except OSError as error:
         raise SourceUnreadable(path, (error.strerror or str(error)).lower()) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceUnreadable(path, "it is no regular file")
     try:
         found = check_file(path, full=True, at_rest=True, report=report, sizes=sizes)
         if found.kind in {"empty", "original"}:
             raise NotAStore(path)
         for fault in found.faults:
             raise BackupDamaged(path, fault)
-        return _count(path, size)
+        return _count(path, status.st_size)
     except DamagedStore as error:
         raise BackupDamaged(path, error.reason) from error
 

@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
     @property
     def shown(self) -> str:
         """What stands there now, without the sequences that hide and show the cursor."""
-        return self.getvalue().rpartition("\r")[2].replace("\x1b[?25l", "").replace("\x1b[K", "")
+        return self.getvalue().removesuffix("\r").rpartition("\r")[2].replace("\x1b[?25l", "").replace("\x1b[K", "")
 
 
 class Seconds:

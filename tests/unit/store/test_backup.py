@@ -159,6 +159,9 @@ def test_a_file_that_was_cut_off_is_damaged(copy: str) -> None:
 def test_what_is_no_backup_is_refused(copy: str, tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="no such file"):
         Store.check_backup(str(tmp_path / "missing"))
+    with pytest.raises(SourceUnreadable, match="it is no regular file"):
+        Store.check_backup(str(tmp_path))
+    assert not os.path.exists(f"{tmp_path}-reserve")
     (tmp_path / "text").write_text("no database at all, but long enough to have a header of one: " * 10)
     (tmp_path / "empty").touch()
     for path in (tmp_path / "text", tmp_path / "empty", GOLDEN / "hub-9009.sqlite"):

@@ -97,7 +97,7 @@ def test_a_dry_run_writes_nothing(kvass: Kvass, filled: Store) -> None:
     ("arguments", "status", "said"),
     [
         (["x.txt"], 1, "x.txt says not what it is: end its name in .tar, .tar.gz, .tar.zst, .zip or .json, end that of a directory in /, or use --format"),
-        (["-"], 1, "- says not what it is: end its name in .tar, .tar.gz, .tar.zst, .zip or .json, end that of a directory in /, or use --format"),
+        (["-"], 1, "- says not what it is: say with --format what goes through it"),
         (["missing/x.tar"], 1, "cannot write missing/x.tar: no such file or directory"),
         (["--force", "db.sqlite", "--format", "tar"], 1, "cannot write db.sqlite: it is the database itself"),
         (["-", "--format", "directory"], 2, "a directory cannot be written to standard output (see `kvass export --help`)"),
