@@ -61,7 +61,9 @@ def pair(store: Store) -> str:
             if invitation.has_ended:
                 print_notice("interrupted: no device has joined, and the code has ended")
             else:
-                print_notice("interrupted: no device has joined; the hub was not reached, and the code ends in ten minutes")
+                print_notice(
+                    "interrupted: no device has joined; the hub was not reached, and the code ends in ten minutes"
+                )
             raise
 
 
