@@ -108,9 +108,17 @@ def is_conflict(winner: Entry, loser: Entry) -> bool:
 
 def describe_conflict(conflict: Conflict, names: Mapping[int, str]) -> str:
     """Return a line that says which versions met, and how the one that lost is shown; ``names`` are those of devices."""
-    key = shlex.quote(conflict.entry.key)
-    command = f"kvass get{' --' if key.startswith('-') else ''} {key} --rev {conflict.number}"
     return (
         f"{conflict.entry.key!r}: the version of {describe_device(conflict.loser, names)} lost to that of"
-        f" {describe_device(conflict.winner, names)}, and neither knew the other; `{command}` shows it"
+        f" {describe_device(conflict.winner, names)}, and neither knew the other; `{find_command(conflict)}` shows it"
+    )
+
+
+def find_command(conflict: Conflict) -> str:
+    """Return the command that shows the version that lost."""
+    key = shlex.quote(conflict.entry.key)
+    return (
+        f"kvass get --rev {conflict.number} -- {key}"
+        if key.startswith("-")
+        else f"kvass get {key} --rev {conflict.number}"
     )

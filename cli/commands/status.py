@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from kvassfs.conflict import find_command
 from kvassfs.replica import describe_device
 from kvassfs.status import HubStatus, Status, inspect
 from kvassfs.store import Follower
@@ -61,6 +62,7 @@ def build_object(status: Status) -> dict[str, Any]:
                 "time": format_utc(conflict.entry.timestamp),
                 "device": describe_device(conflict.loser, status.names),
                 "lost_to": describe_device(conflict.winner, status.names),
+                "command": find_command(conflict),
             }
             for conflict in status.conflicts
         ],

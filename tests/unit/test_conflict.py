@@ -118,7 +118,7 @@ def test_the_writer_of_a_value_is_who_wrote_it_first() -> None:
     [
         ("notes/a", "kvass get notes/a --rev 3"),
         ("it's", """kvass get 'it'"'"'s' --rev 3"""),
-        ("-x", "kvass get -- -x --rev 3"),
+        ("-x", "kvass get --rev 3 -- -x"),
     ],
 )
 def test_a_conflict_is_told_with_the_devices_and_the_command(key: str, command: str) -> None:

@@ -298,4 +298,4 @@ def test_from_a_hub_with_a_key_that_is_in_no_argument(
 
 def test_the_help_has_examples(kvass: Kvass) -> None:
     for command in ("import", "export", "backup"):
-        assert f"\n  Examples:\n    kvass {command} " in kvass(command, "--help").out.decode()
+        assert f"\nExamples:\n  kvass {command} " in kvass(command, "--help").out.decode()

@@ -178,8 +178,8 @@ def test_conflicts_are_in_the_status(kvass: Kvass, store: Store, conflict: None)
     told = "{0!r}: the version of phone lost to that of laptop, and neither knew the other; `kvass get {0} --rev 1` shows it"
     assert lines[-2:] == [f"Conflicts:       \t{told.format('dir/k')}", f"                 \t{told.format('k')}"]
     found = json.loads(kvass("status", "--offline", "--json").out)["conflicts"]
-    assert [(each["key"], each["number"], each["device"], each["lost_to"]) for each in found] == [
-        ("dir/k", 1, "phone", "laptop"),
-        ("k", 1, "phone", "laptop"),
+    assert [(each["key"], each["number"], each["device"], each["lost_to"], each["command"]) for each in found] == [
+        ("dir/k", 1, "phone", "laptop", "kvass get dir/k --rev 1"),
+        ("k", 1, "phone", "laptop", "kvass get k --rev 1"),
     ]
     assert describe_conflicts(store).splitlines() == [line.partition("\t")[2] for line in lines[-2:]]
