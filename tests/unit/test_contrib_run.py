@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -24,6 +25,8 @@ case $1 in
         cat >"$3/bin/python3" <<'PIP'
 #!/bin/sh
 echo pip >>"$(dirname "$0")/../../calls"
+for source; do :; done
+(cd "$source" && find . -type f) >"$(dirname "$0")/given"
 sleep "${SLEEP:-0}"
 printf '#!/bin/sh\nprintf "<%%s>" "$PWD" "$@"\n' >"$(dirname "$0")/kvass"
 chmod +x "$(dirname "$0")/kvass"
@@ -91,6 +94,15 @@ def test_later_runs_are_quiet_and_install_nothing(checkout: Checkout) -> None:
     assert checkout.installs == 1
 
 
+def test_pip_is_given_all_that_the_package_is_built_from(checkout: Checkout) -> None:
+    checkout.run()
+    given = {line.removeprefix("./") for line in (checkout.root / ".venv/bin/given").read_text().splitlines()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shared = {path for paths in project["tool"]["setuptools"]["data-files"].values() for path in paths}
+    modules = {str(path.relative_to(ROOT)) for folder in ("kvassfs", "cli") for path in (ROOT / folder).rglob("*.py")}
+    assert {"pyproject.toml", project["project"]["readme"]} | shared | modules <= given
+
+
 def test_arguments_reach_kvass_as_they_are(checkout: Checkout) -> None:
     checkout.run()
     assert checkout.run("set", "a  key", "", "*", "--", "$x\n") == (
@@ -116,7 +128,7 @@ def test_nothing_but_the_environment_appears_in_the_checkout(checkout: Checkout)
     assert appeared == {".venv", "calls"}
 
 
-@pytest.mark.parametrize("changed", ["pyproject.toml", "cli/main.py", "kvassfs/store/__init__.py"])
+@pytest.mark.parametrize("changed", ["pyproject.toml", "cli/main.py", "kvassfs/store/__init__.py", "contrib/man/kvass.1"])
 def test_a_changed_file_is_installed_even_if_it_is_dated_back(checkout: Checkout, changed: str) -> None:
     checkout.run()
     path = checkout.root / changed
