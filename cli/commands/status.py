@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from kvassfs.conflict import find_command
+from kvassfs.conflict import Conflict, find_command
 from kvassfs.replica import describe_device
 from kvassfs.status import HubStatus, Status, inspect
 from kvassfs.store import Follower
@@ -55,17 +56,18 @@ def build_object(status: Status) -> dict[str, Any]:
             }
             for device in status.devices
         ],
-        "conflicts": [
-            {
-                "key": conflict.entry.key,
-                "number": conflict.number,
-                "time": format_utc(conflict.entry.timestamp),
-                "device": describe_device(conflict.loser, status.names),
-                "lost_to": describe_device(conflict.winner, status.names),
-                "command": find_command(conflict),
-            }
-            for conflict in status.conflicts
-        ],
+        "conflicts": [_build_conflict(conflict, status.names) for conflict in status.conflicts],
+    }
+
+
+def _build_conflict(conflict: Conflict, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "key": conflict.entry.key,
+        "number": conflict.number,
+        "time": format_utc(conflict.entry.timestamp),
+        "device": describe_device(conflict.loser, names),
+        "lost_to": describe_device(conflict.winner, names),
+        "command": find_command(conflict),
     }
 
 

@@ -128,7 +128,9 @@ def test_nothing_but_the_environment_appears_in_the_checkout(checkout: Checkout)
     assert appeared == {".venv", "calls"}
 
 
-@pytest.mark.parametrize("changed", ["pyproject.toml", "cli/main.py", "kvassfs/store/__init__.py", "contrib/man/kvass.1"])
+@pytest.mark.parametrize(
+    "changed", ["pyproject.toml", "cli/main.py", "kvassfs/store/__init__.py", "contrib/man/kvass.1"]
+)
 def test_a_changed_file_is_installed_even_if_it_is_dated_back(checkout: Checkout, changed: str) -> None:
     checkout.run()
     path = checkout.root / changed
