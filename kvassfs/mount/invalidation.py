@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .. import paths
-from ..conflict import describe_conflict
 from ..errors import KvassError
 from ..store import Changes, Event, Seen, Store, directories_above
+from ..sync.conflict_news import ConflictNews
 from .announcing import Announcer, find_path, list_announcements
 from .store_thread import RETRY_PAUSE, StoreThread
 
@@ -65,11 +65,11 @@ class Invalidation(StoreThread):
         self._numbers = itertools.count(1)
         self._pending_keys: dict[str, bool] = {}  # and whether that was logged
         self._pending_prefixes: dict[str, bool] = {}
-        self._told = own_store.tree.clock()
+        self._conflict_news = ConflictNews(own_store.tree.clock(), lambda line: log.warning("%s", line))
 
     def look(self, store: Store, _woken: bool = True, /) -> float | None:
         """Invalidate what others changed since the last look, and what could not be invalidated then."""
-        self._tell_conflicts(store)
+        self._conflict_news.tell(store)
         changes = store.feed.since(self._position, but_by=self._own_writer)
         keys = [*changes.keys, *(prefix.removesuffix("/") for prefix in changes.prefixes)]
         above = {prefix for key in keys for prefix in directories_above(key)}
@@ -87,12 +87,6 @@ class Invalidation(StoreThread):
         if self._pending_keys or self._pending_prefixes:
             return RETRY_PAUSE
         return self._announcer.announce() if self._announcer is not None else None
-
-    def _tell_conflicts(self, store: Store) -> None:
-        """Log the conflicts that were found since the last look, by whatever process."""
-        for conflict in store.conflicts.found_since(self._told):
-            self._told = conflict.met
-            log.warning("%s", describe_conflict(conflict, store.settings.names()))
 
     def _announce(self, store: Store, changes: Changes) -> set[str]:
         """Announce what was changed, as far as it can be at once; return the paths that are new."""

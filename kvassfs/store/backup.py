@@ -29,7 +29,7 @@ def write_backup(database: Database, path: str, report: Report) -> None:
         TargetUnwritable: the copy cannot be written.
         StoreError: the database cannot be read.
     """
-    page = int(database.row("PRAGMA page_size")[0])
+    page = database.page_size()
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as copy, database.snapshot():
             database.row("SELECT 1 FROM replica")  # from now on, all is read as it is at this moment

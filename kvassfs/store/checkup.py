@@ -118,7 +118,7 @@ def _check_pages(
 
 def _check_blocks(database: Database, report: Report) -> Iterator[str]:
     """Yield the blocks that are not what their hashes say."""
-    size = int(database.row("PRAGMA page_count")[0]) * int(database.row("PRAGMA page_size")[0])
+    size = int(database.row("PRAGMA page_count")[0]) * database.page_size()
     done = 0
     report(done, size)
     for number, hash_, data in database.iterate("SELECT id, hash, data FROM blocks"):

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..clocks import describe_difference
-from ..conflict import describe_conflict
 from ..errors import HubUnreachable, KvassError
 from ..store import Store
 from ..store.commits import CommitWatch
+from .conflict_news import ConflictNews
 from .session import Connect, Session
 from .synchroniser import Synchroniser
 
@@ -154,7 +154,7 @@ class PullLoop(Loop):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._wait = 0.0
-        self._told: int | None = None
+        self._conflict_news: ConflictNews | None = None
 
     def begin_anew(self) -> None:
         """Pull at once, on a new connection: the one that is waited on may be dead, or of another hub."""
@@ -167,8 +167,8 @@ class PullLoop(Loop):
             self._contact.address = ""
             self._stopping.wait(self._timings.longest_pause)
             return
-        if self._told is None:
-            self._told = session.store.settings.config().clock
+        if self._tells and self._conflict_news is None:
+            self._conflict_news = ConflictNews(session.store.settings.config().clock, self._contact.say)
         changed = synchroniser.pull(wait=self._wait)
         if session.synchroniser() is not synchroniser:
             return  # another hub, or key, has been set
@@ -177,14 +177,10 @@ class PullLoop(Loop):
         self._contact.address = synchroniser.address
         self._contact.note_success(self)
         self._contact.note_clock(session.store.hub_time.difference())
-        self._tell_conflicts(session.store)
+        if self._conflict_news is not None:
+            self._conflict_news.tell(session.store)
         if session.store.peers.hub().version == 1:
             self._stopping.wait(self._timings.polling)
-
-    def _tell_conflicts(self, store: Store) -> None:
-        for conflict in store.conflicts.found_since(self._told or 0) if self._tells else ():
-            self._told = conflict.met
-            self._contact.say(describe_conflict(conflict, store.settings.names()))
 
     def _next_wait(self, *, news: bool) -> float:
         if news or not self._wait:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from kvassfs.store import Limit, Store
+from kvassfs.sync.conflict_news import ConflictNews
 from kvassfs.sync.entry_messages import estimate_size
 from tests.support.replicas import Replica
 from tests.support.stores import SECOND, save
@@ -215,6 +216,25 @@ def test_what_is_pushed_once_more_is_told_once(rig: Rig) -> None:
     rig.home.store.conflicts.forget("key")
     rig.home.store.inbox.merge_pushed([out.delivery for out in page])
     assert open_conflicts(rig.home) == []
+
+
+# Telling
+
+
+def test_a_conflict_is_told_once_and_what_was_there_before_is_not(rig: Rig) -> None:
+    conflict(rig)
+    said: list[str] = []
+    news = ConflictNews(rig.home.store.settings.config().clock, said.append)
+    news.tell(rig.home.store)
+    assert said == []
+    rig.a.store.set("other", b"of a")
+    rig.b.clock.advance(SECOND)
+    rig.b.store.set("other", b"of b")
+    rig.exchange(rig.a, rig.b)
+    for _ in range(2):
+        news.tell(rig.home.store)
+    (line,) = said
+    assert line.startswith("'other': the version of ")
 
 
 # With an original hub
