@@ -15,10 +15,11 @@ import json
 import re
 import stat
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from ..transfer_errors import SourceDamaged
-from .items import PERMISSIONS, Entry, Item, LeftOut, Siblings, format_seconds, parse_seconds, whole
+from .base_sources import KeySource
+from .items import PERMISSIONS, Entry, Item, LeftOut, format_seconds, parse_seconds, whole
 from .naming import LIST_NAME
 from .streams import CheckedWriter, CountingReader, PieceReader, Readable
 
@@ -35,10 +36,8 @@ class _WrongForm(Exception):
     """The text is JSON, or seems so, but not of this form; says why."""
 
 
-class JsonSource:
+class JsonSource(KeySource):
     """The entries of a JSON text in ``file``; each is in memory as a whole, one at a time."""
-
-    has_file_names = False
 
     def __init__(self, file: Readable, name: str, size: int = 0) -> None:
         self._counter = CountingReader(file, name)
@@ -48,15 +47,6 @@ class JsonSource:
         self._at = 0
         self._decode = codecs.getincrementaldecoder("utf-8")("strict").decode
         self._ended = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def resolve_with(self, siblings: Siblings) -> None:
-        """Do nothing: the keys are here as they are."""
 
     def position(self) -> tuple[int, int]:
         """Return the bytes of the text that were read, and of how many."""

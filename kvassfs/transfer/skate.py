@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Self
 
-from .items import Entry, Item, LeftOut, Reason, Siblings, whole
+from .base_sources import KeySource
+from .items import Entry, Item, LeftOut, Reason, whole
 from .programs import Run, run
 from .streams import CountingReader, Readable
 
 MODE = 0o100600
 
 
-class SkateSource:
+class SkateSource(KeySource):
     """The keys of skate's database ``name``, the default one where that is empty, through the program."""
-
-    has_file_names = False
 
     def __init__(self, name: str = "", program: Run = run) -> None:
         self._suffix = f"@{name.removeprefix('@')}" if name else ""
         self._run = program
         self._done = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def resolve_with(self, siblings: Siblings) -> None:
-        """Do nothing: keys are no names of files."""
 
     def position(self) -> tuple[int, int]:
         """Return the bytes of values that were read; skate does not say of how many."""
@@ -49,26 +38,15 @@ class SkateSource:
             yield Item(key, MODE, None, len(value), whole(value))
 
 
-class SkateListSource:
+class SkateListSource(KeySource):
     """What ``skate list`` printed into ``file``, called ``name``: keys and values with a tab between them, one a line.
 
     A line without a tab goes on with the value above.
     """
 
-    has_file_names = False
-
     def __init__(self, file: Readable, name: str, size: int = 0) -> None:
         self._counter = CountingReader(file, name)
         self._size = size
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def resolve_with(self, siblings: Siblings) -> None:
-        """Do nothing: keys are no names of files."""
 
     def position(self) -> tuple[int, int]:
         """Return the bytes that were read, and of how many."""

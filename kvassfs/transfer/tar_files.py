@@ -8,9 +8,10 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import IO, Any, BinaryIO, Self, cast
+from typing import IO, Any, BinaryIO, cast
 
 from ..transfer_errors import SourceDamaged
+from .base_sources import NamedSource
 from .items import (
     BLOCK,
     LINK_MODE,
@@ -20,13 +21,12 @@ from .items import (
     LeftOut,
     Piece,
     Reason,
-    Siblings,
     clamp_time,
     format_seconds,
     parse_seconds,
     whole,
 )
-from .naming import LIST_NAME, MOST_LIST, KeyFinder, decode_list
+from .naming import LIST_NAME, MOST_LIST, decode_list
 from .streams import (
     ArchiveError,
     CheckedWriter,
@@ -45,26 +45,14 @@ _DAMAGED: tuple[type[Exception], ...] = (tarfile.TarError, RecursionError, *list
 _SECOND = 10**9
 
 
-class TarSource:
+class TarSource(NamedSource):
     """The members of an archive that is read from ``file`` once, from its beginning to its end; ``size`` is its own."""
 
-    has_file_names = True
-
     def __init__(self, file: Readable, name: str, size: int = 0) -> None:
+        super().__init__()
         self._counter = CountingReader(file, name)
         self._name = name
         self._size = size
-        self._keys = KeyFinder()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def resolve_with(self, siblings: Siblings) -> None:
-        """Have shortened names stand for keys of the store."""
-        self._keys.siblings = siblings
 
     def position(self) -> tuple[int, int]:
         """Return the bytes of the archive that were read, and of how many."""

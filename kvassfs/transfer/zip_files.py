@@ -10,9 +10,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, cast
 
 from ..transfer_errors import SourceDamaged, SourceUnreadable
+from .base_sources import NamedSource
 from .items import (
     LINK_MODE,
     Entry,
@@ -20,12 +21,11 @@ from .items import (
     LeftOut,
     Piece,
     Reason,
-    Siblings,
     clamp_time,
     keep_permissions,
     whole,
 )
-from .naming import LIST_NAME, MOST_LIST, KeyFinder, decode_list
+from .naming import LIST_NAME, MOST_LIST, decode_list
 from .streams import CheckedWriter, PieceReader, file_size, read_blocks
 
 EXACT_TIME = 0x564B
@@ -47,27 +47,15 @@ _DOS_YEARS = (1980, 2107)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError, RecursionError)
 
 
-class ZipSource:
+class ZipSource(NamedSource):
     """The members of an archive in ``file``, which can be read anywhere in it."""
 
-    has_file_names = True
-
     def __init__(self, file: BinaryIO, name: str) -> None:
+        super().__init__()
         self._file = file
         self._name = name
-        self._keys = KeyFinder()
         self._total = file_size(file)
         self._done = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def resolve_with(self, siblings: Siblings) -> None:
-        """Have shortened names stand for keys of the store."""
-        self._keys.siblings = siblings
 
     def position(self) -> tuple[int, int]:
         """Return the bytes of the archive that were read, and of how many, about."""
