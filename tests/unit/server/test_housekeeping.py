@@ -92,5 +92,6 @@ def test_a_real_store_is_opened_for_it(tmp_path: Path) -> None:
     with Store.open(tmp_path / "db") as store:
         free_room(store, 6_000_000)
     with open_store(str(tmp_path / "db")) as store:
-        assert take_step(store) is False
+        while take_step(store):  # how much one does in its time depends on the machine
+            pass
     assert (tmp_path / "db").stat().st_size < 5_000_000

@@ -56,7 +56,7 @@ class TestStep:
     def test_gives_back_no_more_than_its_pages(self, store: Store) -> None:
         free_room(store, 8 * MB)
         before = pages_of(store)
-        room = Room(store._database, LIMITS._replace(pages=100))
+        room = Room(store._database, LIMITS._replace(pages=100), clock=lambda: 0.0)
         assert room.give_some_back()
         assert pages_of(store) == before - 100
 
@@ -130,7 +130,7 @@ class TestStep:
             steps = 0
             while store.upkeep.give_some_back():
                 steps += 1
-                assert steps < 20
+                assert steps < 2000
             assert store.upkeep.log_size() < LOG_LIMIT + 5 * 1024 * PAGE
             before = pages_of(store)
             assert not store.upkeep.give_some_back()
