@@ -26,13 +26,26 @@ class Incarnation(NamedTuple):
     told: int
 
 
+class KnownEcho(NamedTuple):
+    """The last shown echo that came back (see ``kvassfs.echo``): whose turn it was, its token, its sequence at the hub."""
+
+    turn: str = ""
+    token: str = ""
+    sequence: int = 0
+
+
+NO_ECHO = KnownEcho()
+"""There was none."""
+
+
 class HubState(NamedTuple):
     """What a device knows of its hub.
 
     The ``version`` of the protocol that it speaks and its own ``process_id``, 0 where not known yet; when the last
     exchange with it succeeded (µs, 0 = none has); how far it has been pulled. The
     ``epoch`` is another one when the hub has been changed: what an exchange before that found is void then.
-    ``told`` is the greatest Lamport clock that it told, in its ``incarnation``; 0 = none.
+    ``told`` is the greatest Lamport clock that it told, in its ``incarnation``; 0 = none. Of a hub of the original program,
+    ``echo`` is the last one that came back.
     """
 
     version: int
@@ -42,6 +55,7 @@ class HubState(NamedTuple):
     epoch: int
     incarnation: int
     told: int
+    echo: KnownEcho = NO_ECHO
 
 
 def describe_device(process_id: int, names: Mapping[int, str]) -> str:

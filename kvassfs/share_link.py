@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .echo import is_echo
 from .entry import check_key
 from .errors import InvalidKey
 
@@ -54,10 +55,12 @@ def check_new_key(key: str) -> str:
     """Return ``key`` if a value can be put under it here.
 
     Raises:
-        InvalidKey: no entry can have it, or a link travels under it.
+        InvalidKey: no entry can have it, or a link or an echo travels under it.
     """
     if parse_record(key) is not None:
         raise InvalidKey(key, "links travel under such keys")
+    if is_echo(key):
+        raise InvalidKey(key, "devices ask hubs under such keys whether they keep what is sent")
     return check_key(key)
 
 

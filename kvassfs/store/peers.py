@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ..replica import MOST_NAMES, HubState, Incarnation
+from ..replica import MOST_NAMES, HubState, Incarnation, KnownEcho
 from .database import Database
 from .machine import Machine
 
@@ -38,11 +38,11 @@ class Peers:
 
     def hub(self) -> HubState:
         """Return what is known of the hub."""
-        return HubState._make(
-            self._database.only_row(
-                "SELECT version, hub.process_id, reached, cursor, epoch, incarnation, told FROM hub, replica"
-            )
+        *state, turn, token, sequence = self._database.only_row(
+            "SELECT version, hub.process_id, reached, cursor, epoch, incarnation, told, echo_turn, echo, echo_sequence"
+            " FROM hub, replica"
         )
+        return HubState._make([*state, KnownEcho(turn, token, sequence)])
 
     def note_hub(self, *, version: int, process_id: int, incarnation: int, told: int, epoch: int) -> None:
         """Note who the hub is; the responses to two processes may come in any order."""
@@ -51,6 +51,13 @@ class Peers:
                 "UPDATE hub SET version = ?, process_id = ?, incarnation = iif(told <= ?, ?, incarnation),"
                 " told = max(told, ?) WHERE epoch = ?",
                 (version, process_id, told, incarnation, told, epoch),
+            )
+
+    def note_echo(self, echo: KnownEcho, *, epoch: int) -> None:
+        """Note the last echo that came back from a hub of the original program."""
+        with self._database.transaction:
+            self._database.execute(
+                "UPDATE hub SET echo_turn = ?, echo = ?, echo_sequence = ? WHERE epoch = ?", (*echo, epoch)
             )
 
     def note_exchange(self, *, epoch: int) -> None:
@@ -63,7 +70,8 @@ class Peers:
         with self._database.transaction:
             self._database.execute(
                 "UPDATE hub SET version = 0, process_id = 0, reached = 0, epoch = epoch + 1,"
-                " incarnation = 0, told = 0, clock_offset = NULL, boot = ''"
+                " incarnation = 0, told = 0, clock_offset = NULL, boot = '',"
+                " echo_turn = '', echo = '', echo_sequence = 0"
             )
             self._database.execute("UPDATE replica SET cursor = 0")
             self._database.execute("UPDATE followers SET reached = 0")

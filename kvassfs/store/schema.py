@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 12
+VERSION = 13
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -353,6 +353,14 @@ CREATE INDEX revisions_by_met ON revisions (met) WHERE met IS NOT NULL;
 ALTER TABLE devices ADD COLUMN name TEXT NOT NULL DEFAULT '';
 """
 
+ECHO = """
+-- The last echo that came back from a hub of the original program, see kvassfs/echo.py: whose turn it was, its token, and its
+-- sequence there. Empty and 0 = none has.
+ALTER TABLE hub ADD COLUMN echo_turn TEXT NOT NULL DEFAULT '';
+ALTER TABLE hub ADD COLUMN echo TEXT NOT NULL DEFAULT '';
+ALTER TABLE hub ADD COLUMN echo_sequence INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS = {
     1: SYNC_TABLES,
     2: SHARING,
@@ -365,5 +373,6 @@ MIGRATIONS = {
     9: DIRECTORIES,
     10: HISTORY,
     11: CONFLICTS,
+    12: ECHO,
 }
 """What to run on a store of an earlier version to bring it to the next one."""

@@ -12,8 +12,13 @@ from typing import Any, NamedTuple
 
 from ..block import HASH_BYTES, split_hashes
 from ..errors import InvalidMessage
-from .message_fields import decode_json, encode_bytes, encode_json, require_object
+from .message_fields import decode_json, encode_bytes, encode_json, require_kind, require_object
 from .messages import VERSION
+
+_BLOCKS = {"Type": "blocks"}
+_BLOCKS_RESPONSE = {"Type": "blocks answer"}
+_BLOCKS_FIELDS = frozenset({"Version", "Get", "Put"})
+_BLOCKS_RESPONSE_FIELDS = frozenset({"Request", "Sizes"})
 
 
 class BlocksRequest(NamedTuple):
@@ -30,12 +35,13 @@ def encode_blocks_request(request: BlocksRequest) -> bytes:
         "Get": encode_bytes(b"".join(request.get)),
         "Put": [len(block) for block in request.put],
     }
-    return b"".join([encode_json(header), b"\n", *request.put])
+    return b"".join([encode_json(header | _BLOCKS), b"\n", *request.put])
 
 
 def decode_blocks_request(plaintext: bytes) -> BlocksRequest:
     """Return the request about blocks."""
     header, data = _split_header(plaintext)
+    require_kind(header, _BLOCKS["Type"], _BLOCKS_FIELDS)
     try:
         wanted = a2b_base64(header.get("Get", ""), strict_mode=True)
     except (TypeError, ValueError) as error:
@@ -49,12 +55,13 @@ def decode_blocks_request(plaintext: bytes) -> BlocksRequest:
 def encode_blocks_response(digest: str, found: Sequence[bytes | None]) -> bytes:
     """Return the message that hands out the blocks that were asked for; ``None`` is one that is not there."""
     header = {"Request": digest, "Sizes": [-1 if block is None else len(block) for block in found]}
-    return b"".join([encode_json(header), b"\n", *(block for block in found if block is not None)])
+    return b"".join([encode_json(header | _BLOCKS_RESPONSE), b"\n", *(block for block in found if block is not None)])
 
 
 def decode_blocks_response(plaintext: bytes) -> tuple[str, list[bytes | None]]:
     """Return digest and blocks of a response."""
     header, data = _split_header(plaintext)
+    require_kind(header, _BLOCKS_RESPONSE["Type"], _BLOCKS_RESPONSE_FIELDS)
     return str(header.get("Request")), _split_blocks(header.get("Sizes", []), data)
 
 

@@ -19,6 +19,14 @@ from .message_fields import encode_bytes
 _ENTRY_BYTES = 200
 """Bytes of an entry's message beside its key and value, about."""
 
+ENTRY_FIELDS = frozenset(
+    {
+        *("Key", "Value", "UrlToken", "TimestampUnixMicro", "ProcessID", "Counter", "NeedsToBePushed"),
+        *("WriterCounter", "Mode", "ModTime", "Seen", "Of", "Size", "Blocks"),
+    }
+)
+"""What an entry can have beside the kind of its message."""
+
 LISTED_BLOCKS = 4096
 """Blocks that are listed one by one (of 1 GiB), also where many are equal: programs of before runs know no other form."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from ..echo import Echo, Proof
 from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable, WrongKey
-from ..replica import HubState
+from ..replica import HubState, KnownEcho
 from ..store import MAX_LEAP, Outgoing, Store
 from .block_messages import BlocksRequest, decode_blocks_response, encode_blocks_request
 from .messages import (
-    VERSION,
     PullRequest,
     PullResponse,
     PushResponse,
@@ -20,9 +21,13 @@ from .messages import (
     decode_pull_response,
     decode_push_response,
     encode_pull_request,
+    encode_push,
 )
-from .recognition import DeviceSetBack, Downgraded, Learned, Meaning, Stranger, recognise
-from .seal import Seal
+from .recognition import DeviceSetBack, Downgraded, Learned, Meaning, Stranger, Unproven, recognise
+from .seal import NONCE_BYTES, Seal
+
+KEPT_NONCES = 1000
+"""Nonces of messages that are remembered: a response that has one of them is no response."""
 
 TRIES = 3
 """How often the hub is asked for the same before that counts as failed."""
@@ -93,6 +98,8 @@ class HubClient:
         self._report = report
         config = store.settings.config()
         self._seal = Seal(config.encryption_key, random)
+        self._random = random
+        self._nonces: deque[bytes] = deque(maxlen=KEPT_NONCES)
         self.process_id = config.process_id
         self.epoch = store.peers.hub().epoch
         self.progress = Progress()
@@ -112,6 +119,11 @@ class HubClient:
         response = self._open(sealed, decode_push_response)
         self._check_digest(body, response.digest)
         return Timed(response, took)
+
+    def send_echo(self, last: KnownEcho) -> tuple[Echo, Timed[PushResponse | None]]:
+        """Push the echo that follows the ``last`` one; return it, and the response."""
+        echo = Echo.make(self.process_id, last, self._random)
+        return echo, self.push(encode_push(echo.deliveries(self._random)))
 
     def push_stream(self, pieces: Iterable[bytes]) -> None:
         """Push a message of any size to a hub of version 1."""
@@ -144,8 +156,12 @@ class HubClient:
         return blocks
 
     def _post(self, call: str, body: bytes | Iterator[bytes], wait: float = 0.0) -> bytes:
+        if isinstance(body, bytes):
+            self._nonces.append(body[:NONCE_BYTES])
         sealed = self._remote.post(call, body, wait=wait)
         self.count(sent=len(body) if isinstance(body, bytes) else 0, received=len(sealed))
+        if sealed[:NONCE_BYTES] in self._nonces:
+            raise NotAHub(self._remote.address, "it sends back what was sent to it")
         return sealed
 
     def _count_sent(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -201,13 +217,19 @@ class HubClient:
         """Whether the store still has this hub, and the user has not set another one."""
         return self._store.peers.hub().epoch == self.epoch
 
-    def accept(self, known: HubState, timed: Timed[PullResponse] | Timed[PushResponse | None]) -> bool:
+    def accept(
+        self,
+        known: HubState,
+        timed: Timed[PullResponse] | Timed[PushResponse | None],
+        proof: Proof = Proof.NONE,
+    ) -> bool:
         """Return True if it is the known hub that responds; note what that tells of it, and of its clock.
 
-        ``known`` is what was known of it when it was asked. Where the response cannot be used, the exchange begins anew.
+        ``known`` is what was known of it when it was asked, ``proof`` what a response of version 1 proves. Where the
+        response cannot be used, the exchange begins anew.
         """
         response, took = timed
-        can_be_used = self.apply(recognise(known, self._store.settings.config().clock, response))
+        can_be_used = self.apply(recognise(known, self._store.settings.config().clock, response, proof))
         if can_be_used and took is not None and response is not None and response.time:
             self._store.hub_time.note(measure_clock(response.time, *took), epoch=self.epoch)
         return can_be_used
@@ -221,6 +243,8 @@ class HubClient:
             return False
         if isinstance(meaning, Stranger):
             self._turn_to(meaning)
+            return False
+        if isinstance(meaning, Unproven):
             return False
         self._strangers = 0
         if isinstance(meaning, Learned):
@@ -238,7 +262,7 @@ class HubClient:
         if self._strangers > TRIES:
             raise self.make_failure("it is another store each time that it answers")
         self._begin_anew(self._store.peers.forget_hub)
-        self._note_hub(Learned(VERSION, stranger.process_id, 0, 0))
+        self._note_hub(Learned(stranger.version, stranger.process_id, 0, 0))
 
     def _begin_anew(self, forget: Callable[[], None]) -> None:
         """Go on with the same hub as with a new one, unless the user has set another one meanwhile."""

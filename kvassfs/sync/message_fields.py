@@ -42,6 +42,24 @@ def require_object(message: object) -> dict[str, Any]:
     return message
 
 
+def require_kind(message: object, kind: str, fields: frozenset[str]) -> dict[str, Any]:
+    """Return ``message`` if it is a JSON object of this ``kind``, which its ``Type`` names.
+
+    One that names none, as those of other programs, must have no others than these ``fields``: all messages are sealed with
+    one key, and who has it not can still send one in the place of another.
+
+    Raises:
+        InvalidMessage: it is something else.
+    """
+    found = require_object(message)
+    if "Type" not in found:
+        if not found.keys() <= fields:
+            raise InvalidMessage("it is of another kind")
+    elif found["Type"] != kind:
+        raise InvalidMessage("it is of another kind")
+    return found
+
+
 def read_number(message: dict[str, Any], name: str, default: int | None = None) -> int:
     """Return an integer field; without a ``default`` it must be there.
 

@@ -11,10 +11,11 @@ from binascii import a2b_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..echo import find_echoes, without_echoes
 from ..entry import MAX_NUMBER, Delivery
 from ..errors import InvalidMessage
-from ..replica import NOBODY, Incarnation
-from .entry_messages import decode_entries, encode_entry
+from ..replica import NOBODY, Incarnation, KnownEcho
+from .entry_messages import ENTRY_FIELDS, decode_entries, encode_entry
 from .limits import HUB_LIMITS
 from .message_fields import (
     decode_json,
@@ -23,16 +24,25 @@ from .message_fields import (
     encode_names,
     read_names,
     read_number,
-    require_object,
+    require_kind,
 )
 
 VERSION = 2
 """The version of the protocol; that of the original program is 1 and names none."""
 
-# Every entry of an array names the kind of the message; the original ignores that. An array can name no request that
-# it answers, so nothing else would tell one for a device of the original from a response to this program.
+# Every message names its kind, an array in each of its entries; the original ignores that. What was sent in one direction is
+# never taken for a message in the other, nor one call for another.
 _PUSH = {"Type": "push"}
+_PUSH_RESPONSE = {"Type": "push answer"}
+_PULL = {"Type": "pull"}
 _PULL_RESPONSE = {"Type": "pull answer"}
+
+# The fields of messages of programs that name no kind.
+_PUSH_RESPONSE_FIELDS = frozenset({"Request", "Counter", "ProcessID", "Time", "Incarnations", "Missing"})
+_PULL_FIELDS = frozenset({"Counter", "ProcessID", "Version", "Wait", "MaxBytes", "Device", "Names"})
+_PULL_RESPONSE_FIELDS = frozenset(
+    {"Request", "Entries", "Counter", "More", "Clock", "ProcessID", "Time", "Incarnations", "Written", "Names"}
+)
 
 
 class PushResponse(NamedTuple):
@@ -70,7 +80,8 @@ class PullResponse(NamedTuple):
     """What a hub says to a pull; ``digest`` is ``None`` from one of version 1.
 
     It holds what there is up to the sequence ``cursor``; ``more``: there are further entries. ``written`` is the
-    greatest counter of an entry that the asking device has written. ``names`` are as in a request.
+    greatest counter of an entry that the asking device has written. ``names`` are as in a request. ``echoes`` came from a
+    hub of version 1, by their keys.
     """
 
     deliveries: list[Delivery]
@@ -83,6 +94,7 @@ class PullResponse(NamedTuple):
     incarnations: Sequence[Incarnation] = ()
     written: int = 0
     names: Mapping[int, str] = {}
+    echoes: Mapping[str, KnownEcho] = {}
 
 
 def compute_digest(body: bytes) -> str:
@@ -100,7 +112,11 @@ def encode_push(deliveries: Iterable[Delivery]) -> bytes:
 
 def decode_push(plaintext: bytes) -> list[Delivery]:
     """Return the entries of a push. Their sequence is the writer's counter."""
-    return decode_entries(decode_json(plaintext))
+    message = decode_json(plaintext)
+    for fields in message if isinstance(message, list) else ():
+        if isinstance(fields, dict):
+            require_kind(fields, _PUSH["Type"], ENTRY_FIELDS)
+    return without_echoes(decode_entries(message))
 
 
 def encode_push_response(response: PushResponse) -> bytes:
@@ -114,12 +130,12 @@ def encode_push_response(response: PushResponse) -> bytes:
     }
     if response.missing:
         message["Missing"] = encode_bytes(response.missing)
-    return encode_json(message)
+    return encode_json(message | _PUSH_RESPONSE)
 
 
 def decode_push_response(plaintext: bytes) -> PushResponse:
     """Return the response to a push."""
-    message = require_object(decode_json(plaintext))
+    message = require_kind(decode_json(plaintext), _PUSH_RESPONSE["Type"], _PUSH_RESPONSE_FIELDS)
     try:
         missing = a2b_base64(message.get("Missing", ""), strict_mode=True)
     except (TypeError, ValueError) as error:
@@ -158,13 +174,14 @@ def encode_pull_request(request: PullRequest) -> bytes:
             "MaxBytes": request.max_bytes,
             "Device": request.device,
         }
+        | _PULL
         | encode_names(request.names)
     )
 
 
 def decode_pull_request(plaintext: bytes, max_bytes: int = HUB_LIMITS.page_bytes) -> PullRequest:
     """Return the request of a pull; the page that it asks for is no larger than ``max_bytes``."""
-    message = require_object(decode_json(plaintext))
+    message = require_kind(decode_json(plaintext), _PULL["Type"], _PULL_FIELDS)
     wait = message.get("Wait", 0)
     if type(wait) not in {int, float} or not 0 <= wait <= MAX_NUMBER:
         raise InvalidMessage("its Wait is no number of seconds")
@@ -193,6 +210,7 @@ def encode_pull_response(response: PullResponse) -> bytes:
             "Incarnations": response.incarnations,
             "Written": response.written,
         }
+        | _PULL_RESPONSE
         | encode_names(response.names)
     )
 
@@ -207,10 +225,11 @@ def decode_pull_response(plaintext: bytes) -> PullResponse:
         if any(isinstance(fields, dict) and "Type" in fields for fields in message or ()):
             raise InvalidMessage("it is no answer to this program")
         deliveries = decode_entries(message)
-        return PullResponse(deliveries, max((delivery.sequence for delivery in deliveries), default=0))
-    message = require_object(message)
+        cursor = max((delivery.sequence for delivery in deliveries), default=0)
+        return PullResponse(without_echoes(deliveries), cursor, echoes=find_echoes(deliveries))
+    message = require_kind(message, _PULL_RESPONSE["Type"], _PULL_RESPONSE_FIELDS)
     return PullResponse(
-        decode_entries(message.get("Entries")),
+        without_echoes(decode_entries(message.get("Entries"))),
         read_number(message, "Counter"),
         str(message.get("Request")),
         message.get("More") is True,

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import NamedTuple
 
 from ..block import BLOCK_SIZE
+from ..echo import Echo, Proof
 from ..entry import Delivery
-from ..errors import InvalidMessage, StoreError
+from ..errors import InvalidMessage, NotAHub, StoreError
 from ..replica import NOBODY, HubState
 from ..store import Merged, Outgoing, Store
 from .hub_client import TRIES, HubClient, Timed
@@ -47,6 +49,19 @@ class _ReadAhead:
         return self._client.pull(request), hub
 
 
+class _Asked(NamedTuple):
+    """The echo that was sent, what was pulled then, and what that proves."""
+
+    echo: Echo
+    timed: Timed[PullResponse]
+    proof: Proof
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is no need to ask once more."""
+        return self.timed.response.digest is not None or self.proof is Proof.GIVEN
+
+
 class Puller:
     """Pulls into ``store`` through ``client``. The parameters are those of ``Synchroniser``."""
 
@@ -68,12 +83,11 @@ class Puller:
         self._names = self._store.settings.names()
         while self._client.is_current:
             hub = self._store.peers.hub()
-            timed, known = ahead.pull(self._make_request(hub, hub.cursor, wait), hub)
-            response, wait = timed.response, 0.0
-            if not self._client.accept(known, timed):
+            is_original = hub.version == 1
+            response = self._pull_from_original(hub, arrived) if is_original else self._pull_page(hub, ahead, wait)
+            wait = 0.0
+            if response is None:
                 continue
-            if response.digest is None:
-                self._acknowledge(arrived, response.deliveries)
             arrived = ()
             self._store.peers.note_names(response.names)
             merged = self._take(hub, response, ahead)
@@ -85,6 +99,52 @@ class Puller:
             if incomplete == TRIES:
                 raise self._client.make_failure("parts of its entries are missing")
         return changed
+
+    def _pull_page(self, hub: HubState, ahead: _ReadAhead, wait: float) -> PullResponse | None:
+        """Pull a page; ``None`` if it is of no use, as the exchange begins anew."""
+        timed, known = ahead.pull(self._make_request(hub, hub.cursor, wait), hub)
+        if timed.response.digest is None and known.version != VERSION:
+            return self._pull_from_original(known, ())
+        return timed.response if self._client.accept(known, timed) else None
+
+    def _pull_from_original(self, hub: HubState, arrived: Sequence[Outgoing]) -> PullResponse | None:
+        """Pull from a hub of version 1, which has to prove itself by an echo; ``None`` if it is another hub by now.
+
+        What ``arrived`` there is acknowledged where that very version comes back.
+        """
+        asked = self._send_echo_and_ask(hub)
+        for _ in range(TRIES - 1):
+            if asked is None or asked.is_answered:
+                break
+            hub = self._store.peers.hub()  # another process of this device may have sent an echo meanwhile
+            asked = self._send_echo_and_ask(hub)
+        if asked is None:
+            return None
+        echo, timed, proof = asked
+        response = timed.response
+        if response.digest is None and proof is Proof.NONE:
+            raise NotAHub(self._client.address, "its answers are none to what was asked")
+        if not self._client.accept(hub, timed, proof):
+            return None
+        if response.digest is None:
+            self._store.peers.note_echo(echo.find_in(response.echoes), epoch=self._client.epoch)
+            self._acknowledge(arrived, response.deliveries)
+        return response
+
+    def _send_echo_and_ask(self, hub: HubState) -> _Asked | None:
+        """Push an echo to a hub of version 1, and pull; ``None`` if it is of version 2 by now."""
+        echo, sent = self._client.send_echo(hub.echo)
+        if sent.response is not None:
+            self._client.accept(hub, sent)
+            return None
+        timed = self._client.pull(self._make_echoed_request(hub, echo))
+        return _Asked(echo, timed, echo.judge(hub.echo, timed.response.echoes))
+
+    def _make_echoed_request(self, hub: HubState, echo: Echo) -> PullRequest:
+        """Return the request that a hub of version 1 answers with the shown echo, the last one, and all that is new."""
+        request = self._make_request(hub, hub.cursor)
+        first = min(request.first, hub.echo.sequence) if hub.echo.sequence else request.first
+        return request._replace(first=first, process_id=echo.hidden)
 
     def _make_request(self, hub: HubState, cursor: int, wait: float = 0.0) -> PullRequest:
         first = cursor + 1 if cursor else 0

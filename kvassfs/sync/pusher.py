@@ -124,11 +124,11 @@ class Pusher:
         if not page:
             return {}
         timed = self._client.push(encode_push(out.delivery for out in page))
-        if not self._client.accept(hub, timed):
-            return {}
         response = timed.response
-        if response is None:  # a hub of version 1 by now, which proves nothing in that way
+        if response is None and hub.version != VERSION:  # it proves nothing in that way
             raise self._client.make_failure(_NOT_KEPT)
+        if not self._client.accept(hub, timed) or response is None:
+            return {}
         lacking = frozenset(split_hashes(response.missing))
         incomplete: dict[Entry, list[bytes]] = {}
         for out in page:

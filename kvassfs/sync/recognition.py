@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..echo import Proof
 from ..replica import NOBODY, HubState
 from .messages import VERSION, PullResponse, PushResponse
 
@@ -31,6 +32,7 @@ class Stranger:
     """A hub that may lack anything that the known one had: all is pulled from it and pushed to it anew."""
 
     process_id: int
+    version: int = VERSION
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Proven(Stranger):
 
 
 @dataclass(frozen=True)
+class Unproven:
+    """A response of version 1 that anybody can have kept, or asked for: nothing in it counts."""
+
+
+@dataclass(frozen=True)
 class Downgraded:
     """A response of version 1, although the hub has spoken version 2: another program, or somebody in between."""
 
@@ -63,17 +70,19 @@ class DeviceSetBack:
     counter: int
 
 
-Meaning = Same | Learned | Stranger | Downgraded | DeviceSetBack
+Meaning = Same | Learned | Stranger | Unproven | Downgraded | DeviceSetBack
 
 
-def recognise(known: HubState, clock: int, response: PullResponse | PushResponse | None) -> Meaning:
+def recognise(
+    known: HubState, clock: int, response: PullResponse | PushResponse | None, proof: Proof = Proof.NONE
+) -> Meaning:
     """Return what a response means.
 
     ``known`` is what was known of the hub when it was asked, ``clock`` the Lamport clock of this device. ``None`` is
-    the empty response of version 1 to a push.
+    the empty response of version 1 to a push; ``proof`` is what one to a pull proves.
     """
     if response is None or response.digest is None:
-        return _recognise_original(known)
+        return _recognise_original(known, proof)
     if isinstance(response, PullResponse) and response.written > clock:
         return DeviceSetBack(response.written)
     if known.version == 1:
@@ -93,9 +102,13 @@ def recognise(known: HubState, clock: int, response: PullResponse | PushResponse
     return Learned(VERSION, response.process_id, mark, response.clock)
 
 
-def _recognise_original(known: HubState) -> Meaning:
+def _recognise_original(known: HubState, proof: Proof) -> Meaning:
     if known.version == VERSION:
         return Downgraded()
+    if proof is Proof.NONE:
+        return Unproven()
+    if proof is Proof.OTHER:
+        return HubSetBack(NOBODY, version=1)
     return Same() if known.version == 1 else Learned(1, NOBODY, 0, 0)
 
 

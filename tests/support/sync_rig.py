@@ -27,6 +27,11 @@ class Message(NamedTuple):
     deliver: Callable[[], bytes]
 
 
+def pushed_keys(message: Message) -> list[str]:
+    """Return the keys in a push; echoes have none."""
+    return [delivery.entry.key for delivery in messages.decode_push(Seal(KEY).unseal(message.body))]
+
+
 Action = Callable[[Message], bytes]
 """What becomes of a message, and the answer to it."""
 
@@ -59,12 +64,8 @@ class Line:
         return calls
 
     def pushed_keys(self) -> list[list[str]]:
-        """Return the keys in each push so far."""
-        return [
-            [delivery.entry.key for delivery in messages.decode_push(Seal(KEY).unseal(message.body))]
-            for message in self.messages
-            if message.call == "push"
-        ]
+        """Return the keys in each push so far, but for those of echoes alone."""
+        return [keys for message in self.messages if message.call == "push" and (keys := pushed_keys(message))]
 
     def blocks(self, direction: str) -> Counter[bytes]:
         """Return how often each block was sent (``put``), or asked for by its hash (``get``)."""

@@ -32,7 +32,7 @@ DOCUMENTS = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted(DOCS.glob("*.
 
 def array_of(text: bytes) -> bytes:
     """Decode an array as a client of the original does, which ignores ``Type``, and encode it as a hub does."""
-    entries = messages.decode_push(text)
+    entries = entry_messages.decode_entries(json.loads(text))
     return b"".join(messages.encode_array([(each, [each.value or b""]) for each in entries], pushed=False))
 
 

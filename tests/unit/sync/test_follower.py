@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
 from kvassfs.sync.follower import TIMINGS, Follower
 from kvassfs.sync.hub import Hub
-from kvassfs.sync.seal import Seal
+from tests.support.original import OriginalHub
 from tests.support.stores import is_scratch, save
 from tests.support.waiting import until
 
@@ -29,7 +30,7 @@ class FakeHub:
     """A hub in this process, and the remotes to it.
 
     ``holds``: a pull that may wait is answered when there is something, and else at once. ``failures`` are raised
-    by call, ``during`` is run in the middle of one. ``original``: it answers as the original program.
+    by call, ``during`` is run in the middle of one. ``original`` answers in its place.
     """
 
     def __init__(self, path: Path, key: bytes, address: str) -> None:
@@ -40,7 +41,7 @@ class FakeHub:
         self.failures: dict[str, Exception] = {}
         self.during: dict[str, Callable[[], object]] = {}
         self.holds = True
-        self.original = False
+        self.original: OriginalHub | None = None
         with self.store() as store:
             store.settings.set_encryption_key(key)
 
@@ -84,9 +85,8 @@ class FakeRemote:
         if call in self.hub.failures:
             raise self.hub.failures[call]
         self.hub.during.get(call, lambda: None)()
-        if self.hub.original:
-            with self.hub.store() as store:
-                return Seal(store.settings.config().encryption_key).seal(b"null") if call == "pull" else b""
+        if self.hub.original is not None:
+            return self.hub.original.answer(call, body)
         return self._answer(call, body, patient=bool(wait) and self.hub.holds)
 
     def _answer(self, call: str, body: bytes, *, patient: bool) -> bytes:
@@ -213,7 +213,7 @@ def test_the_wait_grows_while_nothing_happens_and_begins_anew_with_news(rig: Rig
 
 
 def test_a_hub_that_holds_nothing_back_is_asked_now_and_then(rig: Rig) -> None:
-    rig.hub.original = True
+    rig.hub.original = OriginalHub(9009, rig.store.settings.config().encryption_key, os.urandom)
     pauses = rig.hasten()
     with rig.running():
         until(lambda: len(rig.hub.pulls()) > 3)

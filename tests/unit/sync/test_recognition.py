@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kvassfs.echo import Proof
 from kvassfs.replica import HubState, Incarnation
 from kvassfs.sync.messages import PullResponse, PushResponse
 from kvassfs.sync.recognition import (
@@ -15,6 +16,7 @@ from kvassfs.sync.recognition import (
     Meaning,
     Proven,
     Same,
+    Unproven,
     recognise,
 )
 
@@ -101,10 +103,10 @@ TABLE: list[tuple[str, HubState, PullResponse | PushResponse | None, Meaning]] =
     ("it has been upgraded before a push", ORIGINAL, pushed(60, (ONE, 60)), Proven(HUB)),
     ("its clock is where the array was", ORIGINAL, pulled(30, (ONE, 30)), Proven(HUB)),
     # Version 1
-    ("the first one is an original", UNKNOWN, ARRAY, Learned(1, 0, 0, 0)),
-    ("the first one is an original, after a push", UNKNOWN, None, Learned(1, 0, 0, 0)),
-    ("an original is known", ORIGINAL, ARRAY, Same()),
-    ("an original is known, after a push", ORIGINAL, None, Same()),
+    ("an array proves nothing", UNKNOWN, ARRAY, Unproven()),
+    ("an empty answer to a push proves nothing", UNKNOWN, None, Unproven()),
+    ("an array proves nothing where an original is known", ORIGINAL, ARRAY, Unproven()),
+    ("nor does an empty answer to a push", ORIGINAL, None, Unproven()),
     ("the known hub has proved who it is before", known(), ARRAY, Downgraded()),
     ("the known hub has proved who it is before a push", known(), None, Downgraded()),
     ("one met just now has proved who it is", FORGOTTEN, ARRAY, Downgraded()),
@@ -121,6 +123,20 @@ TABLE: list[tuple[str, HubState, PullResponse | PushResponse | None, Meaning]] =
 @pytest.mark.parametrize(("hub", "response", "meaning"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_a_response_means(hub: HubState, response: PullResponse | PushResponse | None, meaning: Meaning) -> None:
     assert recognise(hub, CLOCK, response) == meaning
+
+
+@pytest.mark.parametrize(
+    ("hub", "proof", "meaning"),
+    [
+        (UNKNOWN, Proof.GIVEN, Learned(1, 0, 0, 0)),
+        (ORIGINAL, Proof.GIVEN, Same()),
+        (ORIGINAL, Proof.OTHER, HubSetBack(0, version=1)),
+        (UNKNOWN, Proof.NONE, Unproven()),
+        (known(), Proof.GIVEN, Downgraded()),
+    ],
+)
+def test_an_array_means_what_its_echo_proves(hub: HubState, proof: Proof, meaning: Meaning) -> None:
+    assert recognise(hub, CLOCK, ARRAY, proof) == meaning
 
 
 def test_what_was_learned_is_the_same_the_next_time() -> None:
