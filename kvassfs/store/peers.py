@@ -54,10 +54,11 @@ class Peers:
             )
 
     def note_echo(self, echo: KnownEcho, *, epoch: int) -> None:
-        """Note the last echo that came back from a hub of the original program."""
+        """Note the last echo that came back from a hub of the original program, unless that of another process is later."""
         with self._database.transaction:
             self._database.execute(
-                "UPDATE hub SET echo_turn = ?, echo = ?, echo_sequence = ? WHERE epoch = ?", (*echo, epoch)
+                "UPDATE hub SET echo_turn = ?, echo = ?, echo_sequence = ? WHERE epoch = ? AND echo_sequence < ?",
+                (*echo, epoch, echo.sequence),
             )
 
     def note_exchange(self, *, epoch: int) -> None:

@@ -228,6 +228,8 @@ def decode_pull_response(plaintext: bytes) -> PullResponse:
         cursor = max((delivery.sequence for delivery in deliveries), default=0)
         return PullResponse(without_echoes(deliveries), cursor, echoes=find_echoes(deliveries))
     message = require_kind(message, _PULL_RESPONSE["Type"], _PULL_RESPONSE_FIELDS)
+    if "Entries" not in message:
+        raise InvalidMessage("it has no entries")
     return PullResponse(
         without_echoes(decode_entries(message.get("Entries"))),
         read_number(message, "Counter"),

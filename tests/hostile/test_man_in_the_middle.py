@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from kvassfs.echo import is_echo
 from kvassfs.entry import Entry
 from kvassfs.errors import HubDowngraded, HubUnreachable, SyncError
+from kvassfs.store import Store
 from tests.support.original import OriginalClient, OriginalEntry, OriginalHub
 from tests.support.replicas import (
     ADDRESS,
@@ -142,7 +143,7 @@ class Man(RuleBasedStateMachine):
             replica.clock.advance(number * 1000)
 
     @staticmethod
-    def _opened(home: Replica) -> Callable[[], object]:
+    def _opened(home: Replica) -> Callable[[], Store]:
         return lambda: home.store
 
     # What the devices do

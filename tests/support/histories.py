@@ -192,8 +192,8 @@ class Peers:
         return self._arrives(who, call, body)
 
     def _gets_an_earlier_answer(self, who: int, call: str, body: bytes, number: int) -> bytes:
-        # Nothing in an answer of the original tells to which request it is one.
-        if call not in self.answers or who < 0 or isinstance(self.hub, OriginalHub):
+        # Nothing in an answer of the original tells one of its clients to which request it is one.
+        if call not in self.answers or who < 0:
             return self._arrives(who, call, body)
         self.excused = True
         return self.answers[call]

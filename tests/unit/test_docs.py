@@ -49,6 +49,7 @@ def header_of(message: bytes) -> bytes:
 KINDS: dict[str, Callable[[bytes], Any]] = {
     "push": lambda text: messages.encode_push(messages.decode_push(text)),
     "push-response": lambda text: messages.encode_push_response(messages.decode_push_response(text)),
+    "echo": lambda text: messages.encode_push(entry_messages.decode_entries(json.loads(text))),
     "pull": lambda text: messages.encode_pull_request(messages.decode_pull_request(text)),
     "pull-response": lambda text: messages.encode_pull_response(messages.decode_pull_response(text)),
     "pull-response-1": array_of,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from kvassfs.block import BLOCK_SIZE, HASH_BYTES, LARGEST_SIZE, pair_runs
 from kvassfs.entry import DEFAULT_MODE, MAX_NUMBER, MAX_RECEIVED, Delivery, Entry
 from kvassfs.errors import InvalidMessage
+from kvassfs.pairing import messages as pairing
 from kvassfs.replica import Incarnation
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.entry_messages import encode_entry, estimate_size
@@ -289,6 +290,76 @@ def test_the_writers_counter_travels_where_another_one_takes_its_place() -> None
     (fields,) = json.loads(messages.encode_push([delivery]))
     assert fields["Counter"] == 3
     assert "WriterCounter" not in fields
+
+
+# One kind for another
+
+_SENT = Delivery(Entry("a", 1, 3, 7, "token", 1), 42, b"x")
+
+KINDS: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {
+    "push": (messages.encode_push([_SENT]), messages.decode_push),
+    "push answer": (
+        messages.encode_push_response(messages.PushResponse("digest", 1, 2, 3)),
+        messages.decode_push_response,
+    ),
+    "pull": (messages.encode_pull_request(messages.PullRequest(1, 2, 2)), messages.decode_pull_request),
+    "pull answer": (
+        messages.encode_pull_response(messages.PullResponse([_SENT], 42, "digest")),
+        messages.decode_pull_response,
+    ),
+    "blocks": (
+        block_messages.encode_blocks_request(block_messages.BlocksRequest([bytes(32)], [])),
+        block_messages.decode_blocks_request,
+    ),
+    "blocks answer": (
+        block_messages.encode_blocks_response("digest", [None]),
+        block_messages.decode_blocks_response,
+    ),
+    "pair": (pairing.encode_pair_request(pairing.PairRequest("A" * 22)), pairing.decode_pair_request),
+    "pair answer": (pairing.encode_pair_response(pairing.PairResponse("digest", 1)), pairing.decode_pair_response),
+}
+"""A message of each kind, and what takes it."""
+
+
+def without_type(message: bytes) -> bytes:
+    """Return a message as a program sends it that names no kinds."""
+    header, newline, rest = message.partition(b"\n")
+    found = json.loads(header)
+    for fields in found if isinstance(found, list) else [found]:
+        del fields["Type"]
+    return json.dumps(found).encode() + newline + rest
+
+
+@pytest.mark.parametrize("as_kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_message_is_taken_as_none_of_another_kind(kind: str, as_kind: str) -> None:
+    message, decode = KINDS[kind][0], KINDS[as_kind][1]
+    if kind == as_kind:
+        decode(message)
+        return
+    with pytest.raises(InvalidMessage):
+        decode(message)
+
+
+@pytest.mark.parametrize("as_kind", [kind for kind in KINDS if not kind.startswith("pair")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("pair")])
+def test_nor_is_one_of_a_program_that_names_no_kinds(kind: str, as_kind: str) -> None:
+    """But for an array, which may be of the original program: an echo shows what it is worth."""
+    message, decode = without_type(KINDS[kind][0]), KINDS[as_kind][1]
+    if kind == as_kind or (kind, as_kind) == ("push", "pull answer"):
+        decode(message)
+        return
+    with pytest.raises(InvalidMessage):
+        decode(message)
+
+
+def test_a_later_program_may_send_more_fields() -> None:
+    for message, decode in KINDS.values():
+        header, newline, rest = message.partition(b"\n")
+        found = json.loads(header)
+        for fields in found if isinstance(found, list) else [found]:
+            fields["Further"] = 1
+        decode(json.dumps(found).encode() + newline + rest)
 
 
 # What is refused

@@ -18,6 +18,7 @@ from tests.support.sync_rig import (
     arrives,
     is_answered,
     is_lost,
+    is_unanswered,
     large,
     pushed_keys,
     value,
@@ -180,3 +181,106 @@ class TestVersion1:
         assert value(rig.home, "a") == b"x"
         assert waits(rig.a) == 0
         assert rig.a.store.peers.hub().version == 2
+
+
+class TestProof:
+    """A hub of the original names no request that it answers; an echo shows what its answers are worth."""
+
+    @pytest.fixture
+    def hub(self, rig: Rig) -> OriginalHub:
+        return rig.original_hub()
+
+    def test_what_another_client_is_told_moves_no_cursor(self, rig: Rig, hub: OriginalHub) -> None:
+        """It asks for all but its own, which the device lacks."""
+        client = rig.original_client()
+        client.set("theirs", b"x")
+        client.push()
+        client.pull()
+        request = rig.line.messages[-1].body
+        rig.line.on("pull", lambda _: hub.answer("pull", request), lambda _: hub.answer("pull", request))
+        rig.exchange(rig.a)
+        assert value(rig.a, "theirs") == b"x"
+
+    def test_an_answer_to_others_is_an_error_if_there_is_no_other(self, rig: Rig, hub: OriginalHub) -> None:
+        client = rig.original_client()
+        client.set("theirs", b"x")
+        client.push()
+        client.pull()
+        request = rig.line.messages[-1].body
+        rig.line.on("pull", *[lambda _: hub.answer("pull", request)] * 9)
+        with pytest.raises(NotAHub, match="its answers are none to what was asked"):
+            rig.exchange(rig.a)
+        known = rig.a.store.peers.hub()
+        assert (known.version, known.cursor, known.reached) == (0, 0, 0)
+
+    def test_an_earlier_answer_moves_no_cursor_and_clears_no_mark(self, rig: Rig, hub: OriginalHub) -> None:
+        """Such as that of the hub before, which has all that the new one lacks."""
+        rig.a.store.set("mine", b"x")
+        kept: list[bytes] = []
+
+        def is_kept(message: Message) -> bytes:
+            kept.append(message.deliver())
+            return kept[-1]
+
+        rig.line.on("pull", *[is_kept] * 9)
+        rig.exchange(rig.a)
+        rig.a.store.settings.set_remote("other.example")
+        rig.original_hub()
+        rig.line.on("push", *[is_answered(b"")] * 9)
+        rig.line.on("pull", *[is_answered(body) for body in kept * 3])
+        with pytest.raises(NotAHub):
+            rig.exchange(rig.a)
+        assert waits(rig.a) == 1
+        assert rig.a.store.peers.hub().cursor == 0
+
+    def test_an_answer_that_was_lost_once_is_no_reason_to_begin_anew(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        epoch = rig.a.store.peers.hub().epoch
+        for _ in range(3):
+            rig.line.on("pull", is_unanswered)
+            with pytest.raises(HubUnreachable):
+                rig.on(rig.a).pull()
+        rig.exchange(rig.a)
+        assert rig.a.store.peers.hub().epoch == epoch
+
+    def test_another_store_in_its_place_gets_everything(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.a.store.set("mine", b"x")
+        rig.exchange(rig.a)
+        assert waits(rig.a) == 0
+        other = rig.original_hub()
+        client = rig.original_client()
+        client.set("theirs", b"y")
+        client.push()
+        rig.exchange(rig.a)
+        assert other.values() == {"mine": b"x", "theirs": b"y"}
+        assert value(rig.a, "theirs") == b"y"
+
+    def test_a_store_that_was_set_back_gets_what_it_has_forgotten(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a, rig.b)
+        before = dict(hub.entries)
+        rig.a.store.set("mine", b"x")
+        rig.exchange(rig.a)
+        hub.entries = before
+        rig.exchange(rig.a, rig.b)
+        assert hub.values() == {"mine": b"x"}
+        assert value(rig.b, "mine") == b"x"
+
+    def test_two_processes_of_a_device_do_not_take_the_hub_for_another(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.a.store.set("mine", b"x")
+        rig.exchange(rig.a)
+        epoch = rig.a.store.peers.hub().epoch
+        rig.line.on("push", while_under_way(lambda: rig.on(rig.a).pull()))
+        rig.on(rig.a).pull()
+        rig.line.on("pull", while_under_way(lambda: rig.on(rig.a).pull()))
+        rig.on(rig.a).pull()
+        rig.exchange(rig.a)
+        known = rig.a.store.peers.hub()
+        assert (known.epoch, waits(rig.a)) == (epoch, 0)
+
+    def test_echoes_are_shown_to_nobody(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a, rig.b)
+        client = rig.original_client()
+        client.pull()
+        assert client.values() == {}
+        assert list(rig.a.store.keys()) == list(rig.b.store.keys()) == []
+        assert rig.b.store._database.rows("SELECT key FROM entries") == []
