@@ -66,6 +66,11 @@ class Peers:
         with self._database.transaction:
             self._database.execute("UPDATE hub SET reached = ? WHERE epoch = ?", (self._clock() // 1000, epoch))
 
+    def was_reached(self, seconds: float) -> bool:
+        """Return whether the last exchange with the hub that succeeded is no longer ago."""
+        ago = self._clock() // 1000 - self.hub().reached
+        return 0 <= ago <= seconds * 1_000_000
+
     def forget_hub(self) -> None:
         """Take the hub for one that is new: it has nothing of this store, and everything of it is to be pulled."""
         with self._database.transaction:

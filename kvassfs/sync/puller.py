@@ -18,6 +18,9 @@ from .hub_client import TRIES, HubClient, Timed
 from .limits import MessageLimits
 from .messages import VERSION, PullRequest, PullResponse
 
+ECHO_INTERVAL = 60.0
+"""Seconds for which a hub of version 1 is believed that there is nothing new."""
+
 
 class _ReadAhead:
     """Asks for the next page while the one before is merged."""
@@ -72,11 +75,11 @@ class Puller:
         self._limits = limits
         self._names: dict[int, str] = {}
 
-    def pull(self, wait: float = 0.0, *, arrived: Sequence[Outgoing] = ()) -> int:
+    def pull(self, wait: float = 0.0, *, arrived: Sequence[Outgoing] = (), often: bool = False) -> int:
         """Merge what the hub has; return how many keys changed.
 
         It may ``wait`` seconds until it has something. What ``arrived`` at a hub of version 1 is acknowledged where that
-        very version comes back.
+        very version comes back. ``often``: it is asked again and again, and need not prove each time that there is nothing.
         """
         changed = incomplete = 0
         ahead = _ReadAhead(self._client)
@@ -84,6 +87,8 @@ class Puller:
         while self._client.is_current:
             hub = self._store.peers.hub()
             is_original = hub.version == 1
+            if is_original and often and self._has_no_news(hub):
+                break
             response = self._pull_from_original(hub, arrived) if is_original else self._pull_page(hub, ahead, wait)
             wait = 0.0
             if response is None:
@@ -106,6 +111,16 @@ class Puller:
         if timed.response.digest is None and known.version != VERSION:
             return self._pull_from_original(known, ())
         return timed.response if self._client.accept(known, timed) else None
+
+    def _has_no_news(self, hub: HubState) -> bool:
+        """Return whether a hub of version 1 says that there is nothing new, which it need not prove each time.
+
+        An echo is a write there, and this is asked every few seconds. What is believed for a while moves nothing.
+        """
+        if not self._store.peers.was_reached(ECHO_INTERVAL):
+            return False
+        response = self._client.pull(self._make_request(hub, hub.cursor)).response
+        return response.digest is None and not response.deliveries
 
     def _pull_from_original(self, hub: HubState, arrived: Sequence[Outgoing]) -> PullResponse | None:
         """Pull from a hub of version 1, which has to prove itself by an echo; ``None`` if it is another hub by now.

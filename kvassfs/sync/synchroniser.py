@@ -60,7 +60,8 @@ class Synchroniser:
     def exchange(self) -> Progress:
         """Pull, then push; return what moved."""
         self._client.progress = Progress()
-        self.pull()
+        with self._store.bulk():
+            self._puller.pull()
         self.push()
         return self._client.progress
 
@@ -76,7 +77,7 @@ class Synchroniser:
         """Merge what the hub has; return how many keys changed. It may ``wait`` seconds until it has something."""
         # What comes from the hub can be had again, and what it has need not be remembered: no waiting for the disk.
         with self._store.bulk():
-            return self._puller.pull(wait)
+            return self._puller.pull(wait, often=True)
 
     def push(self) -> int:
         """Push what the hub has not acknowledged; return how many entries it has now.

@@ -284,3 +284,34 @@ class TestProof:
         assert client.values() == {}
         assert list(rig.a.store.keys()) == list(rig.b.store.keys()) == []
         assert rig.b.store._database.rows("SELECT key FROM entries") == []
+
+    def test_a_hub_that_is_asked_again_and_again_is_written_to_once_a_minute(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        rig.line.calls()
+        for _ in range(20):
+            rig.on(rig.a).pull()
+        assert rig.line.calls() == ["pull"] * 20
+        rig.a.clock.advance(61 * SECOND)
+        rig.on(rig.a).pull()
+        assert rig.line.calls() == ["push", "pull"]
+
+    def test_news_from_a_hub_that_is_asked_again_and_again_are_proven(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        client = rig.original_client()
+        client.set("theirs", b"x")
+        client.push()
+        rig.line.calls()
+        assert rig.on(rig.a).pull() == 1
+        assert rig.line.calls() == ["pull", "push", "pull"]
+        assert value(rig.a, "theirs") == b"x"
+
+    def test_that_there_is_nothing_new_moves_nothing_whoever_says_it(self, rig: Rig, hub: OriginalHub) -> None:
+        rig.exchange(rig.a)
+        before = rig.a.store.peers.hub()
+        client = rig.original_client()
+        client.set("theirs", b"x")
+        client.push()
+        rig.line.on("pull", is_answered(Seal(KEY).seal(b"null")))
+        assert rig.on(rig.a).pull() == 0
+        assert rig.a.store.peers.hub() == before
+        assert rig.on(rig.a).pull() == 1
