@@ -69,6 +69,8 @@ class Body:
         self.received = 0
         self.in_memory = 0
         self.on_disk = 0
+        self.takes_turns = False
+        """It is long, and goes on when it is its turn."""
         self.is_known = False
         """It is known to be from a device, and keeps its room."""
         self.refusal: HTTPException | None = None
@@ -217,6 +219,7 @@ class Bodies:
             yield body
         finally:
             del self._bodies[body]
+            self._turns.bodies -= body.takes_turns
             self._let_go(body)
 
     async def _fill(self, body: Body, request: Request, limit: int, timeout: float) -> None:
@@ -239,11 +242,17 @@ class Bodies:
                 self._refuse(body, too_long)
             await self._add(body, piece)
             if body.received > FREE:
+                self._note_long(body)
                 await self._turns.wait(body.received, len(piece))
             pace.excuse(loop.time() - begun)
         if body.is_in_file and body.in_memory:
             await self._spool(body)
         body.check_kept()
+
+    def _note_long(self, body: Body) -> None:
+        if not body.takes_turns:
+            body.takes_turns = True
+            self._turns.bodies += 1
 
     async def _add(self, body: Body, piece: bytes) -> None:
         """Keep a piece of a body that is not refused; it may be so then."""

@@ -43,14 +43,16 @@ class Pace:
 class Turns:
     """Lets long bodies go on one after the other at ``rate`` bytes a second; first those of which the least has come.
 
-    So who sends much waits for who sends little. For the event loop's thread.
+    So who sends much waits for who sends little, and one alone is not held up. ``bodies`` is how many there are. For the
+    event loop's thread.
     """
 
     def __init__(self, rate: float = RATE, burst: int = BURST) -> None:
+        self.bodies = 0
         self._rate = rate
         self._burst = burst / rate
         self._paid = 0.0
-        # By size, then by age; what else is in a tuple is never compared.
+        # In the order of what has come, then of arrival: what else is in a tuple is never compared.
         self._waiting: list[tuple[int, int, asyncio.Future[None], int]] = []
         self._count = 0
         self._task: asyncio.Task[None] | None = None
@@ -70,7 +72,8 @@ class Turns:
             *_, turn, size = heappop(self._waiting)
             if not turn.done():
                 turn.set_result(None)
-            self._paid = max(self._paid, loop.time() - self._burst) + size / self._rate
-            if self._waiting:  # who is alone is not held up
-                await asyncio.sleep(max(self._paid - loop.time(), 0.0))
+            self._paid = max(self._paid, loop.time() - self._burst)
+            if self.bodies > 1:
+                self._paid += size / self._rate
+            await asyncio.sleep(max(self._paid - loop.time(), 0.0))
         self._task = None

@@ -62,6 +62,7 @@ def get(device: Device, number: int) -> bytes:
     return answer
 
 
+@pytest.mark.timeout(SECONDS + 120)
 def test_a_device_pushes_and_gets_while_64_attack(server: Server) -> None:
     device = server.device()
     assert sum(clients for _, clients, _ in ATTACKS) == 64

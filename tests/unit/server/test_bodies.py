@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from kvassfs.server import bodies as bodies_module
 from kvassfs.server.bodies import SHORT, Bodies, Body, BodyLimits, choose_victim, find_place
+from kvassfs.server.pace import Turns
 
 SECONDS = 60.0
 PIECE = bytes(range(256)) * 256
@@ -235,6 +236,24 @@ def test_what_is_known_to_be_a_devices_keeps_its_room(tmp_path: Path) -> None:
                 new.end(PIECE)
                 assert await status(receive(bodies, new)) == 503
                 assert kept.read_all() == PIECE
+
+    run(talk)
+
+
+def test_long_bodies_take_turns_as_long_as_they_are_there(tmp_path: Path) -> None:
+    async def talk() -> None:
+        turns = Turns()
+        bodies = Bodies(str(tmp_path), turns=turns)
+        async with bodies.run(SECONDS):
+            short, long = Sender(), Sender()
+            short.end(PIECE[:100])
+            long.end(PIECE, PIECE)
+            async with (
+                bodies.receive(short.request, LIMIT, SECONDS),
+                bodies.receive(long.request, LIMIT, SECONDS),
+            ):
+                assert turns.bodies == 1
+            assert turns.bodies == 0
 
     run(talk)
 

@@ -53,12 +53,25 @@ def test_who_has_sent_the_least_goes_first() -> None:
 def test_many_are_taken_no_faster_than_at_the_rate_and_one_alone_at_once() -> None:
     async def seconds(*sizes: int) -> float:
         turns = Turns(rate=1000.0, burst=0)
+        turns.bodies = len(sizes)
         begun = asyncio.get_running_loop().time()
         await asyncio.gather(*(turns.wait(1, size) for size in sizes))
         return asyncio.get_running_loop().time() - begun
 
     assert asyncio.run(seconds(100, 100, 100)) >= 0.2
     assert asyncio.run(seconds(100_000)) < 50.0
+
+
+def test_what_one_alone_has_sent_is_no_debt_for_others() -> None:
+    async def talk() -> None:
+        turns = Turns(rate=1000.0, burst=0)
+        turns.bodies = 1
+        await turns.wait(1, 1_000_000)
+        turns.bodies = 2
+        await asyncio.wait_for(turns.wait(1, 1), 50.0)
+        await asyncio.wait_for(turns.wait(1, 1), 50.0)
+
+    asyncio.run(talk())
 
 
 def test_who_gives_up_waiting_keeps_nobody_from_going_on() -> None:
