@@ -19,6 +19,8 @@ from ..supervision import take_sockets, take_supervisor
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
+MIB = 1024 * 1024
+
 SMALLEST_MESSAGE = 16
 """MiB below which the pages of other devices could be refused."""
 
@@ -42,10 +44,23 @@ _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where i
     default=256,
     help="the longest message taken (default: 256)",
 )
+@click.option(
+    "--body-memory",
+    metavar="MB",
+    type=click.IntRange(min=1),
+    default=64,
+    help="memory for what others are sending, which then waits in files (default: 64)",
+)
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
 def command(
-    database: DatabaseFile, bind: str, tls_cert: str | None, tls_key: str | None, max_body: int, quiet: bool
+    database: DatabaseFile,
+    bind: str,
+    tls_cert: str | None,
+    tls_key: str | None,
+    max_body: int,
+    body_memory: int,
+    quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
 
@@ -60,7 +75,7 @@ def command(
 
     log_to_standard_error(quiet=quiet)
     serve(
-        ServeOptions(database.path, bind, tls_cert, tls_key, max_body * 1024 * 1024, take_sockets()),
+        ServeOptions(database.path, bind, tls_cert, tls_key, max_body * MIB, body_memory * MIB, take_sockets()),
         listening=lambda url: announce(database, url, quiet=quiet),
         notice=print_notice,
         write=(lambda _: None) if quiet else LogLines().write,

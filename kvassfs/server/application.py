@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -18,6 +19,7 @@ from ..store import Profile, Store
 from ..store.commits import IDLE, CommitThread
 from ..sync.hub import Hub
 from . import pages
+from .bodies import Bodies
 from .housekeeping import INTERVAL, Housekeeping, open_store
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests, open_hub
 from .pair_requests import PairRequests, open_office
@@ -50,8 +52,9 @@ class Service:
         self._path = path
         self._idle = idle
         self.wakeups = Wakeups()
-        self.hub = HubRequests(partial(open_hub, path), self.wakeups, limits)
-        self.pairs = PairRequests(partial(open_office, path), self.wakeups, limits)
+        self._bodies = Bodies(os.path.dirname(os.path.realpath(path)), limits.bodies)
+        self.hub = HubRequests(partial(open_hub, path), self.wakeups, limits, self._bodies)
+        self.pairs = PairRequests(partial(open_office, path), self.wakeups, limits, self._bodies)
         self.shares = ShareRequests(partial(open_offers, path), self.wakeups.notify)
         self._housekeeping = Housekeeping(partial(open_store, path), upkeep_interval)
 
@@ -60,7 +63,12 @@ class Service:
         """``async with`` the threads that the requests need."""
         notify = partial(asyncio.get_running_loop().call_soon_threadsafe, self.wakeups.notify)
         commit_thread = CommitThread(self._path, notify, on_idle=self._tidy_when_idle, idle=self._idle)
-        async with self.hub.run(CLOSE_TIMEOUT), self.pairs.run(CLOSE_TIMEOUT), self.shares.run(CLOSE_TIMEOUT):
+        async with (
+            self._bodies.run(CLOSE_TIMEOUT),
+            self.hub.run(CLOSE_TIMEOUT),
+            self.pairs.run(CLOSE_TIMEOUT),
+            self.shares.run(CLOSE_TIMEOUT),
+        ):
             commit_thread.start()
             try:
                 async with self._housekeeping.run(CLOSE_TIMEOUT):

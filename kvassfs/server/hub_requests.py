@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..store import HUB, Store
 from ..sync.hub import Hub, Pull
+from ..sync.seal import CheckedBody
+from .bodies import DEFAULT_LIMITS as DEFAULT_BODY_LIMITS
+from .bodies import SHORT, Bodies, Body, BodyLimits
 from .failures import CLOSE
 from .request_log import skip_logging
 from .streaming import LongResponse, encode_headers, gather
@@ -23,11 +25,23 @@ from .workers import Worker, Workers
 
 log = logging.getLogger(__name__)
 
+LONG_PUSHES: Final = 1
+"""Long pushes that are merged at the same time."""
+
 WORKERS: Final = 4
 """Threads that work on the database at the same time; while one waits for the disk or a lock, others respond."""
 
 MAX_BODY: Final = 256 * 1024 * 1024
 """Bytes of the longest body accepted: an original peer sends whole values, and all that wait in one body."""
+
+MAX_PULL: Final = 1024 * 1024
+"""Bytes of the longest request of a pull; it names devices."""
+
+MAX_BLOCKS: Final = SHORT
+"""Bytes of the longest request about blocks; devices send a megabyte of them."""
+
+CHECKED_APART: Final = 64 * 1024
+"""Bytes from which on a body is checked by the thread for that, and comes to those of the database if it is a device's."""
 
 HELD_INTERVAL: Final = 0.03
 """``HubLimits.recheck_interval`` while something is held back that will be handed out in a moment."""
@@ -43,11 +57,13 @@ class HubLimits:
     Attributes:
         max_body: bytes of the longest body accepted.
         body_timeout: seconds without any progress after which the rest of a body is no longer waited for.
+        bodies: what those may take of which it is not yet known whose they are.
         recheck_interval: seconds after which a pull that waits reads the database again, although nothing woke it.
     """
 
     max_body: int = MAX_BODY
     body_timeout: float = 60.0
+    bodies: BodyLimits = DEFAULT_BODY_LIMITS
     recheck_interval: float = 1.0
 
 
@@ -68,49 +84,82 @@ class HubRequests:
     """
 
     def __init__(
-        self, open_hub: Callable[[], AbstractContextManager[Hub]], wakeups: Wakeups, limits: HubLimits
+        self,
+        open_hub: Callable[[], AbstractContextManager[Hub]],
+        wakeups: Wakeups,
+        limits: HubLimits,
+        bodies: Bodies,
     ) -> None:
         self._open_hub = open_hub
         self._wakeups = wakeups
         self._limits = limits
+        self._bodies = bodies
+        self._long_pushes = asyncio.Semaphore(LONG_PUSHES)
         self._workers: Workers[Hub]
+        self._checkers: Workers[Hub]
 
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
         """``async with`` the threads that the requests need, which have ``timeout`` seconds to end in."""
         self._workers = Workers(WORKERS, self._open_hub)
+        self._checkers = Workers(1, self._open_hub)
         try:
             yield
         finally:
-            if not await self._workers.end(timeout):
+            ended = [await self._checkers.end(timeout), await self._workers.end(timeout)]
+            if not all(ended):
                 log.warning("ended while the database was still being waited for")
 
     async def push(self, request: Request) -> Response:
         """Merge entries."""
-        return await self._change(request, lambda hub, body: hub.push(body))
+        async with self._receive(request, self._limits.max_body) as body:
+            checked = await self._check(body)
+            if len(body) <= SHORT or checked is None:
+                return await self._change(lambda hub: hub.push(body.read_all()))
+            async with self._long_pushes:
+                return await self._change(lambda hub: hub.push_long(checked))
 
     async def serve_blocks(self, request: Request) -> Response:
         """Store or hand out blocks of large values."""
-        response = await self._change(request, lambda hub, body: hub.serve_blocks(body))
+        async with self._receive(request, MAX_BLOCKS) as body:
+            await self._check(body)
+            response = await self._change(lambda hub: hub.serve_blocks(body.read_all()))
         skip_logging(request.scope)  # a large value takes many, before the push or after the pull that is logged
         return response
 
-    async def _change(self, request: Request, call: Callable[[Hub, bytes], bytes]) -> Response:
-        body = await self._read_body(request)
-        content = await self._workers.choose().run(lambda hub: call(hub, body))
+    async def _change(self, call: Callable[[Hub], bytes]) -> Response:
+        content = await self._workers.choose().run(call)
         self._wakeups.notify()
         return Response(content, headers=_SEALED)
 
     async def pull(self, request: Request) -> Response:
         """Hand out entries; where there are none, as soon as there are if the device waits."""
-        body = await self._read_body(request)
-        worker = self._workers.choose()
-        pull = await worker.run(lambda hub: hub.pull(body))
+        async with self._receive(request, MAX_PULL) as body:
+            await self._check(body)
+            worker = self._workers.choose()
+            pull = await worker.run(lambda hub: hub.pull(body.read_all()))
         async with detect_disconnect(request) as disconnected:
             return await self._wait_and_respond(request, worker, pull, disconnected)
 
-    async def _read_body(self, request: Request) -> bytes:
-        return await read_body(request, self._limits.max_body, self._limits.body_timeout)
+    def _receive(self, request: Request, limit: int) -> AbstractAsyncContextManager[Body]:
+        return self._bodies.receive(request, min(limit, self._limits.max_body), self._limits.body_timeout)
+
+    async def _check(self, body: Body) -> CheckedBody | None:
+        """Return a body whose seal is valid; ``None`` for a short one, which costs a worker no time.
+
+        Raises:
+            Undecipherable: it is not.
+            HTTPException: others needed its room meanwhile.
+        """
+        if len(body) < CHECKED_APART:
+            return None
+        checker = self._checkers.choose()
+        check = await checker.run(lambda hub: hub.check(body))
+        while (checked := await checker.run(lambda _: check.advance())) is None:
+            pass
+        body.check_kept()
+        body.is_known = True
+        return checked
 
     async def _wait_and_respond(
         self, request: Request, worker: Worker[Hub], pull: Pull, disconnected: asyncio.Task[None]
@@ -146,52 +195,6 @@ async def respond_to_pull(worker: Worker[Hub], pull: Pull, *, patient: bool) -> 
         return None
     pieces, first, second = begun
     return LongResponse(worker, pieces, first, second, headers=_LONG) if second else Response(first, headers=_SEALED)
-
-
-# Bodies
-
-
-async def read_body(request: Request, limit: int, timeout: float) -> bytes:
-    """Return the body of a request.
-
-    The rest of a body that is too long is received and thrown away, up to another ``limit``: clients, and proxies even
-    more, lose a response that comes while they still send.
-
-    Raises:
-        HTTPException: it is longer than ``limit`` bytes, or nothing more of it comes for ``timeout`` seconds.
-        ClientDisconnect: the client has closed the connection.
-    """
-    too_long = HTTPException(413, f"the message is longer than the {limit} bytes that this hub takes")
-    announced = int(request.headers.get("content-length", 0))
-    if announced > 2 * limit:
-        raise too_long
-    pieces: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        piece, more = await _receive_piece(request, timeout)
-        size += len(piece)
-        if max(size, announced) <= limit:
-            pieces.append(piece)
-        else:
-            pieces.clear()
-        if size > 2 * limit:
-            raise too_long
-    if size > limit:
-        raise too_long
-    return b"".join(pieces)
-
-
-async def _receive_piece(request: Request, timeout: float) -> tuple[bytes, bool]:
-    """Return the next piece of the body, and whether there are more."""
-    try:
-        async with asyncio.timeout(timeout):
-            message = await request.receive()
-    except TimeoutError:
-        raise HTTPException(408, "the rest of the message did not arrive", CLOSE) from None
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    return message.get("body", b""), message.get("more_body", False)
 
 
 # Waiting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +18,8 @@ from ..pairing.messages import MAX_JOIN
 from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
 from ..store import HUB, Store
 from . import pages
-from .hub_requests import HubLimits, detect_disconnect, read_body, wait_for_first
+from .bodies import Bodies, find_place
+from .hub_requests import HubLimits, detect_disconnect, wait_for_first
 from .wakeups import Wakeups
 from .workers import Workers
 
@@ -65,26 +65,14 @@ class TryLimit:
         now = self._clock()
         while self._tries and self._tries[0][0] <= now - WINDOW:
             self._tries.popleft()
-        place = _find_place(address)
+        place = find_place(address)
         own = sum(where == place for _, where in self._tries)
         if own >= TRIES_OF_ONE or len(self._tries) >= TRIES_OF_ALL:
             raise TooManyTries
 
     def note(self, address: str) -> None:
         """Count a try."""
-        self._tries.append((self._clock(), _find_place(address)))
-
-
-def _find_place(address: str) -> str:
-    """Return the address, or of IPv6 the network of 64 bits, any of which one host may have."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+        self._tries.append((self._clock(), find_place(address)))
 
 
 def _respond_to(errand: DeviceErrand | JoinerErrand, patient: bool, _: PostOffice) -> bytes | None:
@@ -99,11 +87,13 @@ class PairRequests:
         open_office: Callable[[], AbstractContextManager[PostOffice]],
         wakeups: Wakeups,
         limits: HubLimits,
+        bodies: Bodies,
         tries: TryLimit | None = None,
     ) -> None:
         self._open_office = open_office
         self._wakeups = wakeups
         self._limits = limits
+        self._bodies = bodies
         self._tries = tries or TryLimit()
         self._workers: Workers[PostOffice]
 
@@ -118,8 +108,8 @@ class PairRequests:
 
     async def pair(self, request: Request) -> Response:
         """Do what a device asks of its mailbox."""
-        body = await read_body(request, MAX_PAIR, self._limits.body_timeout)
-        errand = await self._workers.choose().run(lambda office: office.serve(body))
+        async with self._bodies.receive(request, MAX_PAIR, self._limits.body_timeout) as body:
+            errand = await self._workers.choose().run(lambda office: office.serve(body.read_all()))
         self._wakeups.notify()
         return Response(await self._respond(request, errand), headers=_SEALED)
 
@@ -127,9 +117,10 @@ class PairRequests:
         """Do what a stranger asks of a mailbox."""
         address = request.client.host if request.client else ""
         self._tries.check(address)
-        body = await read_body(request, MAX_JOIN, min(self._limits.body_timeout, JOIN_TIMEOUT))
+        timeout = min(self._limits.body_timeout, JOIN_TIMEOUT)
         try:
-            errand = await self._workers.choose().run(lambda office: office.receive(body))
+            async with self._bodies.receive(request, MAX_JOIN, timeout) as body:
+                errand = await self._workers.choose().run(lambda office: office.receive(body.read_all()))
             if errand.wait:  # it has left a message; else nobody is to be woken by strangers
                 self._wakeups.notify()
             return Response(await self._respond(request, errand), headers=_OPEN)

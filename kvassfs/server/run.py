@@ -21,6 +21,7 @@ from ..errors import KvassError
 from ..store import Store
 from ..supervisor import NOBODY, Supervisor
 from .application import Service, build_application
+from .bodies import DISK, MEMORY, BodyLimits
 from .hub_requests import MAX_BODY, HubLimits
 from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket
 from .request_log import log_line
@@ -42,6 +43,7 @@ class ServeOptions:
         tls_cert: PEM file of the certificate and its chain; with it, only TLS is accepted.
         tls_key: PEM file of its key, if that is not in the same file.
         max_body: bytes of the longest message accepted.
+        body_memory: bytes of all messages that are kept in memory before it is known whose they are.
         inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
     """
 
@@ -50,6 +52,7 @@ class ServeOptions:
     tls_cert: str | None = None
     tls_key: str | None = None
     max_body: int = MAX_BODY
+    body_memory: int = MEMORY
     inherited: int = 0
 
 
@@ -76,13 +79,18 @@ def serve(
         for opened in sockets:
             stack.enter_context(opened)
         Store.open(options.database, notice=notice).close()  # reports at once what is wrong with it
-        service = Service(options.database, limits=HubLimits(max_body=options.max_body))
+        service = Service(options.database, limits=_choose_limits(options))
         urls = [format_url(opened, secure=context is not None) for opened in sockets]
         _note_served(options.database, urls)
         ready = partial(_report, urls, listening, supervisor)
         server = _Server(build_application(service, write), service, context, ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets))
+
+
+def _choose_limits(options: ServeOptions) -> HubLimits:
+    bodies = BodyLimits(memory=options.body_memory, disk=max(DISK, 2 * options.max_body))
+    return HubLimits(max_body=options.max_body, bodies=bodies)
 
 
 def _report(urls: list[str], listening: Callable[[str], None], supervisor: Supervisor) -> None:

@@ -14,7 +14,8 @@ from ..store import Config, Limit, Merged, Page, Store
 from . import block_messages, messages
 from .entry_messages import estimate_size
 from .limits import HUB_LIMITS, MessageLimits
-from .seal import Seal
+from .push_pages import split_push
+from .seal import CheckedBody, LongBody, Seal, TagCheck
 
 MAX_WAIT = 60.0
 """Seconds for which a pull is held back at most until there is something to hand out."""
@@ -45,20 +46,44 @@ class Hub:
         seal = self._load_seal()
         deliveries = messages.decode_push(seal.unseal(body))
         try:
-            merged, config, incarnations = self._merge(deliveries)
+            merged = self._merge(deliveries)
         except DiskFull:
             self._store.inbox.merge_removals(deliveries)
-            merged, config, incarnations = self._merge(deliveries)
+            merged = self._merge(deliveries)
+        return self._respond_to_push(seal, messages.compute_digest(body), [merged])
+
+    def check(self, body: LongBody) -> TagCheck:
+        """Return the check whether a long body is of a device."""
+        return self._load_seal().check(body)
+
+    def push_long(self, checked: CheckedBody) -> bytes:
+        """Do as ``push`` with a long body, with little memory: page by page, each in a transaction of its own.
+
+        Where something in it cannot be used, the pages before are merged.
+        """
+        seal = self._load_seal()
+        try:
+            merged = [self._merge(page) for page in _read_pages(seal, checked, self._put_blocks)]
+        except DiskFull:
+            for page in _read_pages(seal, checked, lambda _: None):
+                self._store.inbox.merge_removals(page)
+            merged = [self._merge(page) for page in _read_pages(seal, checked, self._put_blocks)]
+        digest = messages.compute_long_digest(checked.read_pieces())
+        return self._respond_to_push(seal, digest, merged or [self._merge([])])
+
+    def _put_blocks(self, blocks: Sequence[bytes]) -> None:
+        # The push that names them, or its page, waits for the disk, with all that was written before.
+        with self._store.bulk():
+            self._store.blocks.put(blocks)
+
+    def _respond_to_push(
+        self, seal: Seal, digest: str, pages: Sequence[tuple[Merged, Config, list[Incarnation]]]
+    ) -> bytes:
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy()
-        response = messages.PushResponse(
-            messages.compute_digest(body),
-            config.clock,
-            config.process_id,
-            self._now(),
-            b"".join(merged.missing),
-            incarnations,
-        )
+        _, config, incarnations = pages[-1]
+        missing = b"".join(hash_ for merged, _, _ in pages for hash_ in merged.missing)
+        response = messages.PushResponse(digest, config.clock, config.process_id, self._now(), missing, incarnations)
         return seal.seal(messages.encode_push_response(response))
 
     def _merge(self, deliveries: Sequence[Delivery]) -> tuple[Merged, Config, list[Incarnation]]:
@@ -82,9 +107,7 @@ class Hub:
         seal = self._load_seal()
         request = block_messages.decode_blocks_request(seal.unseal(body))
         if request.put:
-            # The push that names them waits for the disk, with all that was written before.
-            with self._store.bulk():
-                self._store.blocks.put(request.put)
+            self._put_blocks(request.put)
         # A request that names more than fit into a page gets the first of them.
         found = self._store.blocks.get(request.get[: self._limits.page_blocks])
         return seal.seal(block_messages.encode_blocks_response(messages.compute_digest(body), found))
@@ -94,6 +117,11 @@ class Hub:
 
     def _now(self) -> int:
         return self._clock() // 1000
+
+
+def _read_pages(seal: Seal, checked: CheckedBody, put: Callable[[list[bytes]], None]) -> Iterator[list[Delivery]]:
+    """Yield the entries of a long push, page by page; ``put`` gets the blocks of long values before."""
+    return map(messages.decode_push, split_push(seal.unseal_checked(checked), put))
 
 
 def _find_counters(deliveries: Iterable[Delivery]) -> dict[int, int]:

@@ -99,7 +99,15 @@ class PullResponse(NamedTuple):
 
 def compute_digest(body: bytes) -> str:
     """Return what names a request in the response to it: the SHA-256 of its sealed body in hex."""
-    return hashlib.sha256(body).hexdigest()
+    return compute_long_digest([body])
+
+
+def compute_long_digest(pieces: Iterable[bytes]) -> str:
+    """Return the same for a body in pieces."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 # Push

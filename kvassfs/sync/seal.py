@@ -1,12 +1,16 @@
 """Sealing of message bodies with AES-256-GCM.
 
 A body is ``nonce(12) || ciphertext || tag(16)`` without associated data, as in the original program.
+
+A long body is read twice: ``TagCheck`` looks whether its tag is valid and keeps nothing of what it decrypts, and only then
+``Seal.unseal_checked`` hands out the plaintext. So nobody without the key has anything of theirs held or read.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -18,6 +22,80 @@ NONCE_BYTES = 12
 """Bytes of the random nonce; NIST SP 800-38D, section 5.2.1.1, recommends 96 bits."""
 
 TAG_BYTES = 16
+
+CHECKED_PIECE = 64 * 1024
+"""Bytes that are checked in one call, some 30 µs: `cryptography` keeps all other threads from running meanwhile."""
+
+CHECKED_TURN = 8 * CHECKED_PIECE
+"""Bytes that are checked before others have their turn."""
+
+UNSEALED_PIECE = 256 * 1024
+"""Bytes in a piece of plaintext."""
+
+
+class LongBody(Protocol):
+    """A sealed body that need not be in memory, for any thread."""
+
+    def __len__(self) -> int:
+        """Return its length in bytes."""
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return ``size`` bytes of it from ``start`` on; fewer if it is there no more."""
+
+
+class CheckedBody(NamedTuple):
+    """A body whose tag is valid under ``key``."""
+
+    body: LongBody
+    key: bytes
+
+    def read_pieces(self) -> Iterator[bytes]:
+        """Yield it in pieces, as it was sent."""
+        size = len(self.body)
+        return (self.body.read(start, UNSEALED_PIECE) for start in range(0, size, UNSEALED_PIECE))
+
+
+class TagCheck:
+    """Looks in short turns whether a body was sealed with ``key``. For one thread at a time.
+
+    Raises:
+        Undecipherable: it is too short for that.
+    """
+
+    def __init__(self, key: bytes, body: LongBody) -> None:
+        self._checked = CheckedBody(body, key)
+        self._pieces = _decrypt(key, body, CHECKED_PIECE)
+
+    def advance(self) -> CheckedBody | None:
+        """Go on for one turn; return the body once the tag was found to be valid.
+
+        Raises:
+            Undecipherable: it was sealed with another key, or is damaged.
+        """
+        for _ in range(CHECKED_TURN // CHECKED_PIECE):
+            if next(self._pieces, None) is None:
+                return self._checked
+        return None
+
+
+def _decrypt(key: bytes, body: LongBody, size: int) -> Iterator[memoryview]:
+    """Yield what a body decrypts to, in pieces that are good until the next one; at the end look at its tag."""
+    end = len(body) - TAG_BYTES
+    if end < NONCE_BYTES:
+        raise Undecipherable
+    decryptor = Cipher(algorithms.AES(key), modes.GCM(body.read(0, NONCE_BYTES))).decryptor()
+    plaintext = bytearray(size + _BLOCK)
+    for start in range(NONCE_BYTES, end, size):
+        piece = body.read(start, min(size, end - start))
+        yield memoryview(plaintext)[: decryptor.update_into(piece, plaintext)]
+    try:
+        decryptor.finalize_with_tag(body.read(end, TAG_BYTES))
+    except InvalidTag:
+        raise Undecipherable from None
+
+
+_BLOCK = 16
+"""Bytes by which `update_into` wants its buffer to be longer."""
 
 
 class Seal:
@@ -55,3 +133,17 @@ class Seal:
             return self._cipher.decrypt(view[:NONCE_BYTES], view[NONCE_BYTES:], None)
         except InvalidTag:
             raise Undecipherable from None
+
+    def check(self, body: LongBody) -> TagCheck:
+        """Return the check whether a long body was sealed with this key."""
+        return TagCheck(self._key, body)
+
+    def unseal_checked(self, checked: CheckedBody) -> Iterator[bytes]:
+        """Yield the plaintext of a body that was checked.
+
+        Raises:
+            Undecipherable: it was checked with another key.
+        """
+        if checked.key != self._key:
+            raise Undecipherable
+        yield from map(bytes, _decrypt(self._key, checked.body, UNSEALED_PIECE))

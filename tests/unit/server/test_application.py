@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, InvalidMessage, StoreBusy, StoreUnavailable, Undecipherable
 from kvassfs.server.application import Service
-from kvassfs.server.hub_requests import HubLimits
+from kvassfs.server.bodies import SHORT, BodyLimits
+from kvassfs.server.hub_requests import CHECKED_APART, MAX_BLOCKS, MAX_PULL, HubLimits
 from kvassfs.server.streaming import PIECE
 from kvassfs.store import Limit, Store
 from kvassfs.sync import messages
@@ -165,6 +167,59 @@ def test_a_client_that_goes_before_its_body_is_whole_has_changed_nothing(
 
     run(talk())
     assert not caplog.records
+
+
+# Bodies without a seal, and long ones
+
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def service(database: Path) -> Service:
+    with Store.open(database) as store:
+        store.settings.set_encryption_key(KEY)
+    return Service(str(database))
+
+
+def pieces_of(body: bytes) -> list[bytes]:
+    return [body[start : start + 500_000] for start in range(0, len(body), 500_000)]
+
+
+def pushed(key: str, value: bytes) -> Delivery:
+    return Delivery(Entry(key, 5, 3, 9, "token", len(value)), 3, value)
+
+
+@pytest.mark.parametrize("size", [10, CHECKED_APART, SHORT, 2 * SHORT])
+def test_a_body_of_any_length_without_a_seal_is_refused(service: Service, size: int) -> None:
+    answer = answer_to(service, "/push", *pieces_of(bytes(size)))
+    assert (answer.status, answer.body) == (403, b"kvass: cannot decrypt the message\n")
+
+
+@pytest.mark.parametrize("size", [10, 2 * CHECKED_APART, 1_000_000, 3_000_000])
+def test_a_push_of_any_length_is_merged_and_answered(service: Service, database: Path, size: int) -> None:
+    value = bytes(range(250)) * (size // 250 + 1)
+    body = Seal(KEY).seal(messages.encode_push([pushed("key", value)]))
+    answer = answer_to(service, "/push", *pieces_of(body))
+    assert answer.status == 200
+    assert messages.decode_push_response(Seal(KEY).unseal(answer.body)).digest == messages.compute_digest(body)
+    with Store.open(database) as store:
+        assert store.get("key").read() == value
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/pull", MAX_PULL), ("/blocks", MAX_BLOCKS)])
+def test_requests_that_are_short_by_nature_have_a_limit_of_their_own(service: Service, path: str, limit: int) -> None:
+    assert answer_to(service, path, *pieces_of(bytes(limit))).status == 403
+    answer = answer_to(service, path, *pieces_of(bytes(limit + 1)))
+    assert answer.status == 413
+    assert str(limit).encode() in answer.body
+
+
+def test_where_there_is_no_room_a_client_is_told_when_to_come_again(database: Path) -> None:
+    service = stub_service(database, Script(), bodies=BodyLimits(memory=10, disk=10))
+    answer = answer_to(service, "/push", bytes(20))
+    assert (answer.status, answer.headers["retry-after"]) == (503, "10")
+    assert answer.body == b"kvass: too much is being sent to this hub; try again soon\n"
 
 
 # Long polls

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kvassfs.block import BLOCK_SIZE, HASH_BYTES
 from kvassfs.entry import Delivery, Entry
-from kvassfs.errors import InvalidMessage, KvassError, MessageError, Undecipherable
+from kvassfs.errors import DiskFull, InvalidMessage, KvassError, MessageError, Undecipherable
 from kvassfs.store import Store, Written
 from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import block_messages, messages
@@ -87,6 +87,24 @@ def push(hub: Hub, *deliveries: Delivery) -> messages.PushResponse:
     return answered
 
 
+class Held(bytes):
+    """A long body."""
+
+    def read(self, start: int, size: int) -> bytes:
+        return self[start : start + size]
+
+
+def push_long(hub: Hub, plaintext: bytes) -> messages.PushResponse:
+    """Push as the original does that has much to send."""
+    body = Held(SEAL.seal(plaintext))
+    check = hub.check(body)
+    while (checked := check.advance()) is None:
+        pass
+    answered = messages.decode_push_response(SEAL.unseal(hub.push_long(checked)))
+    assert answered.digest == messages.compute_digest(body)
+    return answered
+
+
 def blocks(hub: Hub, get: list[bytes] | None = None, put: list[bytes] | None = None) -> list[bytes | None]:
     """Send blocks and ask for some."""
     body = SEAL.seal(block_messages.encode_blocks_request(block_messages.BlocksRequest(get or [], put or [])))
@@ -102,6 +120,78 @@ def delivery(key: str, value: bytes, timestamp: int, *, counter: int = 1, proces
 
 def keys(answered: messages.PullResponse) -> list[str]:
     return [found.entry.key for found in answered.deliveries]
+
+
+# Long pushes
+
+
+def long_push(*deliveries: Delivery) -> bytes:
+    pieces = ((each, [each.value or b""]) for each in deliveries)
+    return b"".join(messages.encode_array(pieces, pushed=True))
+
+
+def test_a_long_push_is_merged_as_a_short_one(hub: Hub, store: Store, tmp_path: Path, clock: Clock) -> None:
+    large = Random(5).randbytes(7 * BLOCK_SIZE + 3)
+    pushed = [delivery(f"key-{number}", bytes(900_000), 10 + number, counter=number) for number in range(1, 5)]
+    pushed += [delivery("large", large, 20, counter=5), delivery("key-1", b"", 30, counter=6)]
+    with Store.open(tmp_path / "other", clock=clock, random=Random(1).randbytes) as other:
+        other.settings.set_process_id(9009)
+        other.settings.set_encryption_key(KEY)
+        push(Hub(other, clock=clock), *pushed)
+        answered = push_long(hub, long_push(*pushed))
+        assert (answered.missing, answered.process_id) == (b"", 9009)
+        assert [answered.clock] == [other.settings.config().clock]
+        assert {key: store.get(key).read() for key in store.keys()} == {
+            key: other.get(key).read() for key in other.keys()
+        }
+    assert store.get("large").read() == large
+    assert count(store, "received") == 0
+
+
+def test_a_long_push_that_comes_again_changes_nothing(hub: Hub, store: Store) -> None:
+    plaintext = long_push(delivery("large", bytes(8 * BLOCK_SIZE), 20), delivery("key", b"value", 21, counter=2))
+    first = push_long(hub, plaintext)
+    assert push_long(hub, plaintext).clock == first.clock
+    assert store.get("key").read() == b"value"
+
+
+def test_a_long_push_of_nothing_is_answered(hub: Hub) -> None:
+    assert push_long(hub, b"[" + b" " * 1000 + b"]").missing == b""
+
+
+def test_of_a_long_push_that_cannot_be_read_the_pages_before_are_merged(hub: Hub, store: Store) -> None:
+    good = long_push(delivery("key", bytes(900_000), 20))
+    with pytest.raises(InvalidMessage):
+        push_long(hub, good[:-1] + b',{"Key": 1}]')
+    assert list(store.keys()) == ["key"]
+
+
+def test_nothing_is_read_of_a_long_push_that_was_checked_with_the_key_before(hub: Hub, store: Store) -> None:
+    check = hub.check(Held(SEAL.seal(long_push(delivery("key", b"value", 20)))))
+    checked = check.advance()
+    assert checked is not None
+    store.settings.set_encryption_key(bytes(32))
+    with pytest.raises(Undecipherable):
+        hub.push_long(checked)
+    assert list(store.keys()) == []
+
+
+def test_on_a_full_disk_a_long_push_removes_first_and_then_has_room(
+    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(hub, delivery("old", b"value", 20))
+    put = store.blocks.put
+
+    def fail_until_removed(blocks: Any) -> None:
+        if "old" in store.keys():
+            raise DiskFull(store.path)
+        put(blocks)
+
+    monkeypatch.setattr(store.blocks, "put", fail_until_removed)
+    push_long(
+        hub, long_push(delivery("large", bytes(9 * BLOCK_SIZE), 21, counter=2), delivery("old", b"", 22, counter=3))
+    )
+    assert list(store.keys()) == ["large"]
 
 
 # What the original program has sent

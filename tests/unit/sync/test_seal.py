@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvassfs.errors import Undecipherable
-from kvassfs.sync.seal import NONCE_BYTES, TAG_BYTES, Seal
+from kvassfs.sync.seal import CHECKED_TURN, NONCE_BYTES, TAG_BYTES, UNSEALED_PIECE, CheckedBody, Seal
 from tests.support import golden_data
 from tests.support.golden_data import GOLDEN
 
@@ -102,3 +102,65 @@ def test_a_body_that_was_cut_anywhere_or_has_more_does_not_open() -> None:
 def test_what_nobody_sealed_does_not_open(body: bytes) -> None:
     with pytest.raises(Undecipherable):
         Seal(KEY).unseal(body)
+
+
+# Long bodies
+
+
+class Held:
+    """A long body, and how much of it was read."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.read_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def read(self, start: int, size: int) -> bytes:
+        self.read_bytes += size
+        return self._body[start : start + size]
+
+
+def check(body: bytes, key: bytes = KEY) -> CheckedBody:
+    checking = Seal(key).check(Held(body))
+    while (checked := checking.advance()) is None:
+        pass
+    return checked
+
+
+SIZES = [0, 1, 15, 16, 17, UNSEALED_PIECE - 1, UNSEALED_PIECE, UNSEALED_PIECE + 1, CHECKED_TURN, 3 * CHECKED_TURN + 7]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_long_body_that_was_checked_opens_in_pieces(size: int) -> None:
+    plaintext = (bytes(range(251)) * (size // 251 + 1))[:size]
+    body = Seal(KEY).seal(plaintext)
+    checked = check(body)
+    pieces = list(Seal(KEY).unseal_checked(checked))
+    assert b"".join(pieces) == plaintext
+    assert all(len(piece) <= UNSEALED_PIECE for piece in pieces)
+    assert b"".join(checked.read_pieces()) == body
+
+
+def test_a_long_body_is_checked_in_turns() -> None:
+    body = Held(Seal(KEY).seal(bytes(4 * CHECKED_TURN)))
+    checking = Seal(KEY).check(body)
+    before = body.read_bytes
+    assert checking.advance() is None
+    assert body.read_bytes - before <= CHECKED_TURN + NONCE_BYTES
+
+
+def test_a_long_body_of_another_key_or_damaged_is_found_by_the_check() -> None:
+    body = Seal(KEY).seal(b"hello")
+    damaged = [bytes([*body[:at], body[at] ^ 1, *body[at + 1 :]]) for at in range(len(body))]
+    cut = [body[:end] for end in range(len(body))]
+    for each in [*damaged, *cut, body[1:], body + bytes(1), Seal(bytes(32)).seal(b"hello")]:
+        with pytest.raises(Undecipherable):
+            check(each)
+
+
+def test_nothing_is_handed_out_of_a_body_that_was_checked_with_another_key() -> None:
+    checked = check(Seal(KEY).seal(b"hello"))
+    with pytest.raises(Undecipherable):
+        next(Seal(bytes(32)).unseal_checked(checked))
