@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -16,8 +16,10 @@ from starlette.responses import Response
 from ..store import HUB, Store
 from ..sync.hub import Hub, Pull
 from .failures import CLOSE
+from .polls import Polls
 from .request_log import skip_logging
 from .streaming import LongResponse, encode_headers, gather
+from .turns import vouch_for
 from .wakeups import Wakeups
 from .workers import Worker, Workers
 
@@ -74,6 +76,7 @@ class HubRequests:
         self._wakeups = wakeups
         self._limits = limits
         self._workers: Workers[Hub]
+        self._polls = Polls()
 
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
@@ -98,29 +101,40 @@ class HubRequests:
     async def _change(self, request: Request, call: Callable[[Hub, bytes], bytes]) -> Response:
         body = await self._read_body(request)
         content = await self._workers.choose().run(lambda hub: call(hub, body))
+        vouch_for(request.scope)
         self._wakeups.notify()
         return Response(content, headers=_SEALED)
 
     async def pull(self, request: Request) -> Response:
         """Hand out entries; where there are none, as soon as there are if the device waits."""
         body = await self._read_body(request)
+        digest = self._polls.check(body)
         worker = self._workers.choose()
         pull = await worker.run(lambda hub: hub.pull(body))
+        vouch_for(request.scope)
         async with detect_disconnect(request) as disconnected:
-            return await self._wait_and_respond(request, worker, pull, disconnected)
+            if not pull.wait:
+                return await self._wait_and_respond(request, worker, pull, disconnected)
+            with self._polls.wait(digest, pull.device) as ended:
+                return await self._wait_and_respond(request, worker, pull, disconnected, ended)
 
     async def _read_body(self, request: Request) -> bytes:
         return await read_body(request, self._limits.max_body, self._limits.body_timeout)
 
     async def _wait_and_respond(
-        self, request: Request, worker: Worker[Hub], pull: Pull, disconnected: asyncio.Task[None]
+        self,
+        request: Request,
+        worker: Worker[Hub],
+        pull: Pull,
+        disconnected: asyncio.Task[None],
+        *ended: asyncio.Future[None],
     ) -> Response:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + pull.wait
         waited = False
         while not disconnected.done():
             wakeup = self._wakeups.subscribe()
-            left = 0.0 if self._wakeups.ended else deadline - loop.time()
+            left = 0.0 if self._wakeups.ended or any(each.done() for each in ended) else deadline - loop.time()
             response = await respond_to_pull(worker, pull, patient=left > 0)
             if response is not None:
                 if waited and left <= 0:
@@ -130,7 +144,7 @@ class HubRequests:
                 return response
             waited = True
             interval = HELD_INTERVAL if pull.held else self._limits.recheck_interval
-            await wait_for_first(wakeup, disconnected, min(left, interval))
+            await wait_for_first(wakeup, min(left, interval), disconnected, *ended)
         raise ClientDisconnect
 
 
@@ -212,10 +226,11 @@ async def detect_disconnect(request: Request) -> AsyncIterator[asyncio.Task[None
         task.cancel()
 
 
-async def wait_for_first(event: asyncio.Event, task: asyncio.Task[None], timeout: float) -> None:
-    """Wait until ``event`` is set, ``task`` ends or ``timeout`` seconds have passed."""
+async def wait_for_first(event: asyncio.Event, timeout: float, *ends: asyncio.Future[None]) -> None:
+    """Wait until ``event`` is set, one of ``ends`` is done or ``timeout`` seconds have passed."""
     set_event = asyncio.create_task(event.wait())
     try:
-        await asyncio.wait({set_event, task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        awaited: set[asyncio.Future[Any]] = {set_event, *ends}
+        await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         set_event.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +18,9 @@ from ..pairing.messages import MAX_JOIN
 from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
 from ..store import HUB, Store
 from . import pages
+from .admission import find_place
 from .hub_requests import HubLimits, detect_disconnect, read_body, wait_for_first
+from .turns import vouch_for
 from .wakeups import Wakeups
 from .workers import Workers
 
@@ -65,26 +66,14 @@ class TryLimit:
         now = self._clock()
         while self._tries and self._tries[0][0] <= now - WINDOW:
             self._tries.popleft()
-        place = _find_place(address)
+        place = find_place(address)
         own = sum(where == place for _, where in self._tries)
         if own >= TRIES_OF_ONE or len(self._tries) >= TRIES_OF_ALL:
             raise TooManyTries
 
     def note(self, address: str) -> None:
         """Count a try."""
-        self._tries.append((self._clock(), _find_place(address)))
-
-
-def _find_place(address: str) -> str:
-    """Return the address, or of IPv6 the network of 64 bits, any of which one host may have."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+        self._tries.append((self._clock(), find_place(address)))
 
 
 def _respond_to(errand: DeviceErrand | JoinerErrand, patient: bool, _: PostOffice) -> bytes | None:
@@ -120,6 +109,7 @@ class PairRequests:
         """Do what a device asks of its mailbox."""
         body = await read_body(request, MAX_PAIR, self._limits.body_timeout)
         errand = await self._workers.choose().run(lambda office: office.serve(body))
+        vouch_for(request.scope)
         self._wakeups.notify()
         return Response(await self._respond(request, errand), headers=_SEALED)
 
@@ -150,5 +140,5 @@ class PairRequests:
                     if errand.wait:
                         self._wakeups.notify()
                     return response
-                await wait_for_first(wakeup, disconnected, min(left, self._limits.recheck_interval))
+                await wait_for_first(wakeup, min(left, self._limits.recheck_interval), disconnected)
         raise ClientDisconnect
