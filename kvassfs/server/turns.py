@@ -21,6 +21,12 @@ IN_A_ROUND: Final = 8
 LONGEST: Final = 0.5
 """Seconds after which one that is worked on counts no longer."""
 
+REFUSALS: Final = 16
+"""Refusals one after the other on a connection, after which each further request waits; browsers cause a few."""
+
+PAUSE: Final = 1.0
+"""Seconds for which it waits; so a flood of what is refused comes once a second on each connection."""
+
 _STANDING: Final = "kvass.standing"
 _TURN: Final = "kvass.turn"
 
@@ -31,7 +37,13 @@ class Standing:
     def __init__(self, on_known: Callable[[], None] = lambda: None) -> None:
         self.known = False
         """A device has made a sealed request."""
+        self.refusals = 0
+        """Responses, since the last other one, that were refusals."""
         self._on_known = on_known
+
+    def note_status(self, status: int) -> None:
+        """Count a response."""
+        self.refusals = self.refusals + 1 if 400 <= status < 500 else 0
 
     def vouch(self) -> None:
         """Note that it is a device."""
@@ -134,9 +146,10 @@ class Turn:
 class InTurn:
     """Has ``app`` work on the requests of strangers in turn; those on the connections of devices do not wait."""
 
-    def __init__(self, app: ASGIApp, turns: Turns | None = None) -> None:
+    def __init__(self, app: ASGIApp, turns: Turns | None = None, pause: float = PAUSE) -> None:
         self._app = app
         self._turns = turns or Turns()
+        self._pause = pause
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -145,12 +158,15 @@ class InTurn:
             return
         client = scope.get("client")
         turn = scope[_TURN] = Turn(self._turns, find_place(client[0]) if client else "")
+        standing: Standing = scope.get(_STANDING) or Standing()
+        if standing.refusals >= REFUSALS:
+            await asyncio.sleep(self._pause)
         try:
             if scope["method"] == "POST":
                 receive = _enter_after_body(receive, turn)
             else:
                 await turn.enter()
-            await self._app(scope, receive, _leave_at_response(send, turn))
+            await self._app(scope, receive, _leave_at_response(send, turn, standing))
         finally:
             turn.leave()
 
@@ -173,9 +189,11 @@ def _enter_after_body(receive: Receive, turn: Turn) -> Receive:
     return wait
 
 
-def _leave_at_response(send: Send, turn: Turn) -> Send:
+def _leave_at_response(send: Send, turn: Turn, standing: Standing) -> Send:
     async def leave(message: Message) -> None:
-        turn.leave()
+        if message["type"] == "http.response.start":
+            standing.note_status(message["status"])
+            turn.leave()
         await send(message)
 
     return leave

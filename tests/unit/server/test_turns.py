@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from kvassfs.server.turns import InTurn, Standing, Turn, Turns, set_standing, vouch_for
+from kvassfs.server.turns import REFUSALS, InTurn, Standing, Turn, Turns, set_standing, vouch_for
 
 
 async def settle() -> None:
@@ -23,6 +24,7 @@ class App:
         self.begun: list[str] = []
         self.let = asyncio.Event()
         self.vouches = False
+        self.status = 200
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "POST":
@@ -32,7 +34,7 @@ class App:
         if self.vouches:
             vouch_for(scope)
         await self.let.wait()
-        await send({"type": "http.response.start"})
+        await send({"type": "http.response.start", "status": self.status})
 
 
 def ask(app: InTurn, address: str, *, standing: Standing | None = None, body: list[Message] | None = None) -> Any:
@@ -139,6 +141,32 @@ def test_one_that_takes_long_counts_no_longer() -> None:
         return waiting.done()
 
     assert asyncio.run(talk())
+
+
+@pytest.mark.parametrize(("status", "pauses"), [(404, True), (429, True), (200, False), (503, False)])
+def test_on_a_connection_that_only_asks_for_what_is_refused_each_request_waits(status: int, pauses: bool) -> None:
+    async def talk() -> bool:
+        app, standing = App(), Standing()
+        app.let.set()
+        app.status = status
+        served = InTurn(app, pause=3600.0)
+        for _ in range(REFUSALS):
+            await ask(served, "a", standing=standing)
+        another = ask(served, "a", standing=standing)
+        await settle()
+        waits = not another.done()
+        another.cancel()
+        await ask(served, "a", standing=Standing())
+        return waits
+
+    assert asyncio.run(talk()) is pauses
+
+
+def test_another_response_ends_the_count_of_refusals() -> None:
+    standing = Standing()
+    for status in [404] * REFUSALS + [200, 404]:
+        standing.note_status(status)
+    assert standing.refusals == 1
 
 
 def test_standing_is_told_once() -> None:
