@@ -51,6 +51,13 @@ _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where i
     default=64,
     help="memory for what others are sending, which then waits in files (default: 64)",
 )
+@click.option(
+    "--per-address",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="connections that one client address may have, 0 for any number, as for a proxy on another machine"
+    " (default: 64, and any number for addresses of this machine)",
+)
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
 def command(
@@ -60,6 +67,7 @@ def command(
     tls_key: str | None,
     max_body: int,
     body_memory: int,
+    per_address: int | None,
     quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
@@ -75,7 +83,9 @@ def command(
 
     log_to_standard_error(quiet=quiet)
     serve(
-        ServeOptions(database.path, bind, tls_cert, tls_key, max_body * MIB, body_memory * MIB, take_sockets()),
+        ServeOptions(
+            database.path, bind, tls_cert, tls_key, max_body * MIB, body_memory * MIB, per_address, take_sockets()
+        ),
         listening=lambda url: announce(database, url, quiet=quiet),
         notice=print_notice,
         write=(lambda _: None) if quiet else LogLines().write,

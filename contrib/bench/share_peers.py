@@ -20,8 +20,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from kvassfs.server.admission import DEFAULT_LIMITS
 from kvassfs.server.listen import BACKLOG, format_url, open_socket
-from kvassfs.server.run import KEEP_ALIVE
 from tests.support.processes import HERE, end_process, start_server
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def serve(application: ASGIApp) -> None:
         log_level=logging.CRITICAL + 1,
         access_log=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=round(DEFAULT_LIMITS.idle),
     )
     with open_socket("127.0.0.1:0") as opened:
         print(f"serving on {format_url(opened, secure=False)}", flush=True)

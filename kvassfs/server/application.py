@@ -26,6 +26,7 @@ from .pair_requests import PairRequests, open_office
 from .request_log import RequestLog, log_line, skip_logging
 from .routing import Route, RouteTable
 from .share_requests import ShareRequests, open_offers
+from .turns import InTurn
 from .wakeups import Wakeups
 
 CLOSE_TIMEOUT: Final = 2.0
@@ -104,4 +105,4 @@ def build_application(service: Service, write: Callable[[str], None] = log_line)
         "/pull": Route.of(service.hub.pull, "POST"),
         "/push": Route.of(service.hub.push, "POST"),
     }
-    return RequestLog(RouteTable(routes, service.run), write)
+    return InTurn(RequestLog(RouteTable(routes, service.run), write))

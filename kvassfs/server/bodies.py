@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -15,6 +14,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from .admission import find_place
 from .failures import CLOSE
 from .pace import FREE, Pace, Turns
 from .spool import SpoolFile
@@ -158,18 +158,6 @@ def choose_victim(bodies: Iterable[Body]) -> Body | None:
     for body in unknown:
         taken[body.place] += body.room
     return max(unknown, key=lambda body: taken[body.place], default=None)
-
-
-def find_place(address: str) -> str:
-    """Return the address, or of IPv6 the network of 64 bits, any of which one host may have."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def _no_room() -> HTTPException:

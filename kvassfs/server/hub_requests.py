@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,8 +18,10 @@ from ..sync.seal import CheckedBody
 from .bodies import DEFAULT_LIMITS as DEFAULT_BODY_LIMITS
 from .bodies import SHORT, Bodies, Body, BodyLimits
 from .failures import CLOSE
+from .polls import Polls
 from .request_log import skip_logging
 from .streaming import LongResponse, encode_headers, gather
+from .turns import vouch_for
 from .wakeups import Wakeups
 from .workers import Worker, Workers
 
@@ -97,6 +99,7 @@ class HubRequests:
         self._long_pushes = asyncio.Semaphore(LONG_PUSHES)
         self._workers: Workers[Hub]
         self._checkers: Workers[Hub]
+        self._polls = Polls()
 
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
@@ -115,20 +118,21 @@ class HubRequests:
         async with self._receive(request, self._limits.max_body) as body:
             checked = await self._check(body)
             if len(body) <= SHORT or checked is None:
-                return await self._change(lambda hub: hub.push(body.read_all()))
+                return await self._change(request, lambda hub: hub.push(body.read_all()))
             async with self._long_pushes:
-                return await self._change(lambda hub: hub.push_long(checked))
+                return await self._change(request, lambda hub: hub.push_long(checked))
 
     async def serve_blocks(self, request: Request) -> Response:
         """Store or hand out blocks of large values."""
         async with self._receive(request, MAX_BLOCKS) as body:
             await self._check(body)
-            response = await self._change(lambda hub: hub.serve_blocks(body.read_all()))
+            response = await self._change(request, lambda hub: hub.serve_blocks(body.read_all()))
         skip_logging(request.scope)  # a large value takes many, before the push or after the pull that is logged
         return response
 
-    async def _change(self, call: Callable[[Hub], bytes]) -> Response:
+    async def _change(self, request: Request, call: Callable[[Hub], bytes]) -> Response:
         content = await self._workers.choose().run(call)
+        vouch_for(request.scope)
         self._wakeups.notify()
         return Response(content, headers=_SEALED)
 
@@ -136,10 +140,16 @@ class HubRequests:
         """Hand out entries; where there are none, as soon as there are if the device waits."""
         async with self._receive(request, MAX_PULL) as body:
             await self._check(body)
-            worker = self._workers.choose()
-            pull = await worker.run(lambda hub: hub.pull(body.read_all()))
+            whole = body.read_all()
+        digest = self._polls.check(whole)
+        worker = self._workers.choose()
+        pull = await worker.run(lambda hub: hub.pull(whole))
+        vouch_for(request.scope)
         async with detect_disconnect(request) as disconnected:
-            return await self._wait_and_respond(request, worker, pull, disconnected)
+            if not pull.wait:
+                return await self._wait_and_respond(request, worker, pull, disconnected)
+            with self._polls.wait(digest, pull.device) as ended:
+                return await self._wait_and_respond(request, worker, pull, disconnected, ended)
 
     def _receive(self, request: Request, limit: int) -> AbstractAsyncContextManager[Body]:
         return self._bodies.receive(request, min(limit, self._limits.max_body), self._limits.body_timeout)
@@ -162,14 +172,19 @@ class HubRequests:
         return checked
 
     async def _wait_and_respond(
-        self, request: Request, worker: Worker[Hub], pull: Pull, disconnected: asyncio.Task[None]
+        self,
+        request: Request,
+        worker: Worker[Hub],
+        pull: Pull,
+        disconnected: asyncio.Task[None],
+        *ended: asyncio.Future[None],
     ) -> Response:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + pull.wait
         waited = False
         while not disconnected.done():
             wakeup = self._wakeups.subscribe()
-            left = 0.0 if self._wakeups.ended else deadline - loop.time()
+            left = 0.0 if self._wakeups.ended or any(each.done() for each in ended) else deadline - loop.time()
             response = await respond_to_pull(worker, pull, patient=left > 0)
             if response is not None:
                 if waited and left <= 0:
@@ -179,7 +194,7 @@ class HubRequests:
                 return response
             waited = True
             interval = HELD_INTERVAL if pull.held else self._limits.recheck_interval
-            await wait_for_first(wakeup, disconnected, min(left, interval))
+            await wait_for_first(wakeup, min(left, interval), disconnected, *ended)
         raise ClientDisconnect
 
 
@@ -215,10 +230,11 @@ async def detect_disconnect(request: Request) -> AsyncIterator[asyncio.Task[None
         task.cancel()
 
 
-async def wait_for_first(event: asyncio.Event, task: asyncio.Task[None], timeout: float) -> None:
-    """Wait until ``event`` is set, ``task`` ends or ``timeout`` seconds have passed."""
+async def wait_for_first(event: asyncio.Event, timeout: float, *ends: asyncio.Future[None]) -> None:
+    """Wait until ``event`` is set, one of ``ends`` is done or ``timeout`` seconds have passed."""
     set_event = asyncio.create_task(event.wait())
     try:
-        await asyncio.wait({set_event, task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        awaited: set[asyncio.Future[Any]] = {set_event, *ends}
+        await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         set_event.cancel()

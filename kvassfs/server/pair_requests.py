@@ -18,8 +18,10 @@ from ..pairing.messages import MAX_JOIN
 from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
 from ..store import HUB, Store
 from . import pages
-from .bodies import Bodies, find_place
+from .admission import find_place
+from .bodies import Bodies
 from .hub_requests import HubLimits, detect_disconnect, wait_for_first
+from .turns import vouch_for
 from .wakeups import Wakeups
 from .workers import Workers
 
@@ -110,6 +112,7 @@ class PairRequests:
         """Do what a device asks of its mailbox."""
         async with self._bodies.receive(request, MAX_PAIR, self._limits.body_timeout) as body:
             errand = await self._workers.choose().run(lambda office: office.serve(body.read_all()))
+        vouch_for(request.scope)
         self._wakeups.notify()
         return Response(await self._respond(request, errand), headers=_SEALED)
 
@@ -141,5 +144,5 @@ class PairRequests:
                     if errand.wait:
                         self._wakeups.notify()
                     return response
-                await wait_for_first(wakeup, disconnected, min(left, self._limits.recheck_interval))
+                await wait_for_first(wakeup, min(left, self._limits.recheck_interval), disconnected)
         raise ClientDisconnect

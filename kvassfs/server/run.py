@@ -9,9 +9,9 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 import uvloop
@@ -20,17 +20,17 @@ from starlette.types import ASGIApp
 from ..errors import KvassError
 from ..store import Store
 from ..supervisor import NOBODY, Supervisor
+from .admission import DEFAULT_LIMITS, ConnectionLimits
 from .application import Service, build_application
 from .bodies import DISK, MEMORY, BodyLimits
+from .connections import Connections, bound_buffers, find_capacity
 from .hub_requests import MAX_BODY, HubLimits
 from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket
+from .protocol import Doorway, HubProtocol
 from .request_log import log_line
 
 SHUTDOWN_TIMEOUT: Final = 5
 """Seconds in which requests have to finish when the server ends."""
-
-KEEP_ALIVE: Final = 75
-"""Seconds that a connection is kept for the next request."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class ServeOptions:
         tls_key: PEM file of its key, if that is not in the same file.
         max_body: bytes of the longest message accepted.
         body_memory: bytes of all messages that are kept in memory before it is known whose they are.
+        per_address: connections of one client address, 0 for any number; ``None``: as ``ConnectionLimits`` says.
         inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
     """
 
@@ -53,6 +54,7 @@ class ServeOptions:
     tls_key: str | None = None
     max_body: int = MAX_BODY
     body_memory: int = MEMORY
+    per_address: int | None = None
     inherited: int = 0
 
 
@@ -63,11 +65,13 @@ def serve(
     notice: Callable[[str], None] = lambda _: None,
     write: Callable[[str], None] = log_line,
     supervisor: Supervisor = NOBODY,
+    limits: ConnectionLimits = DEFAULT_LIMITS,
 ) -> None:
     """Serve a hub until SIGTERM, SIGINT or SIGHUP; a SIGINT after that ends the process at once. For the main thread.
 
     ``listening`` is called with each URL once requests are served, ``notice`` with what the store reports in one line,
-    and ``write`` with a line for each request. ``supervisor`` is told how the server does.
+    and ``write`` with a line for each request. ``supervisor`` is told how the server does. ``limits`` says how long connections
+    may take; how many there may be follows from the options, and from how many descriptors the process may have.
 
     Raises:
         CannotListen: the address cannot be served.
@@ -75,15 +79,18 @@ def serve(
     """
     context = _load_tls(options)
     with ExitStack() as stack:
+        limits = replace(limits, capacity=min(limits.capacity, find_capacity()), per_address=options.per_address)
         sockets = inherit_sockets(options.inherited) or [open_socket(options.bind)]
         for opened in sockets:
             stack.enter_context(opened)
+            bound_buffers(opened, limits.write)
         Store.open(options.database, notice=notice).close()  # reports at once what is wrong with it
         service = Service(options.database, limits=_choose_limits(options))
         urls = [format_url(opened, secure=context is not None) for opened in sockets]
         _note_served(options.database, urls)
         ready = partial(_report, urls, listening, supervisor)
-        server = _Server(build_application(service, write), service, context, ready, supervisor)
+        application = build_application(service, write)
+        server = _Server(application, service, context, Connections(limits), ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets))
 
@@ -122,14 +129,21 @@ class _Server(uvicorn.Server):
         served: ASGIApp,
         service: Service,
         context: ssl.SSLContext | None,
+        connections: Connections,
         ready: Callable[[], None],
         supervisor: Supervisor,
     ) -> None:
-        super().__init__(_configure(served, context))
+        super().__init__(_configure(served, partial(_build_protocol, context, connections)))
         self.servers = []  # a signal may come before there are any
+        self._connections = connections
         self._service = service
         self._ready = ready
         self._supervisor = supervisor
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal."""
+        with self._connections.watch():
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve requests."""
@@ -165,12 +179,19 @@ class _Server(uvicorn.Server):
         for listener in self.servers:  # before uvicorn does: devices that waited would connect again
             listener.close()
         self._service.wakeups.end_waits()
+        self._connections.end()
         if interruptible:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _configure(served: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _build_protocol(context: ssl.SSLContext | None, connections: Connections, **of_uvicorn: Any) -> asyncio.Protocol:
+    """Return what speaks HTTP on a new connection, and TLS before it if there is a ``context``."""
+    build = partial(HubProtocol, connections=connections, **of_uvicorn)
+    return build() if context is None else Doorway(build, context, connections)
+
+
+def _configure(served: ASGIApp, build_protocol: Callable[..., asyncio.Protocol]) -> uvicorn.Config:
     configuration = uvicorn.Config(
         served,
         http="httptools",
@@ -185,9 +206,9 @@ def _configure(served: ASGIApp, context: ssl.SSLContext | None) -> uvicorn.Confi
         log_level=logging.CRITICAL + 1,  # RequestLog says what there is to say
         access_log=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=round(DEFAULT_LIMITS.idle),
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
     configuration.load()
-    configuration.ssl = context
+    configuration.http_protocol_class = build_protocol  # type: ignore[assignment]  # uvicorn only calls it
     return configuration

@@ -20,6 +20,7 @@ from ..sharing.offers import HeldPieces, Offer, Offers
 from ..store import SEARCHES, SHARING, Profile, Store
 from . import media, pages
 from .conditions import Decision, Validators, decide
+from .downloads import Downloads
 from .failures import error_response
 from .streaming import Headers, LongResponse, ShortResponse, encode_headers, gather
 from .workers import Worker, Workers
@@ -104,6 +105,7 @@ class ShareRequests:
         self._open_offers = open_offers
         self._notify = notify
         self._workers: Workers[Offers]
+        self._downloads = Downloads()
         self._at_hand: Offers | None = None
         """For the thread of the event loop; ``None`` if it could not be opened."""
 
@@ -156,21 +158,31 @@ class ShareRequests:
             return None
 
     async def _respond_by_worker(self, http_request: Request, request: ShareRequest) -> ASGIApp:
-        worker = self._workers.choose()
-        prepared = await worker.run(partial(prepare_response, request=request))
-        if request.method == "POST":
-            self._notify()
-        return build_response(http_request, prepared, worker)
+        with ExitStack() as leaving:
+            if request.method == "GET":  # a link that works once must not be used up in vain
+                leaving.callback(self._downloads.enter(request.token))
+            worker = self._workers.choose()
+            prepared = await worker.run(partial(prepare_response, request=request))
+            if request.method == "POST":
+                self._notify()
+            on_end = leaving.pop_all().close if prepared.pieces is not None else None
+            return build_response(http_request, prepared, worker, on_end)
 
 
-def build_response(request: Request, prepared: PreparedResponse, worker: Worker[Offers] | None = None) -> ASGIApp:
-    """Return what sends a response that ``worker``, or else this thread, has prepared."""
+def build_response(
+    request: Request,
+    prepared: PreparedResponse,
+    worker: Worker[Offers] | None = None,
+    on_end: Callable[[], object] | None = None,
+) -> ASGIApp:
+    """Return what sends a response that ``worker``, or else this thread, has prepared; ``on_end`` is called at its end."""
     if prepared.once is not None:
         return _build_once_response(request, prepared.once)
     if prepared.pieces is None:
         return ShortResponse(prepared.status, prepared.headers, prepared.body)
     assert worker is not None, "only workers hold values"
-    return LongResponse(worker, prepared.pieces, prepared.body, status=prepared.status, headers=prepared.headers)
+    first = prepared.body
+    return LongResponse(worker, prepared.pieces, first, status=prepared.status, headers=prepared.headers, on_end=on_end)
 
 
 def _build_once_response(request: Request, offer: Offer) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from starlette.responses import StreamingResponse
@@ -63,7 +63,8 @@ class ShortResponse:
 class LongResponse(StreamingResponse):
     """A response whose ``pieces`` a worker reads, each while the client receives those before it.
 
-    ``first`` are the pieces that have been read already.
+    ``first`` are the pieces that have been read already; ``on_end`` is called when it is sent, or will not be. Beside the
+    piece that is being sent there is one in memory that was read ahead.
     """
 
     def __init__(
@@ -73,17 +74,19 @@ class LongResponse(StreamingResponse):
         *first: bytes,
         status: int = 200,
         headers: Headers,
+        on_end: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(self._read_pieces(), status)
         self.raw_headers = [*headers]
         self._worker = worker
         self._pieces = pieces
-        self._first = first
+        self._first = [*reversed(first)]
+        self._on_end = on_end
 
     async def _read_pieces(self) -> AsyncIterator[bytes]:
         following = self._worker.submit(lambda _: gather(self._pieces))
-        for piece in self._first:
-            yield piece
+        while self._first:
+            yield self._first.pop()
         while piece := await asyncio.wrap_future(following):
             following = self._worker.submit(lambda _: gather(self._pieces))
             yield piece
@@ -95,3 +98,5 @@ class LongResponse(StreamingResponse):
                 await super().__call__(scope, receive, send)
             finally:
                 self._worker.submit(lambda _: close_pieces(self._pieces))
+                if self._on_end is not None:
+                    self._on_end()

@@ -135,7 +135,8 @@ def _find_counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
 class Pull:
     """One pull: ``respond`` may be called again until there is a response.
 
-    ``wait`` is how many seconds it may take, ``held`` whether there will be more in a moment by itself, since an entry is held back.
+    ``wait`` is how many seconds it may take, ``device`` whose it is by its process id, ``held`` whether there will be more
+    in a moment by itself, since an entry is held back.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class Pull:
         self._now = now
         self._limits = limits
         self.held = False
+        self.device = request.device or request.process_id
         self.wait = min(request.wait, MAX_WAIT) if request.version >= messages.VERSION else 0.0
 
     def respond(self, *, patient: bool) -> Iterator[bytes] | None:

@@ -8,13 +8,15 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from kvassfs.entry import Delivery, Entry
 from kvassfs.store import Store
 from kvassfs.sync import messages
 from kvassfs.sync.seal import Seal
@@ -25,9 +27,11 @@ SECONDS = 30.0
 
 RUN = """
 import json, logging, sys
+from kvassfs.server.admission import ConnectionLimits
 from kvassfs.server.run import ServeOptions, serve
 logging.basicConfig(level="DEBUG", format="%(levelname)s %(message)s")
-serve(ServeOptions(**json.loads(sys.argv[1])), listening=lambda url: print(url, flush=True))
+options, limits = map(json.loads, sys.argv[1:])
+serve(ServeOptions(**options), listening=lambda url: print(url, flush=True), limits=ConnectionLimits(**limits))
 """
 
 
@@ -55,12 +59,22 @@ class Device:
         finally:
             connection.close()
 
-    def pull(self, first: int = 1, wait: float = 0.0) -> messages.PullResponse:
+    def sealed_pull(self, first: int = 1, wait: float = 0.0, process_id: int = 7) -> bytes:
+        """Return the sealed request of a pull as a device of version 2 makes it."""
+        request = messages.PullRequest(first, process_id, messages.VERSION, wait)
+        return Seal(self.key).seal(messages.encode_pull_request(request))
+
+    def pull(self, first: int = 1, wait: float = 0.0, process_id: int = 7) -> messages.PullResponse:
         """Pull as a device of version 2."""
-        request = messages.PullRequest(first, 7, messages.VERSION, wait)
-        status, body = self.post("/pull", Seal(self.key).seal(messages.encode_pull_request(request)))
+        status, body = self.post("/pull", self.sealed_pull(first, wait, process_id))
         assert status == 200, body
         return messages.decode_pull_response(Seal(self.key).unseal(body))
+
+    def sealed_push(self, key: str, value: bytes, *, process_id: int = 7) -> bytes:
+        """Return the sealed request of a push of one entry that is newer than all before."""
+        now = time.time_ns() // 1000
+        entry = Entry(key, now, now % 2**40, process_id, f"{now:022}", len(value))
+        return Seal(self.key).seal(messages.encode_push([Delivery(entry, now % 2**40, value)]))
 
     def old_pull(self) -> bytes:
         """Return the sealed request of a pull as the original program makes it."""
@@ -89,11 +103,16 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *, prefix: Sequence[str] = (), **options: Any) -> Iterator[Server]:
-    """Start a server at a free port, wait until it answers, and end it whatever happened."""
+def serving(
+    folder: Path, *, prefix: Sequence[str] = (), limits: Mapping[str, float] = {}, **options: Any
+) -> Iterator[Server]:
+    """Start a server at a free port, wait until it answers, and end it whatever happened.
+
+    ``limits`` are those of its connections.
+    """
     database, log = folder / "db.sqlite", folder / "log"
     chosen = {"database": str(database), "bind": "127.0.0.1:0", **options}
-    command = [*prefix, sys.executable, "-c", RUN, json.dumps(chosen)]
+    command = [*prefix, sys.executable, "-c", RUN, json.dumps(chosen), json.dumps(dict(limits))]
     with (
         log.open("wb") as errors,
         subprocess.Popen(

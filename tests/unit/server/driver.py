@@ -110,9 +110,10 @@ async def served(service: Service) -> AsyncIterator[ASGIApp]:
 class StubPull(Pull):
     """Answers a pull with ``pieces`` once there are some; it notes the threads that it was asked in."""
 
-    def __init__(self, hub: StubHub) -> None:
+    def __init__(self, hub: StubHub, device: int) -> None:
         self._hub = hub
         self.wait = hub.wait
+        self.device = device
         self.held = hub.script.held
 
     def respond(self, *, patient: bool) -> Iterator[bytes] | None:
@@ -146,7 +147,7 @@ class Script:
 
 
 class StubHub(Hub):
-    """A hub without a store, which answers every body by its length."""
+    """A hub without a store, which answers every body by its length; ``#7`` is a pull of device 7."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -165,7 +166,7 @@ class StubHub(Hub):
         return b"blocks %d" % len(body)
 
     def pull(self, body: bytes) -> Pull:
-        return StubPull(self)
+        return StubPull(self, int(body[1:] or b"0") if body.startswith(b"#") else 0)
 
 
 def stub_service(

@@ -263,7 +263,7 @@ def test_a_push_here_ends_the_wait_of_others_at_once(database: Path) -> None:
 
     async def talk() -> list[bytes]:
         async with served(stub_service(database, script)) as app:
-            polls = [begin(app, "/pull") for _ in range(20)]
+            polls = [begin(app, "/pull", b"#%d" % number) for number in range(20)]
             await until(lambda: len(script.asked) >= 20)
             script.pieces = [b"news"]
             await ask(app, "/push", b"body")
@@ -307,7 +307,7 @@ def test_the_end_of_the_server_answers_who_waits(database: Path) -> None:
             poll = begin(app, "/pull")
             await until(lambda: bool(script.asked))
             service.wakeups.end_waits()
-            return await poll.answer(), await ask(app, "/pull")
+            return await poll.answer(), await ask(app, "/pull", b"another")
 
     waited, late = run(talk())
     assert waited.status == late.status == 200

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from kvassfs.server import bodies as bodies_module
-from kvassfs.server.bodies import SHORT, Bodies, Body, BodyLimits, choose_victim, find_place
+from kvassfs.server.bodies import SHORT, Bodies, Body, BodyLimits, choose_victim
 from kvassfs.server.pace import Turns
 
 SECONDS = 60.0
@@ -42,20 +42,6 @@ def body(place: str, *, memory: int = 0, disk: int = 0, known: bool = False) -> 
 )
 def test_the_place_that_takes_the_most_gives_up_its_oldest(bodies: list[Body], victim: int | None) -> None:
     assert choose_victim(bodies) is (None if victim is None else bodies[victim])
-
-
-@pytest.mark.parametrize(
-    ("address", "place"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-    ],
-)
-def test_a_place_is_what_one_host_may_have(address: str, place: str) -> None:
-    assert find_place(address) == place
 
 
 class Sender:

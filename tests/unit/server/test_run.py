@@ -112,7 +112,7 @@ def test_a_change_by_another_process_wakes_twenty_long_polls(server: Server) -> 
     with Store.open(server.database) as store:
         first = store.settings.config().clock + 1
         with ThreadPoolExecutor(20) as threads:
-            polls = [threads.submit(device.pull, first, 60.0) for _ in range(20)]
+            polls = [threads.submit(device.pull, first, 60.0, 7 + number) for number in range(20)]
             time.sleep(0.5)
             assert not any(poll.done() for poll in polls)
             store.set("key", b"value")

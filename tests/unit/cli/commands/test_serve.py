@@ -65,9 +65,9 @@ def test_the_defaults_are_those_of_the_original(kvass: Kvass, database: Path, se
 
 
 def test_serve_passes_its_options_on(kvass: Kvass, tmp_path: Path, served_with: list[ServeOptions]) -> None:
-    line = f"serve --db={tmp_path}/other --bind [::1]:9 --tls-cert c.pem --tls-key k.pem --max-body 16"
+    line = f"serve --db={tmp_path}/other --bind [::1]:9 --tls-cert c.pem --tls-key k.pem --max-body 16 --per-address 0"
     assert kvass(*line.split()).status == 0
-    assert served_with == [ServeOptions(str(tmp_path / "other"), "[::1]:9", "c.pem", "k.pem", 16 * 1024 * 1024)]
+    assert served_with == [ServeOptions(str(tmp_path / "other"), "[::1]:9", "c.pem", "k.pem", 16 * 1024 * 1024, 0)]
 
 
 @pytest.mark.usefixtures("kathmandu")
@@ -99,7 +99,15 @@ def test_quiet_leaves_the_requests_out(
 
 
 @pytest.mark.parametrize(
-    "line", ["serve now", "serve --nope", "serve --max-body 15", "serve --max-body much", "serve --tls-key k.pem"]
+    "line",
+    [
+        "serve now",
+        "serve --nope",
+        "serve --max-body 15",
+        "serve --max-body much",
+        "serve --per-address -1",
+        "serve --tls-key k.pem",
+    ],
 )
 def test_wrong_usage_exits_2(kvass: Kvass, served_with: list[ServeOptions], line: str) -> None:
     status, out, err = kvass(*line.split())

@@ -1,0 +1,199 @@
+"""Who is served first: requests of strangers wait for their turn, a few at a time and fairly among their addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .admission import find_place
+
+AT_ONCE: Final = 3
+"""Requests of strangers that are worked on at the same time: fewer than there are threads for devices."""
+
+IN_A_ROUND: Final = 8
+"""Turns that are given before the event loop looks at the sockets again; a short value takes a tenth of a millisecond."""
+
+LONGEST: Final = 0.5
+"""Seconds after which one that is worked on counts no longer."""
+
+REFUSALS: Final = 16
+"""Refusals one after the other on a connection, after which each further request waits; browsers cause a few."""
+
+PAUSE: Final = 1.0
+"""Seconds for which it waits; so a flood of what is refused comes once a second on each connection."""
+
+_STANDING: Final = "kvass.standing"
+_TURN: Final = "kvass.turn"
+
+
+class Standing:
+    """What is known of who is at the other end of a connection, for all its requests; ``on_known`` is called once."""
+
+    def __init__(self, on_known: Callable[[], None] = lambda: None) -> None:
+        self.known = False
+        """A device has made a sealed request."""
+        self.refusals = 0
+        """Responses, since the last other one, that were refusals."""
+        self._on_known = on_known
+
+    def note_status(self, status: int) -> None:
+        """Count a response."""
+        self.refusals = self.refusals + 1 if 400 <= status < 500 else 0
+
+    def vouch(self) -> None:
+        """Note that it is a device."""
+        if not self.known:
+            self.known = True
+            self._on_known()
+
+
+def set_standing(scope: Scope, standing: Standing) -> None:
+    """Say on whose connection a request has come."""
+    scope[_STANDING] = standing
+
+
+def vouch_for(scope: Scope) -> None:
+    """Note that a request was sealed, so that a device is at the other end of its connection."""
+    standing, turn = scope.get(_STANDING), scope.get(_TURN)
+    if standing is not None:
+        standing.vouch()
+    if turn is not None:
+        turn.leave()
+
+
+class Turns:
+    """Gives turns, for the thread of the event loop: to one address after the other, at most ``at_once``.
+
+    Nor does it give more before the event loop has looked at what else there is: a request for a short value is served
+    without a pause, and many of them would keep all others waiting.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE, clock: Callable[[], float] = time.monotonic) -> None:
+        self._at_once = at_once
+        self._clock = clock
+        self._active: dict[Turn, float] = {}
+        self._given = 0
+        """Turns since the event loop looked at the sockets."""
+        self._waiting: OrderedDict[str, deque[tuple[Turn, asyncio.Future[None]]]] = OrderedDict()
+
+    async def enter(self, turn: Turn) -> None:
+        """Wait for a turn."""
+        if self._has_room() and not self._waiting:
+            self._give(turn)
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(turn.place, deque()).append((turn, future))
+        asyncio.get_running_loop().call_later(LONGEST, self._go_on)
+        await future
+
+    def leave(self, turn: Turn) -> None:
+        """End a turn, if it has begun and not ended."""
+        if self._active.pop(turn, None) is not None:
+            self._go_on()
+
+    def _give(self, turn: Turn) -> None:
+        self._active[turn] = self._clock()
+        self._given += 1
+        if self._given == 1:  # what is called soon is called after a look at the sockets
+            asyncio.get_running_loop().call_soon(self._begin_round)
+
+    def _begin_round(self) -> None:
+        self._given = 0
+        self._go_on()
+
+    def _has_room(self) -> bool:
+        if self._given >= IN_A_ROUND:
+            return False
+        while self._active:
+            turn, since = next(iter(self._active.items()))
+            if len(self._active) < self._at_once or since > self._clock() - LONGEST:
+                break
+            del self._active[turn]
+        return len(self._active) < self._at_once
+
+    def _go_on(self) -> None:
+        while self._waiting and self._has_room():
+            place, queue = self._waiting.popitem(last=False)
+            turn, future = queue.popleft()
+            if queue:
+                self._waiting[place] = queue
+            if not future.done():  # else its client has left
+                self._give(turn)
+                future.set_result(None)
+
+
+class Turn:
+    """The turn of one request: from when it has come as a whole to the beginning of its response."""
+
+    def __init__(self, turns: Turns, place: str) -> None:
+        self.place = place
+        self._turns = turns
+
+    async def enter(self) -> None:
+        """Wait for it."""
+        await self._turns.enter(self)
+
+    def leave(self) -> None:
+        """End it."""
+        self._turns.leave(self)
+
+
+class InTurn:
+    """Has ``app`` work on the requests of strangers in turn; those on the connections of devices do not wait."""
+
+    def __init__(self, app: ASGIApp, turns: Turns | None = None, pause: float = PAUSE) -> None:
+        self._app = app
+        self._turns = turns or Turns()
+        self._pause = pause
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http" or is_known(scope):
+            await self._app(scope, receive, send)
+            return
+        client = scope.get("client")
+        turn = scope[_TURN] = Turn(self._turns, find_place(client[0]) if client else "")
+        standing: Standing = scope.get(_STANDING) or Standing()
+        if standing.refusals >= REFUSALS:
+            await asyncio.sleep(self._pause)
+        try:
+            if scope["method"] == "POST":
+                receive = _enter_after_body(receive, turn)
+            else:
+                await turn.enter()
+            await self._app(scope, receive, _leave_at_response(send, turn, standing))
+        finally:
+            turn.leave()
+
+
+def is_known(scope: Scope) -> bool:
+    """Return True if a request has come on the connection of a device."""
+    standing: Standing | None = scope.get(_STANDING)
+    return standing is not None and standing.known
+
+
+def _enter_after_body(receive: Receive, turn: Turn) -> Receive:
+    """Have a request wait for its turn once its body is complete, lest one that is slow to come keeps others waiting."""
+
+    async def wait() -> Message:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            await turn.enter()
+        return message
+
+    return wait
+
+
+def _leave_at_response(send: Send, turn: Turn, standing: Standing) -> Send:
+    async def leave(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            standing.note_status(message["status"])
+            turn.leave()
+        await send(message)
+
+    return leave
