@@ -5,6 +5,7 @@ A body is ``nonce(12) || ciphertext || tag(16)`` without associated data, as in 
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
 
@@ -18,6 +19,14 @@ NONCE_BYTES = 12
 """Bytes of the random nonce; NIST SP 800-38D, section 5.2.1.1, recommends 96 bits."""
 
 TAG_BYTES = 16
+
+Body = bytes | mmap.mmap
+"""A sealed body; one that is in a file need not be in memory as well."""
+
+_LARGE = 1024 * 1024
+"""Bytes of a body beyond which its tag is checked before any of its plaintext is held."""
+
+_PIECE = 256 * 1024
 
 
 class Seal:
@@ -42,8 +51,8 @@ class Seal:
             yield encryptor.update(piece)
         yield encryptor.finalize() + encryptor.tag
 
-    def unseal(self, body: bytes) -> bytes:
-        """Return the plaintext of a sealed body.
+    def unseal(self, body: Body) -> bytes:
+        """Return the plaintext of a sealed body. Of one that is not sealed with the key, none is held in memory.
 
         Raises:
             Undecipherable: it was sealed with another key, or is damaged.
@@ -52,6 +61,17 @@ class Seal:
             raise Undecipherable
         view = memoryview(body)
         try:
+            if len(view) > _LARGE:
+                self._check_tag(view)
             return self._cipher.decrypt(view[:NONCE_BYTES], view[NONCE_BYTES:], None)
         except InvalidTag:
             raise Undecipherable from None
+
+    def _check_tag(self, body: memoryview) -> None:
+        """Raise ``InvalidTag`` if a body is not sealed with the key."""
+        mode = modes.GCM(bytes(body[:NONCE_BYTES]), bytes(body[-TAG_BYTES:]))
+        decryptor = Cipher(algorithms.AES(self._key), mode).decryptor()
+        plaintext = bytearray(_PIECE + TAG_BYTES)
+        for start in range(NONCE_BYTES, len(body) - TAG_BYTES, _PIECE):
+            decryptor.update_into(body[start : min(start + _PIECE, len(body) - TAG_BYTES)], plaintext)
+        decryptor.finalize()
