@@ -30,7 +30,7 @@
     │   ├── HubTlsFailed          its certificate or TLS is refused
     │   ├── NotAHub               something else answers
     │   ├── WrongKey              its encryption key is another one
-    │   ├── AnswerDamaged         its answer is not what it sealed
+    │   ├── AnswerDamaged         its answer is not what it sealed: ``kvassfs.remote.errors`` has this and the next
     │   ├── NoRoomForAnswer       no space left for what it answers
     │   ├── HubFailed             it reports an error
     │   ├── TooLargeForHub        it is of the original program, and cannot keep a value
@@ -317,32 +317,6 @@ class WrongKey(SyncError):
             f"the hub {remote} has another encryption key; type `kvass pair` on a device that it accepts, and the line"
             " that appears, with --merge, on this one (or set the key with `kvass config key`): nothing here is lost",
         )
-
-
-class AnswerDamaged(SyncError):
-    """An answer cannot be decrypted, though the hub must have decrypted the request: with another key it says so."""
-
-    def __init__(self, remote: str) -> None:
-        super().__init__(
-            remote,
-            f"the answer of the hub {remote} cannot be decrypted: it was damaged or cut short on its way, or it is another"
-            " one's; nothing of it was used; try again, and look what is in between if that goes on",
-        )
-
-
-class NoRoomForAnswer(SyncError):
-    """A large answer does not fit into the ``directory`` for temporary files."""
-
-    errno = errno.ENOSPC
-
-    def __init__(self, remote: str, directory: str, reason: str) -> None:
-        super().__init__(
-            remote,
-            f"there is no room in {directory} for the answer of the hub {remote}: {reason}; make room there, or have"
-            " TMPDIR name another directory",
-        )
-        self.directory = directory
-        self.reason = reason
 
 
 class HubFailed(SyncError):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import IO
 
 import requests
 import urllib3.exceptions
 
-from ..errors import HubFailed, NoRoomForAnswer, NotAHub
+from ..errors import HubFailed, NotAHub
 from .channel import PIECE
+from .errors import NoRoomForAnswer
 
 Body = bytes | mmap.mmap
 """The body of an answer; a large one is not in memory, but in a file that goes when nobody uses it any more."""
@@ -35,20 +38,25 @@ def read_body(response: requests.Response, address: str, largest: int, *, held: 
     if (response.raw.length_remaining or 0) > largest:
         raise too_long
     size = 0
-    with tempfile.SpooledTemporaryFile(held, dir=choose_directory()) as spooled:
+    with ExitStack() as stack:
+        file: IO[bytes] = stack.enter_context(io.BytesIO())
         for piece in iterate_pieces(response):
-            size += len(piece)
+            before, size = size, size + len(piece)
             if size > largest:
                 raise too_long
-            _keep(spooled, piece, address)
+            with _told_as_no_room(address):
+                if before <= held < size:
+                    file = _move_to_disk(file, stack)
+                file.write(piece)
         # urllib3 1.26 leaves it to its caller to notice.
         if response.raw.length_remaining:
             raise requests.exceptions.ChunkedEncodingError
-        if size > held:
-            spooled.flush()
-            return mmap.mmap(spooled.fileno(), 0, access=mmap.ACCESS_READ)
-        spooled.seek(0)
-        return spooled.read()
+        file.seek(0)
+        if size <= held:
+            return file.read()
+        with _told_as_no_room(address):
+            file.flush()
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def read_beginning(response: requests.Response, most: int) -> bytes:
@@ -77,13 +85,21 @@ def iterate_pieces(response: requests.Response) -> Iterator[bytes]:
 
 
 def choose_directory() -> str:
-    """Return where temporary files are on a disk, and not in memory, unless TMPDIR says otherwise."""
+    """Return where temporary files are on a disk, and not in memory, unless TMPDIR says otherwise. Raises ``OSError``."""
     chosen = tempfile.gettempdir()
     return _LARGE_TEMPORARY if chosen == "/tmp" and os.access(_LARGE_TEMPORARY, os.W_OK) else chosen  # noqa: S108
 
 
-def _keep(spooled: IO[bytes], piece: bytes, address: str) -> None:
+def _move_to_disk(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
+    on_disk = stack.enter_context(tempfile.TemporaryFile(dir=choose_directory()))  # noqa: SIM115  the stack closes it
+    file.seek(0)
+    on_disk.write(file.read())
+    return on_disk
+
+
+@contextmanager
+def _told_as_no_room(address: str) -> Iterator[None]:
     try:
-        spooled.write(piece)
+        yield
     except OSError as error:
-        raise NoRoomForAnswer(address, choose_directory(), (error.strerror or str(error)).lower()) from error
+        raise NoRoomForAnswer(address, (error.strerror or str(error)).lower()) from error

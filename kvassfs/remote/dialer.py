@@ -217,7 +217,7 @@ class _Connection(HTTPConnection):
     def _tunnel(self) -> None:
         """Have a proxy connect to the hub, which may take no more than the hub itself; urllib3 calls it."""
         connected, self.sock = self.sock, cast("socket.socket", self._dialer.guard(self.sock))
-        super()._tunnel()  # type: ignore[misc]
+        super()._tunnel()
         self.sock = connected
 
     def connect(self) -> None:

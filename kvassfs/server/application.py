@@ -96,4 +96,4 @@ def build_application(service: Service, write: Callable[[str], None] = log_line)
         "/pull": Route.of(service.hub.pull, "POST"),
         "/push": Route.of(service.hub.push, "POST"),
     }
-    return RequestLog(RouteTable(routes, service.run), write)
+    return RequestLog(RouteTable(routes, service.run), routes, write)

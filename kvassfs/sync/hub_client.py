@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ..block import BLOCK_SIZE
-from ..errors import AnswerDamaged, HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable
+from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable
+from ..remote.errors import AnswerDamaged
 from ..replica import HubState
 from ..store import MAX_LEAP, Outgoing, Store
 from .block_messages import BlocksRequest, decode_blocks_response, encode_blocks_request

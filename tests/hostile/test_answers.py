@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import AnswerDamaged, HubFailed, HubUnreachable, NotAHub, SyncError
+from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, SyncError
+from kvassfs.remote.errors import AnswerDamaged
 from kvassfs.remote.http import HttpRemote, TimeLimits
 from kvassfs.store import Store
 from kvassfs.sync.connection import open_synchroniser

@@ -12,7 +12,6 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE, LARGEST_SIZE
 from kvassfs.errors import (
-    AnswerDamaged,
     HubDowngraded,
     HubFailed,
     HubUnreachable,
@@ -21,6 +20,7 @@ from kvassfs.errors import (
     TooLargeForHub,
     WrongKey,
 )
+from kvassfs.remote.errors import AnswerDamaged
 from kvassfs.replica import MAX_PROCESS_ID
 from kvassfs.store import Limit, Node, Store, Written
 from kvassfs.store.settling import SETTLING_TIME

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from kvassfs.errors import AnswerDamaged, HubDowngraded, HubFailed, HubUnreachable, NotAHub, WrongKey
+from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, WrongKey
+from kvassfs.remote.errors import AnswerDamaged
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import ADDRESS, KEY, WRONG_KEY, KvassHub, versions
