@@ -284,7 +284,8 @@ class TestDescriptors:
             "print(resource.getrlimit(resource.RLIMIT_CORE)[0], flush=True); os.abort()"
         )
         script = f'cd "$1"; "$0" -c "{code}" || ls -A'
-        done = processes.run_command(["bash", "-c", script, KVASS[0], str(tmp_path)], env=given)
+        (empty := tmp_path / "empty").mkdir()
+        done = processes.run_command(["bash", "-c", script, KVASS[0], str(empty)], env=given)
         assert done.out in {b"1\n", b"0\n"}  # 0 where the system allows no other
 
     def test_a_low_limit_is_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
