@@ -15,6 +15,7 @@ from kvassfs.errors import KvassError
 
 from . import streams
 from .occasions import is_own_directory
+from .process import core_dumps
 from .running import describe_status
 
 DEFAULT = "vi"
@@ -208,7 +209,7 @@ def _run(editor: str, path: str, signals: Signals) -> int:
     command = ["/bin/sh", "-c", f'exec {editor} "$@"', "kvass", path]
     process = None
     try:
-        with signals.held():  # or it would be started, and nobody knew it
+        with signals.held(), core_dumps():  # the former, or it would be started, and nobody knew it
             process = subprocess.Popen(command)  # noqa: S603  the user's own choice
         return process.wait()
     except _Ended as ended:

@@ -80,6 +80,7 @@ kvass.params.append(
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     process.occupy_closed()
+    process.forbid_core_dumps()
     try:
         process.allow_enough_files()
     except KvassError as error:

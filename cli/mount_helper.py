@@ -23,6 +23,7 @@ MISUSED, FAILED = 1, 32
 def main() -> NoReturn:
     """Mount as the arguments of this process say, and end it."""
     process.occupy_closed()
+    process.forbid_core_dumps()
     sys.exit(run(sys.argv[1:]))
 
 

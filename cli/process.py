@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from kvassfs.errors import KvassError
 
@@ -15,6 +16,15 @@ STANDARD_ERROR = 2
 
 ENOUGH_FILES = 32
 """Descriptors with which every command works; a hub, which needs the most, has a few left for devices."""
+
+
+NO_CORE = 1
+"""The limit of core dumps at which there is none: not even a program that gets them (``core_pattern`` with a pipe) is given one,
+as it is with 0 (fs/coredump.c of Linux)."""
+
+
+_core_limits: list[int] = []
+"""What the limit was when the process was started."""
 
 
 class TooFewFiles(KvassError):
@@ -54,3 +64,31 @@ def allow_enough_files() -> None:
             )
         except (ValueError, OSError):
             raise TooFewFiles(limit) from None
+
+
+def forbid_core_dumps() -> None:
+    """Have a crash leave no image of the memory on the disk: the encryption key and values are in it.
+
+    The process stays otherwise as it is: were it not dumpable (prctl), its files in /proc would be root's.
+    """
+    _core_limits.append(_limit_core(NO_CORE))
+
+
+@contextmanager
+def core_dumps() -> Iterator[None]:
+    """``with`` core dumps as they were before, for a program of the user's choice that is started meanwhile."""
+    now = _limit_core(_core_limits[-1]) if _core_limits else None
+    try:
+        yield
+    finally:
+        if now is not None:
+            _limit_core(now)
+
+
+def _limit_core(limit: int) -> int:
+    """Limit core dumps to so many bytes, and return the limit before."""
+    before, highest = resource.getrlimit(resource.RLIMIT_CORE)
+    if highest != resource.RLIM_INFINITY:
+        limit = highest if limit == resource.RLIM_INFINITY else min(limit, highest)
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, highest))
+    return before

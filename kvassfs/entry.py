@@ -22,6 +22,9 @@ MAX_RECEIVED = MAX_NUMBER + 1 - 2**32
 CLOCK_TOLERANCE = 1_000_000
 """Microseconds by which clocks may differ and still be taken to agree; what is measured is not more exact."""
 
+MAX_TARGET = 4095
+"""Bytes of the longest target of a symbolic link: Linux takes paths of PATH_MAX, with the NUL at their end."""
+
 DEFAULT_MODE = stat.S_IFREG | 0o600
 """The type and permissions of an entry that carries no mode."""
 
@@ -206,6 +209,17 @@ def parent(prefix: str) -> str:
 def directory_of(key: str) -> str:
     """Return the prefix of the directory that lists a key: ``"a/"`` of ``a/b`` and of ``a/``, ``""`` of ``a``."""
     return key[: key.rfind("/") + 1]
+
+
+def is_target(value: bytes) -> bool:
+    """Return whether a symbolic link can lead to ``value``: other targets, no system takes and no mount shows."""
+    if not 0 < len(value) <= MAX_TARGET or b"\0" in value:
+        return False
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def is_text(text: str) -> bool:

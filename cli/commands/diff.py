@@ -21,6 +21,7 @@ from ..editor import private_file
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
+from ..process import core_dumps
 from ..revisions import NUMBER, complete_changed_key, complete_revision
 from ..running import cannot_run, exit_status
 
@@ -131,7 +132,8 @@ def run_tool(tool: str, store: Store, sides: tuple[Version, Version]) -> int:
     with ExitStack() as files:
         paths = [_write_file(files, store, version) for version in sides]
         try:
-            return exit_status(subprocess.call([*command, *paths]))  # noqa: S603  the user's own choice
+            with core_dumps():
+                return exit_status(subprocess.call([*command, *paths]))  # noqa: S603  the user's own choice
         except OSError as error:
             raise cannot_run(command, error) from error
 

@@ -17,6 +17,7 @@ from ..completions import complete_directory, complete_file
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
+from ..process import core_dumps
 from ..running import cannot_run
 
 FAILED = 125
@@ -78,6 +79,7 @@ def become(command: tuple[str, ...], variables: dict[str, bytes]) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
     environment = os.environb | {name.encode(): value for name, value in variables.items()}
     try:
-        os.execvpe(command[0], command, environment)  # noqa: S606  it is what the command is for
+        with core_dumps():
+            os.execvpe(command[0], command, environment)  # noqa: S606  it is what the command is for
     except OSError as error:
         raise cannot_run(command, error) from error

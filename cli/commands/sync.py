@@ -47,7 +47,7 @@ def exchange(database: DatabaseFile) -> Progress:
         database.open_existing() as store,
         explain_interrupt(lambda: "what has moved stays; `kvass sync` goes on with the rest"),
         show_exchange() as report,
-        open_synchroniser(store, report) as synchroniser,
+        open_synchroniser(store, report, patient=True) as synchroniser,
     ):
         moved = synchroniser.exchange()
         hub.warn_of_clock(store)

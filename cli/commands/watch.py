@@ -22,6 +22,7 @@ from ..completions import complete_file
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import escape_controls, print_notice
+from ..process import core_dumps
 from ..running import cannot_run, describe_status
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def run(arguments: Sequence[str], change: Change) -> int:
     """
     told = {KEY.encode(): change.key.encode(), EVENT.encode(): change.event.value.encode()}
     try:
-        return subprocess.run(arguments, env=os.environb | told, check=False).returncode  # noqa: S603  the user's own
+        with core_dumps():
+            return subprocess.run(arguments, env=os.environb | told, check=False).returncode  # noqa: S603  the user's own
     except OSError as error:
         raise cannot_run(arguments, error) from error

@@ -17,7 +17,7 @@ from ..errors import KeyMissing, RevisionMissing
 from ..paths import VALUE_NAME, InvalidName, listed_names
 from ..store import DIRECTORY_MODE, Draft, Store, Version, new_inode
 from .dot_paths import DELETED, HISTORY, name_version, split_dotted
-from .namespace import find_prefix, make_error, parent
+from .namespace import find_prefix, make_error, parent, read_target
 from .open_files import OpenFiles
 from .openfile import OpenFile
 from .stat import Attributes
@@ -257,7 +257,7 @@ class DotDirectory:
             raise make_error(errno.EINVAL, path)
         draft = self._draft(path, shown)
         try:
-            return draft.read(0, draft.size).decode()
+            return read_target(draft, path)
         finally:
             draft.close()
 

@@ -12,7 +12,7 @@ from ..block import block_count
 from ..clocks import WARNED_AHEAD, describe_ahead
 from ..errors import KvassError
 from ..store import Store, Written, new_inode
-from .namespace import Namespace, make_error
+from .namespace import Namespace, make_error, read_target
 from .open_files import OpenFiles
 from .openfile import CLEAN, EMPTIED, OpenFile
 
@@ -62,14 +62,14 @@ class FileIO:
         self._tree.save(key, draft, written, scratch=self._is_scratch(key), now=now, amends=None)
 
     def readlink(self, path: str) -> str:
-        """Return the target of a symbolic link; ESTALE for what is one no more."""
+        """Return the target of a symbolic link; ESTALE for what is one no more, EIO if it has none that there can be."""
         node = self._names.file(path)
         if not stat.S_ISLNK(node.mode):
             # The kernel asks for this of links alone: it was one when it looked. By this errno it looks anew.
             raise make_error(errno.ESTALE, path)
         _, draft = self._tree.open(node.key)
         try:
-            return draft.read(0, draft.size).decode()
+            return read_target(draft, path)
         finally:
             draft.close()
 

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Iterable
 
 from .. import paths
+from ..entry import MAX_TARGET, is_target
 from ..share_link import check_new_key
-from ..store import DirectoryRecord, Node, Tree
+from ..store import DirectoryRecord, Draft, Node, Tree
 from .open_files import OpenFiles
 from .openfile import OpenFile
 
@@ -19,6 +20,17 @@ HIDDEN = ".fuse_hidden"
 def make_error(number: int, path: str) -> OSError:
     """Return the error of a system call that failed for ``path``."""
     return OSError(number, os.strerror(number), path)
+
+
+def read_target(link: Draft, path: str) -> str:
+    """Return where the symbolic link at ``path`` leads, whose value is ``link``; EIO if no link can lead there.
+
+    Programs of before took such values from others.
+    """
+    target = link.read(0, min(link.size, MAX_TARGET + 1))
+    if not is_target(target):
+        raise make_error(errno.EIO, path)
+    return target.decode()
 
 
 def parent(path: str) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..errors import HubFailed, NotAHub
 from ..store import Store
+from ..sync.seal import Body
 from .errors import CannotPair, CodeGone, TooManyMailboxes, TooManyTries
 from .post_office import PostOffice
 
@@ -22,7 +23,7 @@ class Remote(Protocol):
 
     address: str
 
-    def post(self, call: str, body: bytes, *, wait: float = 0.0) -> bytes:
+    def post(self, call: str, body: bytes, *, wait: float = 0.0) -> Body:
         """Send a body to ``pair`` or ``join`` and return that of the response. Raises a SyncError, and a PairingError."""
 
 
@@ -34,7 +35,7 @@ def post(remote: Remote, call: str, body: bytes, *, wait: float = 0.0) -> bytes:
         SyncError: it could not be asked.
     """
     try:
-        return remote.post(call, body, wait=wait)
+        return bytes(remote.post(call, body, wait=wait))
     except HubFailed as error:
         if error.status == _GONE:
             raise CodeGone from error

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 from ..store import Store
 from .calls import OwnOffice, Remote
-from .messages import MAX_JOIN
+from .messages import MAX_JOIN, MAX_PAIR
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def open_hub_of(store: Store) -> Iterator[Remote]:
         return
     from ..remote.http import HttpRemote, TimeLimits  # noqa: PLC0415
 
-    with closing(HttpRemote(address, TimeLimits(*store.settings.timeouts()))) as remote:
+    with closing(HttpRemote(address, TimeLimits(*store.settings.timeouts()), largest=MAX_PAIR)) as remote:
         yield remote
 
 

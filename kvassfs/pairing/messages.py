@@ -16,6 +16,9 @@ from .code import LARGEST_NUMBER
 MAX_JOIN = 4096
 """Bytes of a request or a response of ``/join``."""
 
+MAX_PAIR = 4 * MAX_JOIN
+"""Bytes of a response of ``/pair``, which may hold what a request of ``/join`` did."""
+
 MAX_SECRET = 2900
 """Bytes of a message or an answer, which are in base64 there."""
 

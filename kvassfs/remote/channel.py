@@ -16,7 +16,10 @@ import termios
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
+
+from .allowance import FRAMING, HEAD, Allowance, TooLate, TooMuch
 
 FLOOR = 1024
 """Bytes that have to arrive within the limit once a response has begun; fewer are no progress."""
@@ -28,16 +31,12 @@ CHECKS = 50
 """How often per limit to check whether the other side has acknowledged some of what was sent."""
 
 
-class TooLate(TimeoutError):
-    """Nothing moved for too long; its text says what did not come, and within how many seconds."""
-
-
 class Channel:
     """A connected socket, as far as http.client and urllib3 use one, on which something must move.
 
     While sending, and once a response has begun, no more than ``progress`` seconds may pass without it;
-    until it begins, as many as ``settimeout`` says. ``twin`` is another descriptor of the connection.
-    Raises ``OSError``, of which ``TooLate`` is one.
+    until it begins, as many as ``settimeout`` says; and all of a request and its response no more than its ``allowance``.
+    ``twin`` is another descriptor of the connection. Raises ``OSError``, of which ``TooLate`` and ``TooMuch`` are two.
     """
 
     def __init__(self, connected: socket.socket, twin: Twin, progress: float, clock: Callable[[], float]) -> None:
@@ -50,6 +49,8 @@ class Channel:
         self._reused = False
         self._responded = False
         self._late = False
+        self.allowance = Allowance()
+        """What the present request may take, which is another one for each."""
         self.settimeout(progress)
 
     @property
@@ -76,11 +77,14 @@ class Channel:
         rest = memoryview(data)
         while rest:
             self.settimeout(self._progress)
-            rest = rest[self._run_in_time(self._socket.send, rest[:PIECE]) :]
+            size = self._run_in_time(self._socket.send, rest[:PIECE])
+            self.allowance.count(sent=size)
+            rest = rest[size:]
 
     def receive_into(self, buffer: bytearray | memoryview) -> int:
         """Receive what there is, at least a byte, or 0 at the end."""
         size = self._run_in_time(self._socket.recv_into, buffer)
+        self.allowance.count(received=size)
         self._moved += size
         if self._moved >= FLOOR or (size and not self._responded):
             self._responded = True
@@ -107,7 +111,8 @@ class Channel:
 
     def _run_in_time(self, operation: Callable[[Any], int], argument: bytearray | memoryview) -> int:
         while True:
-            left = max(self._deadline - self._clock(), 0.001)
+            self._check_allowance()
+            left = max(min(self._deadline - self._clock(), self.allowance.left), 0.001)
             self._socket.settimeout(min(left, self._progress / CHECKS) if self._unacknowledged else left)
             try:
                 return operation(argument)
@@ -118,6 +123,13 @@ class Channel:
                 self._check_progress()
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
                 raise ConnectionResetError("the connection was cut off") from error
+
+    def _check_allowance(self) -> None:
+        try:
+            self.allowance.check()
+        except TooLate:
+            self._late = True
+            raise
 
     def _check_progress(self) -> None:
         """Wait on if the other side has acknowledged something meanwhile, or there is time left.
@@ -156,10 +168,28 @@ class _Incoming(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """The response; http.client takes its head for complete wherever it ends."""
+    """The response; http.client takes its head for complete wherever it ends, and reads lines of any number before it.
+
+    Nor is it reading lines of any number after a body, where urllib3 does so.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self._left: float = HEAD
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:  # all there is; a chunk of a negative length would be so
+            raise HTTPException("a part of the answer has no length")
+        data = super().read(size)
+        self._left += len(data) / FRAMING
+        return data
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(size)
+        most = int(self._left) + 1
+        line = super().readline(most if size is None or size < 0 else min(size, most))
+        self._left -= len(line)
+        if self._left < 0:
+            raise TooMuch("its answer has more lines than it could need")
         if not line.endswith(b"\n") and len(line) != size:
             raise ConnectionResetError("the connection was closed before the end of the answer")
         return line

@@ -15,7 +15,7 @@ from urllib3.util.ssl_match_hostname import CertificateError
 
 from ..errors import HubFailed, HubTlsFailed, HubUnreachable, NotAHub, SyncError, WrongKey
 from .address import SCHEMES, hide_credentials
-from .channel import TooLate
+from .allowance import TooLate, TooMuch
 
 CUT_OFF = "the connection was cut off in the middle of the answer"
 
@@ -47,6 +47,8 @@ _CERTIFICATES = {
     64: _OTHER_NAME,
 }
 """By the codes X509_V_ERR_… of OpenSSL."""
+
+_NO_HTTP = "it does not speak HTTP; perhaps its address has to begin with https://"
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
 """What the versions of OpenSSL say to a response that is no TLS."""
@@ -97,10 +99,10 @@ def diagnose_exception(address: str, progress: float, error: Exception) -> SyncE
     if isinstance(error, exceptions.SSLError) or type(error) is OSError:
         # Then it is about the file of certificates that the environment names.
         return HubTlsFailed(address, words)
-    if isinstance(error, exceptions.ChunkedEncodingError):
+    if isinstance(error, exceptions.ChunkedEncodingError) and not isinstance(cause, TooMuch):
         return HubUnreachable(address, CUT_OFF)
-    if isinstance(cause, HTTPException):
-        return NotAHub(address, "it does not speak HTTP; perhaps its address has to begin with https://")
+    if isinstance(cause, TooMuch | HTTPException):
+        return NotAHub(address, str(cause) if isinstance(cause, TooMuch) else _NO_HTTP)
     return HubUnreachable(address, words)
 
 

@@ -22,7 +22,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from .channel import Channel, TooLate, Twin
+from .allowance import Allowance, TooLate
+from .channel import Channel, Twin
 
 STAGGER = 0.2
 """Seconds that one address of a name gets at most before the next is tried beside it (after RFC 8305)."""
@@ -63,6 +64,7 @@ class Dialer:
         self._clock = clock
         self._twin: Twin | None = None
         self._channel: Channel | None = None
+        self._allowance = Allowance()
         self._ended = threading.Event()
 
     @property
@@ -75,12 +77,19 @@ class Dialer:
         """Whether the last connection was kept from an earlier request, and closed at its other end meanwhile."""
         return self._channel is not None and self._channel.stale
 
+    def allow(self, allowance: Allowance) -> None:
+        """Let what follows, until this is called again, take no more than ``allowance``."""
+        self._allowance = allowance
+        if self._channel is not None:
+            self._channel.allowance = allowance
+
     def dial(self, host: str, port: int) -> socket.socket:
         """Connect to a host, whose addresses may be several. Raises ``OSError``."""
         self._channel = None
         if self.ended:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the dialer was cut")
-        deadline = self._clock() + self._connect
+        self._allowance.check()
+        deadline = self._clock() + min(self._connect, self._allowance.left)
         # RFC 6874 writes the zone of an address behind %25, and urllib3 as well.
         addresses = self._look_up(host.strip("[]").replace("%25", "%"), port)
         connected = self._connect_to_first(addresses, deadline)
@@ -94,6 +103,7 @@ class Dialer:
         """Return the channel over the connection that ``dial`` has made, which may speak TLS by now."""
         assert self._twin
         self._channel = Channel(connected, self._twin, self._progress, self._clock)
+        self._channel.allowance = self._allowance
         return self._channel
 
     def hang_up(self) -> None:
@@ -203,6 +213,12 @@ class _Connection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         return self._dialer.dial(self._dns_host, self.port)
+
+    def _tunnel(self) -> None:
+        """Have a proxy connect to the hub, which may take no more than the hub itself; urllib3 calls it."""
+        connected, self.sock = self.sock, cast("socket.socket", self._dialer.guard(self.sock))
+        super()._tunnel()
+        self.sock = connected
 
     def connect(self) -> None:
         """Connect, through a proxy and with TLS where that is so."""

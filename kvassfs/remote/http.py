@@ -5,30 +5,31 @@ It takes a tenth of a second to import, because of requests.
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPException
+from math import inf
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from .. import __version__
-from ..errors import HubFailed, HubUnreachable, SyncError
+from ..errors import HubUnreachable, SyncError
 from . import diagnosis
 from .address import SERVED_PORT, hide_credentials, may_mean_served_port, name_port, parse_base_url
-from .channel import PIECE
+from .allowance import BRISK, Allowance
+from .answers import Body, read_beginning, read_body
 from .dialer import Dialer, DialledAdapter, Resolve
 
 __all__ = ["HttpRemote", "TimeLimits"]
 
-MAX_RESPONSE = 4 * 1024**3
-"""Bytes that a response may have: a hub of the original program has no pages, and the caller holds it in memory."""
+MAX_RESPONSE = 2**31 - 1
+"""Bytes that a response may have where its caller says nothing else: no more can be unsealed."""
 
 MAX_COMPLAINT = 64 * 1024
 """Bytes that are read of a response that is no success."""
@@ -46,10 +47,23 @@ _HEADERS = {
 
 
 class TimeLimits(NamedTuple):
-    """Seconds: until connected, and without a byte in either direction."""
+    """Seconds: until connected, without a byte in either direction, and, where a person waits, for all calls together.
+
+    To the last are added those that what has moved takes, at a brisk rate.
+    """
 
     connect: float = 1.0
     progress: float = 10.0
+    patience: float = inf
+
+    @property
+    def total(self) -> float:
+        """Seconds that one call may take, beside those that its bytes take at the slowest rate."""
+        return self.connect + 2 * self.progress
+
+    def for_person(self) -> TimeLimits:
+        """Return the same for a command that a person waits for, and that can do without the hub."""
+        return self._replace(patience=self.connect + 3 * self.progress)
 
 
 DEFAULT_TIME_LIMITS = TimeLimits()
@@ -62,7 +76,8 @@ class HttpRemote:
     `kvass serve`, it is that one from then on, in ``address`` too.
 
     The environment of requests (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) counts, but no proxy for a hub on this
-    machine. ``resolve`` stands in for ``socket.getaddrinfo``; a response may have ``largest`` bytes.
+    machine. Nor does ~/.netrc: its passwords are for other programs. ``resolve`` stands in for ``socket.getaddrinfo``; a
+    response may have ``largest`` bytes.
 
     Raises:
         InvalidConfiguration: ``address`` is none of a hub.
@@ -85,6 +100,8 @@ class HttpRemote:
             self._served = name_port(self._base, SERVED_PORT), name_port(shown, SERVED_PORT)
         self._limits = limits
         self._largest = largest
+        self._clock = clock
+        self._patience = limits.patience
         self._dialer = Dialer(limits.connect, limits.progress, resolve=resolve, clock=clock)
         self._session = _Session()
         self._session.mount("http://", DialledAdapter(self._dialer))
@@ -95,30 +112,45 @@ class HttpRemote:
         # What a proxy would reach under such a name is itself.
         self._proxies = {"no_proxy": host} if _is_loopback(host) else None
 
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
-        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response.
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = MAX_RESPONSE) -> Body:
+        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response, of ``largest`` bytes at most.
 
         The hub may take ``wait`` seconds longer than usual. Raises a SyncError.
         """
         if isinstance(body, Iterator):
             # It cannot be sent twice, so it goes over a new connection, which is not stale.
             self._session.close()
+        allowance = Allowance(
+            wait + self._limits.total, self._limit(largest), patience=self._patience, clock=self._clock
+        )
+        self._dialer.allow(allowance)
         try:
-            return self._attempt(call, body, wait)
+            response = self._post(_Call(call, body, wait, self._limit(largest)))
+        finally:
+            self._patience -= allowance.elapsed
+        self._patience += allowance.moved / BRISK
+        return response
+
+    def _limit(self, largest: int) -> int:
+        return min(largest, self._largest)
+
+    def _post(self, call: _Call) -> Body:
+        try:
+            return self._attempt(call)
         except _Stale:
             self._session.close()
         except _Refused as refused:
-            return self._attempt_served_port(call, body, wait, refused)
-        return self._attempt(call, body, wait)
+            return self._attempt_served_port(call, refused)
+        return self._attempt(call)
 
-    def _attempt_served_port(self, call: str, body: bytes | Iterable[bytes], wait: float, refused: _Refused) -> bytes:
-        """Go on at the port of `kvass serve`, if the address may mean it. Nothing of ``body`` was sent."""
+    def _attempt_served_port(self, call: _Call, refused: _Refused) -> Body:
+        """Go on at the port of `kvass serve`, if the address may mean it. Nothing of the body was sent."""
         if self._served is None:
             raise refused
         configured = self._base, self.address
         self._base, self.address = self._served
         try:
-            response = self._attempt(call, body, wait)
+            response = self._attempt(call)
         except HubUnreachable:
             self._base, self.address = configured
             reason = f"{refused.reason}, and nobody answers at port {SERVED_PORT}"
@@ -131,35 +163,23 @@ class HttpRemote:
         self._dialer.cut()
         self._session.close()
 
-    def _attempt(self, call: str, body: bytes | Iterable[bytes], wait: float) -> bytes:
-        url = f"{self._base}/{call}"
+    def _attempt(self, call: _Call) -> Body:
+        url = f"{self._base}/{call.name}"
         progress = self._limits.progress
         try:
             with self._session.post(
                 url,
-                data=body if isinstance(body, bytes) else iter(body),
-                timeout=(progress, wait + min(progress, GRACE) if wait else progress),
+                data=call.body if isinstance(call.body, bytes) else iter(call.body),
+                timeout=(progress, call.wait + min(progress, GRACE) if call.wait else progress),
                 stream=True,
                 allow_redirects=False,
                 proxies=self._proxies,
             ) as response:
                 if response.status_code != requests.codes.ok or _is_page(response):
                     raise diagnosis.diagnose_response(self.address, url, _read_refusal(response))
-                return self._read(response)
+                return read_body(response, self.address, call.largest)
         except _FAILURES as error:
             raise self._diagnose(error) from error
-
-    def _read(self, response: requests.Response) -> bytes:
-        received = io.BytesIO()
-        for piece in response.iter_content(PIECE):
-            received.write(piece)
-            if received.tell() > self._largest:
-                reason = f"its answer has more than {self._largest} bytes"
-                raise HubFailed(self.address, response.status_code, reason)
-        # urllib3 1.26 leaves it to its caller to notice.
-        if response.raw.length_remaining:
-            raise requests.exceptions.ChunkedEncodingError
-        return received.getvalue()
 
     def _diagnose(self, error: Exception) -> SyncError:
         if self._dialer.ended:
@@ -171,6 +191,22 @@ class HttpRemote:
             if diagnosis.is_refused(error):
                 return _Refused(self.address, failure.reason)
         return failure
+
+
+class _Call(NamedTuple):
+    """What is sent where, and how much of an answer is taken after how many seconds."""
+
+    name: str
+    body: bytes | Iterable[bytes]
+    wait: float
+    largest: int
+
+
+class _NoPassword(AuthBase):
+    """No user and password, where requests would look for one in ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
 
 
 class _Session(requests.Session):
@@ -198,11 +234,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _read_credentials(url: str) -> HTTPBasicAuth | None:
+def _read_credentials(url: str) -> AuthBase:
     """Return what a URL says of a user, to which requests would prefer what ~/.netrc says."""
     split = urlsplit(url)
     if split.username is None:
-        return None
+        return _NoPassword()
     return HTTPBasicAuth(unquote(split.username).encode(), unquote(split.password or "").encode())
 
 
@@ -211,11 +247,6 @@ def _is_page(response: requests.Response) -> bool:
 
 
 def _read_refusal(response: requests.Response) -> diagnosis.Refusal:
-    body = b""
-    if response.status_code != requests.codes.ok:
-        for piece in response.iter_content(PIECE):
-            body += piece
-            if len(body) >= MAX_COMPLAINT:
-                break
+    body = b"" if response.status_code == requests.codes.ok else read_beginning(response, MAX_COMPLAINT)
     location = response.headers.get("Location", "")
     return diagnosis.Refusal(response.status_code, response.reason or "", _is_page(response), location, body)

@@ -105,4 +105,4 @@ def build_application(service: Service, write: Callable[[str], None] = log_line)
         "/pull": Route.of(service.hub.pull, "POST"),
         "/push": Route.of(service.hub.push, "POST"),
     }
-    return InTurn(RequestLog(RouteTable(routes, service.run), write))
+    return InTurn(RequestLog(RouteTable(routes, service.run), routes, write))

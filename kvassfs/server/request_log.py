@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +15,7 @@ from ..errors import KvassError
 
 log = logging.getLogger(__name__)
 
-PATH_LENGTH: Final = 100
-"""Characters of a path that are logged."""
+_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 
 _SKIPPED = "kvass.skip_logging"
 
@@ -43,15 +42,22 @@ def log_line(text: str) -> None:
 
 
 class RequestLog:
-    """Calls ``write`` with a line about each request to ``app``, which has neither its query nor its body.
+    """Calls ``write`` with a line about each request to ``app``, which has ``paths`` and neither its query nor its body.
+
+    Of any other path it has no more than what tells how it came about: see ``redact_path``.
 
     An exception is logged too; the client gets status 500, or a response that breaks off if it has begun.
     """
 
     def __init__(
-        self, app: ASGIApp, write: Callable[[str], None] = log_line, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        paths: Collection[str],
+        write: Callable[[str], None] = log_line,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
+        self._paths = frozenset(paths)
         self._write = write
         self._clock = clock
 
@@ -65,7 +71,7 @@ class RequestLog:
         try:
             await self._serve(scope, _count_received(receive, traffic), _count_sent(send, traffic), traffic)
         finally:
-            text = format_line(scope, traffic, self._clock() - begin)
+            text = format_line(scope, self._paths, traffic, self._clock() - begin)
             if _SKIPPED in scope:
                 log.debug("%s", text)
             else:
@@ -92,14 +98,27 @@ def is_disconnect(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and _CLOSED in str(error)
 
 
-def format_line(scope: Scope, traffic: Traffic, seconds: float) -> str:
-    """Return the line about a request."""
+def format_line(scope: Scope, paths: Collection[str], traffic: Traffic, seconds: float) -> str:
+    """Return the line about a request to an application that has ``paths``."""
     client = scope["client"][0] if scope.get("client") else "-"
-    path = (scope.get("raw_path") or b"").partition(b"?")[0].decode("ascii", "backslashreplace")
+    method = scope["method"] if scope["method"] in _METHODS else "?"
     return (
-        f"{client} {scope['method']} {path[:PATH_LENGTH]} {traffic.status or '-'}"
+        f"{client} {method} {redact_path(scope['path'], paths)} {traffic.status or '-'}"
         f" {traffic.received} in {traffic.sent} out {seconds * 1000:.0f} ms"
     )
+
+
+def redact_path(path: str, paths: Collection[str]) -> str:
+    """Return a path as it is logged: itself if it is one of ``paths``, else what it has of them, and its length.
+
+    What is left out may be a token, of an address that was mangled on its way: ``/get%3Fq=TOKEN``, ``/get/TOKEN``.
+    """
+    if path in paths:
+        return path
+    known = sorted((each for each in paths if each != "/"), key=len, reverse=True)
+    begin = next((each for each in known if path.startswith(each)), "/")
+    end = next((each for each in known if path.endswith(each)), "")
+    return f"{begin}…{end} ({len(path)} characters)"
 
 
 def _count_received(receive: Receive, traffic: Traffic) -> Receive:

@@ -37,6 +37,7 @@ from .opening import connect
 from .outbox import Outbox
 from .own_changes import OwnChanges
 from .peers import Peers
+from .privacy import close_to_others
 from .processes import Processes
 from .profile import BULK, COMMAND, Profile
 from .revisions import Revision, Revisions
@@ -134,7 +135,7 @@ class Store:
         *,
         clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
-        notice: Callable[[str], None] = lambda _: None,
+        notice: Callable[[str], None] | None = None,
         profile: Profile = COMMAND,
         create: bool = True,
         alone_if_full: bool = False,
@@ -144,8 +145,8 @@ class Store:
         """Open the database at ``path``; if it is missing or empty, ``create`` makes one with mode 0600.
 
         ``profile`` says how it waits for the disk and for others.
-        A database of the original program is taken over; ``notice`` is told so in one line. With ``alone_if_full``,
-        one on a disk without any space can be read from too, while no other process uses it; so not for long.
+        A database of the original program is taken over; ``notice`` is told so in one line. Where there is somebody to tell,
+        one that others may read is closed to them, and that is told as well. With ``alone_if_full``, one on a disk without any space can be read from too, while no other process uses it; so not for long.
 
         Raises:
             StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
@@ -159,6 +160,8 @@ class Store:
             create=create,
             alone_if_full=alone_if_full,
         )
+        if notice is not None:
+            close_to_others(database.path, notice)
         return cls(database, clock, random, sizes, machine)
 
     def close(self) -> None:

@@ -22,13 +22,12 @@ from .database import Database
 from .identity import new_process_id
 from .inodes import born_inode
 from .machine import Machine
+from .privacy import BACKUP_SUFFIX, PRIVATE
 from .reserve import FULL
 from .rows import INSERT, Row
 from .schema import APPLICATION_ID
 from .settings import KEY_BYTES
 from .sizes import Sizes
-
-BACKUP_SUFFIX = ".kvass-go.bak"
 
 COPY_SIZE = 1024 * 1024
 """Bytes copied at a time."""
@@ -56,7 +55,7 @@ def take_over(
     database: Database,
     clock: Callable[[], int],
     random: Callable[[int], bytes],
-    notice: Callable[[str], None],
+    notice: Callable[[str], None] | None,
     sizes: Sizes,
     machine: Machine,
 ) -> None:
@@ -73,7 +72,7 @@ def take_over(
         state = _read_state(database, random)
         try:
             entries = _read_entries(database, random)
-            backup = _back_up(database.path)
+            backup = _back_up(database.path, random)
             _set_aside(database)
             create_tables(database, clock(), machine)
             _convert(database, state, entries, sizes)
@@ -81,7 +80,8 @@ def take_over(
             raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
     with suppress(OSError):  # the file of somebody else, who lets us write it
         os.chmod(database.path, 0o600)
-    notice(f"took over the database of the original kvass; as it was, it is in {backup}")
+    if notice is not None:
+        notice(f"took over the database of the original kvass; as it was, it is in {backup}")
 
 
 def _read_state(database: Database, random: Callable[[int], bytes]) -> _State:
@@ -130,16 +130,19 @@ def _read_entries(database: Database, random: Callable[[int], bytes]) -> list[_O
     return sorted(newest.values(), key=lambda old: old.entry.counter)
 
 
-def _back_up(path: str) -> str:
+def _back_up(path: str, random: Callable[[int], bytes]) -> str:
     """Copy the file beside itself and return where; complete, or not there at all.
+
+    It is a new file, whatever others have put there: no link is followed, and none of their files is written.
 
     The descriptor from which it is read stays open as long as this process: closing it would drop the locks
     that SQLite holds on the file (https://sqlite.org/howtocorrupt.html, section 2.2).
     """
-    partial = f"{path}{BACKUP_SUFFIX}.{os.getpid()}"
+    partial = f"{path}{BACKUP_SUFFIX}.{random(8).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         original = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
+        with open(os.open(partial, flags, PRIVATE), "wb") as copy:
             while piece := os.read(original, COPY_SIZE):
                 copy.write(piece)
             copy.flush()

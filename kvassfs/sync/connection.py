@@ -13,11 +13,16 @@ from .synchroniser import Synchroniser
 
 @contextmanager
 def open_synchroniser(
-    store: Store, report: Callable[[Progress], None] = lambda _: None, *, longest: float = float("inf")
+    store: Store,
+    report: Callable[[Progress], None] = lambda _: None,
+    *,
+    longest: float = float("inf"),
+    patient: bool = False,
 ) -> Iterator[Synchroniser]:
     """``with`` what exchanges with the hub of ``store``; ``report`` is told what has moved after every message.
 
-    Where the hub does not respond it is waited for as the settings say, but no longer than ``longest`` seconds.
+    Where the hub does not respond it is waited for as the settings say, but no longer than ``longest`` seconds; and unless it
+    is ``patient``, for a command that a person waits for, all together takes no longer than that allows.
 
     A store that turns out to be a copy becomes a replica of its own first. It takes a tenth of a second to load, so call
     it where there is something to do.
@@ -30,7 +35,7 @@ def open_synchroniser(
 
     store.identity.detach_copy()
     limits = TimeLimits(*(min(seconds, longest) for seconds in store.settings.timeouts()))
-    with closing(HttpRemote(address, limits)) as remote:
+    with closing(HttpRemote(address, limits if patient else limits.for_person())) as remote:
         yield Synchroniser(store, remote, report=report, ahead=True)
 
 

@@ -8,12 +8,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from ..block import BLOCK_SIZE
 from ..echo import Echo, Proof
-from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable, WrongKey
+from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable
+from ..remote.errors import AnswerDamaged
 from ..replica import HubState, KnownEcho
 from ..store import MAX_LEAP, Outgoing, Store
 from .block_messages import BlocksRequest, decode_blocks_response, encode_blocks_request
+from .limits import LARGEST_ANSWER, LARGEST_PAGE, SMALL_ANSWER
 from .messages import (
+    VERSION,
     PullRequest,
     PullResponse,
     PushResponse,
@@ -24,7 +28,7 @@ from .messages import (
     encode_push,
 )
 from .recognition import DeviceSetBack, Downgraded, Learned, Meaning, Stranger, Unproven, recognise
-from .seal import NONCE_BYTES, Seal
+from .seal import NONCE_BYTES, Body, Seal
 
 KEPT_NONCES = 1000
 """Nonces of messages that are remembered: a response that has one of them is no response."""
@@ -43,8 +47,10 @@ class Remote(Protocol):
 
     address: str
 
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
-        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response.
+    def post(
+        self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = LARGEST_ANSWER
+    ) -> Body:
+        """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response, of ``largest`` bytes at most.
 
         The hub may take ``wait`` seconds longer than usual. Raises a SyncError.
         """
@@ -101,7 +107,9 @@ class HubClient:
         self._random = random
         self._nonces: deque[bytes] = deque(maxlen=KEPT_NONCES)
         self.process_id = config.process_id
-        self.epoch = store.peers.hub().epoch
+        hub = store.peers.hub()
+        self.epoch = hub.epoch
+        self._version = hub.version
         self.progress = Progress()
         self._counting = threading.Lock()
         self._strangers = 0
@@ -112,7 +120,7 @@ class HubClient:
         """Push to the hub; return the response of one of version 2, ``None`` from one of version 1."""
         body = self._seal.seal(message)
         sent = self._uptime()
-        sealed = self._post("push", body)
+        sealed = self._post("push", body, largest=len(body) + SMALL_ANSWER)
         took = (sent, self._uptime())
         if not sealed:
             return Timed(None, took)
@@ -127,14 +135,15 @@ class HubClient:
 
     def push_stream(self, pieces: Iterable[bytes]) -> None:
         """Push a message of any size to a hub of version 1."""
-        if self._post("push", self._count_sent(self._seal.seal_stream(pieces))):
+        if self._post("push", self._count_sent(self._seal.seal_stream(pieces)), largest=SMALL_ANSWER):
             raise NotAHub(self._remote.address, "its answer to a push is not that of the hub before")
 
     def pull(self, request: PullRequest) -> Timed[PullResponse]:
         """Ask the hub for entries and return its response."""
         body = self._seal.seal(encode_pull_request(request))
         sent = self._uptime()
-        sealed = self._post("pull", body, request.wait)
+        largest = LARGEST_PAGE if self._version == VERSION else LARGEST_ANSWER
+        sealed = self._post("pull", body, request.wait, largest=largest)
         took = None if request.wait else (sent, self._uptime())
         response = self._open(sealed, decode_pull_response)
         if response.digest is not None:
@@ -151,14 +160,15 @@ class HubClient:
 
     def _exchange_blocks(self, request: BlocksRequest) -> list[bytes | None]:
         body = self._seal.seal(encode_blocks_request(request))
-        digest, blocks = self._open(self._post("blocks", body), decode_blocks_response)
+        largest = len(request.get) * BLOCK_SIZE + SMALL_ANSWER
+        digest, blocks = self._open(self._post("blocks", body, largest=largest), decode_blocks_response)
         self._check_digest(body, digest)
         return blocks
 
-    def _post(self, call: str, body: bytes | Iterator[bytes], wait: float = 0.0) -> bytes:
+    def _post(self, call: str, body: bytes | Iterator[bytes], wait: float = 0.0, *, largest: int) -> Body:
         if isinstance(body, bytes):
             self._nonces.append(body[:NONCE_BYTES])
-        sealed = self._remote.post(call, body, wait=wait)
+        sealed = self._remote.post(call, body, wait=wait, largest=largest)
         self.count(sent=len(body) if isinstance(body, bytes) else 0, received=len(sealed))
         if sealed[:NONCE_BYTES] in self._nonces:
             raise NotAHub(self._remote.address, "it sends back what was sent to it")
@@ -169,13 +179,16 @@ class HubClient:
             self.count(sent=len(piece))
             yield piece
 
-    def _open(self, body: bytes, decode: Callable[[bytes], _Response]) -> _Response:
+    def _open(self, body: Body, decode: Callable[[bytes], _Response]) -> _Response:
         try:
             return decode(self._seal.unseal(body))
         except Undecipherable:
+            # Not another key: a hub that has one could not decrypt the request, and says that with a status of its own.
+            if not body:
+                raise NotAHub(self._remote.address, "its answer is empty") from None
             if body[:32].isascii():
                 raise NotAHub(self._remote.address, "its answer is plain text") from None
-            raise WrongKey(self._remote.address) from None
+            raise AnswerDamaged(self._remote.address) from None
         except InvalidMessage as error:
             raise NotAHub(self._remote.address, error.reason) from error
 
@@ -272,6 +285,7 @@ class HubClient:
                 self.epoch = self._store.peers.hub().epoch
 
     def _note_hub(self, learned: Learned) -> None:
+        self._version = learned.version
         self._store.peers.note_hub(
             version=learned.version,
             process_id=learned.process_id,

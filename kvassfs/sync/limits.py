@@ -26,3 +26,12 @@ HUB_LIMITS = MessageLimits(page_bytes=8 * 1024 * 1024)
 DEVICE_LIMITS = MessageLimits(page_bytes=1024 * 1024)
 """The pages that a device sends and asks for: their number costs little, and merging one, during which others cannot
 write to the store, is soon done."""
+
+LARGEST_PAGE = 256 * 1024 * 1024
+"""Bytes of the largest answer of a hub of version 2: a page, or a single entry, which came to it in a message of no more."""
+
+LARGEST_ANSWER = 2**31 - 1
+"""Bytes of the largest answer at all, of a hub of the original program: it has no pages, and AES-GCM here opens no more."""
+
+SMALL_ANSWER = 1024 * 1024
+"""Bytes of an answer, beside what was asked for."""

@@ -8,6 +8,7 @@ A long body is read twice: ``TagCheck`` looks whether its tag is valid and keeps
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
@@ -22,6 +23,12 @@ NONCE_BYTES = 12
 """Bytes of the random nonce; NIST SP 800-38D, section 5.2.1.1, recommends 96 bits."""
 
 TAG_BYTES = 16
+
+Body = bytes | mmap.mmap
+"""A sealed body; one that is in a file need not be in memory as well."""
+
+_LARGE = 1024 * 1024
+"""Bytes of a body beyond which its tag is checked before any of its plaintext is held."""
 
 CHECKED_PIECE = 64 * 1024
 """Bytes that are checked in one call, some 30 µs: `cryptography` keeps all other threads from running meanwhile."""
@@ -41,6 +48,19 @@ class LongBody(Protocol):
 
     def read(self, start: int, size: int) -> bytes:
         """Return ``size`` bytes of it from ``start`` on; fewer if it is there no more."""
+
+
+class _ViewedBody:
+    """A long body that can be seen at once."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def read(self, start: int, size: int) -> bytes:
+        return bytes(self._view[start : start + size])
 
 
 class CheckedBody(NamedTuple):
@@ -120,8 +140,8 @@ class Seal:
             yield encryptor.update(piece)
         yield encryptor.finalize() + encryptor.tag
 
-    def unseal(self, body: bytes) -> bytes:
-        """Return the plaintext of a sealed body.
+    def unseal(self, body: Body) -> bytes:
+        """Return the plaintext of a sealed body. Of one that is not sealed with the key, none is held in memory.
 
         Raises:
             Undecipherable: it was sealed with another key, or is damaged.
@@ -130,6 +150,9 @@ class Seal:
             raise Undecipherable
         view = memoryview(body)
         try:
+            if len(view) > _LARGE:
+                for _ in _decrypt(self._key, _ViewedBody(view), UNSEALED_PIECE):
+                    pass
             return self._cipher.decrypt(view[:NONCE_BYTES], view[NONCE_BYTES:], None)
         except InvalidTag:
             raise Undecipherable from None

@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import NamedTuple
 
+from ..entry import is_target
 from ..errors import InvalidKey, KeyMissing, KvassError, ValueTooLarge
 from ..paths import file_name
 from ..share_link import check_new_key
@@ -19,9 +20,6 @@ BATCH = 500
 
 BATCH_SIZE = 4 * 1024 * 1024
 """Bytes of values that one transaction stores at most, beside large ones."""
-
-MOST_TARGET = 4095
-"""Bytes of the longest target of a symbolic link (PATH_MAX, without its NUL)."""
 
 EMPTY_NAME = file_name("")
 """What the empty key is called where names are those of files; there is one below a prefix alone."""
@@ -159,7 +157,11 @@ class Importer:
     def _take_value(self, item: Item) -> None:
         pieces = item.read()
         head, is_whole = _read_head(pieces)
-        if item.mode is not None and stat.S_ISLNK(item.mode) and not (is_whole and _is_target(head)):
+        if (
+            item.mode is not None
+            and stat.S_ISLNK(item.mode)
+            and not (is_whole and is_target(b"".join(_make_bytes(head))))
+        ):
             self._leave_out(LeftOut(item.key, Reason.REFUSED, "no symbolic link can have such a target"))
         elif is_whole:
             value = b"".join(_make_bytes(head))
@@ -274,9 +276,3 @@ def _read_head(pieces: Iterator[Piece]) -> tuple[list[Piece], bool]:
 
 def _make_bytes(pieces: Iterable[Piece]) -> Iterator[bytes]:
     return (bytes(piece) if isinstance(piece, int) else piece for piece in pieces)
-
-
-def _is_target(head: Iterable[Piece]) -> bool:
-    """Return whether a symbolic link can lead there."""
-    target = b"".join(_make_bytes(head))
-    return 0 < len(target) <= MOST_TARGET and b"\0" not in target

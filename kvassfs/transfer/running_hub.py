@@ -43,7 +43,7 @@ class HubSource:
             self._store = stack.enter_context(Store.open(os.path.join(directory, "hub.sqlite")))
             self._store.settings.set_encryption_key(self._encryption_key)
             self._store.settings.set_remote(self._remote)
-            with open_synchroniser(self._store, self._report) as synchroniser:
+            with open_synchroniser(self._store, self._report, patient=True) as synchroniser:
                 synchroniser.pull()
             self._total = self._store.survey.totals("").size
             self._stack = stack.pop_all()

@@ -33,7 +33,7 @@ class NearHub:
         self.opened.append((address, limits))
         return self
 
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = 0) -> bytes:
         self.calls.append(call)
         if self.failure is not None:
             raise self.failure

@@ -94,7 +94,7 @@ class Way:
     def __init__(self, carry: Callable[[str, bytes, float], bytes]) -> None:
         self._carry = carry
 
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = 0) -> bytes:
         return self._carry(call, body if isinstance(body, bytes) else b"".join(body), wait)
 
 

@@ -171,7 +171,7 @@ class Authority:
 
 def post(address: str, body: bytes = b"sealed", limits: TimeLimits = LONG, **options: Any) -> bytes:
     with closing(HttpRemote(address, limits, **options)) as remote:
-        return remote.post("pull", body)
+        return bytes(remote.post("pull", body))
 
 
 def failure(reply: bytes) -> SyncError:

@@ -50,7 +50,7 @@ class Line:
         """Have the next calls of a kind carried by ``actions``."""
         self.plans[call] = list(actions)
 
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = 0) -> bytes:
         whole = body if isinstance(body, bytes) else b"".join(body)
         message = Message(call, whole, lambda: posted(self.hub, call, whole))
         self.messages.append(message)

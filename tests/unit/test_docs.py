@@ -19,7 +19,7 @@ from kvassfs.remote import http
 from kvassfs.server import hub_requests
 from kvassfs.store import peers, schema
 from kvassfs.sync import block_messages, entry_messages, hub, hub_client, messages
-from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS
+from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, LARGEST_PAGE
 from tests.support import golden_data
 from tests.support.programs import need
 
@@ -82,6 +82,7 @@ LIMITS = {
     "bytes of a page that a device sends and asks for": DEVICE_LIMITS.page_bytes,
     "bytes of a request that a hub takes": hub_requests.MAX_BODY,
     "bytes of a response that a device takes": http.MAX_RESPONSE,
+    "the same of a hub of version 2": LARGEST_PAGE,
     "bytes of the largest value": block.LARGEST_SIZE,
     "bytes of a value that is sent to the original": HUB_LIMITS.original_bytes,
     "blocks that are listed one by one": entry_messages.LISTED_BLOCKS,

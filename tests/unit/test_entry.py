@@ -15,6 +15,7 @@ from kvassfs.entry import (
     Verdict,
     check_key,
     directory_of,
+    is_target,
     judge,
     new_token,
     next_timestamp,
@@ -188,3 +189,20 @@ def test_the_directory_of_a_key(key: str, prefix: str) -> None:
 )
 def test_the_directory_above_a_directory(prefix: str, above: str) -> None:
     assert parent(prefix) == above
+
+
+@pytest.mark.parametrize(
+    ("value", "can_be"),
+    [
+        (b"a", True),
+        (b"../\xc3\xa4", True),
+        (b"x" * 4095, True),
+        (b"x" * 4096, False),
+        (b"", False),
+        (b"a\0b", False),
+        (b"\xff", False),
+        (b"\xed\xa0\x80", False),
+    ],
+)
+def test_a_symbolic_link_leads_only_where_a_path_can(value: bytes, can_be: bool) -> None:
+    assert is_target(value) is can_be

@@ -13,6 +13,7 @@ from ...arguments import parse_text
 from ...database import DatabaseFile, pass_database
 from ...encryption_key import ask_for_key, read_key
 from ...group import Group
+from ...notices import print_notice
 from .rekey import command as rekey
 from .scratch import command as scratch
 
@@ -54,7 +55,7 @@ def key(database: DatabaseFile, key: str | None) -> None:
     """Set the encryption key that your devices share: 64 hex digits.
 
     Without HEX the key is asked for and not shown, and with - it is read from standard input: so
-    it stays out of the shell's history.
+    it stays out of the shell's history and the list of processes.
     """
     if key is None:
         encryption_key = ask_for_key()
@@ -62,6 +63,11 @@ def key(database: DatabaseFile, key: str | None) -> None:
         encryption_key = read_key() if key == "-" else config_values.parse_encryption_key(key)
     with database.open() as store:
         store.settings.set_encryption_key(encryption_key)
+    if key not in {None, "-"}:
+        print_notice(
+            "warning: others could read the key in the list of processes, and the shell's history may have it; without HEX"
+            " `kvass config key` asks for it, and `kvass config key -` reads it"
+        )
 
 
 @command.command("remote", short_help="set the hub", example="kvass config remote yourserver.com:8000")

@@ -62,7 +62,7 @@ def shared(processes: Processes, server: Path) -> Iterator[str]:
 def join(processes: Processes, server: Path, address: str, *options: str) -> None:
     shown = processes.run("config", "show", "--db", str(server)).out.decode()
     key = shown.split("\n")[0].split()[-1]
-    assert processes.run("config", "key", key, *options) == (0, b"", "")
+    assert processes.run("config", "key", "-", *options, stdin=key.encode()) == (0, b"", "")
     assert processes.run("config", "remote", address, *options) == (0, b"", "")
 
 
@@ -87,7 +87,10 @@ def test_the_transcript_of_the_original_runs(processes: Processes, server: Path,
             kvass {on_server} set hello 👋
             kvass get hello
         """
-        assert processes.shell(script) == (0, "world\nhello\nhello\n👋\n".encode(), "")
+        status, out, err = processes.shell(script)
+        assert (status, out) == (0, "world\nhello\nhello\n👋\n".encode())
+        assert err.startswith("kvass: warning: others could read the key in the list of processes")
+        assert err.count("\n") == 1
     assert (tmp_path / "copy.jpg").read_bytes() == logo
     assert re.fullmatch(
         r"Encryption Key:  \t[0-9a-f]{64}\nProcessID:       \t\d+\nRemote:          \t\(None\)\n",

@@ -37,7 +37,6 @@ VARIABLES = {
     "LISTEN_FDNAMES": ODD,
     "LISTEN_FDS": ODD,
     "LISTEN_PID": ODD,
-    "NETRC": ODD,
     "NOTIFY_SOCKET": ODD,
     "NO_COLOR": ODD,
     "PATH": ODD,
@@ -258,6 +257,36 @@ class TestDescriptors:
         )
         script = f'"$0" -c "{code}" 2>&-'
         assert processes.run_command(["bash", "-c", script, KVASS[0]], env=given).out == b"/dev/null\n"
+
+    @pytest.mark.parametrize(
+        ("found", "during"),
+        [((-1, -1), (1, -1)), ((5000, 9000), (1, 9000)), ((0, 0), (0, 0)), ((0, -1), (1, -1)), ((-1, 1), (1, 1))],
+    )
+    def test_there_is_no_core_dump_but_of_programs_of_the_user(
+        self, monkeypatch: pytest.MonkeyPatch, found: tuple[int, int], during: tuple[int, int]
+    ) -> None:
+        limits = [found]
+        monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+        monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
+        process.forbid_core_dumps()
+        assert limits[-1] == during
+        with process.core_dumps():
+            assert limits[-1] == (found if found != (-1, 1) else (1, 1))
+        assert limits[-1] == during
+
+    def test_a_crash_leaves_no_image_of_the_memory(
+        self, processes: Processes, given: dict[str, str], tmp_path: Path
+    ) -> None:
+        """Also where a program gets the images, which a limit of 0 does not keep from it."""
+        code = (
+            "import os, resource; from kvassfs_cli import process;"
+            "resource.setrlimit(resource.RLIMIT_CORE, (-1, -1)); process.forbid_core_dumps();"
+            "print(resource.getrlimit(resource.RLIMIT_CORE)[0], flush=True); os.abort()"
+        )
+        script = f'cd "$1"; "$0" -c "{code}" || ls -A'
+        (empty := tmp_path / "empty").mkdir()
+        done = processes.run_command(["bash", "-c", script, KVASS[0], str(empty)], env=given)
+        assert done.out in {b"1\n", b"0\n"}  # 0 where the system allows no other
 
     def test_a_low_limit_is_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
         limits = [(8, 4096)]

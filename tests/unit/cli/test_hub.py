@@ -211,7 +211,9 @@ def test_an_interrupt_while_the_hub_is_slow_ends_the_command_and_loses_nothing(
 def test_the_remote_has_the_address_and_the_limits_of_the_store(kvass: Kvass, store: Store, hub: NearHub) -> None:
     store.settings.set_timeouts(2.5, 20)
     kvass("get", "k")
-    assert hub.opened == [("hub.example:8000", (2.5, 20))]
+    assert [(address, tuple(limits)) for address, limits in hub.opened] == [
+        ("hub.example:8000", (2.5, 20, 2.5 + 3 * 20))
+    ]
 
 
 @pytest.mark.parametrize("line", ["get k", "set k new"])

@@ -85,7 +85,7 @@ def test_a_hub_that_answers(store: Store, near: NearHub) -> None:
     assert found.difference is not None
     assert abs(found.difference) < 1_000_000
     ((_, limits),) = near.opened
-    assert tuple(limits) == (1.0, 5.0)
+    assert tuple(limits) == (1.0, 5.0, 16.0)
 
 
 def test_a_hub_that_does_not(store: Store, near: NearHub) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from kvassfs.errors import DiskFull, InvalidKey, ValueTooLarge
 from kvassfs.mount.file_io import KEEP_SIZE
 from kvassfs.mount.filesystem import Filesystem
 from kvassfs.scratch import ScratchNames
-from kvassfs.store import BLOCK_SIZE, Store
+from kvassfs.store import BLOCK_SIZE, Store, Written
 from tests.support.stores import DAY, Clock
 
 PUNCH_HOLE = 2
@@ -122,3 +123,17 @@ def test_no_file_is_made_where_links_travel(filesystem: Filesystem) -> None:
         with pytest.raises(InvalidKey):
             call()
     assert [name for name, _ in filesystem.listdir(above)] == [".", ".."]
+
+
+@pytest.mark.parametrize("target", [b"", b"x" * 4096, b"a\0b", b"\xff", b"x" * BLOCK_SIZE * 5])
+def test_a_link_that_can_lead_nowhere_is_an_error_and_nothing_else(filesystem: Filesystem, target: bytes) -> None:
+    """Programs of before took such links from others."""
+    filesystem.symlink("target", "/link")
+    tree = filesystem._store.tree
+    draft = tree.draft()
+    draft.write(0, target)
+    written = Written(mode=stat.S_IFLNK | 0o777)
+    tree.save("link", draft, written, scratch=False, now=1, amends=None)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        filesystem.readlink("/link")
+    filesystem.unlink("/link")

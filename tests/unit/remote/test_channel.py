@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, WrongKey
-from kvassfs.remote.channel import Channel, TooLate, Twin
+from kvassfs.remote.allowance import TooLate
+from kvassfs.remote.channel import Channel, Twin
 from kvassfs.remote.http import HttpRemote
 from tests.support.servers import (
     LONG,

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import base64
+import errno
+import mmap
+import os
 import socket
+import tempfile
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +18,9 @@ import pytest
 
 from kvassfs import __version__
 from kvassfs.errors import HubFailed, HubUnreachable, InvalidConfiguration, NotAHub, WrongKey
+from kvassfs.remote.answers import choose_directory
 from kvassfs.remote.dialer import Dialer
+from kvassfs.remote.errors import NoRoomForAnswer
 from kvassfs.remote.http import HttpRemote
 from tests.support.servers import (
     LONG,
@@ -78,6 +85,21 @@ def test_user_and_password_are_sent_and_never_shown(monkeypatch: pytest.MonkeyPa
     shown = str(raised.value) + remote.address + "".join(traceback.format_exception(raised.value))
     assert remote.address == f"http://{server.address}"
     assert "cret" not in shown
+
+
+@pytest.mark.parametrize("machine", ["machine 127.0.0.1", "default"])
+def test_a_password_of_netrc_is_not_sent(tmp_path: Path, machine: str) -> None:
+    seen = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(request_of(connection)[0])
+        connection.sendall(answer())
+
+    (tmp_path / "netrc").write_text(f"{machine} login other password one\n")
+    (tmp_path / "netrc").chmod(0o600)
+    with serving(script) as server:
+        post(server.address)
+    assert b"authorization" not in seen[0].lower()
 
 
 def test_the_password_is_not_shown_when_nobody_answers() -> None:
@@ -211,6 +233,49 @@ def test_an_endless_complaint_is_not_read_to_its_end() -> None:
         post(server.address)
 
 
+def test_a_large_answer_is_in_a_file_that_nobody_else_has() -> None:
+    body = os.urandom(9 * 1024 * 1024)
+    with serving(answers(answer("200 OK", body))) as server, closing(HttpRemote(server.address, LONG)) as remote:
+        response = remote.post("pull", b"")
+    assert isinstance(response, mmap.mmap)
+    assert response[:] == body
+
+
+def test_without_room_for_a_large_answer_that_is_said_and_a_small_one_needs_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    large, small = answer("200 OK", bytes(9 * 1024 * 1024)), answer("200 OK", b"x")
+    with serving(answers(small, large)) as server, closing(HttpRemote(server.address, LONG)) as remote:
+        assert remote.post("pull", b"") == b"x"
+        with pytest.raises(NoRoomForAnswer) as raised:
+            remote.post("pull", b"")
+    assert str(raised.value) == (
+        f"no temporary file can hold the large answer of the hub {server.address}: no usable temporary directory found;"
+        " make room for it, or have TMPDIR name another directory"
+    )
+
+
+@pytest.mark.parametrize(("chosen", "directory"), [("/tmp", "/var/tmp"), ("/home/me/tmp", "/home/me/tmp")])
+def test_large_answers_go_to_a_disk_unless_something_else_is_wished(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, directory: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", chosen)
+    assert choose_directory() == directory
+
+
+def test_a_call_may_ask_for_less() -> None:
+    with (
+        serving(answers(answer("200 OK", bytes(1001)))) as server,
+        closing(HttpRemote(server.address, LONG)) as remote,
+        pytest.raises(HubFailed, match="more than 1000"),
+    ):
+        remote.post("pull", b"", largest=1000)
+
+
 def test_an_answer_may_not_be_larger_than_the_limit() -> None:
     with serving(answers(answer("200 OK", bytes(1001)))) as server, pytest.raises(HubFailed, match="more than 1000"):
         post(server.address, largest=1000)
@@ -232,6 +297,47 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
         assert post("http://hub.invalid/prefix") == b"by proxy"
     assert seen[0].startswith(b"POST http://hub.invalid/prefix/pull HTTP/1.1\r\n")
+
+
+def test_the_password_of_a_proxy_is_sent_to_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(request_of(connection)[0])
+        connection.sendall(answer("200 OK", b"by proxy"))
+
+    with serving(script) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://me:secret@{proxy.address}")
+        assert post("http://hub.invalid") == b"by proxy"
+    assert b"Proxy-Authorization: Basic " in seen[0]
+
+
+@pytest.mark.parametrize("part", [b"X: y\r\n" * 1000, b"X: " + b"y" * 60000 + b"\r\n"])
+def test_a_proxy_whose_answer_has_no_end_is_given_up(monkeypatch: pytest.MonkeyPatch, part: bytes) -> None:
+    def script(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n")
+        while True:
+            connection.sendall(part)
+
+    with serving(script) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+        with pytest.raises((NotAHub, HubUnreachable)):
+            post("https://192.0.2.1:1")
+
+
+def test_a_proxy_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n")
+        while True:
+            connection.sendall(b"X: y\r\n")
+            time.sleep(0.05)
+
+    with serving(script) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+        with pytest.raises(HubUnreachable, match="the answer stalled"):
+            post("https://192.0.2.1:1", limits=SHORT)
 
 
 def test_tls_goes_through_the_tunnel_of_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

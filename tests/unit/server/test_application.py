@@ -448,6 +448,46 @@ def test_a_request_is_logged_without_its_query(database: Path, caplog: pytest.Lo
     assert record.getMessage().endswith(" ms")
 
 
+TOKEN = "Zx9-k_Qw3rTy5uIoPa1sDg"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "shown"),
+    [
+        ("/get", f"q={TOKEN}", "/get"),
+        (f"/get?q={TOKEN}", "", "/get… (29 characters)"),  # as GET /get%3Fq=TOKEN is decoded
+        (f"/get;q={TOKEN}", "", "/get… (29 characters)"),
+        (f"/get/{TOKEN}", "", "/get… (27 characters)"),
+        (f"/get&q={TOKEN}", "", "/get… (29 characters)"),
+        (f"/get={TOKEN}", "", "/get… (27 characters)"),
+        ("//get", f"q={TOKEN}", "/…/get (5 characters)"),
+        (f"/{TOKEN}", "", "/… (23 characters)"),
+        (f"/{TOKEN}/get", "", "/…/get (27 characters)"),
+        (f"{TOKEN}", "", "/… (22 characters)"),
+        (f"http://hub/get?q={TOKEN}", "", "/… (39 characters)"),
+        (f"/get\n\x1b[2J{TOKEN}", "", "/get… (31 characters)"),
+        ("/kvass/push", "", "/…/push (11 characters)"),
+        ("", "", "/… (0 characters)"),
+    ],
+)
+def test_a_token_in_a_mangled_address_is_not_logged(
+    database: Path, caplog: pytest.LogCaptureFixture, path: str, query: str, shown: str
+) -> None:
+    caplog.set_level(logging.DEBUG, "kvassfs")
+    headers = {"referer": f"https://hub/get?q={TOKEN}"}
+    answer_to(stub_service(database, Script()), path, method="GET", query=query.encode(), headers=headers)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"192.0.2.1 GET {shown} 4")
+    assert TOKEN[:6] not in caplog.text
+
+
+def test_a_method_that_is_none_is_not_logged(database: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "kvassfs")
+    answer_to(stub_service(database, Script()), "/get", method=TOKEN)
+    assert caplog.records[-1].getMessage().startswith("192.0.2.1 ? /get 405 ")
+    assert TOKEN not in caplog.text
+
+
 def test_only_a_poll_without_news_is_no_news(database: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "kvassfs")
     script = Script(wait=0.1)

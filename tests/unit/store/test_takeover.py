@@ -260,6 +260,22 @@ class TestBackup:
         assert permissions(backup_of(path)) == permissions(path) == 0o600
         assert contents_of(path.parent).keys() == {path.name, backup_of(path).name}
 
+    def test_follows_no_link_that_others_have_put_there(self, path: Path) -> None:
+        before = golden(path).read_bytes()
+        victim = path.with_name("victim")
+        victim.write_bytes(b"precious")
+        for name in (
+            backup_of(path),
+            Path(f"{backup_of(path)}.{os.getpid()}"),
+            Path(f"{backup_of(path)}.{bytes(8).hex()}"),
+        ):
+            name.symlink_to(victim)
+        with pytest.raises(StoreUnavailable, match="file exists"):  # where somebody knew what is random
+            Store.open(path, random=bytes)
+        Store.open(path).close()
+        assert victim.read_bytes() == b"precious"
+        assert Path(f"{backup_of(path)}.2").read_bytes() == before
+
     def test_can_be_taken_over_itself(self, path: Path) -> None:
         Store.open(golden(path)).close()
         with Store.open(backup_of(path)) as store:

@@ -11,7 +11,16 @@ from random import Random
 import pytest
 
 from kvassfs.block import BLOCK_SIZE, LARGEST_SIZE
-from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, SyncError, TooLargeForHub, WrongKey
+from kvassfs.errors import (
+    HubDowngraded,
+    HubFailed,
+    HubUnreachable,
+    NotAHub,
+    SyncError,
+    TooLargeForHub,
+    WrongKey,
+)
+from kvassfs.remote.errors import AnswerDamaged
 from kvassfs.replica import MAX_PROCESS_ID
 from kvassfs.store import Limit, Node, Store, Written
 from kvassfs.store.settling import SETTLING_TIME
@@ -476,9 +485,9 @@ def test_an_answer_with_another_digest_is_refused(network: Network, here: Device
     assert here.waits() == ["a"]
 
 
-def test_an_answer_under_another_key_is_told_as_such(network: Network, here: Device) -> None:
+def test_an_answer_under_another_key_is_told_from_a_hub_that_has_one(network: Network, here: Device) -> None:
     network.after = lambda _, answer: Seal(bytes(32)).seal(SEAL.unseal(answer))
-    with pytest.raises(WrongKey):
+    with pytest.raises(AnswerDamaged):
         here.exchange()
 
 

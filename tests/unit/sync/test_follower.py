@@ -77,7 +77,7 @@ class FakeRemote:
         self.closed = threading.Event()
         hub.remotes.append(self)
 
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = 0) -> bytes:
         assert isinstance(body, bytes)
         self.hub.calls.append((call, wait))
         if self.closed.is_set():

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from kvassfs.errors import HubDowngraded, HubFailed, HubUnreachable, NotAHub, WrongKey
+from kvassfs.remote.errors import AnswerDamaged
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
 from tests.support.replicas import ADDRESS, KEY, WRONG_KEY, KvassHub, versions
@@ -89,7 +90,7 @@ class TestAcknowledgement:
     @pytest.mark.parametrize("call", ["pull", "push"])
     def test_bytes_that_nobody_sealed_are_no_answer(self, rig: Rig, call: str) -> None:
         rig.line.on(call, is_answered(b"\x80" * 100))
-        with pytest.raises(WrongKey):
+        with pytest.raises(AnswerDamaged):
             rig.exchange(rig.a)
         self.recovers(rig)
 
@@ -201,16 +202,28 @@ class TestUnknownHub:
 
 
 class TestWrongKey:
-    """A key that the hub doesn't have is told from everything else."""
+    """A key that the hub doesn't have is told from everything else: it says so, as it could not decrypt the request."""
 
     @pytest.mark.parametrize("call", ["pull", "push"])
-    def test_an_answer_under_another_key(self, rig: Rig, call: str) -> None:
+    def test_an_answer_under_another_key_is_damaged(self, rig: Rig, call: str) -> None:
         rig.exchange(rig.a)
         rig.a.store.set("a", b"x")
         rig.line.on(call, is_answered(Seal(WRONG_KEY).seal(b"[]")))
-        with pytest.raises(WrongKey):
+        with pytest.raises(AnswerDamaged):
             rig.exchange(rig.a)
         assert waits(rig.a) == 1
+
+    @pytest.mark.parametrize("call", ["pull", "push"])
+    @pytest.mark.parametrize("length", [1, 12, 27, 28, 40, -17, -16, -1])
+    def test_a_true_answer_that_is_cut_short_is_not_called_another_key(self, rig: Rig, call: str, length: int) -> None:
+        rig.exchange(rig.a)
+        rig.a.store.set("a", b"x")
+        rig.line.on(call, lambda message: message.deliver()[:length])
+        with pytest.raises((AnswerDamaged, NotAHub)) as raised:
+            rig.exchange(rig.a)
+        assert "another encryption key" not in str(raised.value)
+        rig.exchange(rig.a)
+        assert value(rig.home, "a") == b"x"
 
     def test_a_key_that_was_set_wrong_and_right_again_loses_nothing(self, rig: Rig) -> None:
         rig.a.store.set("a", b"x")

@@ -21,6 +21,7 @@ from kvassfs.replica import Incarnation
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.entry_messages import encode_entry, estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
+from kvassfs.sync.message_fields import encode_bytes
 from tests.support import golden_data
 from tests.support.golden_data import CAT, plaintext
 from tests.support.original import OriginalEntry, OriginalHub, entries_of, text_of
@@ -529,7 +530,16 @@ def test_an_entry_with_a_key_that_no_replica_can_hold_is_left_out(key: str) -> N
     [
         ("a", "eA==", 0o100755, 0o100755),
         ("a", "eA==", 0o120777, 0o120777),
+        ("a", "eA==", 0o120000, 0o120000),
+        ("a", "eA==", 0o127777, 0o121777),
+        ("a", encode_bytes(b"x" * 4095), 0o120777, 0o120777),
+        ("a", encode_bytes(b"x" * 4096), 0o120777, DEFAULT_MODE),
+        ("a", encode_bytes(b"x\0y"), 0o120777, DEFAULT_MODE),
+        ("a", encode_bytes(b"\xff"), 0o120777, DEFAULT_MODE),
+        ("a", "", 0o120777, DEFAULT_MODE),
+        ("a/", "", 0o120777, DEFAULT_MODE),
         ("a", "eA==", 0o107755, 0o101755),
+        ("a", "eA==", 0o106755, 0o100755),
         ("a", "eA==", 0o040755, DEFAULT_MODE),
         ("a", "", 0o040755, DEFAULT_MODE),
         ("a/", "eA==", 0o040755, DEFAULT_MODE),
@@ -542,6 +552,25 @@ def test_an_entry_with_a_key_that_no_replica_can_hold_is_left_out(key: str) -> N
 def test_an_entry_is_a_file_a_symbolic_link_or_a_directory(key: str, value: str, mode: int, kept: int | None) -> None:
     (delivery,) = messages.decode_push(text([{**ENTRY, "Key": key, "Value": value, "Mode": mode}]))
     assert delivery.entry.mode == kept
+    assert delivery.value == base64.b64decode(value)
+    ((again, *_),) = messages.decode_push(messages.encode_push([delivery]))
+    assert again.mode == kept
+
+
+def test_a_large_value_is_the_target_of_no_symbolic_link() -> None:
+    blocks = {"Size": 5_000_000, "Blocks": encode_bytes(bytes(32)), "Mode": 0o120777}
+    (delivery,) = messages.decode_push(text([{**ENTRY, **blocks}]))
+    assert (delivery.entry.mode, delivery.entry.size) == (DEFAULT_MODE, 5_000_000)
+
+
+@pytest.mark.parametrize("bits", [0o4000, 0o2000, 0o6000])
+def test_set_user_and_group_id_do_not_travel(bits: int) -> None:
+    """Neither out of here nor in from a device that sends them, in the form for either program."""
+    (delivery,) = messages.decode_push(text([{**ENTRY, "Mode": 0o100755}]))
+    away = delivery._replace(entry=delivery.entry._replace(mode=0o100755 | bits))
+    assert encode_entry(away, 1)["Mode"] == 0o100755
+    pieces = messages.encode_array([(away, [b"x"])], pushed=True)
+    assert json.loads(b"".join(pieces))[0]["Mode"] == 0o100755
 
 
 @pytest.mark.parametrize(

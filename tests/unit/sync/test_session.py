@@ -20,7 +20,7 @@ class Way:
     def __init__(self) -> None:
         self.closed = False
 
-    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0) -> bytes:
+    def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = 0) -> bytes:
         raise AssertionError(call)
 
     def close(self) -> None:

@@ -213,7 +213,7 @@ def test_a_hub_of_the_original_is_taken_over_too(
     class Remote:
         address = "hub.example:8000"
 
-        def post(self, call: str, body: bytes, *, wait: float = 0.0) -> bytes:
+        def post(self, call: str, body: bytes, *, wait: float = 0.0, largest: int = 0) -> bytes:
             calls.append(call)
             return hub.answer(call, body)
 

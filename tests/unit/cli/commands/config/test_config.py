@@ -60,8 +60,12 @@ def test_show_prints_the_configuration(kvass: Kvass, store: Store) -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, KEY.upper()])
-def test_key_sets_the_encryption_key(kvass: Kvass, store: Store, key: str) -> None:
-    assert kvass("config", "key", key) == (0, b"", "")
+def test_key_sets_the_encryption_key_and_warns_of_who_may_see_it(kvass: Kvass, store: Store, key: str) -> None:
+    warning = (
+        "kvass: warning: others could read the key in the list of processes, and the shell's history may have it;"
+        " without HEX `kvass config key` asks for it, and `kvass config key -` reads it\n"
+    )
+    assert kvass("config", "key", key) == (0, b"", warning)
     assert store.settings.config().encryption_key == bytes.fromhex(KEY)
 
 
