@@ -59,6 +59,8 @@ def _list_hub_facts(hub: HubStatus, now: int) -> Iterator[tuple[str, str]]:
     if (warning := describe_difference(difference)) is not None:
         yield "", f"warning: {warning}"
     yield "Waiting", f"{format_entry_count(hub.waiting)} ({format_size(hub.waiting_size)})"
+    if hub.push_failure:
+        yield "", f"not pushed: {hub.push_failure}"
     if hub.upload is not None:
         yield "", format_upload(hub.upload)
     yield "Last exchange", exchanged

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+
+MAX_CLOCK = (2**53 - 1) * 1000
+"""The latest time in ns that a wall clock is taken to show, of the year 2255: what follows from it can be stored and sent."""
+
+MAX_TIME = 2**63 - 1
+"""The latest time in ns that a file can have, of the year 2262, as SQLite holds it; the earliest is as far before 1970."""
+
+_YEAR = 365 * 24 * 3600 * 10**9
 
 WARNED_DIFFERENCE = 60_000_000
 """Microseconds by which the clocks of this machine and the hub differ before that is said."""
 
 WARNED_AHEAD = 24 * 3600 * 1_000_000
 """Microseconds by which a version is ahead of the present before that is said."""
+
+
+def bound_clock(clock: Callable[[], int]) -> Callable[[], int]:
+    """Return a wall clock (ns) that shows what can be stored and sent, whatever ``clock`` shows, and does not stand still."""
+    return lambda: bound_moment(clock())
+
+
+def bound_moment(now: int) -> int:
+    """Return what a wall clock is taken to show (ns): beyond what can be stored, a time of the last year within."""
+    if abs(now) <= MAX_CLOCK:
+        return now
+    return (MAX_CLOCK if now > 0 else 0) - _YEAR + now % _YEAR
+
+
+def clamp_time(time: int) -> int:
+    """Return the nearest time in ns that a file can have: of the years 1677 to 2262."""
+    return max(-MAX_TIME, min(time, MAX_TIME))
 
 
 def describe_difference(difference: int | None) -> str | None:

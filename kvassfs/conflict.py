@@ -97,6 +97,15 @@ def has_seen(entry: Entry, version: Entry) -> bool:
     )
 
 
+def follows(entry: Entry, version: Entry) -> bool:
+    """Return True if it is known that whoever wrote ``entry`` had ``version`` of the key before, or a later one of its writer."""
+    if entry.process_id == version.process_id:
+        return version.counter < entry.counter
+    return any(
+        seen.process_id == version.process_id and seen.counter >= version.counter for seen in parse_seen(entry.seen)
+    )
+
+
 def is_conflict(winner: Entry, loser: Entry) -> bool:
     """Return True if a version that loses to ``winner`` has a value of which nobody decided that it goes.
 

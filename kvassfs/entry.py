@@ -17,7 +17,10 @@ MAX_NUMBER = 2**53 - 1
 """Greatest timestamp and counter: every program that reads JSON reads numbers up to here exactly."""
 
 MAX_RECEIVED = MAX_NUMBER + 1 - 2**32
-"""Greatest timestamp and counter that is taken from others: what is taken can be replaced four thousand million times."""
+"""Greatest timestamp and counter that is taken from others, and greatest timestamp that is given here."""
+
+MAX_COUNTED = 2**40
+"""Counters beyond this were not counted: a thousand changes a second make as many in thirty years."""
 
 CLOCK_TOLERANCE = 1_000_000
 """Microseconds by which clocks may differ and still be taken to agree; what is measured is not more exact."""
@@ -159,10 +162,10 @@ def next_timestamp(now: int, replaced: int | None) -> int:
 
     A write made after seeing another beats it, however wrong the clocks are; ``replaced`` is the timestamp of that
     version of the same key. No other key has a say, or one moment with a wrong clock would date all that is written
-    after it. Timestamps need not be unique: where they are equal the counters decide, and then the process ids.
-    All in microseconds.
+    after it. Timestamps need not be unique: where they are equal the counters decide, and then the process ids. So
+    what replaces the greatest one that others take can have it as well. All in microseconds.
     """
-    return max(now, 0 if replaced is None else replaced + 1)
+    return min(max(now, 0 if replaced is None else replaced + 1), MAX_RECEIVED)
 
 
 def stamp_anew(timestamp: int, *, difference: int, now: int, floor: int | None) -> int:

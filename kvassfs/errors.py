@@ -25,7 +25,8 @@
     ├── MessageError              a message between devices
     │   ├── Undecipherable        not sealed with this key
     │   └── InvalidMessage        sealed with it, and no message of the protocol
-    ├── SyncError                 an exchange with the hub
+    │       └── OutOfRange        with a number that no replica can have counted
+    ├── SyncError                 an exchange with the hub; ``kvassfs.sync.errors`` has more below it
     │   ├── HubUnreachable        no connection, no answer in time, or cut off
     │   ├── HubTlsFailed          its certificate or TLS is refused
     │   ├── NotAHub               something else answers
@@ -70,8 +71,7 @@ class InvalidKey(KvassError):
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f"{key!r} cannot be a key: {reason}")
-        self.key = key
-        self.reason = reason
+        self.key, self.reason = key, reason
 
 
 class EmptyValue(KvassError):
@@ -264,6 +264,14 @@ class InvalidMessage(MessageError):
         self.reason = reason
 
 
+class OutOfRange(InvalidMessage):
+    """A message has an entry, of ``key``, with a ``number`` that none can have; ``name`` says which of its numbers."""
+
+    def __init__(self, key: str, name: str, number: int) -> None:
+        super().__init__(f"the {name} of {key!r} is out of range: {number}")
+        self.key, self.name, self.number = key, name, number
+
+
 class SyncError(KvassError):
     """An exchange with the hub at ``remote`` failed; what is not acknowledged is pushed another time."""
 
@@ -387,8 +395,7 @@ class CannotListen(KvassError):
 
     def __init__(self, bind: str, reason: str) -> None:
         super().__init__(f"cannot listen on {bind}: {reason}")
-        self.bind = bind
-        self.reason = reason
+        self.bind, self.reason = bind, reason
 
 
 class ServiceError(KvassError):

@@ -29,6 +29,7 @@ class HubStatus(NamedTuple):
         waiting: entries that it has not acknowledged.
         waiting_size: bytes of their values.
         upload: how far a process is that sends them, if it has done so for long.
+        push_failure: why the last push of them failed, or ``""``.
     """
 
     address: str
@@ -40,6 +41,7 @@ class HubStatus(NamedTuple):
     waiting: int
     waiting_size: int
     upload: Upload | None = None
+    push_failure: str = ""
 
 
 class Status(NamedTuple):
@@ -97,6 +99,7 @@ def _inspect_hub(store: Store, offline: bool) -> HubStatus:
         waiting=waiting,
         waiting_size=waiting_size,
         upload=store.processes.upload(),
+        push_failure=(store.processes.push_failure() or "") if waiting else "",
     )
     return hub if offline else _probe_hub(store, hub)
 

@@ -26,14 +26,18 @@ BINDING = "KVASS_FUSE"
 @click.option(
     "--full", is_flag=True, help="look at all of the database and the hash of every block, which may take long"
 )
+@click.option("--repair", is_flag=True, help="mend times and counters that no other device takes; no value is lost")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
 @hub.offline_option
 @pass_database
 @click.pass_context
-def command(context: click.Context, database: DatabaseFile, full: bool, as_json: bool, offline: bool) -> None:
+def command(
+    context: click.Context, database: DatabaseFile, full: bool, repair: bool, as_json: bool, offline: bool
+) -> None:
     """Look whether all that kvass needs is there and sound: one line each, with what to do.
 
-    Each line begins with ok, warning or wrong. Exit with status 1 if something is wrong. Nothing is changed.
+    Each line begins with ok, warning or wrong. Exit with status 1 if something is wrong. Nothing is changed
+    without --repair.
     """
     wanted = Examination(
         database.path,
@@ -43,6 +47,7 @@ def command(context: click.Context, database: DatabaseFile, full: bool, as_json:
         find_folders(),
         os.environ.get("PATH") or os.defpath,
         os.environ.get(BINDING) or "auto",
+        repair,
     )
     findings: list[Finding] = []
     with show_progress() as bar:

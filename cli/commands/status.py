@@ -76,6 +76,7 @@ def _build_waiting(hub: HubStatus) -> dict[str, Any]:
     return {
         "entries": hub.waiting,
         "size": hub.waiting_size,
+        "failure": hub.push_failure or None,
         "upload": upload and {"sent": upload.sent, "left": upload.left, "seconds": upload.time / 1_000_000},
     }
 

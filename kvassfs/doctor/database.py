@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ..amounts import format_size
 from ..errors import KvassError
-from ..store import Store
+from ..store import Mended, Oddity, Store
 from ..store.checkup import LOOK_SECONDS, Checkup, check_file
 from .finding import OK, WARNING, WRONG, Finding, find_error, type_line
 
@@ -219,6 +219,42 @@ def judge_ahead(found: list[Ahead]) -> Iterator[Finding]:
         yield Finding("dates", WARNING, "and more keys are dated ahead", remedy)
     if not found:
         yield Finding("dates", OK, "no key is dated ahead")
+
+
+def collect_oddities(store: Store) -> list[Oddity]:
+    """Return what has numbers that no device takes, one more than is named."""
+    return store.numbers.find(MAX_KEYS + 1)
+
+
+def judge_oddities(found: list[Oddity]) -> Iterator[Finding]:
+    """Yield the keys with numbers that no device takes, as programs with faults gave them and earlier versions took them."""
+    remedy = type_line("kvass", "doctor", "--repair")
+    for key, name, number in found[:MAX_KEYS]:
+        text = (
+            f"{key}: the {name} of a version, {number}, is out of range"
+            if key
+            else f"the {name} of the store is {number}"
+        )
+        yield Finding("numbers", WRONG, f"{text}: others may refuse it", remedy)
+    if len(found) > MAX_KEYS:
+        yield Finding("numbers", WRONG, "and more keys have such numbers", remedy)
+    if not found:
+        yield Finding("numbers", OK, "every version can be taken by other devices")
+
+
+def describe_mended(mended: Mended) -> str:
+    """Return what a repair has done."""
+    if mended == Mended(0, 0, counts_anew=False):
+        return "there was nothing to mend"
+    keys, revisions = (
+        f"{number} {noun if number == 1 else plural}"
+        for number, noun, plural in (
+            (mended.keys, "key", "keys"),
+            (mended.revisions, "earlier version", "earlier versions"),
+        )
+    )
+    anew = "; the store counts anew, and exchanges everything with its hub and devices once more"
+    return f"gave {keys} and {revisions} other numbers, and no value went{anew if mended.counts_anew else ''}"
 
 
 def judge_room(gives_back: bool, free: int) -> Finding:

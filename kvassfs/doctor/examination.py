@@ -27,6 +27,7 @@ class Examination(NamedTuple):
         folders: where the user's files are.
         search_path: where programs are.
         binding: of FUSE, see ``choose``.
+        repair: mend the numbers that no device takes, before looking at them.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Examination(NamedTuple):
     folders: shell.Folders
     search_path: str
     binding: str = "auto"
+    repair: bool = False
 
 
 def examine(wanted: Examination, report: Callable[[int, int], None] = lambda _done, _total: None) -> Iterator[Finding]:
@@ -65,6 +67,9 @@ def _examine_content(
 def _examine_store(wanted: Examination) -> Iterator[Finding]:
     try:
         with Store.open(wanted.path, profile=PATIENCE, create=False, alone_if_full=True) as store:
+            if wanted.repair:
+                yield Finding("repair", OK, database.describe_mended(store.numbers.mend()))
+            yield from database.judge_oddities(database.collect_oddities(store))
             yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline))
             yield from database.judge_ahead(database.collect_ahead(store, WARNED_AHEAD))
             yield database.judge_room(store.upkeep.gives_back(), store.upkeep.space().free)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ..entry import Entry
+from ..entry import MAX_NUMBER, Entry
 from ..paths import DOT_NAME
 
 DOT_PATH = f"/{DOT_NAME}"
@@ -42,7 +42,7 @@ def name_version(entry: Entry, number: int) -> str:
 
     Names of the versions of a key sort by time, also those that were saved within one second.
     """
-    moment = _EPOCH + timedelta(microseconds=entry.timestamp)
+    moment = _EPOCH + timedelta(microseconds=min(entry.timestamp, MAX_NUMBER))
     return f"{moment:%Y-%m-%dT%H.%M.%S.%f}Z-{number}{find_extension(entry.key)}"
 
 

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 
 from .. import paths
+from ..clocks import bound_clock
 from ..scratch import ScratchNames
 from ..store import Store
 from .directories import Directories
@@ -50,6 +51,7 @@ class Filesystem:
         read_only: bool = False,
         texts: Mapping[str, Describe] | None = None,
     ) -> None:
+        clock = bound_clock(clock)
         self.uid, self.gid, self.now = uid, gid, clock
         self.superseded = make_superseded_prefix()
         self._store, self._scratch, self._read_only = store, scratch, read_only

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from ..clocks import clamp_time
 from ..store import ROOT_INODE, Node, Store
 from .namespace import HIDDEN, Namespace
 from .open_files import OpenFiles
@@ -100,7 +101,7 @@ class Metadata:
 
     def utimens(self, path: str, atime: int | None, mtime: int | None, handle: int | None = None) -> None:
         """Set the times (ns since the epoch); ``None`` leaves one as it is."""
-        atime, mtime = _storable(atime), _storable(mtime)
+        atime, mtime = _clamp(atime), _clamp(mtime)
         file = self._open_file(path, handle)
         if file is None and self._names.is_directory(path):
             prefix = self._names.prefix(path)
@@ -127,6 +128,5 @@ class Metadata:
         return self._names.file(path) if file is None else self._tree.file(file.place.key)
 
 
-def _storable(time: int | None) -> int | None:
-    """Return the nearest time that the store can hold: the years 1677 to 2262."""
-    return None if time is None else max(-(2**63), min(time, 2**63 - 1))
+def _clamp(time: int | None) -> int | None:
+    return None if time is None else clamp_time(time)

@@ -11,8 +11,9 @@ from .history import Version
 from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .mailboxes import Mailbox
-from .merging import MAX_LEAP, Merged
+from .merging import MAX_HUB_LEAP, Merged
 from .nodes import Child, Found, Node
+from .numbers import Mended, Oddity
 from .opening import is_store
 from .outbox import Limit, Outgoing, Page
 from .peers import Device
@@ -37,7 +38,7 @@ __all__ = [
     "FOLLOWER",
     "HUB",
     "INLINE_LIMIT",
-    "MAX_LEAP",
+    "MAX_HUB_LEAP",
     "MOUNT",
     "ROOT_INODE",
     "SEARCHES",
@@ -57,8 +58,10 @@ __all__ = [
     "HubState",
     "Limit",
     "Mailbox",
+    "Mended",
     "Merged",
     "Node",
+    "Oddity",
     "Outgoing",
     "Page",
     "Plan",

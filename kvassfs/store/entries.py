@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from ..clocks import clamp_time
 from ..conflict import find_origin, note_seen
 from ..entry import Entry, new_token, next_timestamp
 from .conflicts import Conflicts
@@ -136,7 +137,7 @@ class Entries:
         """
         entry = old if old is not None and old.is_directory else None
         if row.is_directory and entry is None:
-            mtime = row.timestamp * 1000 if row.mtime is None else row.mtime
+            mtime = clamp_time(row.timestamp * 1000) if row.mtime is None else row.mtime
             self._directories.add(row.key, DirectoryRecord(DIRECTORY_MODE, row.changed, mtime, row.atime))
             self._directories.set_mode(row.key, DIRECTORY_MODE)
         # A version with the same mode has a time that was given, maybe once more.
@@ -199,7 +200,7 @@ class Entries:
         ``keeps``: it is the entry of a directory that has lost its last name.
         """
         now = self._clock() // 1000 if now is None else now
-        mtime = now * 1000 if written.mtime is None else written.mtime
+        mtime = now * 1000 if written.mtime is None else clamp_time(written.mtime)
         sequence, timestamp, process_id = self._tick(now, old)
         mode = inherit_mode(old) if written.mode is None else written.mode
         before = find_predecessor(old, mode)
@@ -330,7 +331,7 @@ class Entries:
             sequence=sequence,
             dirty=HELD if row.dirty == KEPT else row.dirty or DIRTY,
             changed=now,
-            mtime=row.timestamp * 1000 if row.mtime is None else row.mtime,
+            mtime=clamp_time(row.timestamp * 1000) if row.mtime is None else row.mtime,
             writer=self.writer,
             shown=row.shown if changed.mode == row.mode else find_shown(row, sequence, row.size, changed.mode),
         )

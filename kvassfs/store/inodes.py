@@ -15,10 +15,13 @@ from .database import Database
 
 ROOT_INODE = 1
 
+_COUNTED = 2**61 - 1
+"""The bits of a sequence that can have been counted; a store may have greater ones, which a program with faults sent."""
+
 
 def born_inode(sequence: int) -> int:
     """Return the number of a file whose key came into being with this sequence of the store."""
-    return 2 * sequence
+    return 2 * (sequence & _COUNTED)
 
 
 def new_inode(random: Callable[[int], bytes] = os.urandom) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from ..entry import Delivery, Entry, stamp_anew
+from ..entry import MAX_NUMBER, Delivery, Entry, stamp_anew
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
@@ -203,7 +203,7 @@ class Outbox:
         if dating is not None:
             entry = entry._replace(timestamp=dating.date(entry, row[3]))
         self._database.execute(
-            "UPDATE entries SET mtime = ifnull(mtime, iif(timestamp = ?1, NULL, timestamp * 1000)),"
+            f"UPDATE entries SET mtime = ifnull(mtime, iif(timestamp = ?1, NULL, min(timestamp, {MAX_NUMBER}) * 1000)),"
             " timestamp = ?1, floor = ?1 WHERE key = ?2",
             (entry.timestamp, entry.key),
         )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..replica import MOST_NAMES, HubState, Incarnation, KnownEcho
 from .database import Database
 from .machine import Machine
+from .setting_rows import PUSH_FAILURE, write_setting
 
 SEEN_INTERVAL = 10 * 1_000_000
 """Microseconds between two notes that a device has been seen."""
@@ -82,6 +83,7 @@ class Peers:
             self._database.execute("UPDATE replica SET cursor = 0")
             self._database.execute("UPDATE followers SET reached = 0")
             self._database.execute("UPDATE entries SET dirty = 1 WHERE NOT dirty")
+            write_setting(self._database, PUSH_FAILURE, None)
 
     # Serving as the hub
 

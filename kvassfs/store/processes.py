@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .database import Database
 from .machine import Machine
-from .setting_rows import read_setting, write_setting
+from .setting_rows import PUSH_FAILURE, read_setting, write_setting
 
 IN_TOUCH_TIME = 90 * 1_000_000
 """Microseconds after which a follower that has not said so again is not taken to be in touch."""
@@ -95,6 +95,16 @@ class Processes:
             self._database.execute("DELETE FROM pusher WHERE writer = ?", (self._writer,))
             if self._push_noted != self._push_begun:
                 write_setting(self._database, UPLOAD, None)
+
+    def note_push_failure(self, reason: str | None) -> None:
+        """Note why the last push failed, whoever made it; ``None``: it did not."""
+        if self.push_failure() != reason:
+            with self._database.transaction:
+                write_setting(self._database, PUSH_FAILURE, reason)
+
+    def push_failure(self) -> str | None:
+        """Return why the last push to the present hub failed, although that could be reached; ``None`` if it did not."""
+        return read_setting(self._database, PUSH_FAILURE)
 
     # Serving
 

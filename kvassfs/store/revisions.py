@@ -20,6 +20,8 @@ ROW_SIZE = 512
 """Bytes that a revision takes beside its value, about: a row and its places in three indexes."""
 _ENTRY = ", ".join(Entry._fields)
 
+_NEWEST_FIRST = "timestamp DESC, counter DESC, process_id, id DESC"
+"""By their own time, whenever they arrived: what arrives late is let go first."""
 
 _INSERT = (
     f"INSERT INTO revisions ({_ENTRY}, content, replaced, number, sequence, became, winner, met)"
@@ -84,7 +86,9 @@ class Revisions:
         """Return the revisions of a key, newest first."""
         return [
             revision_of(row)
-            for row in self._database.rows(f"SELECT {REVISION} FROM revisions WHERE key = ? ORDER BY id DESC", (key,))
+            for row in self._database.rows(
+                f"SELECT {REVISION} FROM revisions WHERE key = ? ORDER BY {_NEWEST_FIRST}", (key,)
+            )
         ]
 
     def retire(self, row: Row, now: int, became: Became, conflict: Met | None = None) -> None:
@@ -119,7 +123,7 @@ class Revisions:
     def forget_beyond(self, key: str, count: int) -> None:
         """Forget the revisions of a key but for the newest ``count``."""
         for number, old in self._database.rows(
-            "SELECT id, content FROM revisions WHERE key = ? ORDER BY id DESC LIMIT -1 OFFSET ?", (key, count)
+            f"SELECT id, content FROM revisions WHERE key = ? ORDER BY {_NEWEST_FIRST} LIMIT -1 OFFSET ?", (key, count)
         ):
             self._forget(number, old)
 
@@ -131,6 +135,26 @@ class Revisions:
                 (entry.key, entry.url_token, entry.size),
             )[0]
         )
+
+    def keeps(self, entry: Entry) -> bool:
+        """Return True if a version that arrives late would be kept: there are not enough newer ones of its key already."""
+        (newer,) = self._database.row(
+            "SELECT count(*) FROM revisions WHERE key = ? AND (timestamp, counter, -process_id) > (?, ?, ?)",
+            (entry.key, *entry.order),
+        )
+        return bool(newer < self.limits()[0])
+
+    def have_let_go(self, entry: Entry, *, all_of: bool) -> bool:
+        """Return True if ``entry`` is older than all that is kept of its key, and such versions were let go.
+
+        ``all_of``: they have been where none at all is kept.
+        """
+        if entry.timestamp < self.find_limit():
+            return True
+        kept, last, oldest = self._database.row(
+            "SELECT count(*), max(number), min(timestamp) FROM revisions WHERE key = ?", (entry.key,)
+        )
+        return bool(kept < last and entry.timestamp < oldest) if kept else all_of
 
     def forget_since(self, key: str, replaced: int) -> None:
         """Forget the revisions of a key that were replaced at ``replaced`` (µs) or later."""
@@ -146,7 +170,8 @@ class Revisions:
         return [
             number
             for (number,) in self._database.rows(
-                "SELECT id FROM (SELECT id, replaced, row_number() OVER (PARTITION BY key ORDER BY id DESC) AS place"
+                "SELECT id FROM (SELECT id, replaced, row_number() OVER"
+                f" (PARTITION BY key ORDER BY {_NEWEST_FIRST}) AS place"
                 " FROM revisions) WHERE place > ? OR replaced < ?",
                 (keep, before),
             )

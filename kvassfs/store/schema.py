@@ -265,7 +265,7 @@ ALTER TABLE entries ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE entries ADD COLUMN appeared INTEGER NOT NULL DEFAULT 0;
 -- The sequence with which its value, its mode or its existence changed last.
 ALTER TABLE entries ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
-UPDATE entries SET inode = 2 * sequence, appeared = sequence, shown = sequence;
+UPDATE entries SET inode = 2 * (sequence & 2305843009213693951), appeared = sequence, shown = sequence;
 -- As in entries, and always odd.
 ALTER TABLE scratch ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
 UPDATE scratch SET inode = 2 * abs(random() >> 3) + 1;

@@ -6,6 +6,9 @@ import json
 
 from .database import Database
 
+PUSH_FAILURE = "push failure"
+"""The row that says why the last push failed."""
+
 HISTORY = "history"
 """The row that says how many revisions are kept of each key, and for how many days."""
 

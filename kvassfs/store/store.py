@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
+from ..clocks import bound_clock
 from ..entry import DEFAULT_MODE, Entry, check_key, directory_of
 from ..errors import EmptyValue, KeyIsDirectory, KeyMissing, KvassError
 from ..share_link import check_new_key
@@ -33,6 +34,7 @@ from .local import Directories, Scratch
 from .local_parts import LocalParts
 from .machine import MACHINE, Machine
 from .mailboxes import Mailboxes
+from .numbers import Numbers
 from .opening import connect
 from .outbox import Outbox
 from .own_changes import OwnChanges
@@ -75,10 +77,8 @@ class Store:
         sizes: Sizes,
         machine: Machine,
     ) -> None:
-        self._sizes = sizes
+        self._sizes, self._random, self._database = sizes, random, database
         self.path = database.path
-        self._random = random
-        self._database = database
         writer = int.from_bytes(random(6), "big")  # tells this open store from others
         self._contents = Contents(database, sizes)
         self._holds = Holds(database, writer, machine)
@@ -114,6 +114,7 @@ class Store:
         self.settings = Settings(database, self.peers)
         self.mailboxes = Mailboxes(database)
         self.identity = Identity(database, self.settings, self.peers, random, machine)
+        self.numbers = Numbers(database, self.settings, self.peers, self.hub_time, random)
         self.share_links = ShareLinks(database, self._entries, random)
         self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
         self.imports = Imports(database, self._entries, self.tree, clock)
@@ -151,6 +152,7 @@ class Store:
         Raises:
             StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
         """
+        clock = bound_clock(clock)
         database = connect(
             os.fspath(path),
             initialise=lambda empty: initialise(empty, clock, random, machine),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..entry import MAX_RECEIVED, Entry, Verdict, judge, new_token
+from ..entry import MAX_COUNTED, MAX_RECEIVED, Entry, Verdict, judge, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
 from ..replica import MAX_PROCESS_ID, NOBODY
 from .contents import Contents
@@ -71,7 +71,7 @@ def take_over(
             return
         state = _read_state(database, random)
         try:
-            entries = _read_entries(database, random)
+            entries, state = _mend_numbers(_read_entries(database, random), state, clock() // 1000, random)
             backup = _back_up(database.path, random)
             _set_aside(database)
             create_tables(database, clock(), machine)
@@ -94,14 +94,17 @@ def _read_state(database: Database, random: Callable[[int], bytes]) -> _State:
         if len(key) != KEY_BYTES:
             raise ValueError("its encryption key is not 32 bytes long")
         process_id = int(state["Pid"])
+        counters = int(state["Counter"]), int(state.get("RemoteCounter", 0))
+        if not all(-(2**63) <= counter < 2**63 for counter in counters):
+            raise OverflowError("its counters are out of range")
         if not NOBODY < process_id <= MAX_PROCESS_ID:
             process_id = new_process_id(random)
         return _State(
-            clock=int(state["Counter"]),
+            clock=counters[0],
             process_id=process_id,
             encryption_key=key,
             remote=state.get("RemoteHostname", "").encode().decode(),
-            cursor=int(state.get("RemoteCounter", 0)),
+            cursor=counters[1],
         )
     except (AttributeError, TypeError, KeyError, ValueError, OverflowError, RecursionError) as error:
         raise DamagedStore(database.path, f"its state cannot be read: {error}") from error
@@ -122,12 +125,39 @@ def _read_entries(database: Database, random: Callable[[int], bytes]) -> list[_O
             raise TypeError(f"{key!r} has no proper timestamp, counter or process id")
         if url_token is not None and not isinstance(url_token, str):
             raise TypeError(f"{key!r} has no proper token")
-        timestamp = min(max(timestamp, 0), MAX_RECEIVED)  # or no hub would take it
         entry = Entry(key, timestamp, counter, process_id, url_token or new_token(random), size)
         before = newest.get(key)
         if judge(before and before.entry, entry, pushed=True) is Verdict.ACCEPT:
             newest[key] = _Old(entry, bool(needs_push), rowid)
     return sorted(newest.values(), key=lambda old: old.entry.counter)
+
+
+def _mend_numbers(
+    entries: list[_Old], state: _State, now: int, random: Callable[[int], bytes]
+) -> tuple[list[_Old], _State]:
+    """Replace numbers that no hub would take, as the original takes whatever arrives: times by ``now`` (µs).
+
+    Where counters are not what can have been counted, those that can go on behind the others; then what was exchanged
+    is not known any more, and neither is who it was that counted.
+    """
+    counted = [state.clock, state.cursor, *(old.entry.counter for old in entries)]
+    if not all(0 <= counter <= MAX_COUNTED for counter in counted):
+        state = state._replace(
+            clock=max((counter for counter in counted if 0 <= counter <= MAX_COUNTED), default=0),
+            process_id=new_process_id(random),
+            cursor=0,
+        )
+    mended = []
+    last = max((old.entry.counter for old in entries if old.entry.counter <= MAX_COUNTED), default=0)
+    for old in entries:
+        _, timestamp, counter, process_id, *_ = old.entry
+        if counter > MAX_COUNTED:
+            counter = last = last + 1
+        timestamp = timestamp if 0 <= timestamp <= MAX_RECEIVED else max(min(timestamp, now), 0)
+        process_id = process_id if NOBODY < process_id <= MAX_PROCESS_ID else state.process_id
+        entry = old.entry._replace(timestamp=timestamp, counter=max(counter, 0), process_id=process_id)
+        mended.append(old._replace(entry=entry))
+    return mended, state
 
 
 def _back_up(path: str, random: Callable[[int], bytes]) -> str:

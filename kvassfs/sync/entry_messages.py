@@ -9,10 +9,11 @@ from itertools import groupby
 from typing import Any
 
 from ..block import HASH_BYTES, LARGEST_SIZE, pair_runs
+from ..clocks import MAX_TIME
 from ..conflict import MOST_SEEN, Origin, format_seen, parse_origin, parse_seen
 from ..entry import DEFAULT_MODE, MAX_RECEIVED, Delivery, Entry, check_key, is_target
-from ..errors import InvalidKey, InvalidMessage
-from ..replica import MAX_PROCESS_ID
+from ..errors import InvalidKey, InvalidMessage, OutOfRange
+from ..replica import MAX_PROCESS_ID, NOBODY
 from ..share_link import parse_record
 from .message_fields import encode_bytes
 
@@ -114,6 +115,8 @@ def decode_entries(entries: object) -> list[Delivery]:
             found.append(_decode_entry(fields))
         except InvalidKey:
             continue
+        except OutOfRange:
+            raise
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InvalidMessage(f"an entry cannot be read: {error!r}") from error
     return found
@@ -130,8 +133,8 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
     writer_counter = fields.get("WriterCounter", counter)
     if not (type(key) is type(token) is str):
         raise TypeError("a key or token is no text")
-    _check_numbers(timestamp, process_id, counter, writer_counter)
     check_key(key)
+    _check_numbers(key, timestamp, process_id, counter, writer_counter)
     token.encode()  # what is no text cannot be stored
     value = a2b_base64(fields["Value"] or "", strict_mode=True)
     blocks = fields.get("Blocks")
@@ -142,11 +145,11 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
         whole = value if blocks is None else None
         mode = _decode_mode(mode, whole, is_directory=key.endswith("/") and whole == b"")
     if mod_time is not None:
-        mod_time = _decode_mod_time(mod_time)
+        mod_time = _decode_mod_time(key, mod_time)
     if seen is not None:
-        seen = _decode_seen(seen)
+        seen = _decode_seen(key, seen)
     if origin is not None:
-        origin = str(_decode_origin(origin))
+        origin = str(_decode_origin(key, origin))
     if blocks is None:
         entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode, mod_time, seen, origin)
         return Delivery(entry, counter, value)
@@ -154,16 +157,19 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
     return Delivery(entry, counter, None, *_decode_blocks(blocks, entry.size))
 
 
-def _check_numbers(timestamp: Any, process_id: Any, counter: Any, writer_counter: Any) -> None:
-    if not (type(timestamp) is type(process_id) is type(counter) is type(writer_counter) is int):
-        raise TypeError("a number is none")
-    if not (
-        0 <= process_id <= MAX_PROCESS_ID
-        and 0 <= counter <= MAX_RECEIVED
-        and 0 <= writer_counter <= MAX_RECEIVED
-        and 0 <= timestamp <= MAX_RECEIVED
-    ):
-        raise ValueError("a number is out of range")
+def _check_numbers(key: str, timestamp: Any, process_id: Any, counter: Any, writer_counter: Any) -> None:
+    _check_range(key, "timestamp", timestamp, 0, MAX_RECEIVED)
+    _check_range(key, "process id", process_id, NOBODY + 1, MAX_PROCESS_ID)
+    _check_range(key, "counter", counter, 0, MAX_RECEIVED)
+    _check_range(key, "counter", writer_counter, 0, MAX_RECEIVED)
+
+
+def _check_range(key: str, name: str, number: Any, least: int, greatest: int) -> None:
+    """Raise an error if ``number`` is no integer in a range: ``True`` and ``1.0`` are none either."""
+    if type(number) is not int:
+        raise TypeError(f"the {name} of {key!r} is no integer")
+    if not least <= number <= greatest:
+        raise OutOfRange(key, name, number)
 
 
 def _decode_blocks(blocks: Any, size: int) -> tuple[bytes, tuple[int, ...]]:
@@ -191,24 +197,23 @@ def _decode_hashes(text: str) -> bytes:
     return blocks
 
 
-def _decode_mod_time(text: Any) -> int:
-    if type(text) is not str or not _MOD_TIME.fullmatch(text) or abs(int(text)) >= 2**63:
+def _decode_mod_time(key: str, text: Any) -> int:
+    if type(text) is not str or not _MOD_TIME.fullmatch(text):
         raise ValueError("the time of the file is none")
+    _check_range(key, "mtime", int(text), -MAX_TIME - 1, MAX_TIME)
     return int(text)
 
 
-def _decode_seen(seen: Any) -> str:
+def _decode_seen(key: str, seen: Any) -> str:
     if not isinstance(seen, list):
         raise TypeError("what was seen is no array")
-    return format_seen([_decode_origin(pair) for pair in seen[:MOST_SEEN]])
+    return format_seen([_decode_origin(key, pair) for pair in seen[:MOST_SEEN]])
 
 
-def _decode_origin(pair: Any) -> Origin:
+def _decode_origin(key: str, pair: Any) -> Origin:
     process_id, counter = pair
-    if type(process_id) is not int or type(counter) is not int:
-        raise TypeError("the name of a version is none")
-    if not (0 <= process_id <= MAX_PROCESS_ID and 0 <= counter <= MAX_RECEIVED):
-        raise ValueError("the name of a version is out of range")
+    _check_range(key, "process id of a version before", process_id, NOBODY + 1, MAX_PROCESS_ID)
+    _check_range(key, "counter of a version before", counter, 0, MAX_RECEIVED)
     return Origin(process_id, counter)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from ..clocks import bound_clock
 from ..entry import Delivery
 from ..errors import DiskFull, KvassError
 from ..replica import Incarnation
@@ -37,7 +38,7 @@ class Hub:
         limits: MessageLimits = HUB_LIMITS,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = bound_clock(clock)
         self._random = random
         self._limits = limits
 

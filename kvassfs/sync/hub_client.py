@@ -10,11 +10,12 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ..block import BLOCK_SIZE
 from ..echo import Echo, Proof
-from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, Undecipherable
+from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, OutOfRange, Undecipherable
 from ..remote.errors import AnswerDamaged
 from ..replica import HubState, KnownEcho
-from ..store import MAX_LEAP, Outgoing, Store
+from ..store import MAX_HUB_LEAP, Outgoing, Store
 from .block_messages import BlocksRequest, decode_blocks_response, encode_blocks_request
+from .errors import PullRefused, PushRefused
 from .limits import LARGEST_ANSWER, LARGEST_PAGE, SMALL_ANSWER
 from .messages import (
     VERSION,
@@ -35,6 +36,9 @@ KEPT_NONCES = 1000
 
 TRIES = 3
 """How often the hub is asked for the same before that counts as failed."""
+
+BAD_REQUEST = 400
+"""The status of HTTP with which a hub refuses a message that it could unseal."""
 
 LONGEST_MEASUREMENT = 2_000_000
 """Microseconds that an exchange may take to tell the hub's clock: it is not known when it was read."""
@@ -168,7 +172,12 @@ class HubClient:
     def _post(self, call: str, body: bytes | Iterator[bytes], wait: float = 0.0, *, largest: int) -> Body:
         if isinstance(body, bytes):
             self._nonces.append(body[:NONCE_BYTES])
-        sealed = self._remote.post(call, body, wait=wait, largest=largest)
+        try:
+            sealed = self._remote.post(call, body, wait=wait, largest=largest)
+        except HubFailed as error:
+            if call == "push" and error.status == BAD_REQUEST:
+                raise PushRefused(self._remote.address, error.reason) from error
+            raise
         self.count(sent=len(body) if isinstance(body, bytes) else 0, received=len(sealed))
         if sealed[:NONCE_BYTES] in self._nonces:
             raise NotAHub(self._remote.address, "it sends back what was sent to it")
@@ -189,6 +198,8 @@ class HubClient:
             if body[:32].isascii():
                 raise NotAHub(self._remote.address, "its answer is plain text") from None
             raise AnswerDamaged(self._remote.address) from None
+        except OutOfRange as error:
+            raise PullRefused(self._remote.address, error.reason) from error
         except InvalidMessage as error:
             raise NotAHub(self._remote.address, error.reason) from error
 
@@ -265,8 +276,8 @@ class HubClient:
         return True
 
     def _become_another(self, counter: int) -> None:
-        if counter > self._store.settings.config().clock + MAX_LEAP:
-            raise self.make_failure("it has counters of this device that are out of range")
+        if counter > self._store.settings.config().clock + MAX_HUB_LEAP:
+            raise PullRefused(self._remote.address, "the counters that it has of this device are out of range")
         self._begin_anew(lambda: self._store.identity.renew(counter))
         self.process_id = self._store.settings.config().process_id
 

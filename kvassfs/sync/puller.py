@@ -11,9 +11,10 @@ from typing import NamedTuple
 from ..block import BLOCK_SIZE
 from ..echo import Echo, Proof
 from ..entry import Delivery
-from ..errors import InvalidMessage, NotAHub, StoreError
+from ..errors import NotAHub, OutOfRange, StoreError
 from ..replica import NOBODY, HubState
 from ..store import Merged, Outgoing, Store
+from .errors import PullRefused
 from .hub_client import TRIES, HubClient, Timed
 from .limits import MessageLimits
 from .messages import VERSION, PullRequest, PullResponse
@@ -198,13 +199,15 @@ class Puller:
 
     def _merge(self, hub: HubState, response: PullResponse, *, complete: bool) -> Merged:
         """Merge a page; where it is not complete, what is left out is asked for again."""
+        if response.digest is not None and response.cursor > max(hub.cursor, response.clock):
+            raise PullRefused(self._client.address, "it has entries only up to a lower number than it says")
         cursor = max(hub.cursor, response.cursor) if complete else hub.cursor
         if not response.deliveries and cursor == hub.cursor:
             return Merged(0, [])
         try:
             merged = self._store.inbox.merge_pulled(response.deliveries, cursor=cursor, epoch=self._client.epoch)
-        except InvalidMessage as error:
-            raise self._client.make_failure(error.reason) from error
+        except OutOfRange as error:
+            raise PullRefused(self._client.address, error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy()
             self._store.upkeep.give_some_back()

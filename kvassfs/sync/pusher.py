@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..block import split_hashes
 from ..entry import Entry
-from ..errors import StoreError, TooLargeForHub, ValueReplaced
+from ..errors import HubUnreachable, StoreError, SyncError, TooLargeForHub, ValueReplaced
 from ..store import Limit, Outgoing, Store
 from .entry_messages import estimate_size
 from .hub_client import TRIES, HubClient
@@ -58,14 +58,29 @@ class Pusher:
             self._sent_before = self._client.progress.sent
             entries, size = self._store.outbox.count_dirty()
             self._client.expect(to_push=entries, left=size)
-            if self._store.peers.hub().version == 1:
-                self._push_to_original()
-            else:
-                self._push_pages()
+            self._push_all()
             return self._client.progress.pushed - before
         finally:
             with suppress(StoreError):  # it ends with this process at the latest
                 self._store.processes.end_push()
+
+    def _push_all(self) -> None:
+        """Push, and note for others why that failed, unless the hub was just out of reach."""
+        try:
+            if self._store.peers.hub().version == 1:
+                self._push_to_original()
+            else:
+                self._push_pages()
+        except HubUnreachable:
+            raise
+        except SyncError as error:
+            self._note_failure(str(error))
+            raise
+        self._note_failure(None)
+
+    def _note_failure(self, reason: str | None) -> None:
+        with suppress(StoreError):
+            self._store.processes.note_push_failure(reason)
 
     def _must_ask_first(self) -> bool:
         """Return whether it is not known who the hub is, or what time its clock shows."""

@@ -10,8 +10,9 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, Self
 
+from ..clocks import clamp_time
 from ..transfer_errors import SourceUnreadable
-from .items import BLOCK, LINK_MODE, Entry, Item, LeftOut, Piece, Reason, Siblings, clamp_time, whole
+from .items import BLOCK, LINK_MODE, Entry, Item, LeftOut, Piece, Reason, Siblings, whole
 from .naming import LIST_NAME, MOST_LIST, KeyFinder, decode_list
 from .target import FileId
 

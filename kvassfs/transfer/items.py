@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from ..clocks import clamp_time
+
 PERMISSIONS = 0o1777
 """The bits of a mode that are kept; set-user-ID and set-group-ID are those of the machine where they were given."""
 
@@ -15,9 +17,6 @@ LINK_MODE = stat.S_IFLNK | 0o777
 
 BLOCK = 256 * 1024
 """Bytes that are read from a file at a time."""
-
-MOST_TIME = 2**63 - 1
-"""The greatest time, in ns since the epoch; the least is as far before it."""
 
 _SECOND = 10**9
 _SECONDS = r"(-?)([0-9]{1,20})(?:\.([0-9]{1,40}))?"
@@ -120,11 +119,6 @@ class Sink(Protocol):
 def keep_permissions(mode: int) -> int:
     """Return the type and the permissions of a mode that are kept."""
     return stat.S_IFMT(mode) | stat.S_IMODE(mode) & PERMISSIONS
-
-
-def clamp_time(time: int) -> int:
-    """Return the nearest time that the store can hold: the years 1677 to 2262."""
-    return max(-MOST_TIME - 1, min(time, MOST_TIME))
 
 
 def format_seconds(time: int) -> str:

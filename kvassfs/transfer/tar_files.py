@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import IO, Any, BinaryIO, cast
 
+from ..clocks import clamp_time
 from ..transfer_errors import SourceDamaged
 from .base_sources import NamedSource
 from .items import (
@@ -21,7 +22,6 @@ from .items import (
     LeftOut,
     Piece,
     Reason,
-    clamp_time,
     format_seconds,
     parse_seconds,
     whole,

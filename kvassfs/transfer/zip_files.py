@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import BinaryIO, cast
 
+from ..clocks import clamp_time
 from ..transfer_errors import SourceDamaged, SourceUnreadable
 from .base_sources import NamedSource
 from .items import (
@@ -21,7 +22,6 @@ from .items import (
     LeftOut,
     Piece,
     Reason,
-    clamp_time,
     keep_permissions,
     whole,
 )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from kvassfs.clocks import WARNED_AHEAD, WARNED_DIFFERENCE, describe_ahead, describe_difference
+from kvassfs.clocks import (
+    MAX_CLOCK,
+    MAX_TIME,
+    WARNED_AHEAD,
+    WARNED_DIFFERENCE,
+    bound_clock,
+    clamp_time,
+    describe_ahead,
+    describe_difference,
+)
 
 MINUTE = 60_000_000  # microseconds
 DAY = 24 * 60 * MINUTE
@@ -30,3 +39,26 @@ def test_a_version_that_is_dated_far_ahead_is_told_with_a_remedy() -> None:
     assert line is not None
     assert line.startswith("k is dated 3 days, 0:00:00 ahead")
     assert "under another key" in line
+
+
+SECOND = 10**9
+YEAR = 365 * 24 * 3600 * SECOND
+
+
+@pytest.mark.parametrize("now", [0, 5, -5, 1_704_067_200 * SECOND, -69 * YEAR, MAX_CLOCK, -MAX_CLOCK])
+def test_a_clock_that_can_be_stored_is_shown_as_it_is(now: int) -> None:
+    assert bound_clock(lambda: now)() == now
+
+
+@pytest.mark.parametrize("now", [MAX_CLOCK + 1, 330 * YEAR, 8000 * YEAR, -MAX_CLOCK - 5 * SECOND, -2000 * YEAR])
+def test_one_that_cannot_shows_the_last_year_that_can_and_goes_on(now: int) -> None:
+    shown, later = bound_clock(lambda: now)(), bound_clock(lambda: now + SECOND)()
+    assert -YEAR <= shown <= MAX_CLOCK
+    assert later - shown == SECOND
+
+
+@pytest.mark.parametrize(
+    ("time", "clamped"), [(0, 0), (-7, -7), (2**63, MAX_TIME), (-(2**63), -MAX_TIME), (10**30, MAX_TIME)]
+)
+def test_a_time_of_a_file_is_one_that_can_be_stored(time: int, clamped: int) -> None:
+    assert clamp_time(time) == clamped

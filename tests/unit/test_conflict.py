@@ -10,6 +10,7 @@ from kvassfs.conflict import (
     Origin,
     describe_conflict,
     find_origin,
+    follows,
     format_seen,
     is_conflict,
     note_seen,
@@ -125,3 +126,23 @@ def test_a_conflict_is_told_with_the_devices_and_the_command(key: str, command: 
     lost = version(B, 5)._replace(key=key)
     text = describe_conflict(Conflict(lost, 3, winner=A, met=9), {A: "laptop"})
     assert text == f"{key!r}: the version of 2 lost to that of laptop, and neither knew the other; `{command}` shows it"
+
+
+@pytest.mark.parametrize(
+    ("writer", "counter", "seen", "expected"),
+    [
+        (7, 5, None, True),  # its own writer's, an earlier one
+        (7, 4, None, False),
+        (7, 3, "7:9", False),
+        (9, 5, "7:4", True),
+        (9, 5, "8:1 7:9", True),
+        (9, 5, "7:3", False),
+        (9, 50, "", False),
+        (9, 50, None, False),
+    ],
+)
+def test_a_version_follows_those_that_its_writer_had(
+    writer: int, counter: int, seen: str | None, expected: bool
+) -> None:
+    entry = Entry("key", 10, counter, writer, "token", 1, seen=seen)
+    assert follows(entry, Entry("key", 9, 4, 7, "other", 1)) is expected

@@ -10,6 +10,7 @@ import pytest
 
 from kvassfs.entry import (
     DEFAULT_MODE,
+    MAX_RECEIVED,
     TOKEN_BYTES,
     Entry,
     Verdict,
@@ -117,6 +118,11 @@ class TestTimestamp:
     def test_beats_the_replaced_version_however_far_ahead_that_is(self) -> None:
         assert next_timestamp(1000, 1000) == 1001
         assert next_timestamp(1000, 9999) == 10000
+
+    @pytest.mark.parametrize("replaced", [None, 5, MAX_RECEIVED - 1, MAX_RECEIVED, MAX_RECEIVED + 1, 2**62])
+    def test_is_one_that_others_take_whatever_the_time_is(self, replaced: int | None) -> None:
+        assert next_timestamp(2**62, replaced) == MAX_RECEIVED
+        assert next_timestamp(-(2**62), replaced) == min((-1 if replaced is None else replaced) + 1, MAX_RECEIVED)
 
     @pytest.mark.parametrize(
         ("what", "timestamp", "difference", "floor", "expected"),

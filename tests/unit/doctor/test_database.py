@@ -17,15 +17,17 @@ from kvassfs.doctor.database import (
     collect_ahead,
     collect_checkup,
     collect_place,
+    describe_mended,
     judge_ahead,
     judge_checkup,
+    judge_oddities,
     judge_permissions,
     judge_place,
     judge_room,
 )
 from kvassfs.doctor.finding import Finding
 from kvassfs.errors import DamagedStore, NotAStore
-from kvassfs.store import Store
+from kvassfs.store import Mended, Oddity, Store
 from kvassfs.store.checkup import Checkup
 
 DAY = 86_400_000_000
@@ -216,6 +218,41 @@ def test_not_more_keys_are_named_than_a_person_reads() -> None:
 
 def test_no_key_dated_ahead_is_ok() -> None:
     assert list(judge_ahead([])) == [Finding("dates", "ok", "no key is dated ahead")]
+
+
+def test_what_no_device_takes_is_named_with_what_to_do() -> None:
+    found = list(judge_oddities([Oddity("", "clock", 2**62), Oddity("doc", "counter", 2**61)]))
+    remedy = "type: kvass doctor --repair"
+    assert found == [
+        Finding("numbers", "wrong", f"the clock of the store is {2**62}: others may refuse it", remedy),
+        Finding(
+            "numbers",
+            "wrong",
+            f"doc: the counter of a version, {2**61}, is out of range: others may refuse it",
+            remedy,
+        ),
+    ]
+    found = list(judge_oddities([Oddity(str(number), "counter", 2**61) for number in range(MAX_KEYS + 1)]))
+    assert len(found) == MAX_KEYS + 1
+    assert found[-1].text == "and more keys have such numbers"
+
+
+@pytest.mark.parametrize(
+    ("mended", "said"),
+    [
+        (Mended(0, 0, counts_anew=False), "there was nothing to mend"),
+        (Mended(1, 2, counts_anew=False), "gave 1 key and 2 earlier versions other numbers, and no value went"),
+        (
+            Mended(0, 1, counts_anew=True),
+            (
+                "gave 0 keys and 1 earlier version other numbers, and no value went; the store counts anew, and exchanges"
+                " everything with its hub and devices once more"
+            ),
+        ),
+    ],
+)
+def test_what_was_mended_is_said(mended: Mended, said: str) -> None:
+    assert describe_mended(mended) == said
 
 
 def test_a_key_that_a_wrong_clock_dated_is_found(tmp_path: Path) -> None:

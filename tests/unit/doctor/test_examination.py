@@ -43,7 +43,7 @@ def test_without_a_database_the_rest_is_looked_at(tmp_path: Path) -> None:
 def test_with_one_its_content_is_looked_at_too(tmp_path: Path) -> None:
     Store.open(tmp_path / "db").close()
     found = look(tmp_path / "db", full=True)
-    assert found.keys() == WITH_FILE | {"hub", "dates", "room"}
+    assert found.keys() == WITH_FILE | {"numbers", "hub", "dates", "room"}
     assert {each.level for each in found.values()} == {"ok"}
 
 

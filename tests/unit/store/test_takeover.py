@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from kvassfs.entry import MAX_RECEIVED
+from kvassfs.entry import MAX_COUNTED, MAX_RECEIVED
 from kvassfs.errors import DamagedStore, DiskFull, KeyMissing, KvassError, StoreBusy, StoreUnavailable
 from kvassfs.store import Store, opening
 from kvassfs.store.database import Database, translate_error
@@ -116,6 +116,8 @@ def backup_of(path: Path) -> Path:
 def permissions(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
+
+NOW = 1_704_067_200_000_000
 
 IMPATIENT = COMMAND._replace(patience=0.05)
 
@@ -625,13 +627,40 @@ class TestDamage:
     def test_of_an_entry_is_refused(self, path: Path, entry: tuple[Any, ...]) -> None:
         self.refused(original(path, [("b", b"1", 5, 1001, 5, "u", 0), entry]))
 
-    @pytest.mark.parametrize(("timestamp", "dated"), [(2**62, MAX_RECEIVED), (-5, 0)])
-    def test_a_time_that_no_hub_would_take_is_the_nearest_that_one_does(
+    @pytest.mark.parametrize(("timestamp", "dated"), [(2**62, NOW), (-5, 0), (MAX_RECEIVED, MAX_RECEIVED)])
+    def test_a_time_that_no_hub_would_take_is_the_present_or_the_earliest(
         self, path: Path, timestamp: int, dated: int
     ) -> None:
         original(path, [("a", b"1", timestamp, 1001, 1, "t", 0)])
-        with Store.open(path, notice=lambda _: None) as store:
+        with Store.open(path, notice=lambda _: None, clock=lambda: NOW * 1000) as store:
             assert store.entry("a").timestamp == dated
+
+    @pytest.mark.parametrize("counter", [MAX_COUNTED + 1, 2**53, 2**62 - 1, 2**63 - 1, -1])
+    def test_counters_that_nobody_has_counted_follow_the_others(self, path: Path, counter: int) -> None:
+        entries = [
+            ("a", b"1", 1, 1001, 4, "t", 0),
+            ("b", b"2", 2, 1001, counter, "u", 0),
+            ("c", b"3", 3, 0, 3, "v", 1),
+            ("d", b"4", 4, 2**32, 5, "w", 0),
+        ]
+        with Store.open(original(path, entries, state=states(Counter=abs(counter))), notice=lambda _: None) as store:
+            found = {key: store.entry(key) for key in "abcd"}
+            config = store.settings.config()
+            assert store.numbers.find(9) == []
+            assert [store.get(key).read() for key in "abcd"] == [b"1", b"2", b"3", b"4"]
+            assert {key: entry.counter for key, entry in found.items()} == {
+                "a": 4,
+                "b": max(0, min(counter, 6)),
+                "c": 3,
+                "d": 5,
+            }
+            assert config.process_id not in (0, 1001)
+            assert found["c"].process_id == found["d"].process_id == config.process_id
+            assert found["a"].process_id == 1001
+            assert config.clock < 20
+            assert store.peers.hub().cursor == 0
+            store.set("a", b"5")
+            assert store.entry("a").counter == config.clock + 1
 
     def test_of_an_entry_is_refused_where_another_has_the_same_key(self, path: Path) -> None:
         self.refused(original(path, [("a", b"1", 5, 1001, 5, "u", 0), ("a", b"1", "now", 1001, 1, "t", 0)]))

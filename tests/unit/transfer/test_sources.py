@@ -259,7 +259,7 @@ def test_times_are_decimal_seconds(time: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "time"),
-    [("99999999999999999999", 2**63 - 1), ("-99999999999999999999", -(2**63)), ("1.1234567899", 1_123_456_789)],
+    [("99999999999999999999", 2**63 - 1), ("-99999999999999999999", -(2**63) + 1), ("1.1234567899", 1_123_456_789)],
 )
 def test_times_that_the_store_cannot_hold_are_the_nearest(text: str, time: int) -> None:
     assert parse_seconds(text) == time

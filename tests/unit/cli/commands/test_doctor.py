@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,30 @@ def test_keys_dated_ahead_are_named(kvass: Kvass, database: Path) -> None:
     level, text = lines(out)["dates"]
     assert level == "warning"
     assert text.startswith("from the\\nfuture is dated ")
+
+
+def test_keys_with_numbers_that_nobody_takes_are_named_and_mended(kvass: Kvass, database: Path) -> None:
+    with Store.open(database) as store:
+        for key in ("doc", "other"):
+            store.set(key, b"value")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE entries SET timestamp = ? WHERE key = 'doc'", (1_704_067_200 * 10**9,))
+    status, out, _ = kvass("doctor")
+    assert status == 1
+    assert lines(out)["numbers"] == (
+        "wrong",
+        (
+            "doc: the timestamp of a version, 1704067200000000000, is out of range: others may refuse it;"
+            " type: kvass doctor --repair"
+        ),
+    )
+    status, out, _ = kvass("doctor", "--repair")
+    assert status == 0
+    assert lines(out)["repair"] == ("ok", "gave 1 key and 0 earlier versions other numbers, and no value went")
+    assert lines(out)["numbers"] == ("ok", "every version can be taken by other devices")
+    status, out, _ = kvass("doctor", "--repair")
+    assert lines(out)["repair"] == ("ok", "there was nothing to mend")
+    assert kvass("get", "doc").out == b"value"
 
 
 def test_a_line_is_one_line() -> None:

@@ -74,7 +74,20 @@ def test_how_far_what_waits_has_been_sent_is_shown(upload: Upload, text: str) ->
 
 def test_programs_are_told_how_far_it_is() -> None:
     found = build_object(STATUS._replace(hub=HUB._replace(upload=Upload(45, 155, 2_500_000))))
-    assert found["waiting"] == {"entries": 2, "size": 120, "upload": {"sent": 45, "left": 155, "seconds": 2.5}}
+    upload = {"sent": 45, "left": 155, "seconds": 2.5}
+    assert found["waiting"] == {"entries": 2, "size": 120, "failure": None, "upload": upload}
+
+
+def test_why_what_waits_was_not_pushed_is_shown() -> None:
+    status = STATUS._replace(hub=HUB._replace(push_failure="the hub refuses\nit"))
+    lines = format_status(status).splitlines()
+    assert lines[5:7] == ["Waiting:         \t2 entries (120 B)", "                 \tnot pushed: the hub refuses\\nit"]
+    assert build_object(status)["waiting"] == {
+        "entries": 2,
+        "size": 120,
+        "failure": "the hub refuses\nit",
+        "upload": None,
+    }
 
 
 def test_without_a_hub_nothing_is_said_of_one() -> None:
@@ -142,7 +155,7 @@ def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() 
             "protocol_version": 2,
             "clock_difference": 0.2,
         },
-        "waiting": {"entries": 2, "size": 120, "upload": None},
+        "waiting": {"entries": 2, "size": 120, "failure": None, "upload": None},
         "last_exchange": "2026-11-23T01:16:12Z",
         "in_touch": True,
         "followers": [

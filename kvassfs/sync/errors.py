@@ -1,0 +1,29 @@
+"""What device and hub refuse of each other, although each has the key: entries with numbers that nobody can have counted."""
+
+from __future__ import annotations
+
+from ..errors import SyncError
+
+
+class PushRefused(SyncError):
+    """The hub takes nothing of a push, as something in it cannot be used."""
+
+    def __init__(self, remote: str, reason: str) -> None:
+        super().__init__(
+            remote,
+            f"the hub {remote} refuses what is pushed: {reason}; `kvass doctor` names the keys that are at fault here, and"
+            " `kvass doctor --repair` mends them",
+        )
+        self.reason = reason
+
+
+class PullRefused(SyncError):
+    """What the hub has is not taken, as no replica could replace it."""
+
+    def __init__(self, remote: str, reason: str) -> None:
+        super().__init__(
+            remote,
+            f"what the hub {remote} has is not taken: {reason}; type `kvass doctor --repair` on the machine where it"
+            " runs, and if it is of the original kvass, have `kvass serve` of this program take its database over",
+        )
+        self.reason = reason
