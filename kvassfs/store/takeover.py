@@ -75,6 +75,7 @@ def take_over(
             entries = _read_entries(database, random)
             backup = _back_up(database.path)
             _set_aside(database)
+            database.secure_names()  # those of the backup, and of the journal, before more is changed than memory holds
             create_tables(database, clock(), machine)
             _convert(database, state, entries, sizes)
         except (TypeError, OverflowError) as error:

@@ -24,9 +24,11 @@ from kvassfs.errors import (
     StoreUnavailable,
 )
 from kvassfs.store import Store, Written
-from kvassfs.store.database import Database, translate_error
+from kvassfs.store.database import Database
+from kvassfs.store.errors import SystemRefused
 from kvassfs.store.profile import BULK, COMMAND, FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from kvassfs.store.schema import APPLICATION_ID, VERSION
+from kvassfs.store.translation import translate_error
 from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error, write
 
 
@@ -456,6 +458,8 @@ class TestTranslation:
             (sqlite3.SQLITE_IOERR, StoreError),
             (sqlite3.SQLITE_IOERR_WRITE, StoreError),
             (sqlite3.SQLITE_ERROR, DamagedStore),
+            (sqlite3.SQLITE_NOMEM, SystemRefused),
+            (sqlite3.SQLITE_IOERR_NOMEM, SystemRefused),
         ],
     )
     def test_of_a_result_code(self, code: int, kind: type[StoreError]) -> None:
