@@ -11,6 +11,7 @@ import random as randomness
 import shutil
 import sqlite3
 import subprocess
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -28,7 +29,7 @@ from kvassfs.sync.seal import Seal
 from tests.fault.power_scenarios import CODE, LARGE, delivery, expand
 from tests.support.disk_calls import DiskCalls, Record, run_preloaded
 from tests.support.golden_data import GOLDEN
-from tests.support.hub_process import serving
+from tests.support.hub_process import Server, serving
 from tests.support.mounts import mount_command, mounted_by
 from tests.support.power import Cut, Disk, Kept, power_cuts, without_directories_of_sqlite
 from tests.support.processes import KVASS
@@ -129,6 +130,16 @@ def check_values(store: Store, marks: Sequence[str]) -> None:
         assert all(expand(value) in history for value in values if value != "-"), f"history of {key}"
 
 
+def check_values_and_links(store: Store, marks: Sequence[str]) -> None:
+    """Check that a link that was used once leads nowhere, and the values."""
+    check_values(store, marks)
+    for mark in marks:
+        if mark.startswith("used"):
+            token = mark.split()[1]
+            assert store.share_links.find(token) is None
+            assert store.share_links.has_ended(token)
+
+
 def value_of(store: Store, key: str) -> bytes:
     try:
         return store.get(key).read()
@@ -150,14 +161,7 @@ def test_a_database_that_is_written_anew_keeps_its_values(trial: Trial, secured_
 
 
 def test_what_a_hub_acknowledged_is_there_and_a_used_link_stays_used(trial: Trial, secured_here: bool) -> None:
-    def check(store: Store, marks: Sequence[str]) -> None:
-        check_values(store, marks)
-        tokens = {mark.split()[0]: mark.split()[1] for mark in marks if mark.split()[0] in {"link", "used"}}
-        if "used" in tokens:
-            assert store.share_links.find(tokens["used"]) is None
-            assert store.share_links.has_ended(tokens["used"])
-
-    trial.check(trial.run("pushes", secured_here=secured_here), check)
+    trial.check(trial.run("pushes", secured_here=secured_here), check_values_and_links)
 
 
 def test_a_cursor_never_passes_what_was_pulled(trial: Trial, secured_here: bool) -> None:
@@ -223,6 +227,14 @@ def test_a_backup_is_the_one_before_or_the_new_one_and_whole(trial: Trial, secur
                 assert store.get("kept").read() in values[max(len(copied) - 1, 0) :]
 
 
+MAKE_LINK = """
+import sys
+from kvassfs.store import Store
+with Store.open(sys.argv[1]) as store:
+    print(store.share_links.create("pushed", once=True).token, end="")
+"""
+
+
 class TestProcesses:
     """Mounts and hubs as they are run, whose every call is written down; they see to their files beside all that."""
 
@@ -247,18 +259,25 @@ class TestProcesses:
                 patch.setenv(name, value)
             served = serving(trial.directory)
             hub = served.__enter__()
-        try:
-            device = hub.device()
-            seal = Seal(device.key)
-            for number in range(1, 4):
-                value = f"{number}:{40_000 * number}"
-                trial.calls.mark(f"began pushed {value}")
-                body = messages.encode_push([delivery("pushed", expand(value), number)])
-                assert device.post("/push", seal.seal(body))[0] == 200
-                trial.calls.mark(f"done pushed {value}")
-        finally:
-            served.__exit__(None, None, None)
-        trial.check(trial.calls.records(), check_values)
+            try:
+                self.push_and_use_a_link(trial, hub)
+            finally:
+                served.__exit__(None, None, None)
+        trial.check(trial.calls.records(), check_values_and_links)
+
+    def push_and_use_a_link(self, trial: Trial, hub: Server) -> None:
+        device = hub.device()
+        seal = Seal(device.key)
+        for number in range(1, 4):
+            value = f"{number}:{40_000 * number}"
+            trial.calls.mark(f"began pushed {value}")
+            body = messages.encode_push([delivery("pushed", expand(value), number)])
+            assert device.post("/push", seal.seal(body))[0] == 200
+            trial.calls.mark(f"done pushed {value}")
+        token = run_preloaded(trial.calls, MAKE_LINK, trial.db)
+        with urllib.request.urlopen(f"{hub.url}/get?q={token}", data=b"") as response:
+            assert response.read() == expand("3:120000")
+        trial.calls.mark(f"used {token}")
 
 
 def save_and_wait(trial: Trial, path: Path, value: str) -> None:
