@@ -65,6 +65,7 @@ class Transaction:
     def _begin(self) -> None:
         if time.monotonic() - self._ended > QUIET_TIME:
             self._database.copy_kept_log()
+        self._database.roll_back()  # what was left open because there was no memory to undo it
         self._database.execute("BEGIN IMMEDIATE")
         self.number += 1
         self.stores_value = False
@@ -169,6 +170,7 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """``with`` everything read from one moment, and nothing written; not inside a transaction."""
+        self.roll_back()
         self.execute("BEGIN")
         try:
             yield
@@ -178,7 +180,10 @@ class Database:
     def roll_back(self) -> None:
         """Undo the open transaction, unless SQLite has done so itself, as after errors such as a full disk."""
         if self.connection.in_transaction:
-            self.execute("ROLLBACK")
+            try:
+                self.execute("ROLLBACK")
+            except MemoryError:  # others wait for the lock: once more, as little is needed
+                self.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the connection."""
