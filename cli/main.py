@@ -105,6 +105,9 @@ def run(arguments: Sequence[str]) -> int:
         return report_usage(error)
     except KvassError as error:
         return report_failure(error)
+    except MemoryError:
+        print_notice("out of memory: end some programs and try again; what is stored is as it was, or whole")
+        return KvassError.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
     return 0

@@ -21,6 +21,7 @@
     │   ├── DamagedStore          SQLite finds it corrupt
     │   ├── StoreBusy             locked by another process for too long
     │   ├── DiskFull              no space left for it
+    │   ├── SystemRefused         the system gives no memory or descriptor, or lets nobody write: ``kvassfs.store.errors``
     │   └── NoRoomForCopy         no space left to write it anew
     ├── MessageError              a message between devices
     │   ├── Undecipherable        not sealed with this key

@@ -25,6 +25,9 @@ def find_errno(error: BaseException) -> int:
         if isinstance(error, StoreError):
             log.error("%s", error)
         return error.errno
+    if isinstance(error, MemoryError):
+        log.error("out of memory")
+        return errno.ENOMEM
     log.error("unexpected failure of a file system operation", exc_info=error)
     return errno.EIO
 

@@ -10,10 +10,11 @@ from contextlib import closing
 from ..errors import DamagedStore, DiskFull, NotAStore
 from ..transfer_errors import BackupDamaged, SourceUnreadable, TargetUnwritable
 from .checkup import check_file, open_to_read
-from .database import Database, translate_error
+from .database import Database
 from .lengthy import Report
 from .sizes import SIZES, Sizes
 from .survey import Contained
+from .translation import translate_error
 
 PAGES = 1024
 """Pages that are copied at a time, 4 MiB: afterwards it is told how far the copy is."""

@@ -12,12 +12,13 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ..errors import StoreError
-from .database import Database, translate_error
+from .database import Database
 from .lengthy import Report, ignore, looked_after
 from .opening import identify
 from .prefetch import BLOCK_QUERY, digest
 from .runs import place_run
 from .sizes import SIZES, Sizes
+from .translation import translate_error
 
 SQLITE_VERSION = sqlite3.sqlite_version
 """The version of SQLite that this Python has."""

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import KvassError
-from .database import Database, translate_error
+from .database import Database
 from .profile import BUSY_TIMEOUT
+from .translation import translate_error
 
 log = logging.getLogger(__name__)
 

@@ -10,17 +10,11 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import (
-    DamagedStore,
-    DiskFull,
-    KvassError,
-    NotAStore,
-    StoreBusy,
-    StoreError,
-    StoreUnavailable,
-)
+from ..errors import DamagedStore, DiskFull, KvassError
+from . import names
 from .profile import COMMAND, Profile
 from .reserve import RESERVE, Reserve
+from .translation import ERRORS, translate_error, translate_os_error
 
 T = TypeVar("T")
 
@@ -38,39 +32,6 @@ FULL_TRIES = 5
 
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
-
-
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-# Our statements fit the schema: an error in one, or a value of another type, is a damaged schema.
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
-_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
-def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> KvassError:
-    """Return the error to show for one of SQLite's.
-
-    Result codes: https://sqlite.org/rescode.html; the low byte is the primary code.
-    """
-    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
-        return DamagedStore(path, "it holds text that is not UTF-8")
-    code = getattr(error, "sqlite_errorcode", 0) or 0
-    primary = code & 0xFF
-    if code in _FULL or primary in _FULL:
-        return DiskFull(path)
-    if primary == sqlite3.SQLITE_IOERR and not Reserve(path).can_extend():  # SQLite does not know of quotas
-        return DiskFull(path)
-    if primary in _DAMAGED:
-        return DamagedStore(path, str(error))
-    if primary == sqlite3.SQLITE_NOTADB:
-        return NotAStore(path)
-    if primary in _BUSY:
-        return StoreBusy(path)
-    if primary in _UNAVAILABLE:
-        return StoreUnavailable(path, str(error))
-    return StoreError(path, f"the database {path} failed: {error}")
 
 
 class Transaction:
@@ -104,6 +65,7 @@ class Transaction:
     def _begin(self) -> None:
         if time.monotonic() - self._ended > QUIET_TIME:
             self._database.copy_kept_log()
+        self._database.roll_back()  # what was left open because there was no memory to undo it
         self._database.execute("BEGIN IMMEDIATE")
         self.number += 1
         self.stores_value = False
@@ -122,6 +84,7 @@ class Transaction:
         try:
             if kind is None:
                 self._database.cover_growth(RESERVE // 2 if self.spends and not self.stores_value else RESERVE)
+                self._database.secure_names()
                 self._database.execute("COMMIT")
         except KvassError as failed:
             error = failed
@@ -148,6 +111,7 @@ class Database:
         self.has_log = False
         """Whether changes are written to a write-ahead log first."""
         self._found_full = False
+        self._names_secured = False
         self._page_size = 0
         self.let_history_go: Callable[[int], bool] = lambda _: False
         """Let go of the oldest revisions, of so many bytes; returns whether there were any."""
@@ -160,14 +124,14 @@ class Database:
         """
         try:
             return self._run(sql, parameters)
-        except _ERRORS as error:
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the first row, or ``None``."""
         try:
             return self._run(sql, parameters).fetchone()
-        except _ERRORS as error:
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
 
     def only_row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
@@ -185,7 +149,7 @@ class Database:
         """Return all rows."""
         try:
             return self._run(sql, parameters).fetchall()
-        except _ERRORS as error:
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
 
     def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
@@ -193,19 +157,20 @@ class Database:
         try:
             for row in self._run(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
                 yield row
-        except _ERRORS as error:
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
 
     def execute_many(self, sql: str, parameters: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each tuple of parameters."""
         try:
             self.connection.executemany(sql, parameters)
-        except _ERRORS as error:
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """``with`` everything read from one moment, and nothing written; not inside a transaction."""
+        self.roll_back()
         self.execute("BEGIN")
         try:
             yield
@@ -215,7 +180,10 @@ class Database:
     def roll_back(self) -> None:
         """Undo the open transaction, unless SQLite has done so itself, as after errors such as a full disk."""
         if self.connection.in_transaction:
-            self.execute("ROLLBACK")
+            try:
+                self.execute("ROLLBACK")
+            except MemoryError:  # others wait for the lock: once more, as little is needed
+                self.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the connection."""
@@ -262,6 +230,21 @@ class Database:
 
     def _wait_for_disk(self, durable: bool) -> None:
         self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+
+    def secure_names(self) -> None:
+        """Have the name of the log, or journal, on the disk before what is in it counts, if SQLite does not see to that.
+
+        The log stays as long as this connection; a journal comes and goes.
+        """
+        if self._names_secured:
+            return
+        self._names_secured = names.sqlite_secures_names(self.connection)
+        if not self._names_secured:
+            try:
+                names.synchronise_names(self._file)
+            except OSError as error:
+                raise translate_os_error(error, self.path) from error
+            self._names_secured = self.has_log
 
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""

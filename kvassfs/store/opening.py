@@ -11,11 +11,12 @@ from contextlib import suppress
 from functools import partial
 
 from ..errors import DiskFull, KvassError, NewerStore, NotAStore, StoreBusy, StoreUnavailable
-from .database import LOG_LIMIT, Database, translate_error
+from .database import LOG_LIMIT, Database
 from .profile import BUSY_TIMEOUT, COMMAND, Profile
 from .reserve import FULL, RESERVE, Reserve
 from .room import Room, prepare_empty
 from .schema import APPLICATION_ID, VERSION
+from .translation import translate_error
 
 OPENING_ROOM = RESERVE // 4
 """Bytes in reserve that opening takes on a full disk: for the index of a write-ahead log of up to 128 MiB."""

@@ -45,22 +45,27 @@ class Reserve:
 
     def extend(self, size: int) -> bool:
         """Make it ``size`` bytes long if it is shorter; return False, and leave it, if the disk has no room for that."""
+        return self._extend(size) not in FULL
+
+    def _extend(self, size: int) -> int:
+        """Do so, and return 0 or the errno of what the system refused."""
         before = self.size()
         if before >= size:
-            return True
+            return 0
         try:
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            return error.errno not in FULL
+            return error.errno or 0
         try:
             self._share_owner(file)
             os.posix_fallocate(file, 0, size)
         except OSError as error:
-            os.ftruncate(file, before)
-            return error.errno not in FULL
+            with suppress(OSError):
+                os.ftruncate(file, before)
+            return error.errno or 0
         finally:
             os.close(file)
-        return True
+        return 0
 
     def _share_owner(self, file: int) -> None:
         """Give a file that root makes to the owner of the database, who could not use it, as SQLite does with its own."""
@@ -87,7 +92,11 @@ class Reserve:
 
     def can_extend(self) -> bool:
         """Return whether the disk has some room left; unlike ``is_short`` it knows of quotas and costs writes."""
+        return self.probe() not in FULL
+
+    def probe(self) -> int:
+        """Make it longer and shorter again; return 0, or the errno of what the system refuses."""
         before = self.size()
-        fits = self.extend(before + STEP)
+        number = self._extend(before + STEP)
         self.shorten(before)
-        return fits
+        return number

@@ -394,7 +394,7 @@ class Store:
 
     def _clean_up(self, draft: Draft | None = None) -> None:
         # What was stored is stored, whatever becomes of the clean-up; the next one goes on with it.
-        with suppress(KvassError):
+        with suppress(KvassError, MemoryError):
             if draft is not None:
                 draft.close()
             while self.upkeep.tidy():

@@ -6,6 +6,7 @@ KVASS_TESTS=long asks for the long form, which also looks elsewhere each time; t
 from __future__ import annotations
 
 import os
+import sys
 
 from hypothesis import settings
 
@@ -28,3 +29,8 @@ def set_defaults() -> None:
         print_blob=True,
     )
     settings.load_profile("kvassfs")
+
+
+def tell(line: str) -> None:
+    """Print a figure of a search; pytest shows it with ``-s``, and where the test fails."""
+    sys.stdout.write(f"{line}\n")

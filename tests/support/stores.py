@@ -19,8 +19,9 @@ import pytest
 
 from kvassfs.errors import KvassError
 from kvassfs.store import Node, Row, Sizes, Store, Written
-from kvassfs.store.database import Database, translate_error
+from kvassfs.store.database import Database
 from kvassfs.store.machine import Machine
+from kvassfs.store.translation import translate_error
 
 REGULAR = stat.S_IFREG | 0o600
 

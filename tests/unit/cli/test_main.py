@@ -10,6 +10,7 @@ import pytest
 
 import kvassfs
 from kvassfs.errors import KvassError, StoreBusy
+from kvassfs.store import Store
 from kvassfs_cli import main
 from kvassfs_cli.database import DatabaseFile
 from kvassfs_cli.group import name_module
@@ -251,3 +252,12 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(kvass: Kvass, data
     assert (status, out) == (1, b"")
     assert "is not a kvass database" in err
     assert database.read_bytes() == b"shopping list\n" * 1000
+
+
+def test_without_memory_it_is_said_in_a_line(kvass: Kvass, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Store, "set", fail)
+    said = "kvass: out of memory: end some programs and try again; what is stored is as it was, or whole\n"
+    assert kvass("set", "a", "1") == (1, b"", said)

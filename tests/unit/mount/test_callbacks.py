@@ -25,6 +25,11 @@ def test_an_expected_error_is_its_errno(error: BaseException, number: int, caplo
     assert caplog.records == []
 
 
+def test_without_memory_it_is_said_in_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    assert find_errno(MemoryError()) == errno.ENOMEM
+    assert [(record.message, record.exc_info) for record in caplog.records] == [("out of memory", None)]
+
+
 def test_a_failure_of_the_store_is_its_errno_and_logged_in_a_line(caplog: pytest.LogCaptureFixture) -> None:
     assert find_errno(DiskFull("/db")) == errno.ENOSPC
     assert [(record.message, record.exc_info) for record in caplog.records] == [(str(DiskFull("/db")), None)]

@@ -24,10 +24,12 @@ from kvassfs.errors import (
     StoreUnavailable,
 )
 from kvassfs.store import Store, Written
-from kvassfs.store.database import Database, translate_error
+from kvassfs.store.database import Database
+from kvassfs.store.errors import SystemRefused
 from kvassfs.store.profile import BULK, COMMAND, FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from kvassfs.store.schema import APPLICATION_ID, VERSION
-from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error, write
+from kvassfs.store.translation import translate_error
+from tests.support.stores import ROOT, contents_of, error_line, failing, rows, run, sqlite_error, write
 
 
 def mode_of(path: Path | str) -> int:
@@ -456,6 +458,8 @@ class TestTranslation:
             (sqlite3.SQLITE_IOERR, StoreError),
             (sqlite3.SQLITE_IOERR_WRITE, StoreError),
             (sqlite3.SQLITE_ERROR, DamagedStore),
+            (sqlite3.SQLITE_NOMEM, SystemRefused),
+            (sqlite3.SQLITE_IOERR_NOMEM, SystemRefused),
         ],
     )
     def test_of_a_result_code(self, code: int, kind: type[StoreError]) -> None:
@@ -548,3 +552,23 @@ def test_a_database_closes_when_opening_fails(path: Path, monkeypatch: pytest.Mo
     with pytest.raises(NotAStore):
         Store.open(path)
     assert len(closed) == 1
+
+
+def test_a_transaction_that_there_was_no_memory_to_undo_is_undone_by_the_next(store: Store) -> None:
+    def fail(sql: str) -> None:
+        if sql == "ROLLBACK":
+            raise MemoryError
+
+    def begin_and_fail() -> None:
+        with store.transaction:
+            store.set("a", b"2")
+            raise KeyError
+
+    store.set("a", b"1")
+    with failing(store._database, fail), pytest.raises(MemoryError):
+        begin_and_fail()
+    assert store._database.connection.in_transaction
+    store.set("b", b"3")
+    assert store.get("a").read() == b"1"
+    with store._database.snapshot():
+        assert store.get("b").read() == b"3"

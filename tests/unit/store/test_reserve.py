@@ -9,9 +9,11 @@ import pytest
 
 from kvassfs.errors import DiskFull, StoreError
 from kvassfs.store import Store
-from kvassfs.store.database import LOG_LIMIT, QUIET_TIME, translate_error
+from kvassfs.store.database import LOG_LIMIT, QUIET_TIME
+from kvassfs.store.errors import SystemRefused
 from kvassfs.store.reserve import RESERVE, STEP, Reserve
-from tests.support.stores import sqlite_error
+from kvassfs.store.translation import translate_error
+from tests.support.stores import error_line, sqlite_error
 
 
 @pytest.fixture
@@ -93,6 +95,19 @@ def test_a_failure_to_write_over_quota_is_a_full_disk(
     error = translate_error(sqlite_error(sqlite3.SQLITE_IOERR_WRITE), str(tmp_path / "db"))
     assert isinstance(error, DiskFull) is full
     assert isinstance(error, StoreError)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY])
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_what_the_system_refuses_is_found_by_asking_it_again(
+    tmp_path: Path, code: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite does not say what the system said."""
+    fail_to_allocate(monkeypatch, number)
+    error = translate_error(sqlite_error(code), str(tmp_path / "db"))
+    assert isinstance(error, SystemRefused)
+    assert error.errno == number
+    assert os.strerror(number).lower() in error_line(error)
 
 
 def test_a_store_has_it_from_the_first_value_on(tmp_path: Path) -> None:

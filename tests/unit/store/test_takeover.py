@@ -21,8 +21,9 @@ import pytest
 from kvassfs.entry import MAX_COUNTED, MAX_RECEIVED
 from kvassfs.errors import DamagedStore, DiskFull, KeyMissing, KvassError, StoreBusy, StoreUnavailable
 from kvassfs.store import Store, opening
-from kvassfs.store.database import Database, translate_error
+from kvassfs.store.database import Database
 from kvassfs.store.profile import COMMAND
+from kvassfs.store.translation import translate_error
 from tests.support.forks import fork_unmeasured
 from tests.support.stores import (
     ROOT,
