@@ -20,6 +20,7 @@
     │   ├── NewerStore            written by a later version
     │   ├── DamagedStore          SQLite finds it corrupt
     │   ├── StoreBusy             locked by another process for too long
+    │   ├── …                     and a file that is not the one that was opened: ``store_errors`` has these
     │   ├── DiskFull              no space left for it
     │   └── NoRoomForCopy         no space left to write it anew
     ├── MessageError              a message between devices
@@ -209,12 +210,17 @@ class DamagedStore(StoreError):
 
 
 class StoreBusy(StoreError):
-    """Another process held the database locked for longer than the busy timeout."""
+    """Another process, ``pid`` if that is known, held the database locked for too long, perhaps as it is stopped."""
 
     errno = errno.EBUSY
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, f"the database {path} is locked by another process; try again when it is done")
+    def __init__(self, path: str, pid: int = 0, *, is_stopped: bool = False) -> None:
+        who = f"process {pid}" if pid else "another process"
+        state = f"which is stopped; have it go on by `kill -CONT {pid}`, or end it"
+        waits = "; try again when it is done" if not is_stopped else f", {state}"
+        super().__init__(path, f"the database {path} is locked by {who}{waits}")
+        self.pid = pid
+        self.is_stopped = is_stopped
 
 
 class DiskFull(StoreError):

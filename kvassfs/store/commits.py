@@ -21,7 +21,7 @@ from typing import Protocol
 
 from ..errors import KvassError
 from .database import Database, translate_error
-from .profile import BUSY_TIMEOUT
+from .waiting import SLICE
 
 log = logging.getLogger(__name__)
 
@@ -306,6 +306,6 @@ def _connect(path: str) -> Database:
     """Connect to a database that is there; SQLite would make one that anybody may read."""
     address = Path(os.path.realpath(path)).as_uri() + "?mode=rw"
     try:
-        return Database(path, sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None))
+        return Database(path, sqlite3.connect(address, uri=True, timeout=SLICE, isolation_level=None))
     except sqlite3.Error as error:
         raise translate_error(error, path) from error

@@ -10,17 +10,15 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import (
-    DamagedStore,
-    DiskFull,
-    KvassError,
-    NotAStore,
-    StoreBusy,
-    StoreError,
-    StoreUnavailable,
-)
+from ..errors import DamagedStore, DiskFull, KvassError, StoreBusy
+from ..store_errors import StoreReplaced
+from .presence import Presence
 from .profile import COMMAND, Profile
 from .reserve import RESERVE, Reserve
+from .sqlite_errors import ERRORS, translate_error
+from .waiting import Waiting
+
+__all__ = ["Database", "Transaction", "translate_error"]
 
 T = TypeVar("T")
 
@@ -34,43 +32,10 @@ CHANGE_SIZE = 128 * 1024
 """Bytes in the database that are enough for a small change, such as the removal of a key."""
 
 FULL_TRIES = 5
-"""Times that what makes room is tried again on a full disk; each time the oldest revisions may go."""
+"""Times that what makes room is tried again on a full disk, where the oldest revisions may go."""
 
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
-
-
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-# Our statements fit the schema: an error in one, or a value of another type, is a damaged schema.
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
-_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
-def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> KvassError:
-    """Return the error to show for one of SQLite's.
-
-    Result codes: https://sqlite.org/rescode.html; the low byte is the primary code.
-    """
-    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
-        return DamagedStore(path, "it holds text that is not UTF-8")
-    code = getattr(error, "sqlite_errorcode", 0) or 0
-    primary = code & 0xFF
-    if code in _FULL or primary in _FULL:
-        return DiskFull(path)
-    if primary == sqlite3.SQLITE_IOERR and not Reserve(path).can_extend():  # SQLite does not know of quotas
-        return DiskFull(path)
-    if primary in _DAMAGED:
-        return DamagedStore(path, str(error))
-    if primary == sqlite3.SQLITE_NOTADB:
-        return NotAStore(path)
-    if primary in _BUSY:
-        return StoreBusy(path)
-    if primary in _UNAVAILABLE:
-        return StoreUnavailable(path, str(error))
-    return StoreError(path, f"the database {path} failed: {error}")
 
 
 class Transaction:
@@ -104,7 +69,9 @@ class Transaction:
     def _begin(self) -> None:
         if time.monotonic() - self._ended > QUIET_TIME:
             self._database.copy_kept_log()
+        self._database.presence.check()
         self._database.execute("BEGIN IMMEDIATE")
+        self._database.note_lock()
         self.number += 1
         self.stores_value = False
         try:
@@ -136,12 +103,15 @@ class Transaction:
 class Database:
     """One connection to the SQLite file at ``path``; for use by one thread."""
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection, patience: float = COMMAND.patience) -> None:
         self.path = path
         self.connection = connection
         self.transaction = Transaction(self)
         self._run = connection.execute
         self._profile = COMMAND
+        self.presence = Presence(self)
+        self._waiting = Waiting(path, patience)
+        self.note_lock = self._waiting.note_lock
         self._file = os.path.realpath(path)
         self._log = f"{self._file}-wal"
         self._reserve = Reserve(path)
@@ -160,15 +130,31 @@ class Database:
         """
         try:
             return self._run(sql, parameters)
-        except _ERRORS as error:
-            raise translate_error(error, self.path) from error
+        except ERRORS as error:
+            return self._retry(error, sql, parameters)
+
+    def _retry(
+        self, error: sqlite3.Error | UnicodeDecodeError, sql: str, parameters: tuple[Any, ...]
+    ) -> sqlite3.Cursor:
+        """Run a statement again that has found the database locked; raise what else it failed with, in words."""
+        failed = translate_error(error, self.path)
+        if not isinstance(failed, StoreBusy) or self.connection.in_transaction:
+            raise failed from error
+
+        def work() -> sqlite3.Cursor:
+            try:
+                return self._run(sql, parameters)
+            except ERRORS as again:
+                raise translate_error(again, self.path) from again
+
+        return self._waiting.retry(work)
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the first row, or ``None``."""
         try:
             return self._run(sql, parameters).fetchone()
-        except _ERRORS as error:
-            raise translate_error(error, self.path) from error
+        except ERRORS as error:
+            return self._retry(error, sql, parameters).fetchone()
 
     def only_row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the row that a sound store has.
@@ -185,23 +171,31 @@ class Database:
         """Return all rows."""
         try:
             return self._run(sql, parameters).fetchall()
-        except _ERRORS as error:
-            raise translate_error(error, self.path) from error
+        except ERRORS as error:
+            return self._retry(error, sql, parameters).fetchall()
 
     def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
         """Yield the rows one by one."""
         try:
-            for row in self._run(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
+            for row in self.execute(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
                 yield row
-        except _ERRORS as error:
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
 
     def execute_many(self, sql: str, parameters: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each tuple of parameters."""
         try:
             self.connection.executemany(sql, parameters)
-        except _ERRORS as error:
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
+
+    def stop(self, error: StoreReplaced) -> None:
+        """Have every statement fail with ``error`` from now on; any thread may say so."""
+
+        def refuse(*_: object) -> sqlite3.Cursor:
+            raise error
+
+        self._run = refuse
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -224,7 +218,16 @@ class Database:
             self._reserve.restore(RESERVE)
 
     def _set_patience(self, seconds: float) -> None:
-        self.rows(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+        self._waiting.patience = seconds
+        self.rows(f"PRAGMA busy_timeout={int(self._waiting.slice * 1000)}")
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """``with`` a wait of at most so many seconds for other processes."""
+        before = self._waiting.patience
+        self._set_patience(min(seconds, before))
+        with self._undoing(lambda: self._set_patience(before)):
+            yield
 
     def apply(self, profile: Profile) -> None:
         """Wait for the disk and for other processes as ``profile`` says from now on; not inside a transaction."""
@@ -276,6 +279,7 @@ class Database:
         Most is copied beside what other connections do; writers wait only while the rest is. Where a
         reader still needs the log, it is emptied another time. On a full disk it has the room in reserve.
         """
+        self.presence.check()
         try:
             self._copy_log()
         except DiskFull:
@@ -314,7 +318,7 @@ class Database:
 
     def _fit_reserve(self) -> None:
         """Restore the reserve as far as there is room, and give back what is no longer needed of it."""
-        with suppress(KvassError):
+        with suppress(KvassError), self.waiting(0):  # who has the lock sees to it, or the next checkpoint
             self.execute("BEGIN IMMEDIATE")
             try:
                 size = self._growth() + RESERVE

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from ..entry import Delivery
-from ..errors import DiskFull, KvassError
+from ..errors import DiskFull, KvassError, StoreBusy
 from ..replica import Incarnation
 from ..store import Config, Limit, Merged, Page, Store
 from . import block_messages, messages
@@ -50,7 +50,7 @@ class Hub:
             self._store.inbox.merge_removals(deliveries)
             merged, config, incarnations = self._merge(deliveries)
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
-            self._store.upkeep.tidy()
+            self._store.upkeep.tidy_briefly()
         response = messages.PushResponse(
             messages.compute_digest(body),
             config.clock,
@@ -136,7 +136,12 @@ class Pull:
         """
         if self._request.version < messages.VERSION:
             return self._seal.seal_stream(messages.encode_array(self._read_everything(), pushed=False))
-        page = self._read_page(self._request.first, self._limits.whole_bytes)
+        try:
+            page = self._read_page(self._request.first, self._limits.whole_bytes)
+        except StoreBusy:
+            if patient:  # there is something, which cannot be noted to have been sent: a moment later, perhaps
+                return None
+            raise
         was_set_back = page.clock < self._request.first - 1  # to a backup: the device must know at once
         if patient and not page.outgoing and not was_set_back:
             return None

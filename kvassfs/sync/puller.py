@@ -64,6 +64,7 @@ class Puller:
         very version comes back.
         """
         changed = incomplete = 0
+        is_idle = wait > 0
         ahead = _ReadAhead(self._client)
         self._names = self._store.settings.names()
         while self._client.is_current:
@@ -79,7 +80,7 @@ class Puller:
             merged = self._take(hub, response, ahead)
             changed += merged.changed
             if not merged.missing and not response.more:
-                self._store.peers.note_exchange(epoch=self._client.epoch)
+                self._store.peers.note_exchange(epoch=self._client.epoch, idle=is_idle and not changed)
                 break
             incomplete = incomplete + 1 if merged.missing else 0
             if incomplete == TRIES:
@@ -131,8 +132,7 @@ class Puller:
         except InvalidMessage as error:
             raise self._client.make_failure(error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
-            self._store.upkeep.tidy()
-            self._store.upkeep.give_some_back()
+            self._store.upkeep.tidy_briefly()
         self._client.expect(to_pull=max(0, response.clock - cursor))
         # A hub of version 1 hands out what was pushed to it, too.
         pulled = merged.changed if response.digest is None else len(response.deliveries)
