@@ -12,6 +12,7 @@ from urllib.parse import quote
 from weakref import WeakSet
 
 from ..store_errors import ForeignLog, StoreReplaced
+from .machine import MACHINE
 
 REMOVED = "was removed"
 OTHER_FILE = "was replaced by another file"
@@ -190,7 +191,10 @@ class User(NamedTuple):
 
 
 def list_users(path: str, *, processes: Path = Path("/proc")) -> list[User]:
-    """Return which other processes have the database at ``path`` open, as far as this user may see that."""
+    """Return which other processes have the database at ``path`` open, as far as this user may see that.
+
+    Those that such a process has started are not named: they end with it.
+    """
     file = os.path.realpath(path)
     now = _identify(file)
     found = []
@@ -198,7 +202,8 @@ def list_users(path: str, *, processes: Path = Path("/proc")) -> list[User]:
         opened = set() if folder.name == str(os.getpid()) else _find_opened(folder / "fd", file)
         if opened:
             found.append(User(int(folder.name), _read_command(folder), opened != {now}))
-    return sorted(found)
+    pids = {user.pid for user in found}
+    return sorted(user for user in found if MACHINE.find_parent(user.pid) not in pids)
 
 
 def _find_opened(folder: Path, file: str) -> set[tuple[int, int] | None]:
