@@ -20,6 +20,7 @@
     │   ├── NewerStore            written by a later version
     │   ├── DamagedStore          SQLite finds it corrupt
     │   ├── StoreBusy             locked by another process for too long
+    │   ├── …                     and a file that is not the one that was opened: ``store_errors`` has these
     │   ├── DiskFull              no space left for it
     │   ├── SystemRefused         the system gives no memory or descriptor, or lets nobody write: ``kvassfs.store.errors``
     │   └── NoRoomForCopy         no space left to write it anew
@@ -212,12 +213,17 @@ class DamagedStore(StoreError):
 
 
 class StoreBusy(StoreError):
-    """Another process held the database locked for longer than the busy timeout."""
+    """Another process, ``pid`` if that is known, held the database locked for too long, perhaps as it is stopped."""
 
     errno = errno.EBUSY
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, f"the database {path} is locked by another process; try again when it is done")
+    def __init__(self, path: str, pid: int = 0, *, is_stopped: bool = False) -> None:
+        who = f"process {pid}" if pid else "another process"
+        state = f"which is stopped; have it go on by `kill -CONT {pid}`, or end it"
+        waits = "; try again when it is done" if not is_stopped else f", {state}"
+        super().__init__(path, f"the database {path} is locked by {who}{waits}")
+        self.pid = pid
+        self.is_stopped = is_stopped
 
 
 class DiskFull(StoreError):
@@ -335,19 +341,6 @@ class HubFailed(SyncError):
         super().__init__(remote, f"the hub {remote} failed with status {status}: {reason}; look at its log")
         self.status = status
         self.reason = reason
-
-
-class TooLargeForHub(SyncError):
-    """The hub is of the original program, which cannot keep the value of ``key``, of more than ``largest`` bytes."""
-
-    def __init__(self, remote: str, key: str, largest: int) -> None:
-        super().__init__(
-            remote,
-            f"{key} stays on this device: the hub {remote} is of the original kvass and keeps no value of more than"
-            f" {largest:,} bytes; have `kvass serve` of this program there, or remove the key",
-        )
-        self.key = key
-        self.largest = largest
 
 
 class HubDowngraded(SyncError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .conflict import Conflict
 from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
 from .remote.address import show_address
-from .store import Device, Follower, Space, Store, Upload
+from .store import Device, Follower, Space, Store, Upload, User, list_users
 
 _RESPONSES = (WrongKey, HubFailed, HubDowngraded)
 """Errors that a hub, and nothing else, responds with."""
@@ -48,7 +48,8 @@ class Status(NamedTuple):
     """What is reported at ``now``, µs since the epoch.
 
     ``names`` are those of devices, by process id. ``size`` is that of the database in bytes, ``gives_back``: what is free of it
-    goes back to the disk by itself, ``in_touch``: a follower keeps the store current.
+    goes back to the disk by itself, ``in_touch``: a follower keeps the store current. ``strays`` are processes that still have
+    a file open that was the database once.
     """
 
     path: str
@@ -63,6 +64,7 @@ class Status(NamedTuple):
     conflicts: Sequence[Conflict]
     names: Mapping[int, str]
     now: int
+    strays: Sequence[User] = ()
 
 
 def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time_ns) -> Status:
@@ -83,6 +85,7 @@ def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time
         conflicts=list(store.conflicts.open()),
         names=store.settings.names(),
         now=clock() // 1000,
+        strays=[user for user in list_users(store.path) if user.is_stray],
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ..amounts import format_size
 from ..errors import KvassError
-from ..store import Mended, Oddity, Store
+from ..store import Mended, Oddity, Store, User
 from ..store.checkup import LOOK_SECONDS, Checkup, check_file
 from .finding import OK, WARNING, WRONG, Finding, find_error, type_line
 
@@ -121,6 +121,14 @@ def judge_place(found: Place) -> Iterator[Finding]:
     yield _judge_room(found)
     if found.files:
         yield _judge_log(found)
+
+
+def judge_users(path: str, users: Iterable[User]) -> Iterator[Finding]:
+    """Yield the processes that still have another file open, which was the database at ``path`` once."""
+    for pid, command, is_stray in users:
+        if is_stray:
+            text = f"process {pid} ({command}) has a file open that was {path} and was removed or replaced; it saves no more"
+            yield Finding("database", WRONG, text, "copy from its mount what only that has, and end it")
 
 
 def judge_permissions(found: Place) -> Finding:

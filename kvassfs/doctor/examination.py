@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from ..clocks import WARNED_AHEAD
 from ..errors import KvassError, NotAStore
-from ..store import Profile, Store
+from ..store import Profile, Store, list_users
 from ..store.checkup import Checkup
 from . import database, hub, mounts, programs, shell
 from .finding import OK, WARNING, WRONG, Finding, find_error
@@ -47,6 +47,7 @@ def examine(wanted: Examination, report: Callable[[int, int], None] = lambda _do
     yield from mounts.judge_mounts(mounts.collect_mounts())
     place = database.collect_place(wanted.path)
     yield from database.judge_place(place)
+    yield from database.judge_users(wanted.path, list_users(wanted.path))
     if place.files and place.usable and not place.problem:
         yield from _examine_content(wanted, place, report)
     yield from shell.judge_shell(shell.collect_shell(wanted.shell, wanted.folders, path=wanted.search_path))

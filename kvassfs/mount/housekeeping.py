@@ -75,8 +75,11 @@ class Housekeeping(StoreThread):
         self._supervise(bool(store.settings.config().remote))
 
     def _clean_up(self, store: Store) -> None:
-        """Remove what nothing uses any more, in short transactions, so that no save has to wait long."""
-        store.upkeep.release_dead_holders()
-        while store.upkeep.clean() and not self.stopping:
-            pass
+        """Remove what nothing uses any more, in short transactions with rests between, so that no save has to wait long."""
+        more = True
+        while more and not self.stopping:
+            begun = self._clock()
+            more = store.upkeep.clean()
+            if more:
+                self.rest_for(self._clock() - begun)
         store.upkeep.checkpoint()

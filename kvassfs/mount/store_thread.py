@@ -30,6 +30,7 @@ class StoreThread(ABC):
     def __init__(self, path: str, name: str) -> None:
         self._path = path
         self._name = name
+        self._failure = ""
         self._stopping = threading.Event()
         self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"kvassfs-{name}", daemon=True)
@@ -45,6 +46,10 @@ class StoreThread(ABC):
     def stopping(self) -> bool:
         """Whether a look should end soon."""
         return self._stopping.is_set()
+
+    def rest_for(self, seconds: float) -> None:
+        """Do nothing for so long, within a look, unless it has to end."""
+        self._stopping.wait(seconds)
 
     def start(self) -> None:
         """Begin."""
@@ -80,10 +85,16 @@ class StoreThread(ABC):
 
     def _guarded_look(self, store: Store, woken: bool) -> float | None:
         try:
-            return self.look(store, woken)
+            pause = self.look(store, woken)
+            self._failure = ""
+            return pause
         except Exception as error:  # noqa: BLE001  logged
             self._log(error)
             return RETRY_PAUSE
 
     def _log(self, error: Exception) -> None:
+        """Log a failure, but not each time that it comes again."""
+        if repr(error) == self._failure:
+            return
+        self._failure = repr(error)
         log.error("%s failed: %s", self._name, error, exc_info=None if isinstance(error, KvassError) else error)

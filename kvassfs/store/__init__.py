@@ -17,6 +17,7 @@ from .numbers import Mended, Oddity
 from .opening import is_store
 from .outbox import Limit, Outgoing, Page
 from .peers import Device
+from .presence import User, list_users
 from .processes import Follower, Upload
 from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .revisions import Became, Revision
@@ -80,10 +81,12 @@ __all__ = [
     "Totals",
     "Tree",
     "Upload",
+    "User",
     "Version",
     "Way",
     "Written",
     "directories_above",
     "is_store",
+    "list_users",
     "new_inode",
 ]

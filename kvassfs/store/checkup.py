@@ -19,6 +19,7 @@ from .prefetch import BLOCK_QUERY, digest
 from .runs import place_run
 from .sizes import SIZES, Sizes
 from .translation import translate_error
+from .waiting import SLICE
 
 SQLITE_VERSION = sqlite3.sqlite_version
 """The version of SQLite that this Python has."""
@@ -92,7 +93,7 @@ def open_to_read(path: str, *, at_rest: bool = False) -> Database:
     immutable = "&immutable=1" if at_rest and not os.path.exists(f"{path}-wal") else ""
     try:
         name = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro{immutable}"
-        return Database(path, sqlite3.connect(name, uri=True, timeout=PATIENCE, isolation_level=None))
+        return Database(path, sqlite3.connect(name, uri=True, timeout=SLICE, isolation_level=None), PATIENCE)
     except sqlite3.Error as error:
         raise translate_error(error, path) from error
 

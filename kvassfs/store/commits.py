@@ -21,8 +21,8 @@ from typing import Protocol
 
 from ..errors import KvassError
 from .database import Database
-from .profile import BUSY_TIMEOUT
 from .translation import translate_error
+from .waiting import SLICE
 
 log = logging.getLogger(__name__)
 
@@ -307,6 +307,6 @@ def _connect(path: str) -> Database:
     """Connect to a database that is there; SQLite would make one that anybody may read."""
     address = Path(os.path.realpath(path)).as_uri() + "?mode=rw"
     try:
-        return Database(path, sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None))
+        return Database(path, sqlite3.connect(address, uri=True, timeout=SLICE, isolation_level=None))
     except sqlite3.Error as error:
         raise translate_error(error, path) from error

@@ -10,11 +10,14 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import DamagedStore, DiskFull, KvassError
-from . import names
+from ..errors import DamagedStore, DiskFull, KvassError, StoreBusy
+from ..store_errors import StoreReplaced
+from .names import Names
+from .presence import Presence
 from .profile import COMMAND, Profile
 from .reserve import RESERVE, Reserve
-from .translation import ERRORS, translate_error, translate_os_error
+from .translation import ERRORS, translate_error
+from .waiting import Waiting
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ CHANGE_SIZE = 128 * 1024
 """Bytes in the database that are enough for a small change, such as the removal of a key."""
 
 FULL_TRIES = 5
-"""Times that what makes room is tried again on a full disk; each time the oldest revisions may go."""
+"""Times that what makes room is tried again on a full disk, where the oldest revisions may go."""
 
 CHECKPOINT_TIMEOUT = 20
 """Milliseconds for which a checkpoint keeps writers waiting until readers let go of the log."""
@@ -66,7 +69,9 @@ class Transaction:
         if time.monotonic() - self._ended > QUIET_TIME:
             self._database.copy_kept_log()
         self._database.roll_back()  # what was left open because there was no memory to undo it
+        self._database.presence.check()
         self._database.execute("BEGIN IMMEDIATE")
+        self._database.note_lock()
         self.number += 1
         self.stores_value = False
         try:
@@ -84,7 +89,7 @@ class Transaction:
         try:
             if kind is None:
                 self._database.cover_growth(RESERVE // 2 if self.spends and not self.stores_value else RESERVE)
-                self._database.secure_names()
+                self._database.names.secure()
                 self._database.execute("COMMIT")
         except KvassError as failed:
             error = failed
@@ -99,19 +104,22 @@ class Transaction:
 class Database:
     """One connection to the SQLite file at ``path``; for use by one thread."""
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection, patience: float = COMMAND.patience) -> None:
         self.path = path
         self.connection = connection
         self.transaction = Transaction(self)
         self._run = connection.execute
         self._profile = COMMAND
+        self.presence = Presence(self)
+        self.names = Names(self)
+        self._waiting = Waiting(path, patience)
+        self.note_lock = self._waiting.note_lock
         self._file = os.path.realpath(path)
         self._log = f"{self._file}-wal"
         self._reserve = Reserve(path)
         self.has_log = False
         """Whether changes are written to a write-ahead log first."""
         self._found_full = False
-        self._names_secured = False
         self._page_size = 0
         self.let_history_go: Callable[[int], bool] = lambda _: False
         """Let go of the oldest revisions, of so many bytes; returns whether there were any."""
@@ -125,6 +133,21 @@ class Database:
         try:
             return self._run(sql, parameters)
         except ERRORS as error:
+            return self._retry(error, sql, parameters)
+
+    def _retry(
+        self, error: sqlite3.Error | UnicodeDecodeError, sql: str, parameters: tuple[Any, ...]
+    ) -> sqlite3.Cursor:
+        """Run a statement again that has found the database locked; raise what else it failed with, in words."""
+        failed = translate_error(error, self.path)
+        if not isinstance(failed, StoreBusy) or self.connection.in_transaction:
+            raise failed from error
+        return self._waiting.retry(lambda: self._try(sql, parameters))
+
+    def _try(self, sql: str, parameters: tuple[Any, ...]) -> sqlite3.Cursor:
+        try:
+            return self._run(sql, parameters)
+        except ERRORS as error:
             raise translate_error(error, self.path) from error
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
@@ -132,7 +155,7 @@ class Database:
         try:
             return self._run(sql, parameters).fetchone()
         except ERRORS as error:
-            raise translate_error(error, self.path) from error
+            return self._retry(error, sql, parameters).fetchone()
 
     def only_row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the row that a sound store has.
@@ -150,12 +173,12 @@ class Database:
         try:
             return self._run(sql, parameters).fetchall()
         except ERRORS as error:
-            raise translate_error(error, self.path) from error
+            return self._retry(error, sql, parameters).fetchall()
 
     def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
         """Yield the rows one by one."""
         try:
-            for row in self._run(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
+            for row in self.execute(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database
                 yield row
         except ERRORS as error:
             raise translate_error(error, self.path) from error
@@ -166,6 +189,14 @@ class Database:
             self.connection.executemany(sql, parameters)
         except ERRORS as error:
             raise translate_error(error, self.path) from error
+
+    def stop(self, error: StoreReplaced) -> None:
+        """Have every statement fail with ``error`` from now on; any thread may say so."""
+
+        def refuse(*_: object) -> sqlite3.Cursor:
+            raise error
+
+        self._run = refuse
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -192,7 +223,16 @@ class Database:
             self._reserve.restore(RESERVE)
 
     def _set_patience(self, seconds: float) -> None:
-        self.rows(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+        self._waiting.patience = seconds
+        self.rows(f"PRAGMA busy_timeout={int(self._waiting.slice * 1000)}")
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """``with`` a wait of at most so many seconds for other processes."""
+        before = self._waiting.patience
+        self._set_patience(min(seconds, before))
+        with self._undoing(lambda: self._set_patience(before)):
+            yield
 
     def apply(self, profile: Profile) -> None:
         """Wait for the disk and for other processes as ``profile`` says from now on; not inside a transaction."""
@@ -231,21 +271,6 @@ class Database:
     def _wait_for_disk(self, durable: bool) -> None:
         self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
 
-    def secure_names(self) -> None:
-        """Have the name of the log, or journal, on the disk before what is in it counts, if SQLite does not see to that.
-
-        The log stays as long as this connection; a journal comes and goes.
-        """
-        if self._names_secured:
-            return
-        self._names_secured = names.sqlite_secures_names(self.connection)
-        if not self._names_secured:
-            try:
-                names.synchronise_names(self._file)
-            except OSError as error:
-                raise translate_os_error(error, self.path) from error
-            self._names_secured = self.has_log
-
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""
         try:
@@ -259,6 +284,7 @@ class Database:
         Most is copied beside what other connections do; writers wait only while the rest is. Where a
         reader still needs the log, it is emptied another time. On a full disk it has the room in reserve.
         """
+        self.presence.check()
         try:
             self._copy_log()
         except DiskFull:
@@ -297,7 +323,7 @@ class Database:
 
     def _fit_reserve(self) -> None:
         """Restore the reserve as far as there is room, and give back what is no longer needed of it."""
-        with suppress(KvassError):
+        with suppress(KvassError), self.waiting(0):  # who has the lock sees to it, or the next checkpoint
             self.execute("BEGIN IMMEDIATE")
             try:
                 size = self._growth() + RESERVE

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ValueTooLarge
 from .contents import Contents, make_zeros
 from .database import Database
 from .holds import Holds
-from .runs import Run
+from .runs import CachedBlock, Run, StoredBlock
 from .values import StoredValue
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .prefetch import BlockRun
+    from .views import View
 
 T = TypeVar("T")
-
-
-class _Stored(NamedTuple):
-    """A block that is in the store already, and its length in bytes."""
-
-    block: int
-    length: int
-
-
-class _Cached(NamedTuple):
-    """A block that was read, and the positions that have it."""
-
-    start: int
-    stop: int
-    data: bytes
 
 
 class Draft:
@@ -41,10 +27,18 @@ class Draft:
     Changed blocks gather in memory; beyond ``Sizes.memory`` the complete ones go into the store,
     where nothing sees them until ``commit``. So memory is bounded whatever the size of the value. What is
     neither written nor of the base is a hole, which costs nothing.
-    A long base is pinned until ``close``: then the draft is made inside the transaction that found it.
+    A long base is pinned until ``close``: then the draft is made inside the transaction that found it; or it is read
+    from a ``view``, where nobody could write, and pinned before it is changed.
     """
 
-    def __init__(self, database: Database, contents: Contents, holds: Holds, base: StoredValue | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        holds: Holds,
+        base: StoredValue | None = None,
+        view: View | None = None,
+    ) -> None:
         self._database = database
         self._contents = contents
         self._holds = holds
@@ -52,25 +46,33 @@ class Draft:
         self._block_size = contents.sizes.block
         self._zeros = make_zeros(self._block_size)
         self.size = 0
+        self._view: View | None = None
         self._base: int | None = None
         self._base_size = 0
         self._base_room: int | None = None
         # By position: bytes are complete blocks, a bytearray is still growing or changing.
         self._memory: dict[int, bytes | bytearray] = {}
-        self._stored: dict[int, _Stored] = {}
-        self._cached: _Cached | None = None
+        self._stored: dict[int, StoredBlock] = {}
+        self._cached: CachedBlock | None = None
         self._next: tuple[int, Future[BlockRun | None]] | None = None
         self._digests: dict[int, Future[bytes]] = {}
         self._short = b""
         self._original_size = 0 if base is None else base.size
         if base is not None:
-            self.size = base.size
-            if base.data:
-                self._memory[0] = base.data
-            elif base.content is not None:
+            self._go_on_from(base, view)
+        if view is not None and self._view is None:
+            view.close()
+
+    def _go_on_from(self, base: StoredValue, view: View | None) -> None:
+        self.size = base.size
+        if base.data:
+            self._memory[0] = base.data
+        elif base.content is not None:
+            if view is None:
                 self._holds.pin(base.content)
-                self._base = base.content
-                self._base_size = base.size
+            self._view = view
+            self._base = base.content
+            self._base_size = base.size
 
     # Reading
 
@@ -111,16 +113,21 @@ class Draft:
         self._cached = self._read_block(position, stored)
         return self._cached.data
 
-    def _read_block(self, position: int, stored: _Stored | None) -> _Cached:
+    def _read_block(self, position: int, stored: StoredBlock | None) -> CachedBlock:
         if stored is not None:
-            return _Cached(position, position + 1, self._contents.read_stored_block(stored.block))
+            return CachedBlock(position, position + 1, self._contents.read_stored_block(stored.block))
         visible = self._visible(position)
         if self._base is None or not visible:
-            return _Cached(position, position + 1, b"")
+            return CachedBlock(position, position + 1, b"")
         data, stop = self._read_base(self._base, position)
         if visible < len(data):
-            return _Cached(position, position + 1, data[:visible])
-        return _Cached(position, max(position + 1, min(stop, self._base_size // self._block_size)), data)
+            return CachedBlock(position, position + 1, data[:visible])
+        return CachedBlock(position, max(position + 1, min(stop, self._base_size // self._block_size)), data)
+
+    @property
+    def _base_contents(self) -> Contents:
+        """Where the base is read from."""
+        return self._contents if self._view is None else self._view.contents
 
     def _visible(self, position: int) -> int:
         """Return how many bytes of a block the base has."""
@@ -132,8 +139,8 @@ class Draft:
         in_order = before is not None and before[0] == position
         run = before[1].result() if before is not None and in_order else None
         if run is None:
-            run = self._contents.read_run(base, position)
-        if (in_order or position == 0) and run.stop * self._block_size < self._base_size:
+            run = self._base_contents.read_run(base, position)
+        if self._view is None and (in_order or position == 0) and run.stop * self._block_size < self._base_size:
             self._next = (run.stop, self._contents.prefetch_run(base, run.stop))
         return run
 
@@ -142,7 +149,7 @@ class Draft:
     def count_holes(self) -> int:
         """Return how many bytes take no room, at least."""
         if self._base_room is None:
-            self._base_room = 0 if self._base is None else self._contents.find_room(self._base)
+            self._base_room = 0 if self._base is None else self._base_contents.find_room(self._base)
         written = (len(self._memory) + len(self._stored)) * self._block_size
         return max(0, self.size - self._base_room - written)
 
@@ -158,7 +165,7 @@ class Draft:
     def _find_kind(self, offset: int, *, holes: bool) -> int | None:
         if self._memory or self._stored or self._base is None or self._base_size != self.size:
             return None if holes else offset  # until it is saved, all counts as data
-        position = self._contents.find_kind(self._base, offset // self._block_size, zeros=holes)
+        position = self._base_contents.find_kind(self._base, offset // self._block_size, zeros=holes)
         return None if position is None else max(offset, position * self._block_size)
 
     # Changing
@@ -173,6 +180,7 @@ class Draft:
         if not view:
             return
         self.check_size(offset + len(view))
+        self._own_base()
         done = 0
         while done < len(view):
             if len(self._memory) > self._sizes.memory:
@@ -216,6 +224,7 @@ class Draft:
             ValueTooLarge
         """
         self.check_size(size)
+        self._own_base()
         if size < self.size:
             position, rest = divmod(size, self._block_size)
             cut = self._editable(position) if rest else bytearray()
@@ -229,6 +238,16 @@ class Draft:
             self._base_size = min(self._base_size, size)
             self._cached = None
         self.size = size
+
+    def _own_base(self) -> None:
+        """Pin a base that is read from a view.
+
+        Raises:
+            ValueReplaced: the key has another value by now.
+        """
+        if self._view is not None and self._base is not None:
+            self._view.hand_over(self._base, self._database, self._holds)
+            self._view = None
 
     def check_size(self, size: int) -> None:
         """Raise ``ValueTooLarge`` if no value can have so many bytes."""
@@ -252,17 +271,17 @@ class Draft:
         if len(self._stored) >= self._sizes.segment:
             self.commit(self._contents.drop)
 
-    def _store_all(self, positions: list[int]) -> dict[int, _Stored]:
+    def _store_all(self, positions: list[int]) -> dict[int, StoredBlock]:
         self._database.transaction.stores_value = True
         return {position: self._store(position) for position in positions}
 
-    def _store(self, position: int) -> _Stored:
+    def _store(self, position: int) -> StoredBlock:
         block = self._add_block(position)
         self._holds.stage(block)
         before = self._stored.get(position)
         if before is not None:
             self._holds.unstage([before.block])
-        return _Stored(block, self._length(position))
+        return StoredBlock(block, self._length(position))
 
     def _add_block(self, position: int) -> int:
         hashed = self._digests.get(position)
@@ -289,6 +308,7 @@ class Draft:
         to an entry. After it, the draft goes on from what was stored; if it fails, nothing was stored and the draft
         is as before.
         """
+        self._own_base()
         content, given = self._database.retry_when_full(lambda: self._give(give))
         self._rebase(content)
         return given
@@ -361,7 +381,12 @@ class Draft:
         """Let go of everything; the draft is of no use afterwards."""
         if self._base is None and not self._stored:
             return
-        self._database.retry_when_full(self._let_go)
+        if self._view is not None:
+            self._view.close()
+        self._holds.let_go(
+            self._base if self._view is None else None, [stored.block for stored in self._stored.values()]
+        )
+        self._view = None
         self._stored.clear()
         self._base = None
         self._base_size = 0

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..entry import Entry, check_key, directory_of, is_text
-from ..errors import KeyMissing, RevisionMissing
+from ..errors import KeyMissing, RevisionMissing, StoreBusy
 from ..share_link import LINKS
 from .contents import Contents
 from .database import Database
 from .draft import Draft
 from .entries import Entries
-from .holds import Holds
+from .holds import PIN_TIMEOUT, Holds
 from .revisions import REVISION, Became, Revision, Revisions, revision_of
 from .rows import COLUMNS, Row, Written
 from .values import Snapshot, StoredValue
+
+if TYPE_CHECKING:
+    from .views import View
 
 AT_ONCE = 1000
 """Versions that are read at a time, as a reader may be slow."""
@@ -140,14 +143,29 @@ class History:
         """
         if self.find(key, number).entry.size > self._contents.sizes.inline:
             # What was found may go before it is pinned, so it is found again.
-            return self._database.retry_when_full(lambda: self._open(key, number))
+            try:
+                with self._database.waiting(PIN_TIMEOUT):
+                    return self._database.retry_when_full(lambda: self._open(key, number))
+            except StoreBusy:
+                return self._open_in_view(key, number)
         with self._database.snapshot():
             return self._open(key, number)
 
-    def _open(self, key: str, number: int) -> Draft:
+    def _open(self, key: str, number: int, view: View | None = None) -> Draft:
         content, size = self._locate(key, number)
         data = None if content is None else self._contents.read_inline(content)
-        return Draft(self._database, self._contents, self._holds, StoredValue.of_row(size, content, data))
+        return Draft(self._database, self._contents, self._holds, StoredValue.of_row(size, content, data), view)
+
+    def _open_in_view(self, key: str, number: int) -> Draft:
+        """Return a draft of the value of a version, which is only read, while nobody can write."""
+        from .views import View  # noqa: PLC0415  few need it
+
+        view = View(self._database.path, self._contents.sizes)
+        try:
+            return self._open(key, number, view)
+        except BaseException:
+            view.close()
+            raise
 
     def restore(self, key: str, number: int | None = None) -> Version:
         """Make a version, see ``find``, the current one of its key anew; return it as it was.

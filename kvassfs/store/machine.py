@@ -19,6 +19,9 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _ENDED = ("Z", "X")
 """States of a process that is a zombie, or dead."""
 
+_STOPPED = ("T", "t")
+"""States of a process that a signal, or a debugger, has stopped."""
+
 _NO_FIELDS = ["X", *"0" * 50]
 """What stands for a process that is not there: dead, and 0."""
 
@@ -37,6 +40,10 @@ class Machine:
         fields = _read_fields(pid)
         # Its parent may be in no hurry to hear of its end.
         return "" if fields[0] in _ENDED else fields[19]
+
+    def is_stopped(self, pid: int) -> bool:
+        """Return whether the process ``pid`` was stopped, by a signal or a debugger, and waits to go on."""
+        return _read_fields(pid)[0] in _STOPPED
 
     def find_parent(self, pid: int) -> int:
         """Return the process that started the process ``pid``, as far as it lives; 0 if ``pid`` has ended."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from typing import Protocol
+
+from .translation import translate_os_error
 
 _NO_WAY = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOENT}
 """What tells that this directory cannot be synchronised: as SQLite does, one goes on without."""
@@ -37,3 +40,36 @@ def synchronise_names(file: str) -> None:
             raise
     finally:
         os.close(directory)
+
+
+class Named(Protocol):
+    """A connection, and whether it writes changes to a log first."""
+
+    path: str
+    connection: sqlite3.Connection
+    has_log: bool
+
+
+class Names:
+    """Has the name of the log, or journal, on the disk before what is in it counts, if SQLite does not see to that."""
+
+    def __init__(self, database: Named) -> None:
+        self._database = database
+        self._directory_of = os.path.realpath(database.path)
+        self._secured = False
+
+    def secure(self) -> None:
+        """Wait for that before a commit. The log stays as long as the connection; a journal comes and goes.
+
+        Raises:
+            StoreError: the names are not on the disk.
+        """
+        if self._secured:
+            return
+        self._secured = sqlite_secures_names(self._database.connection)
+        if not self._secured:
+            try:
+                synchronise_names(self._directory_of)
+            except OSError as error:
+                raise translate_os_error(error, self._database.path) from error
+            self._secured = self._database.has_log

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from ..errors import DiskFull, KvassError, NewerStore, NotAStore, StoreBusy, StoreUnavailable
+from ..errors import DiskFull, KvassError, NewerStore, NotAStore, StoreUnavailable
 from .database import LOG_LIMIT, Database
 from .profile import BUSY_TIMEOUT, COMMAND, Profile
 from .reserve import FULL, RESERVE, Reserve
 from .room import Room, prepare_empty
 from .schema import APPLICATION_ID, VERSION
 from .translation import translate_error
+from .waiting import SLICE
 
 OPENING_ROOM = RESERVE // 4
 """Bytes in reserve that opening takes on a full disk: for the index of a write-ahead log of up to 128 MiB."""
@@ -76,12 +76,13 @@ def _connect_when_full(path: str, prepare: Callable[[Database], None], profile: 
 def _connect(path: str, prepare: Callable[[Database], None], profile: Profile) -> Database:
     try:
         connection = sqlite3.connect(
-            os.path.abspath(path), timeout=_patience(profile), isolation_level=None, cached_statements=256
+            os.path.abspath(path), timeout=min(_patience(profile), SLICE), isolation_level=None, cached_statements=256
         )
     except sqlite3.Error as error:
         raise translate_error(error, path) from error
-    database = Database(path, connection)
+    database = Database(path, connection, _patience(profile))
     try:
+        database.presence.check_log()
         prepare(database)
     except BaseException:
         database.close()
@@ -142,7 +143,8 @@ def _prepare(
         prepare_empty(database)
     if kind == "original":
         take_over(database)
-    _set_wal(database, _patience(profile))
+    database.rows("PRAGMA journal_mode=WAL")
+    database.has_log = True
     database.rows("PRAGMA secure_delete=FAST")  # some systems overwrite all that is removed: not to be had when full
     database.rows(f"PRAGMA journal_size_limit={LOG_LIMIT}")
     database.apply(COMMAND._replace(patience=_patience(profile)))
@@ -155,25 +157,12 @@ def _prepare(
             Room(database).rewrite_small()
     if profile is not COMMAND:
         database.apply(profile)
+    database.presence.begin(for_long=profile is not COMMAND)
 
 
 def _patience(profile: Profile) -> float:
     """Return for how many seconds opening waits for others; it does so even where nothing does afterwards."""
     return profile.patience or BUSY_TIMEOUT
-
-
-def _set_wal(database: Database, patience: float) -> None:
-    """Switch to a write-ahead log; SQLite does not itself wait for others that do so just now."""
-    while True:
-        try:
-            database.rows("PRAGMA journal_mode=WAL")
-            database.has_log = True
-            return
-        except StoreBusy:
-            if patience <= 0:
-                raise
-        time.sleep(0.02)
-        patience -= 0.02
 
 
 def is_store(path: str) -> bool:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
+from ..errors import StoreBusy
 from ..replica import MOST_NAMES, HubState, Incarnation, KnownEcho
 from .database import Database
 from .machine import Machine
 from .setting_rows import PUSH_FAILURE, write_setting
 
-SEEN_INTERVAL = 10 * 1_000_000
-"""Microseconds between two notes that a device has been seen."""
+SEEN_INTERVAL = 5 * 60 * 1_000_000
+"""Microseconds between two notes that a device has been seen: pulls of one that is idle write nothing meanwhile."""
+
+IDLE_INTERVAL = 60 * 1_000_000
+"""Microseconds between two notes of exchanges with the hub in which nothing moved, and for which nobody waited."""
 
 KEPT_INCARNATIONS = 32
 """Processes that are remembered to have served this store: a device that was away for longer exchanges everything."""
@@ -62,15 +67,25 @@ class Peers:
                 (*echo, epoch, echo.sequence),
             )
 
-    def note_exchange(self, *, epoch: int) -> None:
-        """Note that an exchange with the hub has just succeeded."""
-        with self._database.transaction:
+    def note_exchange(self, *, epoch: int, idle: bool = False) -> None:
+        """Note that an exchange with the hub has just succeeded; not while another process has the lock.
+
+        ``idle``: nothing moved, as happens all the time, so that is noted now and then.
+        """
+        if idle and self.was_reached(IDLE_INTERVAL):
+            return
+        with self._without_waiting(), self._database.transaction:
             self._database.execute("UPDATE hub SET reached = ? WHERE epoch = ?", (self._clock() // 1000, epoch))
 
-    def was_reached(self, seconds: float) -> bool:
-        """Return whether the last exchange with the hub that succeeded is no longer ago."""
-        ago = self._clock() // 1000 - self.hub().reached
-        return 0 <= ago <= seconds * 1_000_000
+    def was_reached(self, interval: int) -> bool:
+        """Return whether the last exchange with the hub that succeeded is no longer ago than so many µs."""
+        return abs(self._clock() // 1000 - self.hub().reached) < interval
+
+    @contextmanager
+    def _without_waiting(self) -> Iterator[None]:
+        """``with`` what is only noted where that can be done at once: nobody who reads waits for it."""
+        with suppress(StoreBusy), self._database.waiting(0):
+            yield
 
     def forget_hub(self) -> None:
         """Take the hub for one that is new: it has nothing of this store, and everything of it is to be pulled."""
@@ -123,11 +138,11 @@ class Peers:
     # Devices
 
     def note_device(self, process_id: int) -> None:
-        """Note that a device asks this store as its hub."""
+        """Note that a device asks this store as its hub; not while another process has the lock."""
         now = self._clock() // 1000
         row = self._database.row("SELECT seen FROM devices WHERE process_id = ?", (process_id,))
         if process_id and (row is None or abs(now - row[0]) > SEEN_INTERVAL):
-            with self._database.transaction:
+            with self._without_waiting(), self._database.transaction:
                 self._database.execute(
                     "INSERT INTO devices (process_id, seen, counter) VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET seen = excluded.seen",
                     (process_id, now),
@@ -169,7 +184,8 @@ class Peers:
     def note_names(self, names: Mapping[int, str], *, of: int | None = None) -> None:
         """Note what other replicas are called, as the hub says.
 
-        With ``of``, as that device says: of others it may know less than this store.
+        With ``of``, as that device says: of others it may know less than this store. Not while another process has the
+        lock: they come again.
         """
         known = self.names()
         new = {
@@ -179,7 +195,7 @@ class Peers:
         }
         if not new:
             return
-        with self._database.transaction:
+        with self._without_waiting(), self._database.transaction:
             self._database.execute_many(
                 "INSERT INTO devices (process_id, seen, counter, name) VALUES (?, 0, 0, ?)"
                 " ON CONFLICT DO UPDATE SET name = excluded.name",

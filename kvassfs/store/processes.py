@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
+from ..errors import StoreBusy
 from .database import Database
 from .machine import Machine
 from .setting_rows import PUSH_FAILURE, read_setting, write_setting
@@ -138,9 +140,15 @@ class Processes:
             )
 
     def note_contact(self, error: str | None = None) -> None:
-        """Note that this process, which follows, is in touch with the hub, or why it is not."""
+        """Note that this process, which follows, is in touch with the hub, or why it is not.
+
+        Not while another process has the lock: it is noted again and again.
+        """
         reached = self._clock() // 1000 if error is None else 0
-        with self._database.transaction:
+        known = self._database.row("SELECT reached, error FROM followers WHERE pid = ?", (os.getpid(),))
+        if error is None and known is not None and not known[1] and abs(reached - known[0]) < IN_TOUCH_TIME // 2:
+            return
+        with suppress(StoreBusy), self._database.waiting(0), self._database.transaction:
             self._database.execute(
                 "UPDATE followers SET reached = ?, error = ? WHERE pid = ?", (reached, error or "", os.getpid())
             )

@@ -8,6 +8,10 @@ BUSY_TIMEOUT = 60.0
 """Seconds that a transaction waits for those of other processes."""
 
 
+LOCK_TIMEOUT = 10.0
+"""The same where somebody waits for an answer: a program that saves a file, a device that calls the hub."""
+
+
 class Profile(NamedTuple):
     """How a connection waits for the disk and for other processes, and what it keeps in memory.
 
@@ -32,7 +36,7 @@ class Profile(NamedTuple):
 COMMAND = Profile()
 """For a command: what it reports as done has reached the disk."""
 
-MOUNT = Profile(durable=False, log_pages=64 * 1024, keeps_log=True)
+MOUNT = Profile(durable=False, log_pages=64 * 1024, keeps_log=True, patience=LOCK_TIMEOUT)
 """For a mount, whose commits are many and whose ``fsync`` asks for the disk; another connection does the checkpoints."""
 
 BULK = Profile(durable=False, cache=8 * 1024, log_pages=16 * 1024)
@@ -41,10 +45,10 @@ BULK = Profile(durable=False, cache=8 * 1024, log_pages=16 * 1024)
 FOLLOWER = BULK
 """For a process that keeps the store in step with the hub: what is pushed is on the disk first, by ``Store.flush``."""
 
-HUB = FOLLOWER._replace(durable=True)
+HUB = FOLLOWER._replace(durable=True, patience=LOCK_TIMEOUT)
 """For a hub: what it has acknowledged has reached the disk."""
 
-SHARING = Profile(durable=False)
+SHARING = Profile(durable=False, patience=LOCK_TIMEOUT)
 """For giving out shared values: what is noted while one is read need not outlive this process."""
 
 SEARCHES = SHARING._replace(cache=16 * 1024, patience=0)

@@ -168,7 +168,7 @@ class Room:
         needed = self._count_used_bytes()
         if not self._has_room_for(2 * needed + SPARE):
             raise NoRoomForCopy(self._database.path, needed)
-        self._database.secure_names()
+        self._database.names.secure()
         self._database.rows("PRAGMA auto_vacuum=INCREMENTAL")
         try:
             self._database.rows("VACUUM")

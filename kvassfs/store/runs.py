@@ -103,3 +103,18 @@ def place_run(place: Sequence[int], length: int) -> range:
     first, segments, start, blocks = place
     begin = first * length + start
     return range(begin, begin + (blocks if segments == 1 else segments * length))
+
+
+class StoredBlock(NamedTuple):
+    """A block that is in the store already, and its length in bytes."""
+
+    block: int
+    length: int
+
+
+class CachedBlock(NamedTuple):
+    """A block that was read, and the positions that have it."""
+
+    start: int
+    stop: int
+    data: bytes

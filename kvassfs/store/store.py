@@ -169,8 +169,7 @@ class Store:
     def close(self) -> None:
         """Let go of what this process holds, and close the file."""
         try:
-            if self._holds.any:
-                self._database.retry_when_full(self._holds.release)
+            self._holds.release()
         finally:
             self._contents.prefetcher.close()
             self._database.close()
@@ -257,13 +256,13 @@ class Store:
             if not piece:
                 return self.set(key, head)
             head += piece
-        draft = self._make_draft(head)
+        draft, begun = self._make_draft(head), time.monotonic()
         try:
             while piece := stream.read(self._sizes.read):
                 draft.write(draft.size, piece)
             return self._put(key, draft)
         finally:
-            self._clean_up(draft)
+            self._clean_up(draft, time.monotonic() - begun)
 
     def set_empty(self, key: str) -> Entry:
         """Make an empty file of a key, which keeps the mode that it has, and return its entry.
@@ -392,11 +391,9 @@ class Store:
 
         return check_backup(path, report)
 
-    def _clean_up(self, draft: Draft | None = None) -> None:
+    def _clean_up(self, draft: Draft | None = None, worked: float = 0.0) -> None:
         # What was stored is stored, whatever becomes of the clean-up; the next one goes on with it.
         with suppress(KvassError, MemoryError):
             if draft is not None:
                 draft.close()
-            while self.upkeep.tidy():
-                pass
-            self.upkeep.give_some_back()
+            self.upkeep.tidy_briefly(worked)

@@ -74,7 +74,7 @@ def take_over(
             entries, state = _mend_numbers(_read_entries(database, random), state, clock() // 1000, random)
             backup = _back_up(database.path, random)
             _set_aside(database)
-            database.secure_names()  # those of the backup, and of the journal, before more is changed than memory holds
+            database.names.secure()  # those of the backup, and of the journal, before more is changed than memory holds
             create_tables(database, clock(), machine)
             _convert(database, state, entries, sizes)
         except (TypeError, OverflowError) as error:

@@ -6,7 +6,7 @@ import errno
 import sqlite3
 
 from ..errors import DamagedStore, DiskFull, KvassError, NotAStore, StoreBusy, StoreError, StoreUnavailable
-from .errors import SystemRefused
+from ..store_errors import SystemRefused
 from .reserve import FULL, Reserve
 
 ERRORS = (sqlite3.Error, UnicodeDecodeError)

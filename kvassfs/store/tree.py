@@ -7,16 +7,16 @@ method that writes is one transaction, or joins the one it is called in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..entry import DEFAULT_MODE, directory_of, is_directory_mode
-from ..errors import KeyMissing
+from ..errors import KeyMissing, StoreBusy
 from .contents import Contents
 from .database import Database
 from .directories import DirectoryChanges
 from .draft import Draft
 from .entries import Entries
-from .holds import Holds
+from .holds import PIN_TIMEOUT, Holds
 from .inodes import new_inode
 from .local import DirectoryRecord, ScratchRow
 from .local_parts import LocalParts
@@ -39,6 +39,9 @@ from .rows import Row, Written
 from .share_links import ShareLinks
 from .values import StoredValue
 from .xattrs import Bearer
+
+if TYPE_CHECKING:
+    from .views import View
 
 
 class Tree:
@@ -171,16 +174,34 @@ class Tree:
         row = self._database.row(OPEN, (key, key))
         if row is not None and row[1] > self._contents.sizes.inline:
             # What was found may go before it is pinned, so it is found again.
-            return self._database.retry_when_full(lambda: self._opened(key, self._database.row(OPEN, (key, key))))
+            try:
+                with self._database.waiting(PIN_TIMEOUT):
+                    return self._database.retry_when_full(
+                        lambda: self._opened(key, self._database.row(OPEN, (key, key)))
+                    )
+            except StoreBusy:
+                return self._open_in_view(key)
         return self._opened(key, row)
 
-    def _opened(self, key: str, row: tuple[Any, ...] | None) -> tuple[Node, Draft]:
+    def _open_in_view(self, key: str) -> tuple[Node, Draft]:
+        """Return a file and a draft of its value while nobody can write."""
+        from .views import View  # noqa: PLC0415  few need it
+
+        view = View(self._database.path, self._contents.sizes)
+        try:
+            node, draft = self._opened(key, view.row(OPEN, (key, key)), view)
+        except BaseException:
+            view.close()
+            raise
+        view.still = lambda: self.file(key) == node
+        return node, draft
+
+    def _opened(self, key: str, row: tuple[Any, ...] | None, view: View | None = None) -> tuple[Node, Draft]:
         if row is None:
             raise KeyMissing(key)
         node = node_of(row[:-1])
-        if node.content is None:
-            return node, self.draft()
-        return node, Draft(self._database, self._contents, self._holds, StoredValue(node.size, node.content, row[-1]))
+        value = StoredValue.of_row(node.size, node.content, row[-1])
+        return node, Draft(self._database, self._contents, self._holds, value, view)
 
     def save(
         self,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
-from .holds import Holds
+from .holds import PIN_TIMEOUT, Holds
 from .lengthy import Report, ignore, looked_after
 from .nodes import HOLES
 from .own_changes import OwnChanges
@@ -15,7 +17,13 @@ from .revisions import Revisions
 from .room import Room
 
 STEP = 16
-"""Revisions and blocks that go at a time on a full disk, where the write-ahead log has little room."""
+"""Revisions and blocks that go at a time where a step must be short, or the disk is full, and the log has little room."""
+
+SLICE_TIME = 0.005
+"""Seconds that a command spends on the clean-up, about; more where it has stored large values."""
+
+LONGEST_SLICE = 0.25
+"""Seconds that it spends on it at most."""
 
 
 class Space(NamedTuple):
@@ -42,6 +50,7 @@ class Upkeep:
         revisions: Revisions,
         blocks: Blocks,
         changes: OwnChanges,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._contents = contents
@@ -50,15 +59,21 @@ class Upkeep:
         self._blocks = blocks
         self._changes = changes
         self._room = Room(database)
+        self._timer = timer
 
     def clean(self) -> bool:
         """Do one bounded step of the clean-up; return whether more may be left."""
         with self._database.transaction:
-            before = self._revisions.find_limit()
-            more = self._revisions.expire(before, self._contents.sizes.clean)
-            self._changes.forget(before)
-            more = self._blocks.expire(self._contents.sizes.clean) or more
-            return self._contents.clean(self._contents.sizes.clean) or more
+            return self._take_step(self._contents.sizes.clean)
+
+    def _take_step(self, limit: int) -> bool:
+        """Let go of at most ``limit`` of each that is there; return whether more may be left. Inside a transaction."""
+        before = self._revisions.find_limit()
+        more = self._holds.release_dead(limit)
+        more = self._revisions.expire(before, limit) or more
+        self._changes.forget(before)
+        more = self._blocks.expire(limit) or more
+        return self._contents.clean(limit) or more
 
     def trim(self, keep: int, before: int, report: Report = ignore) -> int:
         """Let go of revisions but for the newest ``keep`` of each key, and of those replaced before ``before`` (µs).
@@ -89,7 +104,8 @@ class Upkeep:
         (dropped,) = self._database.only_row(
             "SELECT total(size - holes) FROM contents WHERE id IN (SELECT content FROM dropped_contents)"
         )
-        return int(dropped)
+        (blocks,) = self._database.only_row("SELECT count(*) FROM dropped_blocks")
+        return int(dropped) + int(blocks) * self._contents.sizes.block
 
     def give_all_back(self, report: Report = ignore) -> int:
         """Give all that is free back to the disk, and return how many bytes; see ``Room.give_all_back``.
@@ -128,16 +144,44 @@ class Upkeep:
         return left < size
 
     def release_dead_holders(self) -> None:
-        """Let go of what processes held that are no more."""
-        with self._database.transaction:
-            self._holds.release_dead()
+        """Let go of all that processes held that are no more, in bounded steps, each a transaction."""
+        while self._holds.find_dead() is not None:
+            with self._database.transaction:
+                self._holds.release_dead(self._contents.sizes.clean)
 
     def tidy(self) -> bool:
         """Do one step of the clean-up if there is something to do; return whether more may be left."""
-        if not (self._contents.has_dropped() or self._revisions.has_expired() or self._blocks.has_expired()):
+        self._database.presence.check()
+        if not self._is_due():
             return False
-        self.release_dead_holders()
-        return self.clean()
+        with self._database.transaction:
+            return self._take_step(self._contents.sizes.clean)
+
+    def tidy_briefly(self, worked: float = 0.0) -> None:
+        """Do as much of the clean-up as takes some milliseconds, or give some room back; the rest is for the next time.
+
+        ``worked`` is for how many seconds values have been stored: an eighth of that is more than removing as much takes.
+        Nobody is waited for.
+        """
+        with self._database.waiting(PIN_TIMEOUT):
+            if self._is_due():
+                self._take_steps(worked)
+            else:
+                self.give_some_back()
+
+    def _take_steps(self, worked: float) -> None:
+        end = self._timer() + min(max(SLICE_TIME, worked / 8), LONGEST_SLICE)
+        with self._database.transaction:
+            while self._take_step(STEP) and self._timer() < end:
+                pass
+
+    def _is_due(self) -> bool:
+        return (
+            self._contents.has_dropped()
+            or self._revisions.has_expired()
+            or self._blocks.has_expired()
+            or self._holds.find_dead() is not None
+        )
 
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""

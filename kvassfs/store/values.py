@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ..errors import DiskFull, ValueReplaced
+from ..errors import DiskFull, StoreBusy, ValueReplaced
 from .contents import Contents
 from .database import Database
-from .holds import Holds
+from .holds import PIN_TIMEOUT, Holds
 
 AT_ONCE = 16
 """Blocks of a value that are read at once, into memory."""
@@ -85,11 +85,27 @@ class Values:
         if not value.is_large or content is None:
             yield Reader(self._contents, value)
             return
-        self._database.retry_when_full(lambda: self._pin(content, still))
+        with self._keep(content, still) as contents:
+            yield Reader(contents, value)
+
+    @contextmanager
+    def _keep(self, content: int, still: Callable[[], bool]) -> Iterator[Contents]:
+        """``with`` the contents to read ``content`` from, in which it stays."""
         try:
-            yield Reader(self._contents, value)
+            with self._database.waiting(PIN_TIMEOUT):
+                self._database.retry_when_full(lambda: self._pin(content, still))
+        except StoreBusy:
+            from .views import View  # noqa: PLC0415  few need it
+
+            with View(self._database.path, self._contents.sizes) as view:
+                if not still():
+                    raise ValueReplaced from None
+                yield view.contents
+            return
+        try:
+            yield self._contents
         finally:
-            self._database.retry_when_full(lambda: self._holds.unpin(content))
+            self._holds.let_go(content)
 
     def _pin(self, content: int, still: Callable[[], bool]) -> None:
         if not still():
@@ -132,15 +148,16 @@ class Snapshot:
 
     def _read_long(self) -> Iterator[bytes]:
         try:
-            content = self._database.retry_when_full(self._pin)
-        except DiskFull:  # there is not even room in reserve, nor anybody to write the log
+            with self._database.waiting(PIN_TIMEOUT):
+                content = self._database.retry_when_full(self._pin)
+        except (DiskFull, StoreBusy):  # there is not even room in reserve, or nobody can write
             with self._database.snapshot():
                 yield from self._contents.read_all(*self._locate())
             return
         try:
             yield from self._contents.read_all(content, self.size)
         finally:
-            self._database.retry_when_full(lambda: self._holds.unpin(content))
+            self._holds.let_go(content)
 
     def _pin(self) -> int:
         content, self.size = self._locate()

@@ -1,4 +1,4 @@
-"""What device and hub refuse of each other, although each has the key: entries with numbers that nobody can have counted."""
+"""What device and hub refuse of each other, although each has the key, or cannot keep."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ class PullRefused(SyncError):
             " runs, and if it is of the original kvass, have `kvass serve` of this program take its database over",
         )
         self.reason = reason
+
+
+class TooLargeForHub(SyncError):
+    """The hub is of the original program, which cannot keep the value of ``key``, of more than ``largest`` bytes."""
+
+    def __init__(self, remote: str, key: str, largest: int) -> None:
+        super().__init__(
+            remote,
+            f"{key} stays on this device: the hub {remote} is of the original kvass and keeps no value of more than"
+            f" {largest:,} bytes; have `kvass serve` of this program there, or remove the key",
+        )
+        self.key = key
+        self.largest = largest

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from ..clocks import bound_clock
 from ..entry import Delivery
-from ..errors import DiskFull, KvassError
+from ..errors import DiskFull, KvassError, StoreBusy
 from ..replica import Incarnation
 from ..store import Config, Limit, Merged, Page, Store
 from . import block_messages, messages
@@ -81,7 +81,7 @@ class Hub:
         self, seal: Seal, digest: str, pages: Sequence[tuple[Merged, Config, list[Incarnation]]]
     ) -> bytes:
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
-            self._store.upkeep.tidy()
+            self._store.upkeep.tidy_briefly()
         _, config, incarnations = pages[-1]
         missing = b"".join(hash_ for merged, _, _ in pages for hash_ in merged.missing)
         response = messages.PushResponse(digest, config.clock, config.process_id, self._now(), missing, incarnations)
@@ -167,7 +167,12 @@ class Pull:
         """
         if self._request.version < messages.VERSION:
             return self._seal.seal_stream(messages.encode_array(self._read_everything(), pushed=False))
-        page = self._read_page(self._request.first, self._limits.whole_bytes)
+        try:
+            page = self._read_page(self._request.first, self._limits.whole_bytes)
+        except StoreBusy:
+            if patient:  # there is something, which cannot be noted to have been sent: a moment later, perhaps
+                return None
+            raise
         was_set_back = page.clock < self._request.first - 1  # to a backup: the device must know at once
         if patient and not page.outgoing and not was_set_back:
             return None

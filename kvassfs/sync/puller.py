@@ -19,8 +19,8 @@ from .hub_client import TRIES, HubClient, Timed
 from .limits import MessageLimits
 from .messages import VERSION, PullRequest, PullResponse
 
-ECHO_INTERVAL = 60.0
-"""Seconds for which a hub of version 1 is believed that there is nothing new."""
+ECHO_INTERVAL = 60 * 1_000_000
+"""Microseconds for which a hub of version 1 is believed that there is nothing new."""
 
 
 class _ReadAhead:
@@ -83,6 +83,7 @@ class Puller:
         very version comes back. ``often``: it is asked again and again, and need not prove each time that there is nothing.
         """
         changed = incomplete = 0
+        is_idle = wait > 0
         ahead = _ReadAhead(self._client)
         self._names = self._store.settings.names()
         while self._client.is_current:
@@ -99,7 +100,7 @@ class Puller:
             merged = self._take(hub, response, ahead)
             changed += merged.changed
             if not merged.missing and not response.more:
-                self._store.peers.note_exchange(epoch=self._client.epoch)
+                self._store.peers.note_exchange(epoch=self._client.epoch, idle=is_idle and not changed)
                 break
             incomplete = incomplete + 1 if merged.missing else 0
             if incomplete == TRIES:
@@ -209,8 +210,7 @@ class Puller:
         except OutOfRange as error:
             raise PullRefused(self._client.address, error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
-            self._store.upkeep.tidy()
-            self._store.upkeep.give_some_back()
+            self._store.upkeep.tidy_briefly()
         self._client.expect(to_pull=max(0, response.clock - cursor))
         # A hub of version 1 hands out what was pushed to it, too.
         pulled = merged.changed if response.digest is None else len(response.deliveries)

@@ -8,9 +8,10 @@ from contextlib import suppress
 
 from ..block import split_hashes
 from ..entry import Entry
-from ..errors import HubUnreachable, StoreError, SyncError, TooLargeForHub, ValueReplaced
+from ..errors import HubUnreachable, StoreError, SyncError, ValueReplaced
 from ..store import Limit, Outgoing, Store
 from .entry_messages import estimate_size
+from .errors import TooLargeForHub
 from .hub_client import TRIES, HubClient
 from .limits import MessageLimits
 from .messages import VERSION, encode_array, encode_push

@@ -108,8 +108,7 @@ class Importer:
         # What is stored is stored, whatever becomes of this.
         with suppress(KvassError):
             self._store.flush()
-            while self._store.upkeep.tidy():
-                pass
+            self._store.upkeep.tidy_briefly()
 
     # One at a time
 

@@ -25,10 +25,11 @@ from kvassfs.errors import (
 )
 from kvassfs.store import Store, Written
 from kvassfs.store.database import Database
-from kvassfs.store.errors import SystemRefused
 from kvassfs.store.profile import BULK, COMMAND, FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from kvassfs.store.schema import APPLICATION_ID, VERSION
 from kvassfs.store.translation import translate_error
+from kvassfs.store.waiting import SLICE
+from kvassfs.store_errors import SystemRefused
 from tests.support.stores import ROOT, contents_of, error_line, failing, rows, run, sqlite_error, write
 
 
@@ -502,7 +503,7 @@ class TestDurability:
             assert rows(store, "PRAGMA synchronous") == [synchronous]
             assert rows(store, "PRAGMA cache_size") == [-profile.cache]
             assert rows(store, "PRAGMA wal_autocheckpoint") == [profile.log_pages]
-            assert rows(store, "PRAGMA busy_timeout") == [int(profile.patience * 1000)]
+            assert rows(store, "PRAGMA busy_timeout") == [int(min(profile.patience, SLICE) * 1000)]
 
     @pytest.mark.parametrize("temporary", [Store.bulk, Store.durably])
     def test_the_end_of_what_is_temporary_hides_no_error(

@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.errors import DiskFull, StoreError
 from kvassfs.store import Store, names
-from kvassfs.store.errors import SystemRefused
+from kvassfs.store_errors import SystemRefused
 from tests.support.stores import error_line
 
 

@@ -214,7 +214,7 @@ class TestDevices:
 
     def test_the_latest_comes_first(self, store: Store, clock: Clock) -> None:
         for process_id in (5, 7, 6, 5):
-            clock.advance(60 * SECOND)
+            clock.advance(SEEN_INTERVAL * 1000)
             store.peers.note_device(process_id)
         assert [device.process_id for device in store.peers.devices()] == [5, 6, 7]
         assert store.peers.devices()[0].seen == clock.now // 1000

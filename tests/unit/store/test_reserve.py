@@ -10,9 +10,9 @@ import pytest
 from kvassfs.errors import DiskFull, StoreError
 from kvassfs.store import Store
 from kvassfs.store.database import LOG_LIMIT, QUIET_TIME
-from kvassfs.store.errors import SystemRefused
 from kvassfs.store.reserve import RESERVE, STEP, Reserve
 from kvassfs.store.translation import translate_error
+from kvassfs.store_errors import SystemRefused
 from tests.support.stores import error_line, sqlite_error
 
 

@@ -354,7 +354,8 @@ class TestCleaning:
         store.set("a", b"1")
         assert not store.upkeep.clean()
 
-    def test_is_done_by_a_set_and_by_a_delete(self, small: None, store: Store) -> None:
+    def test_is_done_by_a_set_and_by_a_delete(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(store.upkeep, "_timer", lambda: 0.0)
         actions: list[Callable[[], object]] = [lambda: store.set("b", b"1"), lambda: store.delete("b")]
         for action in actions:
             store.tree.unlink(save(store, "a~", value_of(1000), scratch=True), is_scratch=is_scratch)
@@ -366,10 +367,10 @@ class TestCleaning:
     def test_that_fails_fails_no_set(self, small: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store.tree.unlink(save(store, "a~", value_of(1000), scratch=True), is_scratch=is_scratch)
 
-        def fail() -> bool:
+        def fail(_: int) -> bool:
             raise DiskFull(store.path)
 
-        monkeypatch.setattr(store.upkeep, "clean", fail)
+        monkeypatch.setattr(store.upkeep, "_take_step", fail)
         store.set("b", b"1")
         assert store.get("b").read() == b"1"
         assert store._contents.has_dropped()

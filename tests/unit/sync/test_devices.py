@@ -17,7 +17,6 @@ from kvassfs.errors import (
     HubUnreachable,
     NotAHub,
     SyncError,
-    TooLargeForHub,
     WrongKey,
 )
 from kvassfs.remote.errors import AnswerDamaged
@@ -26,6 +25,7 @@ from kvassfs.store import Limit, Node, Store, Written
 from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import Progress, Synchroniser, block_messages, messages
 from kvassfs.sync.entry_messages import estimate_size
+from kvassfs.sync.errors import TooLargeForHub
 from kvassfs.sync.seal import Seal
 from tests.support.original import OriginalHub
 from tests.support.replicas import ADDRESS, KEY, KvassHub, Way, posted, versions

@@ -40,6 +40,34 @@ def test_a_restored_backup_works(kvass: Kvass, store: Store, database: Path, tmp
     assert kvass("--db", str(copy), "set", "b", "z").status == 0
 
 
+def test_a_backup_is_put_in_the_place_of_the_database(
+    kvass: Kvass, store: Store, database: Path, tmp_path: Path
+) -> None:
+    store.set("a", b"x")
+    copy = tmp_path / "copy.sqlite"
+    assert kvass("backup", str(copy)).status == 0
+    store.set("a", b"y")
+    store.close()
+    kept = f"{database}.before-restore"
+    said = f"kvass: {database} is as in {copy} now; what was there is kept as {kept}\n"
+    assert kvass("backup", "--restore", str(copy)) == (0, b"", said)
+    assert kvass("get", "a") == (0, b"x", "")
+    assert kvass("--db", kept, "get", "a") == (0, b"y", "")
+    database.unlink()
+    said = f"kvass: {database} is as in {copy} now\n"
+    assert kvass("backup", "--restore", str(copy)) == (0, b"", said)
+    assert kvass("get", "a") == (0, b"x", "")
+
+
+def test_a_database_in_use_stays(kvass: Kvass, filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kvassfs.store.restoring.ALONE_TIMEOUT", 0.1)
+    assert kvass("backup", "x").status == 0
+    status, _, said = kvass("backup", "--restore", "x")
+    assert status == 1
+    assert "is in use by another process, perhaps of another user; end that" in said
+    assert filled.get("a").read() == b"new"
+
+
 def test_a_file_is_replaced_by_force_alone(kvass: Kvass, filled: Store) -> None:
     Path("x").write_text("mine")
     said = "kvass: x is there already; name another file, or replace it with --force\n"
@@ -55,9 +83,20 @@ def test_a_file_is_replaced_by_force_alone(kvass: Kvass, filled: Store) -> None:
         (["db.sqlite", "--force"], 1, "cannot write db.sqlite: it is the database itself"),
         (["missing/x"], 1, "cannot write missing/x: no such file or directory"),
         (["/dev/null", "--force"], 1, "cannot write /dev/null: it is no regular file"),
+        (["--restore", "missing"], 1, "cannot read missing: no such file or directory"),
+        (
+            ["--restore", "--force", "x"],
+            2,
+            "--check, --restore and --force exclude each other (see `kvass backup --help`)",
+        ),
+        (["--restore", "text"], 1, "text is not a kvass database; name another file with --db or move this one away"),
         (["--check", "missing"], 1, "cannot read missing: no such file or directory"),
         (["--check", "text"], 1, "text is not a kvass database; name another file with --db or move this one away"),
-        (["--check", "--force", "x"], 2, "--check and --force exclude each other (see `kvass backup --help`)"),
+        (
+            ["--check", "--force", "x"],
+            2,
+            "--check, --restore and --force exclude each other (see `kvass backup --help`)",
+        ),
         ([], 2, "missing argument 'FILE' (see `kvass backup --help`)"),
         ([""], 2, "invalid value for 'FILE': it is empty (see `kvass backup --help`)"),
     ],
