@@ -17,7 +17,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from ..errors import KvassError
+from ..errors import KvassError, ReadOnlyStore
 from ..store import Store
 from ..supervisor import NOBODY, Supervisor
 from .application import Service, build_application
@@ -75,7 +75,7 @@ def serve(
         sockets = inherit_sockets(options.inherited) or [open_socket(options.bind)]
         for opened in sockets:
             stack.enter_context(opened)
-        Store.open(options.database, notice=notice).close()  # reports at once what is wrong with it
+        _check_store(options.database, notice)  # reports at once what is wrong with it
         service = Service(options.database, limits=HubLimits(max_body=options.max_body))
         urls = [format_url(opened, secure=context is not None) for opened in sockets]
         _note_served(options.database, urls)
@@ -83,6 +83,12 @@ def serve(
         server = _Server(build_application(service, write), service, context, ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets))
+
+
+def _check_store(database: str, notice: Callable[[str], None]) -> None:
+    with Store.open(database, notice=notice) as store:
+        if store.obstacle:
+            raise ReadOnlyStore(store.path, store.obstacle)
 
 
 def _report(urls: list[str], listening: Callable[[str], None], supervisor: Supervisor) -> None:

@@ -15,10 +15,12 @@ from ..errors import (
     DiskFull,
     KvassError,
     NotAStore,
+    ReadOnlyStore,
     StoreBusy,
     StoreError,
     StoreUnavailable,
 )
+from .access import find_obstacle
 from .profile import COMMAND, Profile
 from .reserve import RESERVE, Reserve
 
@@ -45,7 +47,7 @@ _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 # Our statements fit the schema: an error in one, or a value of another type, is a damaged schema.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
-_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+_UNAVAILABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -58,9 +60,8 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Kva
         return DamagedStore(path, "it holds text that is not UTF-8")
     code = getattr(error, "sqlite_errorcode", 0) or 0
     primary = code & 0xFF
-    if code in _FULL or primary in _FULL:
-        return DiskFull(path)
-    if primary == sqlite3.SQLITE_IOERR and not Reserve(path).can_extend():  # SQLite does not know of quotas
+    # SQLite does not know of quotas.
+    if not _FULL.isdisjoint({code, primary}) or (primary == sqlite3.SQLITE_IOERR and not Reserve(path).can_extend()):
         return DiskFull(path)
     if primary in _DAMAGED:
         return DamagedStore(path, str(error))
@@ -68,6 +69,8 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Kva
         return NotAStore(path)
     if primary in _BUSY:
         return StoreBusy(path)
+    if primary == sqlite3.SQLITE_READONLY:
+        return ReadOnlyStore(path, find_obstacle(path) or str(error))
     if primary in _UNAVAILABLE:
         return StoreUnavailable(path, str(error))
     return StoreError(path, f"the database {path} failed: {error}")
@@ -136,7 +139,7 @@ class Transaction:
 class Database:
     """One connection to the SQLite file at ``path``; for use by one thread."""
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection, reserve: Reserve | None = None) -> None:
         self.path = path
         self.connection = connection
         self.transaction = Transaction(self)
@@ -144,7 +147,9 @@ class Database:
         self._profile = COMMAND
         self._file = os.path.realpath(path)
         self._log = f"{self._file}-wal"
-        self._reserve = Reserve(path)
+        self._reserve = reserve or Reserve(path)
+        self.obstacle = ""
+        """Why it can only be read, as it is then."""
         self.has_log = False
         """Whether changes are written to a write-ahead log first."""
         self._found_full = False

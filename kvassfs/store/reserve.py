@@ -91,3 +91,23 @@ class Reserve:
         fits = self.extend(before + STEP)
         self.shorten(before)
         return fits
+
+
+class NoReserve(Reserve):
+    """None: of a database that is only read, whose files are left as they are."""
+
+    def size(self) -> int:
+        """Return 0."""
+        return 0
+
+    def is_short(self) -> bool:
+        """Return False: no room is needed."""
+        return False
+
+    def extend(self, _size: int) -> bool:
+        """Make none; return True, as no disk is full for that."""
+        return True
+
+    def shorten(self, _size: int) -> bool:
+        """Return False: there is no room to give."""
+        return False

@@ -39,6 +39,7 @@ from .own_changes import OwnChanges
 from .peers import Peers
 from .processes import Processes
 from .profile import BULK, COMMAND, Profile
+from .reading import TemporaryDatabase
 from .revisions import Revision, Revisions
 from .rows import Row, Written, inherit_mode
 from .settings import Settings
@@ -76,6 +77,8 @@ class Store:
     ) -> None:
         self._sizes = sizes
         self.path = database.path
+        self.obstacle = database.obstacle  # why it can only be read, or ""
+        self.is_copy = isinstance(database, TemporaryDatabase)
         self._random = random
         self._database = database
         writer = int.from_bytes(random(6), "big")  # tells this open store from others

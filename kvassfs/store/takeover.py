@@ -22,6 +22,7 @@ from .database import Database
 from .identity import new_process_id
 from .inodes import born_inode
 from .machine import Machine
+from .reading import TemporaryDatabase
 from .reserve import FULL
 from .rows import INSERT, Row
 from .schema import APPLICATION_ID
@@ -60,7 +61,7 @@ def take_over(
     sizes: Sizes,
     machine: Machine,
 ) -> None:
-    """Convert the original's database in one transaction, after making a backup beside it.
+    """Convert the original's database in one transaction, after making a backup beside it, but for a temporary copy.
 
     Raises:
         DamagedStore: it holds something that the original does not write. The file is as it was.
@@ -73,12 +74,14 @@ def take_over(
         state = _read_state(database, random)
         try:
             entries = _read_entries(database, random)
-            backup = _back_up(database.path)
+            backup = "" if isinstance(database, TemporaryDatabase) else _back_up(database.path)
             _set_aside(database)
             create_tables(database, clock(), machine)
             _convert(database, state, entries, sizes)
         except (TypeError, OverflowError) as error:
             raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
+    if isinstance(database, TemporaryDatabase):
+        return
     with suppress(OSError):  # the file of somebody else, who lets us write it
         os.chmod(database.path, 0o600)
     notice(f"took over the database of the original kvass; as it was, it is in {backup}")
