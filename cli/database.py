@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kvassfs.errors import InvalidConfiguration, ReadOnlyStore
+from kvassfs.errors import InvalidConfiguration
+from kvassfs.store_errors import ReadOnlyStore
 
 from .notices import print_notice
 

@@ -19,9 +19,8 @@
     │   ├── NotAStore             holds something else
     │   ├── NewerStore            written by a later version
     │   ├── DamagedStore          SQLite finds it corrupt
-    │   ├── ReadOnlyStore         can be read, and not be written
-    │   ├── StoreBusy             locked by another process for too long
-    │   │   └── StoreChanged      changed by another process while it was read
+    │   ├── ReadOnlyStore         can be read, and not be written: see ``store_errors``
+    │   ├── StoreBusy             locked by another process for too long; and ``StoreChanged``, while it was read
     │   ├── DiskFull              no space left for it
     │   └── NoRoomForCopy         no space left to write it anew
     ├── MessageError              a message between devices
@@ -205,19 +204,10 @@ class DamagedStore(StoreError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(
-            path, f"the database {path} is damaged ({reason}); restore it from a backup, or sqlite3's .recover"
+            path,
+            f"the database {path} is damaged ({reason}); `kvass doctor --full` says what is lost, and with --salvage FILE"
+            " saves the rest",
         )
-        self.reason = reason
-
-
-class ReadOnlyStore(StoreError):
-    """The database can be read, and not be written; nothing was changed."""
-
-    errno = errno.EROFS
-
-    def __init__(self, path: str, reason: str, remedy: str = "") -> None:
-        remedy = remedy or "make a copy elsewhere with `kvass backup FILE`, and use that with --db"
-        super().__init__(path, f"the database {path} can only be read: {reason}; {remedy}")
         self.reason = reason
 
 
@@ -228,14 +218,6 @@ class StoreBusy(StoreError):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, f"the database {path} is locked by another process; try again when it is done")
-
-
-class StoreChanged(StoreBusy):
-    """Another process changed the database, which cannot be locked here, while it was read."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.args = (f"the database {path} was changed by another process while it was read; try again",)
 
 
 class DiskFull(StoreError):

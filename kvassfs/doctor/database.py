@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ..amounts import format_size
-from ..errors import KvassError
+from ..errors import DamagedStore, KvassError
 from ..store import Store
 from ..store.access import find_obstacle
 from ..store.checkup import LOOK_SECONDS, Checkup, check_file
@@ -194,7 +194,7 @@ def judge_checkup(found: Checkup | KvassError, path: str, *, full: bool) -> Iter
         yield find_error("integrity", found)
         return
     for fault in found.faults:
-        remedy = "restore the database from a backup, or sqlite3's .recover; what the hub has comes from there"
+        remedy = "type, to save what can be read: kvass doctor --salvage FILE; or restore the database from a backup"
         yield Finding("integrity", WRONG, f"{path}: {fault}", remedy)
     if found.faults:
         return
@@ -205,6 +205,11 @@ def judge_checkup(found: Checkup | KvassError, path: str, *, full: bool) -> Iter
         yield Finding("integrity", OK, "sound, with every block" if full else "no fault found")
     if found.kind in KINDS:
         yield Finding("format", WARNING, KINDS[found.kind])
+
+
+def is_damaged(found: Checkup | KvassError) -> bool:
+    """Return whether a look found something that is lost, perhaps."""
+    return bool(found.faults) if isinstance(found, Checkup) else isinstance(found, DamagedStore)
 
 
 def collect_ahead(store: Store, margin: int) -> list[Ahead]:

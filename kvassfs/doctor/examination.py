@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -9,7 +10,7 @@ from ..clocks import WARNED_AHEAD
 from ..errors import KvassError, NotAStore
 from ..store import Profile, Store
 from ..store.checkup import Checkup
-from . import database, hub, mounts, programs, shell
+from . import database, hub, mounts, programs, salvaging, shell
 from .finding import OK, WARNING, WRONG, Finding, find_error
 
 PATIENCE: Final = Profile(patience=2)
@@ -22,6 +23,7 @@ class Examination(NamedTuple):
     Attributes:
         path: of the database.
         full: look at all of the database, however long that takes.
+        saves: what can be read is saved afterwards, so that what is lost is said then.
         offline: leave the hub alone.
         shell: the program that is the user's shell.
         folders: where the user's files are.
@@ -36,6 +38,7 @@ class Examination(NamedTuple):
     folders: shell.Folders
     search_path: str
     binding: str = "auto"
+    saves: bool = False
 
 
 def examine(wanted: Examination, report: Callable[[int, int], None] = lambda _done, _total: None) -> Iterator[Finding]:
@@ -55,6 +58,8 @@ def _examine_content(
 ) -> Iterator[Finding]:
     found = database.collect_checkup(wanted.path, full=wanted.full, report=report)
     yield from database.judge_checkup(found, wanted.path, full=wanted.full)
+    if wanted.full and not wanted.saves and database.is_damaged(found):
+        yield from salvaging.judge_loss(wanted.path, now=time.time_ns(), report=report)
     if not isinstance(found, NotAStore):
         yield database.judge_permissions(place)
     # One that is to be taken over or brought to this version, or is damaged, is left as it is.

@@ -10,10 +10,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ..errors import KvassError, ReadOnlyStore
+from ..errors import KvassError
 from ..scratch import ScratchNames
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
+from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
 from . import daemon, mountpoint, requirements
 from .announcing import Announcer

@@ -17,8 +17,9 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from ..errors import KvassError, ReadOnlyStore
+from ..errors import KvassError
 from ..store import Store
+from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
 from .application import Service, build_application
 from .hub_requests import MAX_BODY, HubLimits

@@ -9,7 +9,8 @@ from contextlib import closing, suppress
 from itertools import chain, islice
 from typing import NamedTuple
 
-from ..errors import StoreChanged, StoreError
+from ..errors import StoreError
+from ..store_errors import StoreChanged
 from .database import Database
 from .lengthy import Report, ignore, looked_after
 from .opening import identify
@@ -143,11 +144,12 @@ def _check_values(database: Database, sizes: Sizes) -> Iterator[str]:
                 yield f"{name} {key} is missing"
             elif content is not None and inline not in {None, size}:
                 yield f"{name} {key} is incomplete"
-            elif content is not None and inline is None and not _has_all_blocks(database, content, size, sizes):
+            elif content is not None and inline is None and not has_all_blocks(database, content, size, sizes):
                 yield f"a part of {name} {key} is missing"
 
 
-def _has_all_blocks(database: Database, content: int, size: int, sizes: Sizes) -> bool:
+def has_all_blocks(database: Database, content: int, size: int, sizes: Sizes) -> bool:
+    """Return whether each block of a large value is there, with the bytes that it has there."""
     query = BLOCK_QUERY.replace("blocks.data", "length(blocks.data)")
     position = 0
     while position < sizes.count(size):

@@ -10,16 +10,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import (
-    DamagedStore,
-    DiskFull,
-    KvassError,
-    NotAStore,
-    ReadOnlyStore,
-    StoreBusy,
-    StoreError,
-    StoreUnavailable,
-)
+from ..errors import DamagedStore, DiskFull, KvassError, NotAStore, StoreBusy, StoreError, StoreUnavailable
+from ..store_errors import ReadOnlyStore
 from .access import find_obstacle
 from .profile import COMMAND, Profile
 from .reserve import RESERVE, Reserve
@@ -66,7 +58,8 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Kva
     if primary in _DAMAGED:
         return DamagedStore(path, str(error))
     if primary == sqlite3.SQLITE_NOTADB:
-        return NotAStore(path)
+        is_known = os.path.exists(f"{os.path.realpath(path)}-reserve")  # what lies beside each store
+        return DamagedStore(path, "it does not begin as one") if is_known else NotAStore(path)
     if primary in _BUSY:
         return StoreBusy(path)
     if primary == sqlite3.SQLITE_READONLY:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ..errors import DamagedStore, ReadOnlyStore, StoreChanged, StoreError, StoreUnavailable
+from ..errors import DamagedStore, StoreError, StoreUnavailable
+from ..store_errors import ReadOnlyStore, StoreChanged
 from .access import Way, list_ways, sign
 from .database import Database, Transaction, translate_error
 from .profile import COMMAND

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
-from kvassfs.errors import ReadOnlyStore, StoreChanged
 from kvassfs.store import Store
 from kvassfs.store.commits import CommitWatch
 from kvassfs.store.reading import ReadOnlyDatabase
+from kvassfs.store_errors import ReadOnlyStore, StoreChanged
 from kvassfs_cli import streams
 from kvassfs_cli.main import run as run_command
 from tests.support.disks import read_only

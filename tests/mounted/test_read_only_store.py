@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.errors import ReadOnlyStore
 from kvassfs.mount.run import MountOptions, mount
 from kvassfs.store import Store
+from kvassfs.store_errors import ReadOnlyStore
 from tests.support.disks import read_only
 from tests.support.mounts import mounted
 from tests.support.waiting import wait_until
