@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from .creation import list_statements
-from .pages import LEAF_INDEX, LEAF_TABLE, Cell, Damage, Page, Pages, Value
+from .pages import INTERIOR_INDEX, LEAF_INDEX, LEAF_TABLE, Cell, Damage, Page, Pages, Value
 from .prefetch import digest
 from .schema import VERSION
 
@@ -190,12 +190,17 @@ class Ruins:
     @property
     def is_whole(self) -> bool:
         """Whether all tables were found, and their pages; so that what is left over is of none."""
-        return not self.bad and set(self.tables) <= set(self._roots)
+        return not self.bad and self.has_list
+
+    @property
+    def has_list(self) -> bool:
+        """Whether the list of tables has all that are kept, and the indexes that name keys."""
+        return {*self.tables, *NAMED_BY} <= set(self._roots)
 
     def _recognise(self, page: Page) -> str | None:
         """Return the one table whose rows these can be."""
         cells = [cell for cell in page.cells() if cell is not None]
-        if not cells or page.kind not in {LEAF_INDEX, LEAF_TABLE}:
+        if not cells or page.kind not in {LEAF_INDEX, LEAF_TABLE, INTERIOR_INDEX}:
             return None
         fitting = [
             table.name

@@ -204,6 +204,9 @@ class _Rescue:
                 f"what was known of {len(rest)} keys, deleted ones perhaps: {', '.join(sorted(rest)[:3])}"
             )
 
+        if not self._ruins.has_list:
+            self._parts.append("a part of the list of tables, so that keys may be missing that nothing names")
+
     def _mend_links(self, now: int) -> None:
         """Have what nothing needs any more cleaned up, and the directories above what there is."""
         target = self._target
