@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from ..errors import DamagedStore, StoreError, StoreUnavailable
 from ..store_errors import ReadOnlyStore, StoreChanged
@@ -167,6 +166,8 @@ def connect_to_read(path: str, *, patience: float) -> tuple[sqlite3.Connection, 
     Raises:
         StoreError: it cannot be read.
     """
+    from urllib.parse import quote  # noqa: PLC0415  few need it
+
     file = os.path.realpath(path)
     failure: StoreError | None = None
     for way in list_ways(path):
