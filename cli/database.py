@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvassfs.errors import InvalidConfiguration
+from kvassfs.store_errors import ReadOnlyStore
 
 from .notices import print_notice
 
@@ -45,6 +46,18 @@ class DatabaseFile:
     def open(self) -> Store:
         """Open the store, made if it is missing; what it has to say goes to standard error."""
         return self._open(create=True)
+
+    def open_to_write(self, *, create: bool = True) -> Store:
+        """Open the store for a command that could not finish where it can only be read, and says so before it begins.
+
+        Raises:
+            ReadOnlyStore
+        """
+        store = self._open(create=create)
+        if store.obstacle:
+            store.close()
+            raise ReadOnlyStore(store.path, store.obstacle)
+        return store
 
     def open_existing(self) -> Store:
         """Open the store for a command that has no use for a new one."""

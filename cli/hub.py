@@ -89,7 +89,7 @@ def check(database: DatabaseFile) -> None:
     """Ask the hub whether it exchanges with this store, for a mount, which works without it; if not, warn."""
     try:
         with database.open_existing() as store:
-            if _has_hub(store, is_offline()):
+            if _has_hub(store, is_offline()) and not store.obstacle:
                 failure = _attempt(store, lambda synchroniser: synchroniser.probe())
                 warn(store, failure, "what is saved is kept here and pushed later")
     except KvassError as error:
@@ -100,17 +100,26 @@ def pull(store: Store, *, offline: bool) -> KvassError | None:
     """Do what ``pull_first`` does; return the failure."""
     if not _has_hub(store, offline) or store.processes.is_in_touch():
         return None
+    if store.obstacle:
+        warn_of_obstacle(store)
+        return None
     return _attempt(store, lambda synchroniser: synchroniser.pull())
 
 
 def push(store: Store, *, offline: bool) -> KvassError | None:
     """Do what ``push_after`` does; return the failure."""
-    if not _has_hub(store, offline) or not store.outbox.has_ready():
+    if store.obstacle or not _has_hub(store, offline) or not store.outbox.has_ready():
         return None
     with explain_interrupt(lambda: f"what the hub does not have yet is {KEPT}"):
         failure = _attempt(store, lambda synchroniser: _push(store, synchroniser))
     warn_of_clock(store)
     return failure
+
+
+def warn_of_obstacle(store: Store) -> None:
+    """Say once in a while that what others have changed does not come to a store that can only be read."""
+    if Occasion(store.path, "read-only").take():
+        print_notice(f"warning: the hub is not asked, as {store.path} can only be read: {store.obstacle}; {SHOWN}")
 
 
 def warn_of_clock(store: Store) -> None:

@@ -28,6 +28,8 @@ def format_status(status: Status) -> str:
 def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
     """Yield titles and texts; a line without a title goes on with the one above."""
     yield "Store", f"{status.path}, {format_size(status.size)}, {format_entry_count(status.entries)}"
+    if status.obstacle:
+        yield "", f"can only be read: {status.obstacle}"
     for user in status.strays:
         yield (
             "",

@@ -204,9 +204,19 @@ venv_fault() {
     fi
 }
 
-# Make $venv, or bring it up to date, with what the arguments tell pip to install. An interrupted set-up leaves
-# no `state` behind, so the next one starts afresh.
+pip_install() {
+    # PIP_USE_PEP517: fusepy has only a setup.py, and older versions of pip complain of that at length.
+    PIP_USE_PEP517=1 "$venv/bin/python3" -m pip install --quiet --disable-pip-version-check --no-input "$@" >&2 ||
+        die "pip could not install what is needed into $venv (its message is above); try again with the network there"
+}
+
+# Make $venv, or bring it up to date, with what contrib/requirements/ has under the name of the first argument, and what
+# the others tell pip to install. Everything else than this package has the version, and the hash, that was tested: also
+# what builds, so it is not fetched again for each. An interrupted set-up leaves no `state` behind, so the next one
+# starts afresh.
 make_venv() {
+    locked=$root/contrib/requirements/$1
+    shift
     [ -w "$root" ] || die "$(venv_fault); the owner of $root must run this once"
     ensure_python
     if ! [ -f "$venv/state" ] || [ "$(head -n 3 "$venv/state")" != "$(printf '%s\n' "$state" | head -n 3)" ] ||
@@ -218,9 +228,9 @@ make_venv() {
         say "bringing $venv up to date"
         rm -f "$venv/state"
     fi
-    # PIP_USE_PEP517: fusepy has only a setup.py, and older versions of pip complain of that at length.
-    PIP_USE_PEP517=1 "$venv/bin/python3" -m pip install --quiet --disable-pip-version-check --no-input "$@" >&2 ||
-        die "pip could not install what is needed into $venv (its message is above); try again with the network there"
+    pip_install --require-hashes -r "$root/contrib/requirements/build.txt"
+    pip_install --require-hashes --no-build-isolation -r "$locked"
+    pip_install --no-deps --no-build-isolation "$@"
     printf '%s\n' "$state" >"$venv/state.new"
     mv "$venv/state.new" "$venv/state"
 }

@@ -19,10 +19,11 @@
     │   ├── NotAStore             holds something else
     │   ├── NewerStore            written by a later version
     │   ├── DamagedStore          SQLite finds it corrupt
-    │   ├── StoreBusy             locked by another process for too long
-    │   ├── …                     and a file that is not the one that was opened: ``store_errors`` has these
+    │   ├── ReadOnlyStore         can be read, and not be written: see ``store_errors`` for this and the next
+    │   ├── SystemRefused         the system gives no memory or descriptor, or lets nobody write
+    │   ├── …                     and a file that is not the one that was opened
+    │   ├── StoreBusy             locked by another process for too long; and ``StoreChanged``, while it was read
     │   ├── DiskFull              no space left for it
-    │   ├── SystemRefused         the system gives no memory or descriptor, or lets nobody write: ``kvassfs.store.errors``
     │   └── NoRoomForCopy         no space left to write it anew
     ├── MessageError              a message between devices
     │   ├── Undecipherable        not sealed with this key
@@ -207,7 +208,9 @@ class DamagedStore(StoreError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(
-            path, f"the database {path} is damaged ({reason}); restore it from a backup, or sqlite3's .recover"
+            path,
+            f"the database {path} is damaged ({reason}); `kvass doctor --full` says what is lost, and with --salvage FILE"
+            " saves the rest",
         )
         self.reason = reason
 

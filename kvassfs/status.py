@@ -47,12 +47,14 @@ class HubStatus(NamedTuple):
 class Status(NamedTuple):
     """What is reported at ``now``, µs since the epoch.
 
+    ``obstacle`` says why the store can only be read, or is ``""``; its hub is left alone then.
     ``names`` are those of devices, by process id. ``size`` is that of the database in bytes, ``gives_back``: what is free of it
     goes back to the disk by itself, ``in_touch``: a follower keeps the store current. ``strays`` are processes that still have
     a file open that was the database once.
     """
 
     path: str
+    obstacle: str
     size: int
     entries: int
     space: Space
@@ -68,13 +70,14 @@ class Status(NamedTuple):
 
 
 def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time_ns) -> Status:
-    """Return the status of ``store``; unless ``offline``, send its hub a request.
+    """Return the status of ``store``; unless ``offline``, or the store can only be read, send its hub a request.
 
     ``clock`` returns ns since the epoch.
     """
     return Status(
         path=store.path,
-        hub=_inspect_hub(store, offline) if store.settings.config().remote else None,
+        obstacle=store.obstacle,
+        hub=_inspect_hub(store, offline or bool(store.obstacle)) if store.settings.config().remote else None,
         size=os.stat(store.path).st_size + store.upkeep.log_size(),
         entries=store.count_keys(),
         space=store.upkeep.space(),

@@ -6,7 +6,9 @@
     ├── StoreReplaced         removed, replaced or overwritten while it was open
     ├── ForeignLog            lies beside the log of another one
     ├── DatabaseInUse         open in processes that have to end first
-    └── SystemRefused         the system gives no memory or descriptor, or lets nobody write
+    ├── SystemRefused         the system gives no memory or descriptor, or lets nobody write
+    ├── ReadOnlyStore         can be read, and not be written
+    └── StoreChanged          was changed while it was read, where it cannot be locked
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import errno
 import os
 from typing import ClassVar
 
-from .errors import StoreError
+from .errors import StoreBusy, StoreError
 
 
 class StoreReplaced(StoreError):
@@ -66,3 +68,22 @@ class SystemRefused(StoreError):
         reason = os.strerror(number).lower()
         super().__init__(path, f"the database {path} cannot be used: {reason}; {self.REMEDIES[number]}")
         self.errno = number
+
+
+class ReadOnlyStore(StoreError):
+    """The database can be read, and not be written; nothing was changed."""
+
+    errno = errno.EROFS
+
+    def __init__(self, path: str, reason: str, remedy: str = "") -> None:
+        remedy = remedy or "make a copy elsewhere with `kvass backup FILE`, and use that with --db"
+        super().__init__(path, f"the database {path} can only be read: {reason}; {remedy}")
+        self.reason = reason
+
+
+class StoreChanged(StoreBusy):
+    """Another process changed the database, which cannot be locked here, while it was read."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.args = (f"the database {path} was changed by another process while it was read; try again",)

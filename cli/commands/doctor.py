@@ -4,54 +4,82 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import click
 
+from kvassfs.doctor import salvaging
 from kvassfs.doctor.examination import Examination, examine, find_worst
 from kvassfs.doctor.finding import WRONG, Finding
 from kvassfs.doctor.shell import Folders
+from kvassfs.transfer.target import identify_database, new_file
 
 from .. import hub, streams
-from ..database import DatabaseFile, expand_home, pass_database
+from ..database import DatabaseFile, expand_home, pass_database, require_path
 from ..group import Command
-from ..notices import escape_controls
+from ..notices import escape_controls, explain_interrupt
 from ..progress import follow_check, show_progress
 
 BINDING = "KVASS_FUSE"
 
+EXAMPLES = """
+kvass doctor --full
+kvass doctor --salvage ~/saved.sqlite
+"""
 
-@click.command("doctor", cls=Command, example="kvass doctor --full")
+
+def _require_file(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
+    return None if path is None else require_path(context, parameter, path)
+
+
+@click.command("doctor", cls=Command, example=EXAMPLES)
 @click.option(
     "--full", is_flag=True, help="look at all of the database and the hash of every block, which may take long"
 )
 @click.option("--repair", is_flag=True, help="mend times and counters that no other device takes; no value is lost")
+@click.option(
+    "--salvage",
+    metavar="FILE",
+    type=click.Path(readable=False),
+    callback=_require_file,
+    help="save all that can be read of a damaged database into the new file FILE, and say what is lost",
+)
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
 @hub.offline_option
 @pass_database
 @click.pass_context
 def command(
-    context: click.Context, database: DatabaseFile, full: bool, repair: bool, as_json: bool, offline: bool
+    context: click.Context,
+    database: DatabaseFile,
+    full: bool,
+    repair: bool,
+    salvage: str | None,
+    as_json: bool,
+    offline: bool,
 ) -> None:
     """Look whether all that kvass needs is there and sound: one line each, with what to do.
 
     Each line begins with ok, warning or wrong. Exit with status 1 if something is wrong. Nothing is changed
-    without --repair.
+    without --repair, and the database is not either by --salvage.
     """
     wanted = Examination(
         database.path,
-        full,
+        full or salvage is not None,
         offline,
         os.environ.get("SHELL", ""),
         find_folders(),
         os.environ.get("PATH") or os.defpath,
         os.environ.get(BINDING) or "auto",
         repair,
+        saves=salvage is not None,
     )
     findings: list[Finding] = []
     with show_progress() as bar:
-        for finding in examine(wanted, follow_check(bar)):
+        found = examine(wanted, follow_check(bar))
+        for finding in found if salvage is None else chain(found, save(database.path, salvage, bar.update)):
             findings.append(finding)
             bar.clear()
             if not as_json:
@@ -60,6 +88,21 @@ def command(
         streams.write([(json.dumps(build_object(findings), indent=2) + "\n").encode()])
     if find_worst(findings) == WRONG:
         context.exit(1)
+
+
+def save(path: str, file: str, report: Callable[[int, int], None]) -> Iterator[Finding]:
+    """Save what can be read of the database into a new file; yield what was, and what is lost.
+
+    Raises:
+        TargetExists, TargetUnwritable
+        StoreError: nothing of it can be read.
+    """
+    with (
+        explain_interrupt(lambda: f"nothing was saved, and {file} is as it was"),
+        new_file(file, force=False, never_replace=identify_database(path)) as target,
+    ):
+        saved = salvaging.save(path, target, now=time.time_ns(), report=report)
+    yield from salvaging.judge_salvage(saved, path, os.path.abspath(file))
 
 
 def find_folders() -> Folders:

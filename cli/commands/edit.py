@@ -55,7 +55,7 @@ def command(database: DatabaseFile, key: str, offline: bool) -> None:
     """
     check_new_key(key)
     with ended_by_signals() as signals, private_file(name_file(key)) as file:
-        with database.open() as store:
+        with database.open_to_write() as store:
             hub.pull_first(store, offline=offline)
             began = read_value(store, key, file)
         before = take_fingerprint(file.read())

@@ -127,7 +127,7 @@ def check_usage(wanted: Wanted) -> None:
 def open_store(database: DatabaseFile, *, dry_run: bool) -> Iterator[Store]:
     """``with`` the store; a dry run makes none where there is none, and has an empty one in its place."""
     if not dry_run or os.path.exists(database.path):
-        with database.open() as store:
+        with database.open_to_write() as store:
             yield store
     else:
         with ExitStack() as stack:

@@ -72,7 +72,7 @@ def join(database: DatabaseFile, address: str, code: Sequence[str], name: str, *
     if not config_values.check_remote(address):
         raise click.UsageError("ADDRESS is empty.")
     parsed = _parse(code)
-    with database.open() as store:  # before the only try with the code
+    with database.open_to_write() as store:  # before the only try with the code
         if not merge:
             check_joins(store)
         handover = _receive(store, address, parsed, name)

@@ -31,7 +31,7 @@ def command(database: DatabaseFile) -> None:
     """
     if not os.path.exists(database.path):
         raise NobodyServes
-    with database.open_existing() as store:
+    with database.open_to_write(create=False) as store:
         name = pair(store)
     streams.write([f"{escape_controls(name) or 'the other device'} has joined\n".encode()])
 

@@ -38,6 +38,7 @@ def build_object(status: Status) -> dict[str, Any]:
     return {
         "store": {
             "path": status.path,
+            "read_only": status.obstacle or None,
             "size": status.size,
             "entries": status.entries,
             "space": status.space._asdict(),

@@ -44,7 +44,7 @@ def exchange(database: DatabaseFile) -> Progress:
     from kvassfs.sync.connection import open_synchroniser
 
     with (
-        database.open_existing() as store,
+        database.open_to_write(create=False) as store,
         explain_interrupt(lambda: "what has moved stays; `kvass sync` goes on with the rest"),
         show_exchange() as report,
         open_synchroniser(store, report, patient=True) as synchroniser,
@@ -74,7 +74,7 @@ def follow_hub(database: DatabaseFile) -> None:
     from kvassfs.sync.connection import hub_address
     from kvassfs.sync.follower import Follower
 
-    with database.open_existing() as store:
+    with database.open_to_write(create=False) as store:
         hub_address(store)
 
     supervisor = take_supervisor()

@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ..amounts import format_size
-from ..errors import KvassError
+from ..errors import DamagedStore, KvassError
 from ..store import Mended, Oddity, Store, User
+from ..store.access import find_obstacle
 from ..store.checkup import LOOK_SECONDS, Checkup, check_file
 from .finding import OK, WARNING, WRONG, Finding, find_error, type_line
 
@@ -51,7 +52,8 @@ class Place(NamedTuple):
         path: of the database.
         files: those that are there; none if there is no database yet.
         problem: why it cannot be looked at, or ``""``.
-        usable: whether this user may read and write it.
+        usable: whether this user may read it.
+        obstacle: why this user may only read it, or ``""``.
         extensible: whether this user may make files beside it, as SQLite must.
         free: bytes free on the disk.
         log: bytes of the write-ahead log.
@@ -61,6 +63,7 @@ class Place(NamedTuple):
     files: tuple[File, ...] = ()
     problem: str = ""
     usable: bool = True
+    obstacle: str = ""
     extensible: bool = True
     free: int = 0
     log: int = 0
@@ -85,7 +88,8 @@ def collect_place(path: str) -> Place:
         path,
         files,
         problem="" if not files or stat.S_ISREG(files[0].mode) else "it is no regular file",
-        usable=not files or os.access(path, os.R_OK | os.W_OK),
+        usable=not files or os.access(path, os.R_OK),
+        obstacle=find_obstacle(path) if files else "",
         extensible=os.access(folder, os.W_OK | os.X_OK),
         free=disk.f_bavail * disk.f_frsize,
         log=next((os.path.getsize(each.path) for each in files if each.path.endswith("-wal")), 0),
@@ -115,10 +119,14 @@ def judge_place(found: Place) -> Iterator[Finding]:
         remedy = "`kvass set KEY VALUE`, `kvass mount DIR` or `kvass config key` makes one"
         yield Finding("database", WARNING, f"there is none at {found.path} yet", remedy)
     elif not found.usable:
-        yield Finding("database", WRONG, f"this user may not read and write {found.path}", _own(found.path))
+        yield Finding("database", WRONG, f"this user may not read {found.path}", _own(found.path))
+    elif found.obstacle:
+        remedy = "to change it, make a copy elsewhere with `kvass backup FILE`, and use that with --db"
+        yield Finding("database", WARNING, f"{found.path} can only be read: {found.obstacle}", remedy)
     else:
         yield Finding("database", OK, found.path)
-    yield _judge_room(found)
+    if not found.obstacle:
+        yield _judge_room(found)
     if found.files:
         yield _judge_log(found)
 
@@ -136,7 +144,7 @@ def judge_permissions(found: Place) -> Finding:
     foreign = [file.path for file in found.files if not file.is_own]
     if foreign:
         return Finding("permissions", WARNING, f"{', '.join(foreign)}: another user's", _own(*foreign))
-    if not found.extensible:
+    if not found.extensible and not found.obstacle:
         folder = os.path.dirname(os.path.realpath(found.path))
         remedy = type_line("chmod", "u+rwx", folder)
         return Finding("permissions", WRONG, f"this user may make no files in {folder}, beside the database", remedy)
@@ -194,7 +202,7 @@ def judge_checkup(found: Checkup | KvassError, path: str, *, full: bool) -> Iter
         yield find_error("integrity", found)
         return
     for fault in found.faults:
-        remedy = "restore the database from a backup, or sqlite3's .recover; what the hub has comes from there"
+        remedy = "type, to save what can be read: kvass doctor --salvage FILE; or restore the database from a backup"
         yield Finding("integrity", WRONG, f"{path}: {fault}", remedy)
     if found.faults:
         return
@@ -205,6 +213,11 @@ def judge_checkup(found: Checkup | KvassError, path: str, *, full: bool) -> Iter
         yield Finding("integrity", OK, "sound, with every block" if full else "no fault found")
     if found.kind in KINDS:
         yield Finding("format", WARNING, KINDS[found.kind])
+
+
+def is_damaged(found: Checkup | KvassError) -> bool:
+    """Return whether a look found something that is lost, perhaps."""
+    return bool(found.faults) if isinstance(found, Checkup) else isinstance(found, DamagedStore)
 
 
 def collect_ahead(store: Store, margin: int) -> list[Ahead]:

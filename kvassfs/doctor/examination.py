@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -9,7 +10,7 @@ from ..clocks import WARNED_AHEAD
 from ..errors import KvassError, NotAStore
 from ..store import Profile, Store, list_users
 from ..store.checkup import Checkup
-from . import database, hub, mounts, programs, shell
+from . import database, hub, mounts, programs, salvaging, shell
 from .finding import OK, WARNING, WRONG, Finding, find_error
 
 PATIENCE: Final = Profile(patience=2)
@@ -22,6 +23,7 @@ class Examination(NamedTuple):
     Attributes:
         path: of the database.
         full: look at all of the database, however long that takes.
+        saves: what can be read is saved afterwards, so that what is lost is said then.
         offline: leave the hub alone.
         shell: the program that is the user's shell.
         folders: where the user's files are.
@@ -38,6 +40,7 @@ class Examination(NamedTuple):
     search_path: str
     binding: str = "auto"
     repair: bool = False
+    saves: bool = False
 
 
 def examine(wanted: Examination, report: Callable[[int, int], None] = lambda _done, _total: None) -> Iterator[Finding]:
@@ -58,6 +61,8 @@ def _examine_content(
 ) -> Iterator[Finding]:
     found = database.collect_checkup(wanted.path, full=wanted.full, report=report)
     yield from database.judge_checkup(found, wanted.path, full=wanted.full)
+    if wanted.full and not wanted.saves and database.is_damaged(found):
+        yield from salvaging.judge_loss(wanted.path, now=time.time_ns(), report=report)
     if not isinstance(found, NotAStore):
         yield database.judge_permissions(place)
     # One that is to be taken over or brought to this version, or is damaged, is left as it is.
@@ -71,7 +76,7 @@ def _examine_store(wanted: Examination) -> Iterator[Finding]:
             if wanted.repair:
                 yield Finding("repair", OK, database.describe_mended(store.numbers.mend()))
             yield from database.judge_oddities(database.collect_oddities(store))
-            yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline))
+            yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline or bool(store.obstacle)))
             yield from database.judge_ahead(database.collect_ahead(store, WARNED_AHEAD))
             yield database.judge_room(store.upkeep.gives_back(), store.upkeep.space().free)
     except KvassError as error:

@@ -56,6 +56,8 @@ class Housekeeping(StoreThread):
     def look(self, store: Store, woken: bool, /) -> float:
         """Follow the configuration, shorten the write-ahead log, clean up now and then, and give room back bit by bit."""
         self._follow_configuration(store)
+        if store.obstacle:  # whoever may write it keeps house
+            return INTERVAL
         if store.upkeep.log_size() > (self._log_limit if woken else self._idle_log_limit):
             store.upkeep.checkpoint()
         if self._clock() >= self._next_clean_up:
@@ -72,7 +74,7 @@ class Housekeeping(StoreThread):
         if patterns != self._patterns:
             self._patterns = patterns
             self._use_scratch(ScratchNames(patterns))
-        self._supervise(bool(store.settings.config().remote))
+        self._supervise(bool(store.settings.config().remote) and not store.obstacle)
 
     def _clean_up(self, store: Store) -> None:
         """Remove what nothing uses any more, in short transactions with rests between, so that no save has to wait long."""

@@ -14,6 +14,7 @@ from ..errors import KvassError
 from ..scratch import ScratchNames
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
+from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
 from . import daemon, mountpoint, requirements
 from .announcing import Announcer
@@ -78,7 +79,7 @@ def mount(
         directory = mountpoint.prepare(options.directory, options.database, create=options.create)
         binding = choose(options.binding)
         requirements.check(binding.major)
-        Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
+        _check_store(options, notice)  # whatever is wrong with it is said here and now
         options = replace(options, directory=directory)
         with mountpoint.claim(directory) as claim:
             mountpoint.prepare(directory, options.database)  # another mount may have been there first
@@ -91,6 +92,21 @@ def mount(
         if made and os.path.isdir(options.directory) and not os.path.ismount(options.directory):
             os.rmdir(options.directory)
         raise
+
+
+def _check_store(options: MountOptions, notice: Callable[[str], None]) -> None:
+    """Open the store once, which makes it if it is missing.
+
+    Raises:
+        StoreError: it cannot be opened.
+        ReadOnlyStore: it can only be read, and the mount is not to be read-only.
+    """
+    with Store.open(options.database, notice=notice) as store:
+        if store.obstacle and not options.read_only:
+            raise ReadOnlyStore(store.path, store.obstacle, "mount it with --read-only")
+        if store.is_copy:  # each thread would make one
+            remedy = "it is of an earlier version, so make a copy elsewhere with `kvass backup FILE`, and mount that with --db"
+            raise ReadOnlyStore(store.path, store.obstacle, remedy)
 
 
 def _serve_claimed(options: MountOptions, binding: Binding, claim: ExitStack, ready: Callable[[], None]) -> None:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from ..errors import KvassError
 from ..store import Store
+from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
 from .admission import DEFAULT_LIMITS, ConnectionLimits
 from .application import Service, build_application
@@ -84,7 +85,7 @@ def serve(
         for opened in sockets:
             stack.enter_context(opened)
             bound_buffers(opened, limits.write)
-        Store.open(options.database, notice=notice).close()  # reports at once what is wrong with it
+        _check_store(options.database, notice)  # reports at once what is wrong with it
         service = Service(options.database, limits=_choose_limits(options))
         urls = [format_url(opened, secure=context is not None) for opened in sockets]
         _note_served(options.database, urls)
@@ -98,6 +99,12 @@ def serve(
 def _choose_limits(options: ServeOptions) -> HubLimits:
     bodies = BodyLimits(memory=options.body_memory, disk=max(DISK, 2 * options.max_body))
     return HubLimits(max_body=options.max_body, bodies=bodies)
+
+
+def _check_store(database: str, notice: Callable[[str], None]) -> None:
+    with Store.open(database, notice=notice) as store:
+        if store.obstacle:
+            raise ReadOnlyStore(store.path, store.obstacle)
 
 
 def _report(urls: list[str], listening: Callable[[str], None], supervisor: Supervisor) -> None:

@@ -59,7 +59,7 @@ def check_backup(path: str, report: Report, *, sizes: Sizes = SIZES) -> Containe
     if not stat.S_ISREG(status.st_mode):
         raise SourceUnreadable(path, "it is no regular file")
     try:
-        found = check_file(path, full=True, at_rest=True, report=report, sizes=sizes)
+        found = check_file(path, full=True, report=report, sizes=sizes)
         if found.kind in {"empty", "original"}:
             raise NotAStore(path)
         for fault in found.faults:
@@ -71,6 +71,6 @@ def check_backup(path: str, report: Report, *, sizes: Sizes = SIZES) -> Containe
 
 def _count(path: str, size: int) -> Contained:
     tables = ("entries WHERE size > 0 OR mode & 61440 <> 16384", "revisions", "blocks")
-    with closing(open_to_read(path, at_rest=True)) as database:
+    with closing(open_to_read(path)) as database:
         entries, revisions, blocks = (database.row(f"SELECT count(*) FROM {table}")[0] for table in tables)
     return Contained(entries, revisions, blocks, size)

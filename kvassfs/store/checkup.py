@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain, islice
 from typing import NamedTuple
-from urllib.parse import quote
 
 from ..errors import StoreError
+from ..store_errors import StoreChanged
 from .database import Database
 from .lengthy import Report, ignore, looked_after
 from .opening import identify
 from .prefetch import BLOCK_QUERY, digest
+from .reading import TRIES, ReadOnlyDatabase
 from .runs import place_run
 from .sizes import SIZES, Sizes
-from .translation import translate_error
-from .waiting import SLICE
 
 SQLITE_VERSION = sqlite3.sqlite_version
 """The version of SQLite that this Python has."""
@@ -61,7 +59,6 @@ def check_file(
     path: str,
     *,
     full: bool = False,
-    at_rest: bool = False,
     seconds: float = LOOK_SECONDS,
     clock: Callable[[], float] = time.monotonic,
     report: Report = ignore,
@@ -71,31 +68,35 @@ def check_file(
 
     A quick look compares no indexes with what they are of, and ends after ``seconds``. A ``full`` one does, reads every
     block and compares it with its hash, and looks whether all values are whole; of a database of an earlier version the
-    last is left out, as opening it changes how they are kept. ``at_rest`` as for ``open_to_read``.
+    last is left out, as opening it changes how they are kept.
 
     Raises:
         StoreError: it cannot be read as a database of this program at all.
     """
-    with closing(open_to_read(path, at_rest=at_rest)) as database:
+    for _ in range(TRIES):
+        with suppress(StoreChanged):
+            return _check_file(path, full, clock() + seconds, clock, report, sizes)
+    raise StoreChanged(path)
+
+
+def _check_file(
+    path: str, full: bool, deadline: float, clock: Callable[[], float], report: Report, sizes: Sizes
+) -> Checkup:
+    with closing(open_to_read(path)) as database:
         kind = identify(database)
-        faults, finished = _check_pages(database, full, clock() + seconds, clock, report)
+        faults, finished = _check_pages(database, full, deadline, clock, report)
         if full and not faults and kind in {"kvassfs", "earlier"}:
             values = _check_values(database, sizes) if kind == "kvassfs" else iter(())
             faults = list(islice(chain(values, _check_blocks(database, report)), FAULTS))
         return Checkup(kind, tuple(faults), finished)
 
 
-def open_to_read(path: str, *, at_rest: bool = False) -> Database:
+def open_to_read(path: str) -> Database:
     """Open a database to read it: it is neither made, taken over nor brought to a later version.
 
-    ``at_rest``: nobody writes it, but for those whose log lies beside it. Then no file is made beside it.
+    No file is made beside it.
     """
-    immutable = "&immutable=1" if at_rest and not os.path.exists(f"{path}-wal") else ""
-    try:
-        name = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro{immutable}"
-        return Database(path, sqlite3.connect(name, uri=True, timeout=SLICE, isolation_level=None), PATIENCE)
-    except sqlite3.Error as error:
-        raise translate_error(error, path) from error
+    return ReadOnlyDatabase(path, "it is only looked at", patience=PATIENCE)
 
 
 def _check_pages(
@@ -143,11 +144,12 @@ def _check_values(database: Database, sizes: Sizes) -> Iterator[str]:
                 yield f"{name} {key} is missing"
             elif content is not None and inline not in {None, size}:
                 yield f"{name} {key} is incomplete"
-            elif content is not None and inline is None and not _has_all_blocks(database, content, size, sizes):
+            elif content is not None and inline is None and not has_all_blocks(database, content, size, sizes):
                 yield f"a part of {name} {key} is missing"
 
 
-def _has_all_blocks(database: Database, content: int, size: int, sizes: Sizes) -> bool:
+def has_all_blocks(database: Database, content: int, size: int, sizes: Sizes) -> bool:
+    """Return whether each block of a large value is there, with the bytes that it has there."""
     query = BLOCK_QUERY.replace("blocks.data", "length(blocks.data)")
     position = 0
     while position < sizes.count(size):

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import KvassError
+from .access import find_obstacle
 from .database import Database
+from .profile import BUSY_TIMEOUT
+from .reading import ReadOnlyDatabase
 from .translation import translate_error
 from .waiting import SLICE
 
@@ -305,6 +308,8 @@ class CommitThread:
 
 def _connect(path: str) -> Database:
     """Connect to a database that is there; SQLite would make one that anybody may read."""
+    if os.access(path, os.R_OK) and (obstacle := find_obstacle(path)):
+        return ReadOnlyDatabase(path, obstacle, patience=BUSY_TIMEOUT)
     address = Path(os.path.realpath(path)).as_uri() + "?mode=rw"
     try:
         return Database(path, sqlite3.connect(address, uri=True, timeout=SLICE, isolation_level=None))

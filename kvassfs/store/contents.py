@@ -45,7 +45,7 @@ class Contents:
 
     def prefetch_run(self, content: int, position: int) -> Future[BlockRun | None]:
         """Begin to read a block of a value that is pinned; ``None`` leaves it to ``read_run``."""
-        return self.prefetcher.read(content, position, self.sizes.segment)
+        return self.prefetcher.read(None if self._database.obstacle else content, position, self.sizes.segment)
 
     def read_stored_block(self, block: int) -> bytes:
         """Return the block with the id ``block``."""

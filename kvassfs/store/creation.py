@@ -25,7 +25,7 @@ def initialise(database: Database, clock: Callable[[], int], random: Callable[[i
 
 def create_tables(database: Database, now: int, machine: Machine) -> None:
     """Make the tables and the root directory, and mark the file as ours, inside a transaction."""
-    for statement in _statements("".join([TABLES, *MIGRATIONS.values()])):
+    for statement in list_statements(VERSION):
         database.execute(statement)
     database.execute("INSERT INTO directories VALUES ('', ?, ?, ?, NULL, 0)", (DIRECTORY_MODE, now, now))
     write_setting(database, "place", machine.identify_place(database.path))
@@ -42,6 +42,11 @@ def upgrade(database: Database) -> None:
                 database.execute(statement)
         if version < VERSION:
             database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def list_statements(version: int) -> Iterator[str]:
+    """Yield what makes the tables of a version of the schema."""
+    return _statements("".join([TABLES, *(MIGRATIONS[before] for before in range(1, version))]))
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import DamagedStore, DiskFull, KvassError, StoreBusy
+from ..errors import DamagedStore, DiskFull, KvassError
 from ..store_errors import StoreReplaced
 from .names import Names
 from .presence import Presence
@@ -104,7 +104,13 @@ class Transaction:
 class Database:
     """One connection to the SQLite file at ``path``; for use by one thread."""
 
-    def __init__(self, path: str, connection: sqlite3.Connection, patience: float = COMMAND.patience) -> None:
+    def __init__(
+        self,
+        path: str,
+        connection: sqlite3.Connection,
+        patience: float = COMMAND.patience,
+        reserve: Reserve | None = None,
+    ) -> None:
         self.path = path
         self.connection = connection
         self.transaction = Transaction(self)
@@ -116,7 +122,10 @@ class Database:
         self.note_lock = self._waiting.note_lock
         self._file = os.path.realpath(path)
         self._log = f"{self._file}-wal"
-        self._reserve = Reserve(path)
+        self._reserve = reserve or Reserve(path)
+        self.is_copy = False
+        self.obstacle = ""
+        """Why it can only be read, as it is then."""
         self.has_log = False
         """Whether changes are written to a write-ahead log first."""
         self._found_full = False
@@ -138,17 +147,9 @@ class Database:
     def _retry(
         self, error: sqlite3.Error | UnicodeDecodeError, sql: str, parameters: tuple[Any, ...]
     ) -> sqlite3.Cursor:
-        """Run a statement again that has found the database locked; raise what else it failed with, in words."""
-        failed = translate_error(error, self.path)
-        if not isinstance(failed, StoreBusy) or self.connection.in_transaction:
-            raise failed from error
-        return self._waiting.retry(lambda: self._try(sql, parameters))
-
-    def _try(self, sql: str, parameters: tuple[Any, ...]) -> sqlite3.Cursor:
-        try:
-            return self._run(sql, parameters)
-        except ERRORS as error:
-            raise translate_error(error, self.path) from error
+        return self._waiting.run_again(
+            lambda: self._run(sql, parameters), error, is_open=self.connection.in_transaction
+        )
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the first row, or ``None``."""
@@ -373,7 +374,7 @@ class Database:
         for _ in range(FULL_TRIES if removes else 1):
             with suppress(DiskFull), self.transaction:
                 return work()
-            if self.transaction.spends and (self._has_free_pages() or not self.let_history_go(CHANGE_SIZE)):
+            if self.transaction.spends and (self.free_size() >= CHANGE_SIZE or not self.let_history_go(CHANGE_SIZE)):
                 break
         with self.transaction:
             return work()
@@ -386,14 +387,8 @@ class Database:
         """Return the bytes of the pages that nothing uses."""
         return int(self.row("PRAGMA freelist_count")[0]) * self.page_size()
 
-    def _has_free_pages(self) -> bool:
-        return bool(self.row("PRAGMA freelist_count")[0] * self._page_size >= CHANGE_SIZE)
-
     def replace_room(self, size: int) -> None:
-        """Let history go for a value of ``size`` bytes that has just become history, if that was on a full disk.
-
-        Removing makes room then, as people expect of it.
-        """
+        """Let history go for a value of ``size`` bytes that has just become history: on a full disk, removing makes room."""
         if self.transaction.spends and not self.transaction.is_open:
             with suppress(KvassError):
                 self.let_history_go(size)

@@ -1,7 +1,8 @@
 """What an open store keeps although no entry names it: values that are being read, and blocks of drafts.
 
 Every method that writes belongs inside a transaction. The row of ``holders`` comes with the first hold of a
-transaction, so what a transaction rolls back was never held, and nothing has to be registered before.
+transaction, so what a transaction rolls back was never held, and nothing has to be registered before. Where the
+database can only be read, nothing is held: others may remove what is being read.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Holds:
 
     def pin(self, content: int) -> None:
         """Keep ``content`` readable until ``unpin``, whatever becomes of its entry."""
+        if self._database.obstacle:
+            return
         self._register()
         self._database.execute(
             "INSERT INTO pins VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (content, self._holder)
@@ -43,6 +46,8 @@ class Holds:
 
     def unpin(self, content: int) -> None:
         """Let go of one ``pin``."""
+        if self._database.obstacle:
+            return
         key = (content, self._holder)
         self._database.execute("UPDATE pins SET count = count - 1 WHERE content = ? AND holder = ?", key)
         self._database.execute("DELETE FROM pins WHERE content = ? AND holder = ? AND count <= 0", key)

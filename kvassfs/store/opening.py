@@ -10,8 +10,10 @@ from contextlib import suppress
 from functools import partial
 
 from ..errors import DiskFull, KvassError, NewerStore, NotAStore, StoreUnavailable
+from .access import find_obstacle
 from .database import LOG_LIMIT, Database
 from .profile import BUSY_TIMEOUT, COMMAND, Profile
+from .reading import ReadOnlyDatabase, TemporaryDatabase
 from .reserve import FULL, RESERVE, Reserve
 from .room import Room, prepare_empty
 from .schema import APPLICATION_ID, VERSION
@@ -40,12 +42,17 @@ def connect(
     On a full disk it takes room in reserve. With ``alone_if_full``, where there is none either, it is opened to read from
     it; as long as it is open, no other process can.
 
+    One that this user may only read is opened for that, see ``ReadOnlyDatabase``: what writes fails.
+
     Raises:
         StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
     """
     prepare = partial(_prepare, initialise=initialise, take_over=take_over, upgrade=upgrade, profile=profile)
-    if not create and not _is_there(path):
+    is_there = _is_there(path)
+    if not create and not is_there:
         raise StoreUnavailable(path, "it does not exist (`kvass set` makes one)")
+    if is_there and os.path.isfile(path) and os.access(path, os.R_OK) and (obstacle := find_obstacle(path)):
+        return _open_to_read(path, obstacle, take_over, upgrade, profile)
     _ensure_file(path)
     try:
         return _connect_when_full(path, prepare, profile)
@@ -88,6 +95,36 @@ def _connect(path: str, prepare: Callable[[Database], None], profile: Profile) -
         database.close()
         raise
     return database
+
+
+def _open_to_read(
+    path: str,
+    obstacle: str,
+    take_over: Callable[[Database], None],
+    upgrade: Callable[[Database], None],
+    profile: Profile,
+) -> Database:
+    """Open what can only be read; of an earlier version, or of the original, a private copy that is brought to this one."""
+    database = ReadOnlyDatabase(path, obstacle, patience=_patience(profile))
+    try:
+        kind = identify(database)
+        if kind == "empty":
+            raise StoreUnavailable(path, f"it is empty, and {obstacle}")
+        if kind == "kvassfs":
+            database.apply(profile)
+            return database
+        copy = TemporaryDatabase(database, obstacle)
+    except BaseException:
+        database.close()
+        raise
+    database.close()
+    try:
+        (take_over if kind == "original" else upgrade)(copy)
+        copy.protect()
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def _is_there(path: str) -> bool:

@@ -75,11 +75,13 @@ class Prefetcher:
         """Begin to hash a block."""
         return self._thread().submit(digest, data)
 
-    def read(self, content: int, position: int, length: int) -> Future[BlockRun | None]:
-        """Begin to read a block, as ``read_run`` does."""
+    def read(self, content: int | None, position: int, length: int) -> Future[BlockRun | None]:
+        """Begin to read a block, as ``read_run`` does; with ``None`` as content, of a database only read, leave it."""
         return self._thread().submit(self._read, content, position, length)
 
-    def _read(self, content: int, position: int, length: int) -> BlockRun | None:
+    def _read(self, content: int | None, position: int, length: int) -> BlockRun | None:
+        if content is None:
+            return None
         try:
             if self._connection is None:
                 self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

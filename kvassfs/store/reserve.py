@@ -100,3 +100,23 @@ class Reserve:
         number = self._extend(before + STEP)
         self.shorten(before)
         return number
+
+
+class NoReserve(Reserve):
+    """None: of a database that is only read, whose files are left as they are."""
+
+    def size(self) -> int:
+        """Return 0."""
+        return 0
+
+    def is_short(self) -> bool:
+        """Return False: no room is needed."""
+        return False
+
+    def _extend(self, _size: int) -> int:
+        """Make none; return 0, as no disk is full for that."""
+        return 0
+
+    def shorten(self, _size: int) -> bool:
+        """Return False: there is no room to give."""
+        return False

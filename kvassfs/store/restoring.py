@@ -40,7 +40,7 @@ def put_backup(
     temporary = f"{place}.restoring-{os.getpid()}"
     try:
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        with closing(open_to_read(file, at_rest=True)) as backup:
+        with closing(open_to_read(file)) as backup:
             write_backup(backup, temporary, report)
         _flush(temporary)
         with _alone(path, place):

@@ -78,7 +78,7 @@ class Store:
         machine: Machine,
     ) -> None:
         self._sizes, self._random, self._database = sizes, random, database
-        self.path = database.path
+        self.path, self.obstacle, self.is_copy = database.path, database.obstacle, database.is_copy
         writer = int.from_bytes(random(6), "big")  # tells this open store from others
         self._contents = Contents(database, sizes)
         self._holds = Holds(database, writer, machine)

@@ -59,7 +59,7 @@ def take_over(
     sizes: Sizes,
     machine: Machine,
 ) -> None:
-    """Convert the original's database in one transaction, after making a backup beside it.
+    """Convert the original's database in one transaction, after making a backup beside it, but for a temporary copy.
 
     Raises:
         DamagedStore: it holds something that the original does not write. The file is as it was.
@@ -72,13 +72,15 @@ def take_over(
         state = _read_state(database, random)
         try:
             entries, state = _mend_numbers(_read_entries(database, random), state, clock() // 1000, random)
-            backup = _back_up(database.path, random)
+            backup = "" if database.is_copy else _back_up(database.path, random)
             _set_aside(database)
             database.names.secure()  # those of the backup, and of the journal, before more is changed than memory holds
             create_tables(database, clock(), machine)
             _convert(database, state, entries, sizes)
         except (TypeError, OverflowError) as error:
             raise DamagedStore(database.path, f"an entry cannot be read: {error}") from error
+    if database.is_copy:
+        return
     with suppress(OSError):  # the file of somebody else, who lets us write it
         os.chmod(database.path, 0o600)
     if notice is not None:

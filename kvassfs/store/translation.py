@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 
 from ..errors import DamagedStore, DiskFull, KvassError, NotAStore, StoreBusy, StoreError, StoreUnavailable
-from ..store_errors import SystemRefused
+from ..store_errors import ReadOnlyStore, SystemRefused
+from .access import find_obstacle
 from .reserve import FULL, Reserve
 
 ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -31,13 +33,13 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Kva
         return DamagedStore(path, "it holds text that is not UTF-8")
     code = getattr(error, "sqlite_errorcode", 0) or 0
     primary = code & 0xFF
-    number = _find_refusal(code, path)
-    if number:
-        return _refusal(number, path)
+    if refusal := _find_refusal(code, path):
+        return refusal
     if primary in _DAMAGED:
         return DamagedStore(path, str(error))
     if primary == sqlite3.SQLITE_NOTADB:
-        return NotAStore(path)
+        is_known = os.path.exists(f"{os.path.realpath(path)}-reserve")  # what lies beside each store
+        return DamagedStore(path, "it does not begin as one") if is_known else NotAStore(path)
     if primary in _BUSY:
         return StoreBusy(path)
     if primary in _UNAVAILABLE:
@@ -45,13 +47,15 @@ def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Kva
     return StoreError(path, f"the database {path} failed: {error}")
 
 
-def _find_refusal(code: int, path: str) -> int:
-    """Return the errno of what the system refuses, as far as it can be told; else 0."""
+def _find_refusal(code: int, path: str) -> StoreError | None:
+    """Return the error to show for what the system refuses, as far as that can be told."""
     for number, codes in ((errno.ENOSPC, _FULL), (errno.ENOMEM, _NO_MEMORY)):
         if code in codes or code & 0xFF in codes:
-            return number
+            return _refusal(number, path)
+    if code & 0xFF == sqlite3.SQLITE_READONLY and (obstacle := find_obstacle(path)):
+        return ReadOnlyStore(path, obstacle)
     number = Reserve(path).probe() if code & 0xFF in _OF_THE_SYSTEM else 0
-    return number if number in FULL or number in SystemRefused.REMEDIES else 0
+    return _refusal(number, path) if number in FULL or number in SystemRefused.REMEDIES else None
 
 
 def _refusal(number: int, path: str) -> StoreError:

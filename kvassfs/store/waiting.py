@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from ..errors import StoreBusy
 from .machine import MACHINE, Machine
+from .translation import ERRORS, translate_error
 
 T = TypeVar("T")
 
@@ -100,6 +102,26 @@ class Waiting:
         self._in_vain = self.patience > SLICE or self._in_vain
         holder = self.find_holder()
         raise StoreBusy(self._path, holder.pid, is_stopped=holder.is_stopped)
+
+    def run_again(self, run: Callable[[], T], error: sqlite3.Error | UnicodeDecodeError, *, is_open: bool) -> T:
+        """Return what ``run`` returns, which has failed with ``error``, if that was because the database was locked.
+
+        Not inside a transaction that ``is_open``.
+
+        Raises:
+            StoreError: what else it failed with, in words.
+        """
+        failed = translate_error(error, self._path)
+        if not isinstance(failed, StoreBusy) or is_open:
+            raise failed from error
+
+        def work() -> T:
+            try:
+                return run()
+            except ERRORS as again:
+                raise translate_error(again, self._path) from again
+
+        return self.retry(work)
 
     def note_lock(self) -> None:
         """Note that the lock could be had."""

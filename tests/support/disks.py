@@ -1,4 +1,4 @@
-"""Small disks, to be filled."""
+"""Small disks, to be filled, and read-only ones."""
 
 from __future__ import annotations
 
@@ -55,3 +55,15 @@ def fill(disk: Path) -> None:
             with suppress(OSError):
                 while file.write(bytes(size)) == size:
                     pass
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """``with`` a folder on a read-only disk, which other programs of this machine may write by another name."""
+    if subprocess.run(["mount", "--bind", folder, folder], check=False, capture_output=True).returncode:
+        pytest.skip("only root mounts, where the system lets it")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)

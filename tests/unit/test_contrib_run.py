@@ -24,8 +24,12 @@ case $1 in
         mkdir -p "$3/bin"
         cat >"$3/bin/python3" <<'PIP'
 #!/bin/sh
-echo pip >>"$(dirname "$0")/../../calls"
 for source; do :; done
+if ! [ -d "$source" ]; then
+    echo "$@" >>"$(dirname "$0")/locked"
+    exit
+fi
+echo pip >>"$(dirname "$0")/../../calls"
 (cd "$source" && find . -type f) >"$(dirname "$0")/given"
 sleep "${SLEEP:-0}"
 printf '#!/bin/sh\nprintf "<%%s>" "$PWD" "$@"\n' >"$(dirname "$0")/kvass"
@@ -92,6 +96,24 @@ def test_later_runs_are_quiet_and_install_nothing(checkout: Checkout) -> None:
     checkout.run("ls")
     assert checkout.run("ls") == (f"<{checkout.folder}><ls>", "")
     assert checkout.installs == 1
+
+
+def test_everything_else_is_installed_in_the_versions_that_were_tested(checkout: Checkout) -> None:
+    checkout.run()
+    folder = checkout.root / "contrib/requirements"
+    calls = (checkout.root / ".venv/bin/locked").read_text().splitlines()
+    assert [" ".join(call.split(" --no-input ")[1:]) for call in calls] == [
+        f"--require-hashes -r {folder}/build.txt",
+        f"--require-hashes --no-build-isolation -r {folder}/run.txt",
+    ]
+
+
+def test_other_versions_are_installed_anew(checkout: Checkout) -> None:
+    checkout.run()
+    with (checkout.root / "contrib/requirements/run.txt").open("a") as file:
+        file.write("# newer\n")
+    assert "bringing" in checkout.run()[1]
+    assert checkout.installs == 2
 
 
 def test_pip_is_given_all_that_the_package_is_built_from(checkout: Checkout) -> None:

@@ -19,7 +19,16 @@ import pytest
 from kvassfs import __version__
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "kvassfs", "cli", "contrib/man", "contrib/completions")
+SHIPPED = (
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "kvassfs",
+    "cli",
+    "contrib/man",
+    "contrib/completions",
+    "contrib/requirements",
+)
 """What the distributions are built from."""
 
 SHARED = {
@@ -29,8 +38,9 @@ SHARED = {
     "share/bash-completion/completions/kvass": "contrib/completions/kvass",
     "share/zsh/site-functions/_kvass": "contrib/completions/_kvass",
     "share/fish/vendor_completions.d/kvass.fish": "contrib/completions/kvass.fish",
+    "share/doc/kvassfs/kvassfs.cdx.json": "contrib/requirements/kvassfs.cdx.json",
 }
-"""Where the manual and the completion of the shells are installed, and where they lie here."""
+"""Where the manual, the completion of the shells and the bill of materials are installed, and where they lie here."""
 
 LIBRARY = sorted((ROOT / "kvassfs").rglob("*.py"))
 
@@ -109,7 +119,7 @@ def test_every_page_and_completion_is_installed() -> None:
     lying = {
         str(path.relative_to(ROOT)) for name in ("man", "completions") for path in (ROOT / "contrib" / name).iterdir()
     }
-    assert lying == set(SHARED.values())
+    assert lying == {source for source in SHARED.values() if not source.startswith("contrib/requirements/")}
 
 
 def test_both_distributions_hold_the_license(distributions: tuple[Path, Path]) -> None:

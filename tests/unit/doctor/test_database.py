@@ -77,7 +77,7 @@ ME = f"{os.geteuid()}:{os.getegid()}"
             PLACE._replace(usable=False),
             "database",
             "wrong",
-            "this user may not read and write /h/db",
+            "this user may not read /h/db",
             f"type, as root: chown -- {ME} /h/db",
         ),
         (
@@ -114,6 +114,13 @@ ME = f"{os.geteuid()}:{os.getegid()}"
             "wrong",
             "only 4.1 kB free: new values are refused",
             "make room there; `kvass rm` makes some",
+        ),
+        (
+            PLACE._replace(obstacle="its disk is read-only", extensible=False, free=0),
+            "database",
+            "warning",
+            "/h/db can only be read: its disk is read-only",
+            "to change it, make a copy elsewhere with `kvass backup FILE`, and use that with --db",
         ),
         (
             PLACE._replace(log=600 * 1024 * 1024),

@@ -20,6 +20,7 @@ MINUTE = 60 * 1_000_000
 HUB = HubStatus("hub.example:8000", True, "", 2, 200_000, NOW - 3 * MINUTE, 2, 120)
 STATUS = Status(
     path="/home/you/.kvassdb.sqlite",
+    obstacle="",
     size=3_400_000,
     entries=120,
     space=Space(current=2_000_000, history=1_200_000, dropped=0, free=8192),
