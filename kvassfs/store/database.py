@@ -147,9 +147,7 @@ class Database:
     def _retry(
         self, error: sqlite3.Error | UnicodeDecodeError, sql: str, parameters: tuple[Any, ...]
     ) -> sqlite3.Cursor:
-        return self._waiting.run_again(
-            lambda: self._run(sql, parameters), error, is_open=self.connection.in_transaction
-        )
+        return self._waiting.run_again(lambda: self._run(sql, parameters), error, self.connection)
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """Return the first row, or ``None``."""

@@ -96,9 +96,12 @@ class Reserve:
 
     def probe(self) -> int:
         """Make it longer and shorter again; return 0, or the errno of what the system refuses."""
-        before = self.size()
+        was_there, before = os.path.exists(self._path), self.size()
         number = self._extend(before + STEP)
         self.shorten(before)
+        if not was_there:  # nor is it left beside what may be no store
+            with suppress(OSError):
+                os.unlink(self._path)
         return number
 
 

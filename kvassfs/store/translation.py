@@ -52,10 +52,12 @@ def _find_refusal(code: int, path: str) -> StoreError | None:
     for number, codes in ((errno.ENOSPC, _FULL), (errno.ENOMEM, _NO_MEMORY)):
         if code in codes or code & 0xFF in codes:
             return _refusal(number, path)
+    number = Reserve(path).probe() if code & 0xFF in _OF_THE_SYSTEM else 0
+    if number in FULL or number in SystemRefused.REMEDIES:
+        return _refusal(number, path)
     if code & 0xFF == sqlite3.SQLITE_READONLY and (obstacle := find_obstacle(path)):
         return ReadOnlyStore(path, obstacle)
-    number = Reserve(path).probe() if code & 0xFF in _OF_THE_SYSTEM else 0
-    return _refusal(number, path) if number in FULL or number in SystemRefused.REMEDIES else None
+    return None
 
 
 def _refusal(number: int, path: str) -> StoreError:

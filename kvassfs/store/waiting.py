@@ -103,16 +103,18 @@ class Waiting:
         holder = self.find_holder()
         raise StoreBusy(self._path, holder.pid, is_stopped=holder.is_stopped)
 
-    def run_again(self, run: Callable[[], T], error: sqlite3.Error | UnicodeDecodeError, *, is_open: bool) -> T:
+    def run_again(
+        self, run: Callable[[], T], error: sqlite3.Error | UnicodeDecodeError, connection: sqlite3.Connection
+    ) -> T:
         """Return what ``run`` returns, which has failed with ``error``, if that was because the database was locked.
 
-        Not inside a transaction that ``is_open``.
+        Not inside a transaction of the ``connection``.
 
         Raises:
             StoreError: what else it failed with, in words.
         """
         failed = translate_error(error, self._path)
-        if not isinstance(failed, StoreBusy) or is_open:
+        if not isinstance(failed, StoreBusy) or connection.in_transaction:
             raise failed from error
 
         def work() -> T:

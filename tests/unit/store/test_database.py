@@ -189,14 +189,14 @@ class TestPermission:
         room.chmod(0o777)
         Store.open(room / "db").close()
         (room / "db").chmod(0o444)
-        assert self.as_nobody(room / "db").startswith("StoreUnavailable")
+        assert self.as_nobody(room / "db").startswith("ReadOnlyStore")
 
     def test_a_writable_database_in_a_directory_that_is_not_is_refused(self, room: Path) -> None:
         Store.open(room / "db").close()
         (room / "db").chmod(0o666)
         room.chmod(0o755)
         before = contents_of(room)
-        assert self.as_nobody(room / "db").startswith("StoreUnavailable")
+        assert self.as_nobody(room / "db").startswith("ReadOnlyStore")
         assert contents_of(room) == before
 
     def test_an_original_database_whose_backup_cannot_be_made_is_refused_and_untouched(self, room: Path) -> None:
@@ -204,7 +204,7 @@ class TestPermission:
         (room / "db").chmod(0o666)
         room.chmod(0o755)
         before = contents_of(room)
-        assert self.as_nobody(room / "db").startswith("StoreUnavailable")
+        assert self.as_nobody(room / "db").startswith("ReadOnlyStore")
         assert contents_of(room) == before
 
 
@@ -463,10 +463,11 @@ class TestTranslation:
             (sqlite3.SQLITE_IOERR_NOMEM, SystemRefused),
         ],
     )
-    def test_of_a_result_code(self, code: int, kind: type[StoreError]) -> None:
-        error = translate_error(sqlite_error(code), "/db")
+    def test_of_a_result_code(self, code: int, kind: type[StoreError], path: Path) -> None:
+        path.touch()
+        error = translate_error(sqlite_error(code), str(path))
         assert type(error) is kind
-        assert "/db" in error_line(error)
+        assert str(path) in error_line(error)
 
     def test_of_an_error_without_a_code(self) -> None:
         assert type(translate_error(sqlite3.ProgrammingError("closed"), "/db")) is StoreError
