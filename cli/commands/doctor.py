@@ -65,6 +65,8 @@ def command(
     Each line begins with ok, warning or wrong. Exit with status 1 if something is wrong. Nothing is changed
     without --repair, and the database is not either by --salvage.
     """
+    if repair and salvage is not None:
+        raise click.UsageError("--repair and --salvage exclude each other.")
     wanted = Examination(
         database.path,
         full or salvage is not None,
@@ -76,18 +78,24 @@ def command(
         repair,
         saves=salvage is not None,
     )
-    findings: list[Finding] = []
-    with show_progress() as bar:
-        found = examine(wanted, follow_check(bar))
-        for finding in found if salvage is None else chain(found, save(database.path, salvage, bar.update)):
-            findings.append(finding)
-            bar.clear()
-            if not as_json:
-                streams.write([f"{format_finding(finding)}\n".encode("utf-8", "surrogateescape")])
+    findings = _find(wanted, salvage, show=not as_json)
     if as_json:
         streams.write([(json.dumps(build_object(findings), indent=2) + "\n").encode()])
     if find_worst(findings) == WRONG:
         context.exit(1)
+
+
+def _find(wanted: Examination, salvage: str | None, *, show: bool) -> list[Finding]:
+    """Return what is found, and show each finding as it comes."""
+    findings: list[Finding] = []
+    with show_progress() as bar:
+        found = examine(wanted, follow_check(bar))
+        for finding in found if salvage is None else chain(found, save(wanted.path, salvage, bar.update)):
+            findings.append(finding)
+            bar.clear()
+            if show:
+                streams.write([f"{format_finding(finding)}\n".encode("utf-8", "surrogateescape")])
+    return findings
 
 
 def save(path: str, file: str, report: Callable[[int, int], None]) -> Iterator[Finding]:

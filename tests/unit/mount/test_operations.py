@@ -87,7 +87,6 @@ def fuse(request: pytest.FixtureRequest) -> Fixture:
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "in the file system itself"),
         SystemExit(1),
         KeyboardInterrupt(),
-        MemoryError(),
     ],
     ids=repr,
 )

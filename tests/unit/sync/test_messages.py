@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvassfs.block import BLOCK_SIZE, HASH_BYTES, LARGEST_SIZE, pair_runs
-from kvassfs.entry import DEFAULT_MODE, MAX_NUMBER, MAX_RECEIVED, Delivery, Entry
+from kvassfs.entry import DEFAULT_MODE, MAX_NUMBER, MAX_RECEIVED, Delivery, Entry, is_target
 from kvassfs.errors import InvalidMessage
 from kvassfs.pairing import messages as pairing
 from kvassfs.replica import Incarnation
@@ -27,6 +27,8 @@ from tests.support.golden_data import CAT, plaintext
 from tests.support.original import OriginalEntry, OriginalHub, entries_of, text_of
 
 EXECUTABLE = 0o100755
+
+LINK = 0o120777
 
 # What the original program has sent
 
@@ -127,9 +129,11 @@ def deliveries(draw: st.DrawFn, *, large: bool = True) -> Delivery:
         draw(st.integers(1, 2**32 - 1)),
         draw(st.text(st.characters(exclude_categories=["Cs"]))),
         size,
-        draw(st.none() | st.sampled_from([DEFAULT_MODE, EXECUTABLE, 0o120777])),
+        draw(st.none() | st.sampled_from([DEFAULT_MODE, EXECUTABLE, LINK])),
         draw(st.none() | st.integers(-(2**63) + 1, 2**63 - 1)),
     )
+    if entry.mode == LINK and (value is None or not is_target(value)):
+        entry = entry._replace(mode=DEFAULT_MODE)  # as it arrives
     hashes = b"".join(draw(st.lists(HASHES, min_size=blocks, max_size=blocks)))
     return Delivery(entry, draw(COUNTERS), value, hashes)
 

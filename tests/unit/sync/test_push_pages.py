@@ -19,7 +19,14 @@ from kvassfs.errors import InvalidMessage
 from kvassfs.sync import messages
 from kvassfs.sync.push_pages import GAP, PUT_BLOCKS, split_push
 
-FIELDS = {"UrlToken": "t", "TimestampUnixMicro": 5, "ProcessID": 9, "Counter": 3, "NeedsToBePushed": True}
+FIELDS = {
+    "UrlToken": "t",
+    "TimestampUnixMicro": 5,
+    "ProcessID": 9,
+    "Counter": 3,
+    "NeedsToBePushed": True,
+    "Type": "push",
+}
 
 texts = st.text(st.sampled_from('ab"\\{}[],: \n\u20ac'), max_size=12)
 entries = st.builds(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kvassfs.echo import is_echo
 from kvassfs.errors import HubUnreachable, WrongKey
 from kvassfs.remote import http
 from kvassfs.store import Store
@@ -229,7 +230,8 @@ def test_a_hub_of_the_original_is_taken_over_too(
         take_from(store, source, left)
     assert {name: value for name, (value, *_) in contents(store).items()} == {"a": b"one", "b/c": bytes(1_000_000)}
     assert contents(store)["a"][2] // 1000 == hub.entries["a"].timestamp
-    assert set(calls) == {"pull"}
+    assert calls == ["pull", "push", "pull"]
+    assert [key for key in hub.entries if not is_echo(key)] == ["a", "b/c", "gone"]
 
 
 @pytest.mark.parametrize("failure", [HubUnreachable("hub", "gone"), WrongKey("hub"), KeyboardInterrupt()])

@@ -26,6 +26,8 @@ from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
 SECONDS = 30.0
 
+MIB = 1024 * 1024
+
 
 @pytest.fixture(autouse=True)
 def log_as_before() -> Iterator[None]:
@@ -65,9 +67,10 @@ def test_the_defaults_are_those_of_the_original(kvass: Kvass, database: Path, se
 
 
 def test_serve_passes_its_options_on(kvass: Kvass, tmp_path: Path, served_with: list[ServeOptions]) -> None:
-    line = f"serve --db={tmp_path}/other --bind [::1]:9 --tls-cert c.pem --tls-key k.pem --max-body 16 --per-address 0"
+    line = f"serve --db={tmp_path}/other --bind [::1]:9 --tls-cert c.pem --tls-key k.pem --max-body 16 --body-memory 8"
+    line += " --per-address 0"
     assert kvass(*line.split()).status == 0
-    assert served_with == [ServeOptions(str(tmp_path / "other"), "[::1]:9", "c.pem", "k.pem", 16 * 1024 * 1024, 0)]
+    assert served_with == [ServeOptions(str(tmp_path / "other"), "[::1]:9", "c.pem", "k.pem", 16 * MIB, 8 * MIB, 0)]
 
 
 @pytest.mark.usefixtures("kathmandu")

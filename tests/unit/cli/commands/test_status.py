@@ -146,6 +146,7 @@ def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() 
             "path": "/home/you/.kvassdb.sqlite",
             "size": 3_400_000,
             "entries": 120,
+            "read_only": None,
             "space": {"current": 2_000_000, "history": 1_200_000, "dropped": 0, "free": 8192},
             "gives_back": True,
         },
