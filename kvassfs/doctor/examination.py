@@ -65,6 +65,7 @@ def _examine_content(
 def _examine_store(wanted: Examination) -> Iterator[Finding]:
     try:
         with Store.open(wanted.path, profile=PATIENCE, create=False, alone_if_full=True) as store:
+            yield from mounts.judge_closed(mounts.collect_closed(store))
             yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline))
             yield from database.judge_ahead(database.collect_ahead(store, WARNED_AHEAD))
             yield database.judge_room(store.upkeep.gives_back(), store.upkeep.space().free)

@@ -148,8 +148,7 @@ class Binding:
         yield from (f"{kind}_timeout={seconds}" for kind, seconds in TIMEOUTS.items())
         if self.major == 2:  # libfuse 3 always does
             yield from ("big_writes", "atomic_o_trunc", "use_ino")
-        if requirements.fusermount(self.major) is not None:  # the program that does it
-            yield "auto_unmount"
+        # Not auto_unmount: a mount whose process was killed stays, and nothing is written beside the store.
         if presentation.allow_other:
             yield "allow_other"
         if presentation.read_only:

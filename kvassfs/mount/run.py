@@ -81,26 +81,16 @@ def mount(
         Store.open(options.database, notice=notice).close()  # whatever is wrong with it is said here and now
         options = replace(options, directory=directory)
         with mountpoint.claim(directory) as claim:
-            mountpoint.prepare(directory, options.database)  # another mount may have been there first
+            mountpoint.prepare(directory, options.database, claimed=True)  # another mount may have been there first
             if options.foreground:
-                serve(options, binding, claim.close, supervisor)
+                serve(options, binding, claim, supervisor=supervisor)
             else:
-                daemon.detach(partial(_serve_claimed, options, binding, claim))
+                daemon.detach(partial(serve, options, binding, claim))
                 _await(directory)
     except KvassError:
         if made and os.path.isdir(options.directory) and not os.path.ismount(options.directory):
             os.rmdir(options.directory)
         raise
-
-
-def _serve_claimed(options: MountOptions, binding: Binding, claim: ExitStack, ready: Callable[[], None]) -> None:
-    """Serve in a daemon, which has inherited the claim."""
-
-    def started() -> None:
-        claim.close()
-        ready()
-
-    serve(options, binding, started)
 
 
 def _await(directory: str) -> None:
@@ -114,21 +104,20 @@ def _await(directory: str) -> None:
 def serve(
     options: MountOptions,
     binding: Binding,
+    claim: ExitStack,
     ready: Callable[[], None] = lambda: None,
     supervisor: Supervisor = NOBODY,
 ) -> None:
-    """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
+    """Serve the mount until it ends on a directory that will do; the claim ends, and ``ready`` is called, once it is there."""
     _log_to(options)
-    with Store.open(options.database, profile=MOUNT) as store:
+    with Store.open(options.database, profile=MOUNT) as store, mountpoint.closed(options.directory, claim) as close:
         store.own_changes.caller = binding.caller
-        service = _Service(store, options, supervisor)
-        if not options.read_only:
-            with suppress(KvassError):  # it is tried again by the next mount
-                service.filesystem.publish_directories()
+        service = _prepare(store, options, supervisor)
         standard_error = daemon.Captured()
 
         def started() -> None:
             standard_error.release()
+            close()
             service.start()
             ready()
 
@@ -145,6 +134,17 @@ def serve(
             raise MountFailed(options.directory, said or error.reason) from error
         finally:
             standard_error.release()
+
+
+def _prepare(store: Store, options: MountOptions, supervisor: Supervisor) -> _Service:
+    """Return what is to be served, once the store has what it needs for that."""
+    with suppress(KvassError):  # nobody needs it but `kvass doctor`
+        store.processes.note_mount_point(options.directory)
+    service = _Service(store, options, supervisor)
+    if not options.read_only:
+        with suppress(KvassError):  # it is tried again by the next mount
+            service.filesystem.publish_directories()
+    return service
 
 
 class _Service:
