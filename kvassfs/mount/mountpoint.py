@@ -87,7 +87,7 @@ def prepare(directory: str, database: str, *, create: bool = False, claimed: boo
     if os.path.commonpath([directory, os.path.realpath(database)]) == directory:
         raise MountRefused(directory, f"the database {database} is in it; choose another directory")
     reopen(directory, claimed=claimed)
-    _check_empty(directory)
+    check_empty(directory)
     return directory
 
 
@@ -166,7 +166,8 @@ def _check_directory(directory: str) -> None:
         raise MountRefused(directory, "it is not a directory; name an empty one")
 
 
-def _check_empty(directory: str) -> None:
+def check_empty(directory: str) -> None:
+    """Raise MountRefused where a directory cannot be read, or there is something in it."""
     try:
         names = os.listdir(directory)
     except OSError as error:

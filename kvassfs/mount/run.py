@@ -130,6 +130,7 @@ def serve(
                 ended=service.end,
             )
         except MountFailed as error:
+            mountpoint.check_empty(options.directory)  # libfuse 2 looks as well, and advises to hide what is there
             said = mountpoint.last_line(standard_error.release())
             raise MountFailed(options.directory, said or error.reason) from error
         finally:
