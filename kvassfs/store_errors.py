@@ -60,7 +60,6 @@ class SystemRefused(StoreError):
         errno.ENOMEM: "end some programs and try again",
         errno.EMFILE: "close some files, or raise `ulimit -n`",
         errno.ENFILE: "end some programs and try again",
-        errno.EROFS: "have its disk mounted for writing",
     }
     """What to do about it; others are no ``number``."""
 

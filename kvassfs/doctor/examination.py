@@ -76,6 +76,7 @@ def _examine_store(wanted: Examination) -> Iterator[Finding]:
             if wanted.repair:
                 yield Finding("repair", OK, database.describe_mended(store.numbers.mend()))
             yield from database.judge_oddities(database.collect_oddities(store))
+            yield from mounts.judge_closed(mounts.collect_closed(store))
             yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline or bool(store.obstacle)))
             yield from database.judge_ahead(database.collect_ahead(store, WARNED_AHEAD))
             yield database.judge_room(store.upkeep.gives_back(), store.upkeep.space().free)

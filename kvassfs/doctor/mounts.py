@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
-from ..mount.mountpoint import KIND, Mounted, list_mounts
-from .finding import OK, WRONG, Finding, type_line
+from ..mount.mountpoint import KIND, Mounted, is_left_closed, list_mounts
+from ..store import Store
+from .finding import OK, WARNING, WRONG, Finding, type_line
 
 PATIENCE: Final = 3.0
 """Seconds in which a mount has to answer."""
@@ -68,3 +69,15 @@ def judge_mounts(found: Iterable[Mount]) -> Iterator[Finding]:
             yield Finding("mounts", WRONG, f"{directory} does not answer", remedy)
     if alive or not list(found):
         yield Finding("mounts", OK, ", ".join(alive) or "nothing is mounted")
+
+
+def collect_closed(store: Store, is_closed: Callable[[str], bool] = is_left_closed) -> list[str]:
+    """Return the directories that mounts of this store left closed to writing when they were killed."""
+    return [directory for directory in store.processes.mount_points() if is_closed(directory)]
+
+
+def judge_closed(directories: Iterable[str]) -> Iterator[Finding]:
+    """Yield which directories are closed, although nothing is mounted there."""
+    for directory in directories:
+        text = f"{directory} is closed to writing, as its mount was killed; `kvass umount` opens it, a mount shows the keys"
+        yield Finding("mounts", WARNING, text, type_line("kvass", "mount", directory))

@@ -11,14 +11,14 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
-import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ctypes.util import find_library
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from . import requirements
+from . import ending, requirements
 from .errors import FuseMissing, MountError, MountFailed
 from .structures import Layout, strip_pointers
 
@@ -134,7 +134,8 @@ class Binding:
         """
         life = _Life(self, started, ended)
         table, functions = self._table({**callbacks, "init": life.init, "destroy": life.destroy})
-        status = self._main(list(self.options(presentation)), directory, table)
+        with ending.caught(life.stop):
+            status = self._main(list(self.options(presentation)), directory, table)
         del functions  # until here, libfuse called them
         if life.error is not None:
             raise life.error
@@ -147,8 +148,7 @@ class Binding:
         yield from (f"{kind}_timeout={seconds}" for kind, seconds in TIMEOUTS.items())
         if self.major == 2:  # libfuse 3 always does
             yield from ("big_writes", "atomic_o_trunc", "use_ino")
-        if requirements.fusermount(self.major) is not None:  # the program that does it
-            yield "auto_unmount"
+        # Not auto_unmount: a mount whose process was killed stays, and nothing is written beside the store.
         if presentation.allow_other:
             yield "allow_other"
         if presentation.read_only:
@@ -161,10 +161,9 @@ class Binding:
         arguments = (ctypes.c_char_p * len(words))(*map(os.fsencode, words))
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
         main = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, pointer, pointer, size, pointer)
-        with _default_interrupt():
-            status: int = main(("fuse_main_real", self._library))(
-                len(words), ctypes.addressof(arguments), ctypes.addressof(table), ctypes.sizeof(table), None
-            )
+        status: int = main(("fuse_main_real", self._library))(
+            len(words), ctypes.addressof(arguments), ctypes.addressof(table), ctypes.sizeof(table), None
+        )
         return status
 
     def _table(self, callbacks: Mapping[str, Callable[..., int]]) -> tuple[ctypes.Structure, list[Any]]:
@@ -210,10 +209,30 @@ class Binding:
         """Return the process whose call the callback in progress answers; 0 if it is not one of this namespace."""
         return int(self._library.fuse_get_context().contents.pid)
 
-    def stop(self) -> None:
-        """End the mount from within a callback."""
-        context = self._library.fuse_get_context().contents.fuse
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("fuse_exit", self._library))(context)
+    def server(self) -> Server:
+        """Return, within a callback, what serves the mount."""
+        fuse = self._library.fuse_get_context().contents.fuse
+        session = self._function("fuse_get_session")(fuse)
+        if self.major >= 3:
+            return Server(fuse, self._function("fuse_session_fd", ctypes.c_int)(session))
+        channel = self._function("fuse_session_next_chan")(session, None)
+        return Server(fuse, self._function("fuse_chan_fd", ctypes.c_int)(channel))
+
+    def stop(self, fuse: int) -> None:
+        """Have libfuse end the mount when it looks whether it should; from any thread, until ``destroy`` returns."""
+        self._function("fuse_exit", None)(fuse)
+
+    def _function(self, name: str, returned: Any = ctypes.c_void_p) -> Callable[..., Any]:
+        """Return a function of libfuse that takes pointers."""
+        count = 2 if name == "fuse_session_next_chan" else 1
+        return ctypes.CFUNCTYPE(returned, *[ctypes.c_void_p] * count)((name, self._library))
+
+
+class Server(NamedTuple):
+    """What serves a mount: libfuse's handle of it, and the descriptor by which it reads requests."""
+
+    fuse: int
+    descriptor: int
 
 
 class _Life:
@@ -225,35 +244,41 @@ class _Life:
         self._binding = binding
         self._started = started
         self._ended = ended
+        self._thread = threading.get_ident()
+        self._server: Server | None = None  # while there is one
+        self._stopping = False
+        self._lock = threading.Lock()
 
     def init(self, connection: int, configuration: int = 0) -> int:
+        server = self._binding.server()
         try:
             self._binding.begin(connection, configuration)
             self._started()
             self.began = True
         except BaseException as error:  # noqa: BLE001  raised again by serve()
             self.error = error
-            self._binding.stop()
+        with self._lock:
+            self._server = server
+            if self._stopping or self.error is not None:
+                self._binding.stop(server.fuse)
         return 0
 
+    def stop(self) -> None:
+        """End the mount, also before it has begun; from another thread."""
+        with self._lock:
+            self._stopping = True
+            if self._server is not None:
+                self._binding.stop(self._server.fuse)
+                ending.wake_reader(self._server.descriptor, self._thread)
+
     def destroy(self, _private: int) -> int:
+        with self._lock:
+            self._server = None
         try:
             self._ended()
         except BaseException as error:  # noqa: BLE001  raised again by serve()
             self.error = self.error or error
         return 0
-
-
-@contextmanager
-def _default_interrupt() -> Iterator[None]:
-    """Leave SIGINT to libfuse, which takes it only where nothing else has; a Python handler would run too late."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _escape(value: str) -> str:

@@ -10,11 +10,12 @@ import select
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
 from . import requirements
+from .beneath import Beneath
 from .errors import MountBusy, MountError, MountRefused, NotMounted
 
 KIND: Final = "fuse.kvassfs"
@@ -68,10 +69,10 @@ def find_mount(directory: str) -> Mounted | None:
     return next((found for found in reversed(list_mounts()) if found.directory == directory), None)
 
 
-def prepare(directory: str, database: str, *, create: bool = False) -> str:
+def prepare(directory: str, database: str, *, create: bool = False, claimed: bool = False) -> str:
     """Return the real path of a directory that can be mounted on, repaired if a dead mount of ours was there.
 
-    ``create`` makes a missing one. Raises MountRefused.
+    ``create`` makes a missing one; ``claimed``: this process has the claim to it. Raises MountRefused.
     """
     directory = os.path.realpath(directory)
     _repair(directory)
@@ -85,8 +86,54 @@ def prepare(directory: str, database: str, *, create: bool = False) -> str:
         )
     if os.path.commonpath([directory, os.path.realpath(database)]) == directory:
         raise MountRefused(directory, f"the database {database} is in it; choose another directory")
-    _check_empty(directory)
+    reopen(directory, claimed=claimed)
+    check_empty(directory)
     return directory
+
+
+def reopen(directory: str, *, claimed: bool = False) -> bool:
+    """Give a directory back the mode that it had before it was mounted on, where nothing is any more.
+
+    Return whether it was closed. Where another process has the claim, that sees to it.
+    """
+    try:
+        with Beneath(directory) as beneath:
+            is_free = (claimed or beneath.claim()) and find_mount(directory) is None
+            return is_free and beneath.reopen()
+    except OSError:
+        return False
+
+
+def is_left_closed(directory: str) -> bool:
+    """Tell whether a mount that died has left a directory closed to writing, at which nothing is mounted any more."""
+    try:
+        with Beneath(directory) as beneath:
+            return beneath.record() is not None and find_mount(directory) is None
+    except OSError:
+        return False
+
+
+@contextmanager
+def closed(directory: str, claim: ExitStack) -> Iterator[Callable[[], None]]:
+    """``with`` a function to call once a store is mounted on a directory: nobody writes to what is beneath from then on.
+
+    It ends the claim, or raises MountRefused where something has come into the directory meanwhile. In the end all is
+    taken back, unless a mount stayed or another one came.
+    """
+    with Beneath(directory) as beneath:
+
+        def close() -> None:
+            beneath.close()
+            if names := beneath.names():
+                beneath.reopen(own=True)
+                raise refuse_to_hide(directory, names)
+            claim.close()
+
+        try:
+            yield close
+        finally:
+            if beneath.claim() and find_mount(directory) is None:
+                beneath.reopen(own=True)
 
 
 @contextmanager
@@ -119,14 +166,23 @@ def _check_directory(directory: str) -> None:
         raise MountRefused(directory, "it is not a directory; name an empty one")
 
 
-def _check_empty(directory: str) -> None:
+def check_empty(directory: str) -> None:
+    """Raise MountRefused where a directory cannot be read, or there is something in it."""
     try:
-        with os.scandir(directory) as entries:
-            empty = next(entries, None) is None
+        names = os.listdir(directory)
     except OSError as error:
         raise MountRefused(directory, f"it cannot be read: {error.strerror}") from error
-    if not empty:
-        raise MountRefused(directory, "it is not empty; name an empty directory")
+    if names:
+        raise refuse_to_hide(directory, names)
+
+
+def refuse_to_hide(directory: str, names: Sequence[str]) -> MountRefused:
+    """Return the error of a directory in which there is something, which nobody would see below the mount."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return MountRefused(
+        directory,
+        f"it is not empty: {min(names)!r}{more} would be hidden; move that elsewhere, or name an empty directory",
+    )
 
 
 def _repair(directory: str) -> None:
@@ -154,11 +210,15 @@ def _is_dead(directory: str) -> bool:
 def unmount(directory: str, *, lazy: bool = False) -> None:
     """Unmount a store and wait until the process that served it has saved everything and ended.
 
+    What a process left that was killed is repaired.
+
     ``lazy`` takes it away at once, and the process ends when nothing in it is open any more. Raises NotMounted,
     MountBusy, or MountError with what the system says.
     """
     directory = os.path.realpath(directory)
     found = find_mount(directory)
+    if found is None and reopen(directory):
+        return  # all that was left of a mount that died
     if found is None or found.kind != KIND:
         raise NotMounted(directory, found.kind if found else "nothing")
     server = None if lazy else _server(directory)
@@ -170,6 +230,7 @@ def unmount(directory: str, *, lazy: bool = False) -> None:
     if server is not None:
         select.select([server], [], [], END_SECONDS)
         os.close(server)
+    reopen(directory)  # where nobody did that, or will only when the last file is closed
 
 
 def _unmount_patiently(directory: str, *, lazy: bool) -> str:

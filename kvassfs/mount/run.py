@@ -82,11 +82,11 @@ def mount(
         _check_store(options, notice)  # whatever is wrong with it is said here and now
         options = replace(options, directory=directory)
         with mountpoint.claim(directory) as claim:
-            mountpoint.prepare(directory, options.database)  # another mount may have been there first
+            mountpoint.prepare(directory, options.database, claimed=True)  # another mount may have been there first
             if options.foreground:
-                serve(options, binding, claim.close, supervisor)
+                serve(options, binding, claim, supervisor=supervisor)
             else:
-                daemon.detach(partial(_serve_claimed, options, binding, claim))
+                daemon.detach(partial(serve, options, binding, claim))
                 _await(directory)
     except KvassError:
         if made and os.path.isdir(options.directory) and not os.path.ismount(options.directory):
@@ -109,16 +109,6 @@ def _check_store(options: MountOptions, notice: Callable[[str], None]) -> None:
             raise ReadOnlyStore(store.path, store.obstacle, remedy)
 
 
-def _serve_claimed(options: MountOptions, binding: Binding, claim: ExitStack, ready: Callable[[], None]) -> None:
-    """Serve in a daemon, which has inherited the claim."""
-
-    def started() -> None:
-        claim.close()
-        ready()
-
-    serve(options, binding, started)
-
-
 def _await(directory: str) -> None:
     """Wait until the mount answers."""
     try:
@@ -130,21 +120,20 @@ def _await(directory: str) -> None:
 def serve(
     options: MountOptions,
     binding: Binding,
+    claim: ExitStack,
     ready: Callable[[], None] = lambda: None,
     supervisor: Supervisor = NOBODY,
 ) -> None:
-    """Serve the mount until it ends on a directory that will do; ``ready`` is called once it is there."""
+    """Serve the mount until it ends on a directory that will do; the claim ends, and ``ready`` is called, once it is there."""
     _log_to(options)
-    with Store.open(options.database, profile=MOUNT) as store:
+    with Store.open(options.database, profile=MOUNT) as store, mountpoint.closed(options.directory, claim) as close:
         store.own_changes.caller = binding.caller
-        service = _Service(store, options, supervisor)
-        if not options.read_only:
-            with suppress(KvassError):  # it is tried again by the next mount
-                service.filesystem.publish_directories()
+        service = _prepare(store, options, supervisor)
         standard_error = daemon.Captured()
 
         def started() -> None:
             standard_error.release()
+            close()
             service.start()
             ready()
 
@@ -157,10 +146,22 @@ def serve(
                 ended=service.end,
             )
         except MountFailed as error:
+            mountpoint.check_empty(options.directory)  # libfuse 2 looks as well, and advises to hide what is there
             said = mountpoint.last_line(standard_error.release())
             raise MountFailed(options.directory, said or error.reason) from error
         finally:
             standard_error.release()
+
+
+def _prepare(store: Store, options: MountOptions, supervisor: Supervisor) -> _Service:
+    """Return what is to be served, once the store has what it needs for that."""
+    with suppress(KvassError):  # nobody needs it but `kvass doctor`
+        store.processes.note_mount_point(options.directory)
+    service = _Service(store, options, supervisor)
+    if not options.read_only:
+        with suppress(KvassError):  # it is tried again by the next mount
+            service.filesystem.publish_directories()
+    return service
 
 
 class _Service:

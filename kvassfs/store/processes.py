@@ -22,6 +22,12 @@ UPLOAD_TIME = 1_000_000
 UPLOAD = "upload"
 """The row of settings for that: the writer that pushes, and an ``Upload``."""
 
+MOUNT_POINTS = "mount points"
+"""The row of settings for where the store was mounted, so that it is seen what a mount left that was killed."""
+
+MAX_MOUNT_POINTS = 100
+"""Directories in it at most, the latest."""
+
 
 class Follower(NamedTuple):
     """What keeps this store in step with the hub; the schema explains the columns. Times in µs.
@@ -125,6 +131,19 @@ class Processes:
         text = read_setting(self._database, "served")
         known = [] if text is None else json.loads(text)
         return [(pid, begun, url) for pid, begun, url in known if self._machine.find_start(pid) == begun]
+
+    # Mounts
+
+    def note_mount_point(self, directory: str) -> None:
+        """Note that this store is mounted at a directory. Where that is known, nothing is written."""
+        known = self.mount_points()
+        if directory not in known:
+            write_setting(self._database, MOUNT_POINTS, json.dumps([*known, directory][-MAX_MOUNT_POINTS:]))
+
+    def mount_points(self) -> list[str]:
+        """Return where this store is mounted or was."""
+        text = read_setting(self._database, MOUNT_POINTS)
+        return [] if text is None else json.loads(text)
 
     # Followers
 

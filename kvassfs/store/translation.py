@@ -23,6 +23,9 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # SQLite keeps to itself what the system said; it is asked again for something like it.
 _OF_THE_SYSTEM = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
+_REFUSED = {*FULL, *SystemRefused.REMEDIES, errno.EROFS}
+"""The errnos that tell what is to be done."""
+
 
 def translate_error(error: sqlite3.Error | UnicodeDecodeError, path: str) -> KvassError:
     """Return the error to show for one of SQLite's.
@@ -53,7 +56,7 @@ def _find_refusal(code: int, path: str) -> StoreError | None:
         if code in codes or code & 0xFF in codes:
             return _refusal(number, path)
     number = Reserve(path).probe() if code & 0xFF in _OF_THE_SYSTEM else 0
-    if number in FULL or number in SystemRefused.REMEDIES:
+    if number in _REFUSED:
         return _refusal(number, path)
     if code & 0xFF == sqlite3.SQLITE_READONLY and (obstacle := find_obstacle(path)):
         return ReadOnlyStore(path, obstacle)
@@ -61,12 +64,14 @@ def _find_refusal(code: int, path: str) -> StoreError | None:
 
 
 def _refusal(number: int, path: str) -> StoreError:
+    if number == errno.EROFS:
+        return ReadOnlyStore(path, "its disk is read-only")
     return DiskFull(path) if number in FULL else SystemRefused(path, number)
 
 
 def translate_os_error(error: OSError, path: str) -> StoreError:
     """Return the error to show for what the system said of the database or its directory."""
     number = error.errno or 0
-    if number in FULL or number in SystemRefused.REMEDIES:
+    if number in _REFUSED:
         return _refusal(number, path)
     return StoreError(path, f"the database {path} failed: {(error.strerror or str(error)).lower()}")

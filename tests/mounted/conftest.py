@@ -1,4 +1,4 @@
-"""The fixture `mount`: an empty store, mounted with each binding in turn, served by a process of its own."""
+"""The fixtures `mount`, an empty store that is mounted, and `place` and `users_place`, to mount on: each binding in turn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mounts import BINDINGS, Mount, mounted
+from tests.support.places import Place, place_of, place_of_user
 
 
 @pytest.fixture(params=BINDINGS)
@@ -23,4 +24,18 @@ def mount(binding: str, tmp_path: Path) -> Iterator[Mount]:
     path = tmp_path / "mount"
     path.mkdir()
     with mounted(path, tmp_path / "kvass.sqlite", binding) as found:
+        yield found
+
+
+@pytest.fixture
+def place(binding: str, tmp_path: Path) -> Iterator[Place]:
+    """A place of whoever runs the tests."""
+    with place_of(tmp_path, binding) as found:
+        yield found
+
+
+@pytest.fixture
+def users_place(binding: str) -> Iterator[Place]:
+    """A place that belongs to a user who is not root."""
+    with place_of_user(binding) as found:
         yield found

@@ -104,5 +104,5 @@ def test_what_is_refused_is_said_by_mount_with_its_status(tmp_path: Path) -> Non
     first, second, third = done.stderr.splitlines()
     assert first.startswith("kvass: mount.fuse.kvassfs: unknown option weird=1; known are ro, ")
     assert second.startswith("kvass: cannot open the database ")
-    assert third.endswith("it is not empty; name an empty directory")
+    assert third.endswith("would be hidden; move that elsewhere, or name an empty directory")
     assert not (tmp_path / "x" / "no.sqlite").exists()

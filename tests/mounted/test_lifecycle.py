@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import select
-import shlex
 import shutil
 import signal
 import stat
@@ -14,10 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,99 +22,10 @@ from kvassfs.mount import mountpoint
 from kvassfs.mount.errors import MountBusy, NotMounted
 from kvassfs.mount.mountpoint import unmount
 from kvassfs.store import Store
-from tests.support.mounts import Mount, force_unmount, is_in_table, mounted, start
+from tests.support.mounts import Mount, is_in_table, mounted, start
+from tests.support.places import NOBODY, Place, ended, kill
 from tests.support.processes import ROOT, SECONDS, children
 from tests.support.waiting import find_within, within
-
-NOBODY = 65534
-
-
-class Place:
-    """A directory to mount on and a database beside it, which tests mount as daemons, as `user`."""
-
-    def __init__(self, room: Path, binding: str, user: int | None = None) -> None:
-        self.user = os.getuid() if user is None else user
-        self.path = room / "mount"
-        self.db = room / "kvass.sqlite"
-        self.log = room / "log"
-        self.binding = binding
-
-    def mount(self, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run `kvass mount` to its end, with what it says."""
-        chosen = {"directory": str(self.path), "database": str(self.db), "binding": self.binding, "log": str(self.log)}
-        return self.run("mount", {**chosen, **options})
-
-    def run(self, task: str, arguments: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-        process = start(task, arguments, user=self.user, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = process.communicate(timeout=SECONDS)
-        return subprocess.CompletedProcess(process.args, process.returncode, out.decode(), err.decode())
-
-    def mount_well(self, **options: Any) -> None:
-        """Mount; it must succeed without a word."""
-        done = self.mount(**options)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-    def refusal(self, **options: Any) -> str:
-        """Mount; it must fail with the one line that is returned."""
-        done = self.mount(**options)
-        assert done.returncode == 1
-        assert done.stdout == ""
-        assert done.stderr.count("\n") == 1, done.stderr
-        return done.stderr
-
-    def server(self) -> int:
-        """Return the process that serves the mount."""
-        return int(self.shell(f"getfattr --only-values -n {mountpoint.SERVER_PID} .").stdout)
-
-    def shell(self, script: str, *, groups: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
-        """Run a script in the mount, as the user whose mount it is; only root may give that user more groups."""
-        command = ["sh", "-c", f"cd {shlex.quote(str(self.path))} && {script}"]
-        who: dict[str, Any] = {"extra_groups": groups} if groups else {}
-        if self.user != os.getuid():
-            who |= {"user": self.user, "group": self.user, "cwd": "/"}
-        return subprocess.run(command, capture_output=True, text=True, check=False, **who)
-
-    def value(self, key: str) -> bytes:
-        with Store.open(self.db) as store:
-            return store.get(key).read()
-
-
-@pytest.fixture
-def place(binding: str, tmp_path: Path) -> Iterator[Place]:
-    found = Place(tmp_path, binding)
-    found.path.mkdir()
-    yield found
-    clear(found)
-
-
-def clear(place: Place) -> None:
-    """Unmount, end the daemon, and look at what it logged."""
-    try:
-        server = os.pidfd_open(place.server())
-    except (OSError, ValueError):
-        force_unmount(place.path)
-    else:
-        force_unmount(place.path)
-        if not ended(server):
-            signal.pidfd_send_signal(server, signal.SIGKILL)
-            pytest.fail("the daemon did not end when its mount did")
-    log = place.log.read_text() if place.log.exists() else ""
-    assert "Traceback" not in log, log
-
-
-def ended(server: int) -> bool:
-    """Wait for the end of a process given by a pidfd."""
-    return bool(select.select([server], [], [], SECONDS)[0])
-
-
-def kill(pid: int) -> None:
-    """Kill a server and, first, its helper that would unmount after it."""
-    server = os.pidfd_open(pid)
-    for helper in children(pid):
-        os.kill(helper, signal.SIGKILL)
-    signal.pidfd_send_signal(server, signal.SIGKILL)
-    assert ended(server)
-
 
 # Beginning
 
@@ -157,7 +65,8 @@ def test_no_helper_keeps_descriptors_of_the_caller(place: Place) -> None:
     place.mount_well()
     for process in (place.server(), *children(place.server())):
         targets = [os.readlink(found) for found in Path(f"/proc/{process}/fd").iterdir()]
-        assert not [target for target in targets if target.startswith("pipe:")]
+        pipes = [target for target in targets if target.startswith("pipe:")]
+        assert all(pipes.count(pipe) == 2 for pipe in pipes)  # one of its own, with both ends
 
 
 def test_a_mount_is_private_and_shows_what_it_is(mount: Mount) -> None:
@@ -428,38 +337,6 @@ def test_nothing_can_be_changed_through_a_mount_that_is_read_only(binding: str, 
 
 
 # Users
-
-
-@contextmanager
-def open_device() -> Iterator[None]:
-    """Let users open /dev/fuse, as udev does; where tests run beside each other, one at a time."""
-    with Path(tempfile.gettempdir(), "kvassfs-test-device.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        mode = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
-        if mode & 0o006 != 0o006:
-            os.chmod("/dev/fuse", 0o666)
-        try:
-            yield
-        finally:
-            if mode & 0o006 != 0o006:
-                os.chmod("/dev/fuse", mode)
-
-
-@pytest.fixture
-def users_place(binding: str) -> Iterator[Place]:
-    """A place that belongs to a user who is not root."""
-    user = os.getuid() or NOBODY
-    room = Path(tempfile.mkdtemp(prefix="kvassfs-"))
-    found = Place(room, binding, user)
-    found.path.mkdir()
-    for path in (room, found.path):
-        os.chown(path, user, user if os.getuid() == 0 else -1)
-    try:
-        with open_device() if os.getuid() == 0 else nullcontext():
-            yield found
-            clear(found)
-    finally:
-        shutil.rmtree(room)
 
 
 def test_a_user_mounts_saves_and_unmounts(users_place: Place) -> None:

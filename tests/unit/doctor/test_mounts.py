@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
 from kvassfs.doctor.finding import Finding
-from kvassfs.doctor.mounts import Mount, collect_mounts, judge_mounts
+from kvassfs.doctor.mounts import Mount, collect_closed, collect_mounts, judge_closed, judge_mounts
 from kvassfs.mount.mountpoint import KIND, Mounted
+from kvassfs.store import Store
 
 TABLE = [
     Mounted("/alive", KIND, "/db"),
@@ -75,3 +77,16 @@ def test_where_there_is_no_table_there_is_no_mount() -> None:
 )
 def test_how_the_mounts_are_in_words(mounts: list[Mount], findings: list[Finding]) -> None:
     assert list(judge_mounts(mounts)) == findings
+
+
+def test_a_directory_that_a_killed_mount_left_closed_is_known(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "db") as store:
+        for directory in ("/open", "/a b", "/open"):
+            store.processes.note_mount_point(directory)
+        closed = collect_closed(store, lambda directory: directory == "/a b")
+    assert closed == ["/a b"]
+    (finding,) = judge_closed(closed)
+    assert (finding.level, finding.remedy) == ("warning", "type: kvass mount '/a b'")
+    assert finding.text == (
+        "/a b is closed to writing, as its mount was killed; `kvass umount` opens it, a mount shows the keys"
+    )

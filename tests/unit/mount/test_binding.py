@@ -6,7 +6,8 @@ import ctypes
 import importlib
 import inspect
 import os
-import signal
+import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -163,9 +164,7 @@ def test_options_say_how_the_mount_looks(binding: Binding) -> None:
     assert {"ro", "allow_other"} <= set(binding.options(Presentation(read_only=True, allow_other=True)))
 
 
-def test_nothing_is_left_to_a_helper_that_is_not_there(binding: Binding, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "auto_unmount" in set(binding.options(Presentation()))
-    monkeypatch.setattr(requirements, "fusermount", lambda *_: None)
+def test_a_mount_whose_process_is_killed_stays(binding: Binding) -> None:
     assert "auto_unmount" not in set(binding.options(Presentation()))
 
 
@@ -180,9 +179,11 @@ class Play:
         self.mounts = mounts
         monkeypatch.setattr(binding, "_main", self.main)
         monkeypatch.setattr(binding, "begin", lambda *_: None)
+        monkeypatch.setattr(binding, "server", lambda: module.Server(7, 8))
         monkeypatch.setattr(binding, "stop", self.stop)
 
-    def stop(self) -> None:
+    def stop(self, fuse: int) -> None:
+        assert fuse == 7
         self.stopped = True
 
     def main(self, _options: list[str], _directory: str, table: Any) -> int:
@@ -223,13 +224,21 @@ def test_a_mount_that_does_not_come_about_is_an_error(binding: Binding, monkeypa
         binding.serve({}, "/d", Presentation())
 
 
-@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN])
-def test_libfuse_finds_interrupts_free_unless_they_are_ignored(handler: Any) -> None:
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        with module._default_interrupt():
-            inside = signal.getsignal(signal.SIGINT)
-        assert inside is (signal.SIG_IGN if handler is signal.SIG_IGN else signal.SIG_DFL)
-        assert signal.getsignal(signal.SIGINT) is handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+@pytest.mark.parametrize("moment", ["before init", "in init", "between", "in destroy", "after destroy"])
+def test_a_mount_can_be_stopped_at_any_moment(binding: Binding, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    play = Play(binding, monkeypatch)
+    woken = []
+    monkeypatch.setattr("kvassfs.mount.ending.wake_reader", lambda *arguments: woken.append(arguments))
+    heard = []
+    life = module._Life(binding, lambda: heard.append("started"), lambda: heard.append("ended"))
+    monkeypatch.setattr(life, "_started", partial(life.stop) if moment == "in init" else life._started)
+    monkeypatch.setattr(life, "_ended", partial(life.stop) if moment == "in destroy" else life._ended)
+    for step in ("before init", "init", "between", "destroy", "after destroy"):
+        if step in {"init", "destroy"}:
+            getattr(life, step)(0)
+        elif step == moment:
+            life.stop()
+    assert play.stopped == (moment in {"before init", "in init", "between"})
+    assert woken == ([(8, threading.get_ident())] if moment == "between" else [])
+    assert life.began
+    assert life.error is None

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from kvassfs.mount import mountpoint
-from kvassfs.mount.errors import MountBusy, MountError, MountRefused
-from kvassfs.mount.mountpoint import Mounted, find_mount, last_line, prepare, unmount
+from kvassfs.mount.beneath import Beneath
+from kvassfs.mount.errors import MountBusy, MountError, MountRefused, NotMounted
+from kvassfs.mount.mountpoint import (
+    Mounted,
+    claim,
+    closed,
+    find_mount,
+    is_left_closed,
+    last_line,
+    prepare,
+    reopen,
+    unmount,
+)
 
 # Lines of /proc/self/mountinfo of Linux 6.18; the optional fields before the hyphen vary in number.
 TABLE = r"""27 1 254:0 / / rw,relatime - ext4 /dev/root rw
@@ -83,7 +95,7 @@ def test_a_directory_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch:
     def refuse(_: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("os.scandir", refuse)
+    monkeypatch.setattr("os.listdir", refuse)
     with pytest.raises(MountRefused, match="it cannot be read: Permission denied"):
         prepare(str(tmp_path), "/tmp/db")
 
@@ -137,3 +149,80 @@ def test_a_program_that_fails_without_a_word_is_named(tmp_path: Path, monkeypatc
 )
 def test_the_last_line_is_taken_without_the_programs_name(text: str, line: str) -> None:
     assert last_line(text) == line
+
+
+# Directories that are closed
+
+
+@pytest.fixture
+def left_closed(tmp_path: Path) -> Path:
+    """A directory that a mount has left that was killed, and that somebody has unmounted."""
+    (path := tmp_path / "directory").mkdir(mode=0o755)
+    with Beneath(str(path)) as beneath:
+        beneath.close()
+    return path
+
+
+def test_a_directory_that_was_left_closed_is_opened_for_the_next_mount(left_closed: Path) -> None:
+    assert is_left_closed(str(left_closed))
+    prepare(str(left_closed), "/tmp/db")
+    assert not is_left_closed(str(left_closed))
+    assert stat.S_IMODE(left_closed.stat().st_mode) == 0o755
+
+
+def test_what_lies_in_it_is_named_and_can_be_moved(left_closed: Path) -> None:
+    if os.geteuid() == 0:
+        (left_closed / "a b").touch()
+        with pytest.raises(MountRefused, match="it is not empty: 'a b' would be hidden; move that elsewhere, or name"):
+            prepare(str(left_closed), "/tmp/db")
+        assert stat.S_IMODE(left_closed.stat().st_mode) == 0o755
+
+
+def test_it_is_left_to_whoever_is_about_to_mount_there(left_closed: Path) -> None:
+    with claim(str(left_closed)):
+        assert not reopen(str(left_closed))
+        assert reopen(str(left_closed), claimed=True)
+
+
+def test_it_stays_closed_where_something_is_mounted(left_closed: Path, table: Path) -> None:
+    table.write_text(f"43 27 0:40 / {left_closed} rw - fuse.kvassfs /db rw\n")
+    assert not reopen(str(left_closed))
+    assert not is_left_closed(str(left_closed))
+
+
+def test_unmounting_opens_it_once(left_closed: Path) -> None:
+    unmount(str(left_closed))
+    with pytest.raises(NotMounted):
+        unmount(str(left_closed))
+
+
+def test_what_cannot_be_opened_was_not_left_closed(tmp_path: Path) -> None:
+    assert not is_left_closed(str(tmp_path / "missing"))
+    assert not reopen(str(tmp_path / "missing"))
+
+
+def test_a_mount_closes_a_directory_and_ends_its_claim(tmp_path: Path) -> None:
+    before = stat.S_IMODE(tmp_path.stat().st_mode)
+    with claim(str(tmp_path)) as claimed, closed(str(tmp_path), claimed) as close:
+        close()
+        assert is_left_closed(str(tmp_path))
+        with claim(str(tmp_path)):
+            pass
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == before
+
+
+def test_what_came_into_it_meanwhile_is_not_hidden(tmp_path: Path) -> None:
+    with claim(str(tmp_path)) as claimed, closed(str(tmp_path), claimed) as close:
+        (tmp_path / "late").touch()
+        with pytest.raises(MountRefused, match="'late' would be hidden"):
+            close()
+    assert not is_left_closed(str(tmp_path))
+
+
+def test_a_directory_stays_closed_below_a_mount_that_stays(tmp_path: Path, table: Path) -> None:
+    (path := tmp_path / "directory").mkdir()
+    with claim(str(path)) as claimed, closed(str(path), claimed) as close:
+        close()
+        table.write_text(f"43 27 0:40 / {path} rw - fuse.kvassfs /db rw\n")
+    table.write_text("")
+    assert is_left_closed(str(path))

@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.errors import DiskFull, StoreError
 from kvassfs.store import Store, names
-from kvassfs.store_errors import SystemRefused
+from kvassfs.store_errors import ReadOnlyStore
 from tests.support.stores import error_line
 
 
@@ -52,7 +52,7 @@ def test_sqlite_is_asked_whether_it_does_so_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(errno.EIO, StoreError), (errno.ENOSPC, DiskFull), (errno.EROFS, SystemRefused)]
+    ("number", "kind"), [(errno.EIO, StoreError), (errno.ENOSPC, DiskFull), (errno.EROFS, ReadOnlyStore)]
 )
 def test_what_cannot_be_secured_is_not_committed(
     tmp_path: Path, synchronised: list[str], monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StoreError]

@@ -12,6 +12,7 @@ import pytest
 
 from kvassfs.store import Store
 from kvassfs.store.machine import Machine
+from kvassfs.store.processes import MAX_MOUNT_POINTS
 
 SECONDS = 20.0
 
@@ -61,3 +62,13 @@ def test_a_follower_that_has_ended_is_none(store: Store, start: str, monkeypatch
     monkeypatch.setattr(Machine, "find_start", lambda *_: start)
     assert store.processes.followers() == []
     assert not store.processes.is_in_touch()
+
+
+def test_where_a_store_was_mounted_is_known_once_and_not_for_ever(store: Store) -> None:
+    assert store.processes.mount_points() == []
+    for directory in ("/a", "/b\udce9", "/a"):
+        store.processes.note_mount_point(directory)
+    assert store.processes.mount_points() == ["/a", "/b\udce9"]
+    for number in range(MAX_MOUNT_POINTS):
+        store.processes.note_mount_point(f"/{number}")
+    assert store.processes.mount_points() == [f"/{number}" for number in range(MAX_MOUNT_POINTS)]
