@@ -79,6 +79,10 @@ class CallProcess(ChildProcess):
         if not self._ended:
             super().ensure_running()
 
+    def _begun(self, process: subprocess.Popen[str]) -> None:
+        if self._ended:  # while it was being started, where hang_up() found none
+            process.kill()
+
     def _make(self, process: subprocess.Popen[str], call: Sequence[Any], event: Event | None, mode: int) -> str:
         """Have the process make a call, which the mount expects; return its answer, nothing if it has ended."""
         self._expected.begin(call[1], process.pid, event, mode)

@@ -6,10 +6,12 @@ import errno
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,3 +136,18 @@ def test_nothing_is_left_of_it(rig: Rig) -> None:
     pid = rig.pid()
     rig.process.end()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_one_that_is_being_started_while_it_is_hung_up_is_not_waited_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.run("import time; time.sleep(1000)")
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
+        rig.process.hang_up()
+        return popen(*arguments, **options)
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(OSError, match="not connected"):
+        rig.process.rename("/file", "other")
