@@ -201,9 +201,13 @@ class Connections:
         if unsent - left >= min(self.limits.written, max(unsent, 1)):
             self._waiting[connection] = (now, left)
             return
-        self._reporter.note("a response is broken off, for its client does not receive it")
+        self.note_broken_off()
         self.remove(connection)
         connection.cut()
+
+    def note_broken_off(self) -> None:
+        """Have the log say that a response did not get to its end."""
+        self._reporter.note("a response is broken off, for its client does not receive it")
 
     def end(self) -> None:
         """End those that no request is worked on for, as the server ends."""

@@ -65,6 +65,8 @@ class HubProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
+        if isinstance(exc, TimeoutError):  # the kernel was first
+            self._all.note_broken_off()
         self._all.remove(self)
         super().connection_lost(exc)
 
