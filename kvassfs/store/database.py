@@ -209,7 +209,11 @@ class Database:
 
     def roll_back(self) -> None:
         """Undo the open transaction, unless SQLite has done so itself, as after errors such as a full disk."""
-        if self.connection.in_transaction:
+        try:
+            is_open = self.connection.in_transaction
+        except sqlite3.ProgrammingError as error:  # the connection is closed
+            raise translate_error(error, self.path) from error
+        if is_open:
             try:
                 self.execute("ROLLBACK")
             except MemoryError:  # others wait for the lock: once more, as little is needed

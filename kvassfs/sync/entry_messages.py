@@ -11,7 +11,7 @@ from typing import Any
 from ..block import HASH_BYTES, LARGEST_SIZE, pair_runs
 from ..clocks import MAX_TIME
 from ..conflict import MOST_SEEN, Origin, format_seen, parse_origin, parse_seen
-from ..entry import DEFAULT_MODE, MAX_RECEIVED, Delivery, Entry, check_key, is_target
+from ..entry import DEFAULT_MODE, MAX_RECEIVED, MAX_TARGET, Delivery, Entry, check_key, is_target
 from ..errors import InvalidKey, InvalidMessage, OutOfRange
 from ..replica import MAX_PROCESS_ID, NOBODY
 from ..share_link import parse_record
@@ -143,7 +143,8 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
         mode = mod_time = seen = origin = None
     if mode is not None:
         whole = value if blocks is None else None
-        mode = _decode_mode(mode, whole, is_directory=key.endswith("/") and whole == b"")
+        can_lead = is_target(value) if blocks is None else fields["Size"] <= MAX_TARGET
+        mode = _decode_mode(mode, is_directory=key.endswith("/") and whole == b"", can_lead=can_lead)
     if mod_time is not None:
         mod_time = _decode_mod_time(key, mod_time)
     if seen is not None:
@@ -217,14 +218,14 @@ def _decode_origin(key: str, pair: Any) -> Origin:
     return Origin(process_id, counter)
 
 
-def _decode_mode(mode: int, value: bytes | None, *, is_directory: bool) -> int:
-    """Return the mode of a file or symlink; or, where it can be one, of a directory. ``value`` is ``None`` if it is large.
+def _decode_mode(mode: int, *, is_directory: bool, can_lead: bool) -> int:
+    """Return the mode of a file or symlink; or, where it can be one, of a directory. ``can_lead``: a symlink can, there.
 
     A symlink that can lead nowhere becomes a file, which keeps its value and holds nothing up: were the entry refused, so
     would be all that the device has to push. Every replica decides so of the same entry, so they agree on it.
     """
     type_ = stat.S_IFMT(mode)
     known = type_ in _FILE_TYPES or (type_ == stat.S_IFDIR and is_directory)
-    if type_ == stat.S_IFLNK and (value is None or not is_target(value)):
+    if type_ == stat.S_IFLNK and not can_lead:
         known = False
     return mode & (type_ | 0o7777) & ~_OWN_BITS if known else DEFAULT_MODE

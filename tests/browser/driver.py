@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Download, Error, Response, Route, sync_playwright
 
+from kvassfs.server.request_log import redact_path
 from kvassfs.sharing.address import format_share_url
 from kvassfs.store import Store
 from kvassfs.store.store import Readable
@@ -36,8 +38,11 @@ ARGUMENTS = (
 PATIENCE = 30.0
 """Seconds until something that does not come is a failure: far more than it takes on a busy machine."""
 
-ICON = "/favicon.ico"
-"""What Chromium asks any site for by itself."""
+ICON = redact_path("/favicon.ico", ["/"])
+"""What Chromium asks any site for by itself, as it is logged."""
+
+REQUEST = re.compile(r" ([A-Z]+) (/.*) (\d+|-) \d+ in \d+ out \d+ ms$")
+"""A line of the log: method, path and status."""
 
 AREA = 5000
 """Pixels that are to be seen, and no matter of chance."""
@@ -84,9 +89,10 @@ class Shared:
             return format_share_url(self.url, store.share_links.create(key, expires=expires, once=once).token)
 
     def requests(self) -> list[str]:
-        """Return method, path and status of the requests, but for those that the browser makes by itself."""
-        lines = [line.split() for line in self._server.log().splitlines()[self._earlier :]]
-        return [" ".join(words[2:5]) for words in lines if words[-1:] == ["ms"] and words[3] != ICON]
+        """Return method, path and status of the requests, as logged, but for those that the browser makes by itself."""
+        lines = self._server.log().splitlines()[self._earlier :]
+        found = [match for line in lines if (match := REQUEST.search(line))]
+        return [" ".join(match.groups()) for match in found if match[2] != ICON]
 
     def high_water(self) -> int:
         """Return how many bytes of memory the hub has had at most."""

@@ -14,7 +14,7 @@ GREEN = (0, 128, 0)
 RED = (255, 0, 0)
 BLUE = (0, 0, 255)
 
-STOLEN = "/stolen/"
+STOLEN = "/health/stolen/"
 """What the scripts below ask the hub for, once they run."""
 
 BLOCK = 256 * 1024

@@ -76,6 +76,8 @@ Run = Callable[..., Done]
 
 @pytest.fixture
 def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # it would write where this user may not
+    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
     monkeypatch.setenv("HOME", "/nonexistent")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
     monkeypatch.setenv("KVASS_OFFLINE", "")
