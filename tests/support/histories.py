@@ -6,6 +6,7 @@ What must hold is checked on the way, by ``check``, and by ``end``.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -82,6 +83,11 @@ Moment = Callable[[int], object]
 
 class Crash(BaseException):
     """The process ends here, and what it would still do is not done."""
+
+
+def _possible(mode: int, size: int) -> int:
+    """Return ``mode``, but for a symlink that leads nowhere, which no mount makes, and no message carries."""
+    return REGULAR if stat.S_ISLNK(mode) and not size else mode
 
 
 class Peers:
@@ -380,7 +386,8 @@ class Peers:
             with self._dating(replica, key):
                 replica.store.set(key, b"")
         elif how in {"save", "amend", "empty"}:
-            self.save(replica, key, 0 if how == "empty" else size, mode, amend=how == "amend")
+            size = 0 if how == "empty" else size
+            self.save(replica, key, size, _possible(mode, size), amend=how == "amend")
         elif how == "unlink":
             self.unlink(replica, key)
         elif how == "rename" and node is not None and key != new:
@@ -389,7 +396,7 @@ class Peers:
         elif how == "change time" and node is not None:
             replica.store.tree.set_times(node, size, None, replica.clock.now)
         elif how == "change mode" and node is not None:
-            replica.store.tree.set_mode(node, mode)
+            replica.store.tree.set_mode(node, _possible(mode, node.size))
 
     def change_directory(
         self, who: int, directory_doing: str, directory: str, new_directory: str, size: int, mode: int
