@@ -76,8 +76,6 @@ Run = Callable[..., Done]
 
 @pytest.fixture
 def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # it would write where this user may not
-    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
     monkeypatch.setenv("HOME", "/nonexistent")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
     monkeypatch.setenv("KVASS_OFFLINE", "")
@@ -189,7 +187,10 @@ def _run_as_nobody(folder: Path, expression: str) -> str:
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
         f"try: print({expression})\nexcept Exception as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(folder / "db")], check=False, capture_output=True, text=True)
+    # Not measured: what coverage finds, it would write where this user may not.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    line = [sys.executable, "-c", code, str(folder / "db")]
+    done = subprocess.run(line, check=False, capture_output=True, text=True, env=environment)
     assert not done.stderr or "ResourceWarning" in done.stderr, done.stderr
     return done.stdout
 
