@@ -12,12 +12,14 @@ from .inodes import ROOT_INODE, directories_above, new_inode
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .mailboxes import Mailbox
 from .merging import MAX_HUB_LEAP, Merged
+from .names import flush
 from .nodes import Child, Found, Node
 from .numbers import Mended, Oddity
 from .opening import is_store
 from .outbox import Limit, Outgoing, Page
 from .peers import Device
 from .presence import User, list_users
+from .privacy import COMPANIONS
 from .processes import Follower, Upload
 from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from .revisions import Became, Revision
@@ -35,6 +37,7 @@ from .xattrs import Bearer
 
 __all__ = [
     "BLOCK_SIZE",
+    "COMPANIONS",
     "DIRECTORY_MODE",
     "FOLLOWER",
     "HUB",
@@ -86,6 +89,7 @@ __all__ = [
     "Way",
     "Written",
     "directories_above",
+    "flush",
     "is_store",
     "list_users",
     "new_inode",

@@ -21,6 +21,15 @@ def sqlite_secures_names(connection: sqlite3.Connection) -> bool:
         return False
 
 
+def flush(path: str) -> None:
+    """Wait until a file, or the names in a directory, have reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def synchronise_names(file: str) -> None:
     """Wait until the names in the directory of a file have reached the disk.
 
@@ -28,18 +37,10 @@ def synchronise_names(file: str) -> None:
         OSError: they have not.
     """
     try:
-        directory = os.open(os.path.dirname(file), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in _NO_WAY:
-            return
-        raise
-    try:
-        os.fsync(directory)
+        flush(os.path.dirname(file))
     except OSError as error:
         if error.errno not in _NO_WAY:
             raise
-    finally:
-        os.close(directory)
 
 
 class Named(Protocol):

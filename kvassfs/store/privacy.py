@@ -13,7 +13,9 @@ PRIVATE = 0o600
 BACKUP_SUFFIX = ".kvass-go.bak"
 """What the name of the copy of an original database ends with; further ones have a number after that, from 2 on."""
 
-_COMPANIONS = ("", "-wal", "-shm", "-journal", "-reserve")
+COMPANIONS = ("", "-wal", "-shm", "-journal", "-reserve")
+"""What SQLite and the store append to the name of a database for the files beside it."""
+
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -41,7 +43,7 @@ def must_close(status: os.stat_result, user: int) -> bool:
 
 
 def _list_files(database: str) -> Iterator[str]:
-    for companion in _COMPANIONS:
+    for companion in COMPANIONS:
         yield database + companion
     names = itertools.chain([""], (f".{number}" for number in itertools.count(2)))
     yield from itertools.takewhile(os.path.lexists, (f"{database}{BACKUP_SUFFIX}{name}" for name in names))

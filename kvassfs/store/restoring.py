@@ -14,6 +14,7 @@ from ..transfer_errors import TargetUnwritable
 from .backup import write_backup
 from .checkup import open_to_read
 from .lengthy import Report
+from .names import flush
 from .presence import User, list_users, refuse_foreign_log
 
 KEPT = ".before-restore"
@@ -42,12 +43,12 @@ def put_backup(
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         with closing(open_to_read(file)) as backup:
             write_backup(backup, temporary, report)
-        _flush(temporary)
+        flush(temporary)
         with _alone(path, place):
             refuse_users(path, find_users)
             kept = _keep(place)
             os.replace(temporary, place)
-            _flush(os.path.dirname(place))
+            flush(os.path.dirname(place))
         return kept
     except OSError as error:
         raise TargetUnwritable(path, (error.strerror or str(error)).lower()) from error
@@ -124,12 +125,3 @@ def _keep(place: str) -> str | None:
 def _names(place: str) -> Iterator[str]:
     yield place + KEPT
     yield from (f"{place}{KEPT}-{number}" for number in count(2))
-
-
-def _flush(path: str) -> None:
-    """Wait until a file, or the names in a directory, have reached the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,13 +7,11 @@ import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
+from ..store import COMPANIONS, flush
 from ..transfer_errors import TargetExists, TargetUnwritable
 
 FileId = tuple[int, int]
 """Device and inode of a file."""
-
-COMPANIONS = ("", "-wal", "-shm", "-journal", "-reserve")
-"""What SQLite and the store append to the name of a database for the files beside it."""
 
 
 def identify_database(path: str) -> set[FileId]:
@@ -72,7 +70,7 @@ def _check(name: str, path: str, *, force: bool, never_replace: Collection[FileI
 
 
 def _put_in_place(temporary: str, path: str, name: str, *, force: bool) -> None:
-    _flush(temporary)
+    flush(temporary)
     if force:
         os.replace(temporary, path)
     else:
@@ -82,13 +80,4 @@ def _put_in_place(temporary: str, path: str, name: str, *, force: bool) -> None:
             raise TargetExists(name) from None
         except OSError:  # a file system without hard links
             os.rename(temporary, path)
-    _flush(os.path.dirname(path))
-
-
-def _flush(path: str) -> None:
-    """Wait until a file, or the names in a directory, have reached the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(os.path.dirname(path))
