@@ -144,6 +144,23 @@ def check_numbers(store: Store, acknowledged: int, prefix: str = "") -> int:
     return following
 
 
+def kill_again_and_again(
+    db: Path, change: Callable[[int, Say], None], random: randomness.Random, check: Callable[[Store, int], int]
+) -> int:
+    """Kill what makes changes from a number on, and look at the store each time; return how many were acknowledged.
+
+    ``check`` gets the last number that was, and returns the one to go on with.
+    """
+    following, total = 1, 0
+    for _ in counted(KILLS):
+        said = kill_between(partial(change, following), random)
+        with Store.open(db) as store:
+            look(store)
+            following = check(store, said[-1] if said else following - 1)
+        total += len(said)
+    return total
+
+
 def test_sets(db: Path, random: randomness.Random) -> None:
     def change(first: int, say: Say) -> None:
         for number in range(first, first + 100_000):
@@ -151,13 +168,7 @@ def test_sets(db: Path, random: randomness.Random) -> None:
                 store.set(str(number % KEYS), value_of(number))
             say(number)
 
-    following, total = 1, 0
-    for _ in counted(KILLS):
-        said = kill_between(partial(change, following), random)
-        with Store.open(db) as store:
-            look(store)
-            following = check_numbers(store, said[-1] if said else following - 1)
-        total += len(said)
+    total = kill_again_and_again(db, change, random, check_numbers)
     tell(f"{KILLS} kills of sets, {total} of them acknowledged, none lost")
 
 
@@ -168,13 +179,7 @@ def test_drafts_of_a_mount(db: Path, random: randomness.Random) -> None:
             save(store, str(number % KEYS), value_of(number))
             say(number)
 
-    following, total = 1, 0
-    for _ in counted(KILLS):
-        said = kill_between(partial(change, following), random)
-        with Store.open(db) as store:
-            look(store)
-            following = check_numbers(store, said[-1] if said else following - 1)
-        total += len(said)
+    total = kill_again_and_again(db, change, random, check_numbers)
     tell(f"{KILLS} kills of saves, {total} of them acknowledged, none lost")
 
 
@@ -186,16 +191,14 @@ def test_merges(db: Path, random: randomness.Random) -> None:
             store.inbox.merge_pulled(page, cursor=number, epoch=store.peers.hub().epoch)
             say(number)
 
-    following, total = 1, 0
-    for _ in counted(KILLS):
-        said = kill_between(partial(change, following), random)
-        with Store.open(db) as store:
-            look(store)
-            cursor = store.peers.hub().cursor
-            assert cursor in ((said[-1], said[-1] + 1) if said else (following - 1, following))
-            for each in range(5) if cursor else ():
-                assert check_numbers(store, cursor, f"{each}/") == cursor + 1
-        following, total = cursor + 1, total + len(said)
+    def check(store: Store, acknowledged: int) -> int:
+        cursor = store.peers.hub().cursor
+        assert cursor in (acknowledged, acknowledged + 1)
+        for each in range(5) if cursor else ():
+            assert check_numbers(store, cursor, f"{each}/") == cursor + 1
+        return cursor + 1
+
+    total = kill_again_and_again(db, change, random, check)
     tell(f"{KILLS} kills of merges, {total} of them done, none lost")
 
 

@@ -58,12 +58,13 @@ def fill(disk: Path) -> None:
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """``with`` a folder on a read-only disk, which other programs of this machine may write by another name."""
-    if subprocess.run(["mount", "--bind", folder, folder], check=False, capture_output=True).returncode:
+def read_only(folder: Path, view: Path | None = None) -> Iterator[None]:
+    """``with`` a folder on a read-only disk, or seen so at the directory ``view``: it may be written by its own name then."""
+    at = view or folder
+    if subprocess.run(["mount", "--bind", folder, at], check=False, capture_output=True).returncode:
         pytest.skip("only root mounts, where the system lets it")
     try:
-        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        subprocess.run(["mount", "-o", "remount,ro,bind", at], check=True)
         yield
     finally:
-        subprocess.run(["umount", "-l", folder], check=True)
+        subprocess.run(["umount", "-l", at], check=True)
