@@ -151,7 +151,8 @@ class Draft:
         if self._base_room is None:
             self._base_room = 0 if self._base is None else self._base_contents.find_room(self._base)
         written = (len(self._memory) + len(self._stored)) * self._block_size
-        return max(0, self.size - self._base_room - written)
+        grown = min(self.size, self._sizes.count(self._base_size) * self._block_size) - self._base_size
+        return max(0, self.size - self._base_room - grown - written)  # the base's last block takes room when it grows
 
     def find_data(self, offset: int) -> int | None:
         """Return where the next data are from ``offset`` on, ``None`` if there are none."""

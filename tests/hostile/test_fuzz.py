@@ -7,8 +7,7 @@ form has another one each time.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,11 +23,10 @@ from kvassfs.store import Store
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
+from tests.hostile.spoiling import SEED, inputs, spoil_bytes
 from tests.support.replicas import KEY
-from tests.support.searches import LONG, examples
+from tests.support.searches import examples
 from tests.support.stores import audit
-
-SEED = time.time_ns() if LONG else 0
 
 COUNT = examples(6_000, long=300_000)
 """Inputs of each kind but those to a whole hub."""
@@ -117,25 +115,6 @@ FIELDS = (
 )
 
 
-def spoil_bytes(random: Random, data: bytes) -> bytes:
-    """Change, insert, remove or repeat some bytes."""
-    spoiled = bytearray(data)
-    for _ in range(random.choice((1, 1, 1, 2, 5))):
-        at, size = random.randrange(len(spoiled) + 1), random.choice((1, 1, 2, 8, 64))
-        what = random.randrange(5)
-        if what == 0 and at < len(spoiled):
-            spoiled[at] ^= 1 << random.randrange(8)
-        elif what == 1:
-            spoiled[at:at] = random.randbytes(size)
-        elif what == 2:
-            del spoiled[at : at + size]
-        elif what == 3:
-            spoiled[at:at] = spoiled[at : at + size]
-        else:
-            del spoiled[at:]
-    return bytes(spoiled)
-
-
 def spoil_json(random: Random, text: bytes) -> bytes:
     """Put something odd in the place of a part, or remove or repeat one; what follows the first line stays."""
     header, newline, rest = text.partition(b"\n")
@@ -166,12 +145,6 @@ def _without(part: dict[str, Any], name: str) -> dict[str, Any]:
 
 def spoiled(random: Random, message: bytes) -> bytes:
     return (spoil_json if random.random() < 0.7 else spoil_bytes)(random, message)
-
-
-def inputs(kind: str, count: int) -> Iterator[Random]:
-    """Yield what chooses each input."""
-    for number in range(count):
-        yield Random(f"{SEED} {kind} {number}")
 
 
 def test_no_body_is_opened_that_was_not_sealed_so() -> None:

@@ -239,6 +239,15 @@ class TestHoles:
         assert empty.count_holes() == 0  # it is not known which block is left
         empty.close()
 
+    def test_do_not_begin_within_the_last_block_of_what_was_saved(self, store: Store, empty: Draft) -> None:
+        empty.write(0, b"x" * 17)
+        put(store, "a", empty)
+        empty.truncate(18)
+        assert empty.count_holes() == 0
+        empty.truncate(64 + 5)
+        assert empty.count_holes() == 5
+        empty.close()
+
     def test_are_found(self, store: Store, empty: Draft) -> None:
         empty.truncate(HUGE)
         for position in (64 * 5, 64 * 6 + 3, HUGE // 2):
