@@ -42,6 +42,8 @@ class Phase(Enum):
     """The body of a request is not complete, and nothing yet has shown that a device sends it."""
     SERVING = auto()
     """A request is worked on, or the response is sent; or a device sends a body."""
+    PAUSED = auto()
+    """A request waits, as too many before it were refused."""
     IDLE = auto()
     """It is kept for another request."""
     KEPT = auto()
@@ -55,6 +57,7 @@ class Phase(Enum):
 GIVEN_UP: Final = (
     Phase.REFUSED,
     Phase.LEAVING,
+    Phase.PAUSED,
     Phase.HANDSHAKE,
     Phase.HEAD,
     Phase.IDLE,
@@ -149,6 +152,7 @@ class Progress(NamedTuple):
         begun: something of a next request has come.
         fresh: there was none so far.
         known: a device has made sealed requests.
+        paused: the request waits, as too many before it were refused.
     """
 
     refused: bool = False
@@ -158,6 +162,7 @@ class Progress(NamedTuple):
     begun: bool = False
     fresh: bool = False
     known: bool = False
+    paused: bool = False
 
 
 def decide_phase(progress: Progress) -> Phase:
@@ -166,6 +171,8 @@ def decide_phase(progress: Progress) -> Phase:
         return Phase.REFUSED
     if progress.closing:
         return Phase.LEAVING
+    if progress.busy and progress.paused:
+        return Phase.PAUSED
     if progress.busy:
         return Phase.SERVING if progress.body_complete or progress.known else Phase.BODY
     if not progress.body_complete:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from dataclasses import dataclass
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -21,7 +22,7 @@ from .failures import CLOSE
 from .polls import Polls
 from .request_log import skip_logging
 from .streaming import LongResponse, encode_headers, gather
-from .turns import vouch_for
+from .turns import distrust, vouch_for
 from .wakeups import Wakeups
 from .workers import Worker, Workers
 
@@ -141,7 +142,11 @@ class HubRequests:
         async with self._receive(request, MAX_PULL) as body:
             await self._check(body)
             whole = body.read_all()
-        digest = self._polls.check(whole)
+        try:
+            digest = self._polls.check(whole)
+        except HTTPException:
+            distrust(request.scope)
+            raise
         worker = self._workers.choose()
         pull = await worker.run(lambda hub: hub.pull(whole))
         vouch_for(request.scope)

@@ -29,6 +29,9 @@ _INVALID: Final = (400, "this is no request of HTTP")
 DISCARDED: Final = 1024 * 1024
 """Bytes behind a refusal that are read, so that the client gets it."""
 
+DISCARD_INTERVAL: Final = 0.05
+"""Seconds between two parts of them; so who sends without end, again and again, takes little time."""
+
 _DISCARD: Final = struct.pack("ii", 1, 0)
 
 
@@ -124,6 +127,13 @@ class HubProtocol(HttpToolsProtocol):
         self._discarded += size
         if self._discarded > DISCARDED:
             self.cut()
+        else:
+            self.flow.pause_reading()
+            self.loop.call_later(DISCARD_INTERVAL, self._discard_more)
+
+    def _discard_more(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -181,9 +191,17 @@ class HubProtocol(HttpToolsProtocol):
     def _note_phase(self) -> None:
         cycle = self._find_cycle()
         busy = cycle is not None and not cycle.response_complete
-        closing = self.transport.is_closing()
-        known = self._standing.known
-        progress = Progress(self._refused, closing, busy, not self._in_body, self._begun, self._fresh, known)
+        standing = self._standing
+        progress = Progress(
+            refused=self._refused,
+            closing=self.transport.is_closing(),
+            busy=busy,
+            body_complete=not self._in_body,
+            begun=self._begun,
+            fresh=self._fresh,
+            known=standing.known,
+            paused=standing.paused,
+        )
         self._all.move(self, decide_phase(progress))
 
     # Refusals

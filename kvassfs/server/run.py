@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ from .hub_requests import MAX_BODY, HubLimits
 from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket
 from .protocol import Doorway, HubProtocol
 from .request_log import log_line
+
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which a thread that computes lets another one go on; in its usual 5 ms the event loop responds to several requests."""
 
 SHUTDOWN_TIMEOUT: Final = 5
 """Seconds in which requests have to finish when the server ends."""
@@ -79,6 +83,7 @@ def serve(
         StoreError: the database cannot be used.
     """
     context = _load_tls(options)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with ExitStack() as stack:
         limits = replace(limits, capacity=min(limits.capacity, find_capacity()), per_address=options.per_address)
         sockets = inherit_sockets(options.inherited) or [open_socket(options.bind)]

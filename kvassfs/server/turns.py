@@ -25,31 +25,55 @@ REFUSALS: Final = 16
 """Refusals one after the other on a connection, after which each further request waits; browsers cause a few."""
 
 PAUSE: Final = 1.0
-"""Seconds for which it waits; so a flood of what is refused comes once a second on each connection."""
+"""Seconds for which it waits, at least."""
+
+APART: Final = 0.005
+"""Seconds between two of these requests, of whatever connections; so a flood of what is refused takes a part of the time."""
+
+LONGEST_PAUSE: Final = 30.0
+"""Seconds for which one of them waits, at most."""
 
 _STANDING: Final = "kvass.standing"
 _TURN: Final = "kvass.turn"
 
 
 class Standing:
-    """What is known of who is at the other end of a connection, for all its requests; ``on_known`` is called once."""
+    """What is known of who is at the other end of a connection, for all its requests; ``on_change`` is called with each change."""
 
-    def __init__(self, on_known: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self.known = False
         """A device has made a sealed request."""
+        self.paused = False
+        """A request waits, as so many were refused before it."""
         self.refusals = 0
         """Responses, since the last other one, that were refusals."""
-        self._on_known = on_known
+        self._on_change = on_change
 
     def note_status(self, status: int) -> None:
         """Count a response."""
         self.refusals = self.refusals + 1 if 400 <= status < 500 else 0
 
+    def distrust(self) -> None:
+        """Note that it is no device, whatever it sent, and have its further requests wait."""
+        self.known = False
+        self.refusals = REFUSALS
+        self._on_change()
+
     def vouch(self) -> None:
         """Note that it is a device."""
         if not self.known:
             self.known = True
-            self._on_known()
+            self._on_change()
+
+    async def pause(self, seconds: float) -> None:
+        """Have a request wait."""
+        self.paused = True
+        self._on_change()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.paused = False
+            self._on_change()
 
 
 def set_standing(scope: Scope, standing: Standing) -> None:
@@ -64,6 +88,13 @@ def vouch_for(scope: Scope) -> None:
         standing.vouch()
     if turn is not None:
         turn.leave()
+
+
+def distrust(scope: Scope) -> None:
+    """Note that a request is one that was recorded, so that no device is at the other end of its connection."""
+    standing = scope.get(_STANDING)
+    if standing is not None:
+        standing.distrust()
 
 
 class Turns:
@@ -143,13 +174,31 @@ class Turn:
         self._turns.leave(self)
 
 
+class Pauses:
+    """How long requests wait after too many refusals: each for ``shortest`` seconds or more, and all of them ``apart``."""
+
+    def __init__(
+        self, shortest: float = PAUSE, apart: float = APART, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._shortest = shortest
+        self._apart = apart
+        self._clock = clock
+        self._last = 0.0
+
+    def choose(self) -> float:
+        """Return for how many seconds the next one waits."""
+        now = self._clock()
+        self._last = min(max(now + self._shortest, self._last + self._apart), now + LONGEST_PAUSE)
+        return self._last - now
+
+
 class InTurn:
     """Has ``app`` work on the requests of strangers in turn; those on the connections of devices do not wait."""
 
-    def __init__(self, app: ASGIApp, turns: Turns | None = None, pause: float = PAUSE) -> None:
+    def __init__(self, app: ASGIApp, turns: Turns | None = None, pauses: Pauses | None = None) -> None:
         self._app = app
         self._turns = turns or Turns()
-        self._pause = pause
+        self._pauses = pauses or Pauses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -160,7 +209,7 @@ class InTurn:
         turn = scope[_TURN] = Turn(self._turns, find_place(client[0]) if client else "")
         standing: Standing = scope.get(_STANDING) or Standing()
         if standing.refusals >= REFUSALS:
-            await asyncio.sleep(self._pause)
+            await standing.pause(self._pauses.choose())
         try:
             if scope["method"] == "POST":
                 receive = _enter_after_body(receive, turn)

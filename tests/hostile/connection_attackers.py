@@ -131,6 +131,8 @@ async def again(target: Target, connection: socket.socket, *, request: Callable[
     while True:
         await send(connection, data)
         answer = await loop.sock_recv(connection, PIECE)
+        while answer and not answer.startswith(b"HTTP/"):  # the body of the one before came by itself
+            answer = await loop.sock_recv(connection, PIECE)
         if not answer:
             return
         target.outcomes[answer[9:12].decode("latin-1")] += 1

@@ -74,6 +74,7 @@ def test_a_place_has_its_share_but_for_this_machine(per_address: int | None, pla
         (Progress(busy=True, body_complete=False, known=True), Phase.SERVING),
         (Progress(busy=True), Phase.SERVING),
         (Progress(busy=True, begun=True), Phase.SERVING),
+        (Progress(busy=True, paused=True), Phase.PAUSED),
         (Progress(body_complete=False), Phase.LEAVING),
         (Progress(), Phase.IDLE),
         (Progress(known=True), Phase.KEPT),
@@ -88,7 +89,7 @@ def test_the_phase_follows_from_how_far_the_conversation_is(progress: Progress, 
 
 def test_every_phase_has_a_time_but_those_in_which_a_request_is_worked_on() -> None:
     limits = ConnectionLimits()
-    assert {phase for phase in Phase if limits.find_timeout(phase) is None} == {Phase.BODY, Phase.SERVING}
+    assert {phase for phase in Phase if limits.find_timeout(phase) is None} == {Phase.BODY, Phase.SERVING, Phase.PAUSED}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,7 @@ def test_every_phase_has_a_time_but_those_in_which_a_request_is_worked_on() -> N
         ([(Phase.SERVING, 1.0)], None),
         ([(Phase.SERVING, 1.0), (Phase.KEPT, 5.0)], 1),
         ([(Phase.KEPT, 1.0), (Phase.IDLE, 5.0)], 1),
+        ([(Phase.IDLE, 1.0), (Phase.PAUSED, 5.0)], 1),
         ([(Phase.BODY, 1.0), (Phase.HEAD, 5.0), (Phase.HEAD, 4.0)], 2),
     ],
 )

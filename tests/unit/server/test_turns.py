@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from kvassfs.server.turns import REFUSALS, InTurn, Standing, Turn, Turns, set_standing, vouch_for
+from kvassfs.server.turns import (
+    LONGEST_PAUSE,
+    REFUSALS,
+    InTurn,
+    Pauses,
+    Standing,
+    Turn,
+    Turns,
+    distrust,
+    set_standing,
+    vouch_for,
+)
 
 
 async def settle() -> None:
@@ -149,7 +160,7 @@ def test_on_a_connection_that_only_asks_for_what_is_refused_each_request_waits(s
         app, standing = App(), Standing()
         app.let.set()
         app.status = status
-        served = InTurn(app, pause=3600.0)
+        served = InTurn(app, pauses=Pauses(3600.0))
         for _ in range(REFUSALS):
             await ask(served, "a", standing=standing)
         another = ask(served, "a", standing=standing)
@@ -167,6 +178,36 @@ def test_another_response_ends_the_count_of_refusals() -> None:
     for status in [404] * REFUSALS + [200, 404]:
         standing.note_status(status)
     assert standing.refusals == 1
+
+
+def test_those_that_wait_do_so_one_after_the_other_and_not_for_ever() -> None:
+    now = [100.0]
+    pauses = Pauses(1.0, 0.5, lambda: now[0])
+    assert [pauses.choose() for _ in range(3)] == [1.0, 1.5, 2.0]
+    now[0] += 10
+    assert pauses.choose() == 1.0
+    assert max(pauses.choose() for _ in range(200)) == LONGEST_PAUSE
+
+
+def test_who_sends_what_was_recorded_is_no_device_and_waits() -> None:
+    async def talk() -> None:
+        app = App()
+        phases: list[tuple[bool, bool]] = []
+        standing = Standing(lambda: phases.append((standing.known, standing.paused)))
+        app.let.set()
+        standing.vouch()
+        scope: dict[str, Any] = {}
+        distrust(scope)
+        set_standing(scope, standing)
+        distrust(scope)
+        another = ask(InTurn(app, pauses=Pauses(3600.0)), "a", standing=standing)
+        await settle()
+        assert (another.done(), standing.paused) == (False, True)
+        another.cancel()
+        await settle()
+        assert phases == [(True, False), (False, False), (False, True), (False, False)]
+
+    asyncio.run(talk())
 
 
 def test_standing_is_told_once() -> None:
