@@ -18,6 +18,7 @@ from .admission import find_place
 from .failures import CLOSE
 from .pace import FREE, Pace, Turns
 from .spool import SpoolFile
+from .turns import enter_turn
 from .workers import Worker
 
 log = logging.getLogger(__name__)
@@ -235,6 +236,8 @@ class Bodies:
             pace.excuse(loop.time() - begun)
         if body.is_in_file and body.in_memory:
             await self._spool(body)
+        body.check_kept()
+        await enter_turn(request.scope)
         body.check_kept()
 
     def _note_long(self, body: Body) -> None:

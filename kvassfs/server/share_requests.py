@@ -23,6 +23,7 @@ from .conditions import Decision, Validators, decide
 from .downloads import Downloads
 from .failures import error_response
 from .streaming import Headers, LongResponse, ShortResponse, encode_headers, gather
+from .turns import enter_turn
 from .workers import Worker, Workers
 
 WORKERS: Final = 2
@@ -161,6 +162,8 @@ class ShareRequests:
         with ExitStack() as leaving:
             if request.method == "GET":  # a link that works once must not be used up in vain
                 leaving.callback(self._downloads.enter(request.token))
+            if request.method == "POST":
+                await enter_turn(http_request.scope)
             worker = self._workers.choose()
             prepared = await worker.run(partial(prepare_response, request=request))
             if request.method == "POST":

@@ -192,8 +192,18 @@ class Pauses:
         return self._last - now
 
 
+async def enter_turn(scope: Scope) -> None:
+    """Wait for the turn of a request whose body has come as a whole: one that is slow to come keeps nobody waiting."""
+    turn = scope.get(_TURN)
+    if turn is not None:
+        await turn.enter()
+
+
 class InTurn:
-    """Has ``app`` work on the requests of strangers in turn; those on the connections of devices do not wait."""
+    """Has ``app`` work on the requests of strangers in turn; those on the connections of devices do not wait.
+
+    A POST waits only when the application calls ``enter_turn``.
+    """
 
     def __init__(self, app: ASGIApp, turns: Turns | None = None, pauses: Pauses | None = None) -> None:
         self._app = app
@@ -211,9 +221,7 @@ class InTurn:
         if standing.refusals >= REFUSALS:
             await standing.pause(self._pauses.choose())
         try:
-            if scope["method"] == "POST":
-                receive = _enter_after_body(receive, turn)
-            else:
+            if scope["method"] != "POST":
                 await turn.enter()
             await self._app(scope, receive, _leave_at_response(send, turn, standing))
         finally:
@@ -224,18 +232,6 @@ def is_known(scope: Scope) -> bool:
     """Return True if a request has come on the connection of a device."""
     standing: Standing | None = scope.get(_STANDING)
     return standing is not None and standing.known
-
-
-def _enter_after_body(receive: Receive, turn: Turn) -> Receive:
-    """Have a request wait for its turn once its body is complete, lest one that is slow to come keeps others waiting."""
-
-    async def wait() -> Message:
-        message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            await turn.enter()
-        return message
-
-    return wait
 
 
 def _leave_at_response(send: Send, turn: Turn, standing: Standing) -> Send:

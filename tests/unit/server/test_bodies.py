@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
 
 from kvassfs.server import bodies as bodies_module
 from kvassfs.server.bodies import SHORT, Bodies, Body, BodyLimits, choose_victim
 from kvassfs.server.pace import Turns
+from kvassfs.server.turns import InTurn
+from kvassfs.server.turns import Turns as RequestTurns
 
 SECONDS = 60.0
 PIECE = bytes(range(256)) * 256
@@ -64,7 +67,10 @@ class Sender:
 
     def end(self, *pieces: bytes) -> None:
         self.send(*pieces)
-        self._pieces.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        self.end_with(b"")
+
+    def end_with(self, piece: bytes) -> None:
+        self._pieces.put_nowait({"type": "http.request", "body": piece, "more_body": False})
 
 
 @asynccontextmanager
@@ -133,6 +139,41 @@ def test_what_finds_no_room_in_memory_waits_in_a_file(tmp_path: Path) -> None:
             assert await spooled == PIECE + b"end"
             first.end()
             assert await held == PIECE
+
+    run(talk)
+
+
+def test_a_long_body_takes_a_turn_among_requests_only_once_it_is_complete(tmp_path: Path) -> None:
+    """While its last piece waits behind those of other bodies, shorter requests are worked on."""
+
+    async def talk() -> None:
+        begun: list[str] = []
+        turns = RequestTurns(1, lambda: 0.0)
+        slow = Turns(rate=1, burst=0)
+
+        async def app(scope: Scope, receive: Receive, _: Send) -> None:
+            async with bodies.receive(Request(scope, receive), LIMIT, SECONDS):
+                begun.append(scope["client"][0])
+
+        async def send(_: Message) -> None:
+            raise AssertionError
+
+        bodies = Bodies(str(tmp_path), turns=slow)
+        async with bodies.run(SECONDS):
+            served = InTurn(app, turns)
+            longs = [asyncio.create_task(served(*sent(f"long {number}", PIECE + b"x"), send)) for number in range(3)]
+            while slow.bodies < len(longs) - 1:
+                await asyncio.sleep(0.001)
+            await served(*sent("short", b"x"), send)
+            assert begun[-1] == "short"
+            for task in longs:
+                task.cancel()
+            await asyncio.gather(*longs, return_exceptions=True)
+
+    def sent(place: str, body: bytes) -> tuple[Scope, Receive]:
+        sender = Sender(place)
+        sender.end_with(body)
+        return {**sender.request.scope, "method": "POST"}, sender.request.receive
 
     run(talk)
 

@@ -18,6 +18,7 @@ from kvassfs.server.turns import (
     Turn,
     Turns,
     distrust,
+    enter_turn,
     set_standing,
     vouch_for,
 )
@@ -41,6 +42,7 @@ class App:
         if scope["method"] == "POST":
             while (await receive()).get("more_body"):
                 pass
+            await enter_turn(scope)
         self.begun.append(scope["client"][0])
         if self.vouches:
             vouch_for(scope)
