@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.support import searches
 
 searches.set_defaults()
@@ -17,3 +19,13 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
 # What commands say once in a while, they say each time where nothing remembers when that was.
 os.environ["XDG_CACHE_HOME"] = os.devnull
 os.environ.pop("XDG_RUNTIME_DIR", None)
+
+UNMEASURED = ("tests/property/", "tests/hostile/test_fuzz.py", "tests/hostile/test_http_fuzz.py")
+"""Tests that do the same thousands of times: measuring which lines they reach would more than double their time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave such tests out of the coverage; unit tests reach what they reach."""
+    for item in items:
+        if item.nodeid.startswith(UNMEASURED):
+            item.add_marker(pytest.mark.no_cover)

@@ -30,7 +30,7 @@ DISCARDED: Final = 1024 * 1024
 """Bytes behind a refusal that are read, so that the client gets it."""
 
 DISCARD_INTERVAL: Final = 0.05
-"""Seconds between two parts of them; so who sends without end, again and again, takes little time."""
+"""Seconds between two parts of them, each as long as a head may be; so who sends without end takes little time."""
 
 _DISCARD: Final = struct.pack("ii", 1, 0)
 
@@ -124,10 +124,11 @@ class HubProtocol(HttpToolsProtocol):
 
     def _discard(self, size: int) -> None:
         """Throw away what comes behind a refusal, unless that is so much that it is no client that waits for it."""
+        parts = self._discarded // HEAD
         self._discarded += size
         if self._discarded > DISCARDED:
             self.cut()
-        else:
+        elif self._discarded // HEAD > parts:
             self.flow.pause_reading()
             self.loop.call_later(DISCARD_INTERVAL, self._discard_more)
 
