@@ -20,7 +20,7 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
 os.environ["XDG_CACHE_HOME"] = os.devnull
 os.environ.pop("XDG_RUNTIME_DIR", None)
 
-UNMEASURED = ("tests/property/", "tests/hostile/test_fuzz.py", "tests/hostile/test_http_fuzz.py")
+UNMEASURED = ("tests/property/", "tests/hostile/test_fuzz.py")
 """Tests that do the same thousands of times: measuring which lines they reach would more than double their time."""
 
 

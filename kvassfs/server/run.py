@@ -83,7 +83,6 @@ def serve(
         StoreError: the database cannot be used.
     """
     context = _load_tls(options)
-    sys.setswitchinterval(SWITCH_INTERVAL)
     with ExitStack() as stack:
         limits = replace(limits, capacity=min(limits.capacity, find_capacity()), per_address=options.per_address)
         sockets = inherit_sockets(options.inherited) or [open_socket(options.bind)]
@@ -154,7 +153,7 @@ class _Server(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal."""
-        with self._connections.watch():
+        with _switching_quickly(), self._connections.watch():
             await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -195,6 +194,17 @@ class _Server(uvicorn.Server):
         if interruptible:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def _switching_quickly() -> Iterator[None]:
+    """``with`` threads that do not keep the event loop waiting for long."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _build_protocol(context: ssl.SSLContext | None, connections: Connections, **of_uvicorn: Any) -> asyncio.Protocol:
