@@ -11,10 +11,8 @@ from typing import NamedTuple
 from ..errors import StoreBusy
 from .database import Database
 from .machine import Machine
+from .schema import IN_TOUCH_TIME
 from .setting_rows import PUSH_FAILURE, read_setting, write_setting
-
-IN_TOUCH_TIME = 90 * 1_000_000
-"""Microseconds after which a follower that has not said so again is not taken to be in touch."""
 
 UPLOAD_TIME = 1_000_000
 """Microseconds for which a push goes on before it is noted how far it is, and then again."""
