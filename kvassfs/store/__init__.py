@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .opening import is_store
     from .outbox import Limit, Outgoing, Page
     from .peers import Device
-    from .presence import User, list_users
     from .privacy import COMPANIONS
     from .processes import Follower, Upload
     from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from .tree import Tree
     from .undo import Plan, Way
     from .upkeep import Space
+    from .users import User, list_users
     from .values import Reader, Snapshot, StoredValue
     from .xattrs import Bearer
 
@@ -54,7 +54,6 @@ _HOMES = {
     ".opening": "is_store",
     ".outbox": "Limit Outgoing Page",
     ".peers": "Device",
-    ".presence": "User list_users",
     ".privacy": "COMPANIONS",
     ".processes": "Follower Upload",
     ".profile": "FOLLOWER HUB MOUNT SEARCHES SHARING Profile",
@@ -68,6 +67,7 @@ _HOMES = {
     ".tree": "Tree",
     ".undo": "Plan Way",
     ".upkeep": "Space",
+    ".users": "User list_users",
     ".values": "Reader Snapshot StoredValue",
     ".xattrs": "Bearer",
 }
