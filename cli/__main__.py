@@ -1,5 +1,5 @@
 """``python -m kvassfs_cli`` is ``kvass``."""
 
-from .main import main
+from .start import main
 
 main()

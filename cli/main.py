@@ -14,7 +14,8 @@ import click
 from kvassfs import __version__
 from kvassfs.errors import KvassError
 
-from . import process, streams, suggestions
+from . import streams, suggestions
+from .file_limit import allow_enough_files
 from .group import Group
 from .notices import print_notice
 from .process import COMPLETION
@@ -78,11 +79,9 @@ kvass.params.append(
 
 
 def main() -> NoReturn:
-    """Run the command line of this process, and end it."""
-    process.occupy_closed()
-    process.forbid_core_dumps()
+    """Run the command line of this process, which ``start`` has left to this, and end it."""
     try:
-        process.allow_enough_files()
+        allow_enough_files()
     except KvassError as error:
         _end(report_failure(error))
     instruction = os.environ.get(COMPLETION)
@@ -111,6 +110,21 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
     return 0
+
+
+def end_after(error: BaseException, path: str, key: str) -> NoReturn:
+    """End this process after what failed, or an interrupt, in the middle of what was printed from the database at ``path``."""
+    if isinstance(error, KeyboardInterrupt):
+        if key:
+            print_notice(f"interrupted: {key} is not written to its end")
+        _end(_INTERRUPTED)
+    if isinstance(error, OSError):
+        _end(report_failure(streams.describe_failure(error)))
+    from kvassfs.store.translation import ERRORS, translate_error
+
+    if isinstance(error, ERRORS):
+        _end(report_failure(translate_error(error, path)))
+    raise error
 
 
 def report_usage(error: click.ClickException) -> int:

@@ -12,6 +12,7 @@ from kvassfs.mount.fstab import Request, parse_request
 
 from . import process
 from .database import make_absolute
+from .file_limit import allow_enough_files
 from .notices import print_notice
 
 BINDING = "KVASS_FUSE"
@@ -33,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         request = parse_request(arguments)
         status = FAILED
-        process.allow_enough_files()
+        allow_enough_files()
         if not request.pretended:
             _mount(request)
     except KvassError as error:

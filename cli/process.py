@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
-from kvassfs.errors import KvassError
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load: this is for every command, the quickest among them
+if TYPE_CHECKING:
+    from types import TracebackType
 
 COMPLETION = "_KVASS_COMPLETE"
 """The variable in which the completion functions of the shells say what they want."""
 
 STANDARD_ERROR = 2
-
-ENOUGH_FILES = 32
-"""Descriptors with which every command works; a hub, which needs the most, has a few left for devices."""
-
 
 NO_CORE = 1
 """The limit of core dumps at which there is none: not even a program that gets them (``core_pattern`` with a pipe) is given one,
@@ -27,43 +23,17 @@ _core_limits: list[int] = []
 """What the limit was when the process was started."""
 
 
-class TooFewFiles(KvassError):
-    """The process may open no more than ``limit`` files at a time."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"only {limit} files may be open at a time; allow {ENOUGH_FILES}: `ulimit -n {ENOUGH_FILES}` (LimitNOFILE in"
-            " systemd)"
-        )
-        self.limit = limit
-
-
 def occupy_closed() -> None:
     """Open nothing where a standard descriptor is closed: else a file or a connection gets it, and what is said there.
 
     Python's own streams, which are ``None`` then, stay so.
     """
-    with suppress(OSError):
+    try:
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
             os.set_inheritable(descriptor, True)
         os.close(descriptor)
-
-
-def allow_enough_files() -> None:
-    """Raise the limit of open files where it is too low.
-
-    Raises:
-        TooFewFiles: the system forbids it.
-    """
-    limit, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= limit < ENOUGH_FILES:
-        try:
-            unlimited = highest == resource.RLIM_INFINITY
-            resource.setrlimit(
-                resource.RLIMIT_NOFILE, (ENOUGH_FILES, highest if unlimited else max(ENOUGH_FILES, highest))
-            )
-        except (ValueError, OSError):
-            raise TooFewFiles(limit) from None
+    except OSError:
+        pass
 
 
 def forbid_core_dumps() -> None:
@@ -74,15 +44,17 @@ def forbid_core_dumps() -> None:
     _core_limits.append(_limit_core(NO_CORE))
 
 
-@contextmanager
-def core_dumps() -> Iterator[None]:
+class core_dumps:  # noqa: N801  used as a function
     """``with`` core dumps as they were before, for a program of the user's choice that is started meanwhile."""
-    now = _limit_core(_core_limits[-1]) if _core_limits else None
-    try:
-        yield
-    finally:
-        if now is not None:
-            _limit_core(now)
+
+    def __enter__(self) -> None:
+        self._now = _limit_core(_core_limits[-1]) if _core_limits else None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._now is not None:
+            _limit_core(self._now)
 
 
 def _limit_core(limit: int) -> int:

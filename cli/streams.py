@@ -110,10 +110,13 @@ class _Closed:
 def _translating_output() -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:
-        raise OutputClosed from None
     except OSError as error:
-        raise OutputFailed(error.strerror or str(error)) from error
+        raise describe_failure(error) from error
+
+
+def describe_failure(error: OSError) -> OutputClosed | OutputFailed:
+    """Say what an error means that writing to standard output raised."""
+    return OutputClosed() if isinstance(error, BrokenPipeError) else OutputFailed(error.strerror or str(error))
 
 
 def _unbuffered(stream: BinaryIO) -> RawIOBase:

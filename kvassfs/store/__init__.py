@@ -1,39 +1,93 @@
 """The store: one SQLite file, and the only SQL of the program.
 
-What others may use is listed here, and ``.commits``, which few need and which takes time to load.
+What others may use is listed here, and ``.commits``. Each is loaded when it is first asked for: all of them together take longer
+than most commands.
 """
 
-from ..block import BLOCK_SIZE
-from ..replica import HubState
-from .draft import Draft
-from .feed import Changes, Event, Position, Seen
-from .history import Version
-from .inodes import ROOT_INODE, directories_above, new_inode
-from .local import DIRECTORY_MODE, DirectoryRecord
-from .mailboxes import Mailbox
-from .merging import MAX_HUB_LEAP, Merged
-from .names import flush
-from .nodes import Child, Found, Node
-from .numbers import Mended, Oddity
-from .opening import is_store
-from .outbox import Limit, Outgoing, Page
-from .peers import Device
-from .presence import User, list_users
-from .privacy import COMPANIONS
-from .processes import Follower, Upload
-from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
-from .revisions import Became, Revision
-from .rows import Row, Written
-from .settings import Config
-from .share_links import Shared
-from .sizes import INLINE_LIMIT, Sizes
-from .store import Store
-from .survey import Contained, Totals
-from .tree import Tree
-from .undo import Plan, Way
-from .upkeep import Space
-from .values import Reader, Snapshot, StoredValue
-from .xattrs import Bearer
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from ..block import BLOCK_SIZE
+    from ..replica import HubState
+    from .draft import Draft
+    from .feed import Changes, Event, Position, Seen
+    from .history import Version
+    from .inodes import ROOT_INODE, directories_above, new_inode
+    from .local import DIRECTORY_MODE, DirectoryRecord
+    from .mailboxes import Mailbox
+    from .merging import MAX_HUB_LEAP, Merged
+    from .names import flush
+    from .nodes import Child, Found, Node
+    from .numbers import Mended, Oddity
+    from .opening import is_store
+    from .outbox import Limit, Outgoing, Page
+    from .peers import Device
+    from .privacy import COMPANIONS
+    from .processes import Follower, Upload
+    from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
+    from .revisions import Became, Revision
+    from .rows import Row, Written
+    from .settings import Config
+    from .share_links import Shared
+    from .sizes import INLINE_LIMIT, Sizes
+    from .store import Store
+    from .survey import Contained, Totals
+    from .tree import Tree
+    from .undo import Plan, Way
+    from .upkeep import Space
+    from .users import User, list_users
+    from .values import Reader, Snapshot, StoredValue
+    from .xattrs import Bearer
+
+_HOMES = {
+    "..block": "BLOCK_SIZE",
+    "..replica": "HubState",
+    ".draft": "Draft",
+    ".feed": "Changes Event Position Seen",
+    ".history": "Version",
+    ".inodes": "ROOT_INODE directories_above new_inode",
+    ".local": "DIRECTORY_MODE DirectoryRecord",
+    ".mailboxes": "Mailbox",
+    ".merging": "MAX_HUB_LEAP Merged",
+    ".names": "flush",
+    ".nodes": "Child Found Node",
+    ".numbers": "Mended Oddity",
+    ".opening": "is_store",
+    ".outbox": "Limit Outgoing Page",
+    ".peers": "Device",
+    ".privacy": "COMPANIONS",
+    ".processes": "Follower Upload",
+    ".profile": "FOLLOWER HUB MOUNT SEARCHES SHARING Profile",
+    ".revisions": "Became Revision",
+    ".rows": "Row Written",
+    ".settings": "Config",
+    ".share_links": "Shared",
+    ".sizes": "INLINE_LIMIT Sizes",
+    ".store": "Store",
+    ".survey": "Contained Totals",
+    ".tree": "Tree",
+    ".undo": "Plan Way",
+    ".upkeep": "Space",
+    ".users": "User list_users",
+    ".values": "Reader Snapshot StoredValue",
+    ".xattrs": "Bearer",
+}
+"""The modules, and what others may use of each."""
+
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+if not TYPE_CHECKING:  # else every name would be one that there is
+
+    def __getattr__(name: str) -> object:
+        home = _HOME_OF.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        package, module = __name__.rpartition(".")[0], home.lstrip(".")
+        path = f"{package}.{module}" if home.startswith("..") else f"{__name__}.{module}"
+        value: object = getattr(__import__(path, fromlist=[name]), name)
+        globals()[name] = value
+        return value
+
 
 __all__ = [
     "BLOCK_SIZE",

@@ -7,12 +7,10 @@ from typing import Any
 
 from ..entry import Entry, is_text
 from .database import Database
+from .schema import LISTED
 
 MOST_KEYS = 4096
 """Keys that are listed at a time."""
-
-_FILES = "(substr(key, -1) <> '/' OR EXISTS (SELECT 1 FROM entries AS own WHERE own.key = entries.key AND own.is_file))"
-"""What live keys of files fulfil, and not those of directories; the index that finds them mostly suffices to tell."""
 
 _ALL = "TRUE"
 
@@ -31,21 +29,21 @@ class Keys:
 
     def listed(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, empty files among them."""
-        for (key,) in self._from(prefix, _FILES, _KEY):
+        for (key,) in self._from(prefix, LISTED, _KEY):
             if not key.startswith(prefix):
                 return
             yield key
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Yield the entries of the keys that ``listed`` yields."""
-        for row in self._from(prefix, _FILES, _ENTRY):
+        for row in self._from(prefix, LISTED, _ENTRY):
             if not row[0].startswith(prefix):
                 return
             yield Entry(*row)
 
     def count(self) -> int:
         """Return how many keys there are, empty files among them."""
-        row = self._database.row(f"SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND {_FILES}")
+        row = self._database.row(f"SELECT count(*) FROM entries INDEXED BY entries_live WHERE live AND {LISTED}")
         return int(row[0])
 
     def level(self, prefix: str, *, directories: bool) -> Iterator[str]:
@@ -56,7 +54,7 @@ class Keys:
         """
         start: str | None = prefix
         while start is not None:
-            rows, start = self._from(start, _ALL if directories else _FILES, _KEY), None
+            rows, start = self._from(start, _ALL if directories else LISTED, _KEY), None
             for (key,) in rows:
                 if not key.startswith(prefix):
                     return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 MACHINE_ID = "/etc/machine-id"
 """The file that names the system, as machine-id(5) says."""
@@ -55,9 +54,11 @@ class Machine:
 
     def identify_place(self, path: str) -> str:
         """Return a text that is another one for a copy of the file at ``path``: the system's id and the file's inode."""
-        machine = b""
-        with suppress(OSError), open(self._machine_id, "rb") as file:
-            machine = file.readline().strip()
+        try:
+            with open(self._machine_id, "rb") as file:
+                machine = file.readline().strip()
+        except OSError:
+            machine = b""
         return f"{machine.hex()}:{os.stat(path).st_ino}"
 
     def read_uptime(self) -> int:

@@ -5,12 +5,11 @@ What they mean is decided in ``kvassfs.pairing``; they are here because several 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from .database import Database
-from .setting_rows import read_setting, write_setting
+from .setting_rows import read_json, write_json
 
 _ROW = "mailboxes"
 
@@ -39,9 +38,8 @@ class Mailboxes:
 
     def read(self) -> list[Mailbox]:
         """Return all of them, also those whose time is over."""
-        text = read_setting(self._database, _ROW)
-        return [] if text is None else [Mailbox._make(fields) for fields in json.loads(text)]
+        return [Mailbox._make(fields) for fields in read_json(self._database, _ROW) or []]
 
     def write(self, mailboxes: Sequence[Mailbox]) -> None:
         """Have these mailboxes and no others."""
-        write_setting(self._database, _ROW, json.dumps(list(mailboxes)) if mailboxes else None)
+        write_json(self._database, _ROW, list(mailboxes) or None)

@@ -6,13 +6,10 @@ import os
 import sqlite3
 import time
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
-from urllib.parse import quote
 from weakref import WeakSet
 
 from ..store_errors import ForeignLog, StoreReplaced
-from .machine import MACHINE
 
 REMOVED = "was removed"
 OTHER_FILE = "was replaced by another file"
@@ -72,7 +69,7 @@ class Presence:
         self._path = watched.path
         self._file = os.path.realpath(watched.path)
         self._log = f"{self._file}-wal"
-        self._opened = _identify(self._file)
+        self._opened = identify(self._file)
         self._opened_log: tuple[int, int] | None = None
         self._written: tuple[int, int] | None = None
         self._content: Content | None = None
@@ -86,7 +83,7 @@ class Presence:
 
     def begin(self, *, for_long: bool) -> None:
         """Note the files once they are open; ``for_long``: their content as well, which takes half a millisecond."""
-        self._opened_log = _identify(self._log)
+        self._opened_log = identify(self._log)
         self._begun = True
         self._written = self._stat()
         if for_long:
@@ -98,7 +95,7 @@ class Presence:
         if not self._begun:
             return
         written = self._stat()
-        if self._opened_log is not None and _identify(self._log) != self._opened_log:
+        if self._opened_log is not None and identify(self._log) != self._opened_log:
             raise StoreReplaced(self._path, REMOVED)
         if written != self._written:
             self._look_inside()
@@ -149,7 +146,7 @@ def refuse_foreign_log(path: str, header: bytes) -> None:
         raise ForeignLog(path)
 
 
-def _identify(path: str) -> tuple[int, int] | None:
+def identify(path: str) -> tuple[int, int] | None:
     """Return device and inode of a file, ``None`` if there is none."""
     try:
         status = os.stat(path)
@@ -175,52 +172,10 @@ def _read_header(file: tuple[int, int] | None) -> bytes:
 
 def _read_replica(path: str) -> tuple[int, int] | None:
     """Return id and clock of the replica as the file has them, ``None`` where it has none, or is being written."""
+    from urllib.parse import quote  # noqa: PLC0415  a command does not look that closely
+
     name = f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1"
     with suppress(sqlite3.Error), closing(sqlite3.connect(name, uri=True)) as connection:
         row = connection.execute("SELECT process_id, clock FROM replica").fetchone()
         return None if row is None else (int(row[0]), int(row[1]))
     return None
-
-
-class User(NamedTuple):
-    """A process that has the database open: ``is_stray`` where what it has open is not the file that is there now."""
-
-    pid: int
-    command: str
-    is_stray: bool
-
-
-def list_users(path: str, *, processes: Path = Path("/proc")) -> list[User]:
-    """Return which other processes have the database at ``path`` open, as far as this user may see that.
-
-    Those that such a process has started are not named: they end with it.
-    """
-    file = os.path.realpath(path)
-    now = _identify(file)
-    found = []
-    for folder in processes.glob("[0-9]*"):
-        opened = set() if folder.name == str(os.getpid()) else _find_opened(folder / "fd", file)
-        if opened:
-            found.append(User(int(folder.name), _read_command(folder), opened != {now}))
-    pids = {user.pid for user in found}
-    return sorted(user for user in found if MACHINE.find_parent(user.pid) not in pids)
-
-
-def _find_opened(folder: Path, file: str) -> set[tuple[int, int] | None]:
-    """Return which files a process has open that have, or had, the name ``file``."""
-    found: set[tuple[int, int] | None] = set()
-    with suppress(OSError):
-        for link in folder.iterdir():
-            with suppress(OSError):
-                if os.readlink(link) in {file, f"{file} (deleted)"}:
-                    found.add(_identify(str(link)))
-    return found
-
-
-def _read_command(folder: Path) -> str:
-    """Return the command line of a process, from the program of this project on."""
-    with suppress(OSError):
-        words = (folder / "cmdline").read_text(errors="replace").split("\0")[:-1]
-        start = next((at for at, word in enumerate(words) if "kvass" in os.path.basename(word)), 0)
-        return " ".join(["kvass", *words[start + 1 :]] if start else words)
-    return ""

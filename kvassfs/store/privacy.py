@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PRIVATE = 0o600
 
@@ -32,6 +34,18 @@ def close_to_others(database: str, notice: Callable[[str], None]) -> None:
         )
 
 
+def is_open_to_others(database: str) -> bool:
+    """Return whether ``close_to_others`` would have something to close."""
+    user = os.geteuid()
+    for path in _list_files(database):
+        try:
+            if must_close(os.lstat(path), user):
+                return True
+        except FileNotFoundError:
+            pass
+    return False
+
+
 def must_close(status: os.stat_result, user: int) -> bool:
     """Return whether a file is one of ``user`` that others may open; one that is read-only is as somebody wanted it."""
     return (
@@ -55,7 +69,7 @@ def _close(path: str) -> bool:
     The descriptor is one of the name alone (O_PATH): to close another one would drop the locks that SQLite holds on the file
     (https://sqlite.org/howtocorrupt.html, section 2.2), and a link is not followed. ``fchmod`` takes none of these.
     """
-    with suppress(OSError):
+    try:
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             if must_close(os.fstat(descriptor), os.geteuid()):
@@ -63,4 +77,6 @@ def _close(path: str) -> bool:
                 return not os.fstat(descriptor).st_mode & _OTHERS
         finally:
             os.close(descriptor)
+    except OSError:
+        pass
     return False

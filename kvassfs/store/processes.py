@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,10 +10,8 @@ from typing import NamedTuple
 from ..errors import StoreBusy
 from .database import Database
 from .machine import Machine
-from .setting_rows import PUSH_FAILURE, read_setting, write_setting
-
-IN_TOUCH_TIME = 90 * 1_000_000
-"""Microseconds after which a follower that has not said so again is not taken to be in touch."""
+from .schema import IN_TOUCH_TIME
+from .setting_rows import PUSH_FAILURE, read_json, read_setting, write_json, write_setting
 
 UPLOAD_TIME = 1_000_000
 """Microseconds for which a push goes on before it is noted how far it is, and then again."""
@@ -86,14 +83,14 @@ class Processes:
         if now - self._push_noted >= UPLOAD_TIME:
             self._push_noted = now
             upload = Upload(sent, left, now - self._push_begun)
-            write_setting(self._database, UPLOAD, json.dumps([self._writer, *upload]))
+            write_json(self._database, UPLOAD, [self._writer, *upload])
 
     def upload(self) -> Upload | None:
         """Return how far the push of another process is; ``None`` if there is none that takes long."""
-        text = read_setting(self._database, UPLOAD)
-        if text is None or not self._somebody_pushes():
+        noted = read_json(self._database, UPLOAD)
+        if noted is None or not self._somebody_pushes():
             return None
-        writer, *numbers = json.loads(text)
+        writer, *numbers = noted
         is_current = self._database.row("SELECT 1 FROM pusher WHERE writer = ?", (writer,)) is not None
         return Upload(*numbers) if is_current else None
 
@@ -121,15 +118,14 @@ class Processes:
         own = (os.getpid(), self._machine.find_own_start())
         with self._database.transaction:
             others = [row for row in self._read_served() if tuple(row[:2]) != own]
-            write_setting(self._database, "served", json.dumps([*others, [*own, url]]))
+            write_json(self._database, "served", [*others, [*own, url]])
 
     def served(self) -> list[str]:
         """Return the URLs at which living processes serve the store as the hub, the latest at the end."""
         return [url for _, _, url in self._read_served()]
 
     def _read_served(self) -> list[tuple[int, str, str]]:
-        text = read_setting(self._database, "served")
-        known = [] if text is None else json.loads(text)
+        known = read_json(self._database, "served") or []
         return [(pid, begun, url) for pid, begun, url in known if self._machine.find_start(pid) == begun]
 
     # Mounts
@@ -138,12 +134,12 @@ class Processes:
         """Note that this store is mounted at a directory. Where that is known, nothing is written."""
         known = self.mount_points()
         if directory not in known:
-            write_setting(self._database, MOUNT_POINTS, json.dumps([*known, directory][-MAX_MOUNT_POINTS:]))
+            write_json(self._database, MOUNT_POINTS, [*known, directory][-MAX_MOUNT_POINTS:])
 
     def mount_points(self) -> list[str]:
         """Return where this store is mounted or was."""
-        text = read_setting(self._database, MOUNT_POINTS)
-        return [] if text is None else json.loads(text)
+        known: list[str] | None = read_json(self._database, MOUNT_POINTS)
+        return known or []
 
     # Followers
 

@@ -15,7 +15,8 @@ from .backup import write_backup
 from .checkup import open_to_read
 from .lengthy import Report
 from .names import flush
-from .presence import User, list_users, refuse_foreign_log
+from .presence import refuse_foreign_log
+from .users import User, list_users
 
 KEPT = ".before-restore"
 """What the name of a database has behind it that was kept when another one was put in its place."""

@@ -376,3 +376,9 @@ MIGRATIONS = {
     12: ECHO,
 }
 """What to run on a store of an earlier version to bring it to the next one."""
+
+LISTED = "(substr(key, -1) <> '/' OR EXISTS (SELECT 1 FROM entries AS own WHERE own.key = entries.key AND own.is_file))"
+"""What live keys of files fulfil, and not those of directories; the index that finds them mostly suffices to tell."""
+
+IN_TOUCH_TIME = 90 * 1_000_000
+"""Microseconds after which a follower that has not said so again is not taken to be in touch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from .database import Database
 
@@ -28,10 +28,24 @@ def write_setting(database: Database, name: str, value: str | None) -> None:
             database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
 
-def read_history(database: Database) -> tuple[int, float] | None:
-    """Return how many revisions are to be kept of each key, and for how many days, if the user has said so."""
-    text = read_setting(database, HISTORY)
+def read_json(database: Database, name: str) -> Any:
+    """Return what a row that ``write_json`` has written says; ``None`` if it is missing."""
+    text = read_setting(database, name)
     if text is None:
         return None
-    count, days = json.loads(text)
-    return int(count), float(days)
+    import json  # noqa: PLC0415  few rows are read by a command
+
+    return json.loads(text)
+
+
+def write_json(database: Database, name: str, value: object) -> None:
+    """Make a row, in place of the one of that name, that says what JSON can say; ``None`` removes that."""
+    import json  # noqa: PLC0415
+
+    write_setting(database, name, None if value is None else json.dumps(value))
+
+
+def read_history(database: Database) -> tuple[int, float] | None:
+    """Return how many revisions are to be kept of each key, and for how many days, if the user has said so."""
+    said = read_json(database, HISTORY)
+    return None if said is None else (int(said[0]), float(said[1]))

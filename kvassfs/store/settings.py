@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from ..errors import InvalidConfiguration
 from ..replica import MAX_NAME, MAX_PROCESS_ID, check_name
 from .database import Database
 from .peers import Peers
-from .setting_rows import HISTORY, read_history, read_setting, write_setting
+from .setting_rows import HISTORY, read_history, read_json, read_setting, write_json, write_setting
 from .sizes import DAY, KEPT_REVISIONS, KEPT_TIME
 
 KEY_BYTES = 32
@@ -105,24 +104,23 @@ class Settings:
 
     def timeouts(self) -> tuple[float, float]:
         """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""
-        text = read_setting(self._database, "timeout")
-        connect, progress = DEFAULT_TIMEOUTS if text is None else json.loads(text)
+        connect, progress = read_json(self._database, "timeout") or DEFAULT_TIMEOUTS
         return float(connect), float(progress)
 
     def set_timeouts(self, connect: float | None, progress: float | None) -> None:
         """Set what ``timeouts`` returns; ``None`` goes back to the default of one."""
         default_connect, default_progress = DEFAULT_TIMEOUTS
         timeouts = [default_connect if connect is None else connect, default_progress if progress is None else progress]
-        write_setting(self._database, "timeout", json.dumps(timeouts))
+        write_json(self._database, "timeout", timeouts)
 
     def scratch_patterns(self) -> tuple[str, ...] | None:
         """Return the user's patterns of scratch names; ``None`` means the default ones."""
-        text = read_setting(self._database, "scratch")
-        return None if text is None else tuple(json.loads(text))
+        patterns = read_json(self._database, "scratch")
+        return None if patterns is None else tuple(patterns)
 
     def set_scratch_patterns(self, patterns: Sequence[str] | None) -> None:
         """Set the patterns of scratch names; ``None`` goes back to the default ones."""
-        write_setting(self._database, "scratch", None if patterns is None else json.dumps(list(patterns)))
+        write_json(self._database, "scratch", None if patterns is None else list(patterns))
 
     def history(self) -> tuple[int, float]:
         """Return how many revisions are kept of each key, and for how many days."""
@@ -130,4 +128,4 @@ class Settings:
 
     def set_history(self, count: int | None, days: float | None) -> None:
         """Set what ``history`` returns; ``None`` for both goes back to the defaults. What is kept already goes by and by."""
-        write_setting(self._database, HISTORY, None if count is None and days is None else json.dumps([count, days]))
+        write_json(self._database, HISTORY, None if count is None and days is None else [count, days])

@@ -13,7 +13,6 @@ from ..clocks import bound_clock
 from ..entry import DEFAULT_MODE, Entry, check_key, directory_of
 from ..errors import EmptyValue, KeyIsDirectory, KeyMissing, KvassError
 from ..share_link import check_new_key
-from . import takeover
 from .blocks import Blocks
 from .conflicts import Conflicts
 from .contents import Contents
@@ -145,18 +144,24 @@ class Store:
     ) -> Self:
         """Open the database at ``path``; if it is missing or empty, ``create`` makes one with mode 0600.
 
-        ``profile`` says how it waits for the disk and for others.
-        A database of the original program is taken over; ``notice`` is told so in one line. Where there is somebody to tell,
-        one that others may read is closed to them, and that is told as well. With ``alone_if_full``, one on a disk without any space can be read from too, while no other process uses it; so not for long.
+        ``profile`` says how it waits. A database of the original program is taken over, and one that others may read is closed to
+        them, if there is a ``notice`` to be told so in one line. With ``alone_if_full``, one on a disk without any space can be
+        read from too, while no other process uses it; so not for long.
 
         Raises:
             StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
         """
         clock = bound_clock(clock)
+
+        def take_over(original: Database) -> None:
+            from . import takeover  # noqa: PLC0415  few need it
+
+            takeover.take_over(original, clock, random, notice, sizes, machine)
+
         database = connect(
             os.fspath(path),
             initialise=lambda empty: initialise(empty, clock, random, machine),
-            take_over=lambda original: takeover.take_over(original, clock, random, notice, sizes, machine),
+            take_over=take_over,
             upgrade=upgrade,
             profile=profile,
             create=create,
@@ -208,12 +213,7 @@ class Store:
         return self._present(key).entry
 
     def get(self, key: str) -> Snapshot:
-        """Return the value of a key.
-
-        Raises:
-            InvalidKey, KeyMissing
-            KeyIsDirectory: it is that of a directory, and has no value.
-        """
+        """Return the value of a key; it raises what ``entry`` does."""
         return Snapshot(self._database, self._contents, self._holds, lambda: self._locate(key))
 
     def _locate(self, key: str) -> tuple[int | None, int]:

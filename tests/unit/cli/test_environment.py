@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import Store
-from kvassfs_cli import process
+from kvassfs_cli import file_limit, process
 from tests.support.processes import KVASS, ROOT, unmeasured
 from tests.support.waiting import find_within
 from tests.unit.cli.conftest import Kvass, Processes
@@ -292,9 +292,9 @@ class TestDescriptors:
         limits = [(8, 4096)]
         monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
         monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
-        process.allow_enough_files()
-        process.allow_enough_files()
-        assert limits == [(8, 4096), (process.ENOUGH_FILES, 4096)]
+        file_limit.allow_enough_files()
+        file_limit.allow_enough_files()
+        assert limits == [(8, 4096), (file_limit.ENOUGH_FILES, 4096)]
 
     def test_one_that_cannot_be_raised_is_said(self, kvass: Kvass, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*_: object) -> None:
@@ -302,5 +302,5 @@ class TestDescriptors:
 
         monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
         monkeypatch.setattr(resource, "setrlimit", refuse)
-        with pytest.raises(process.TooFewFiles, match="only 8 files may be open at a time; allow 32"):
-            process.allow_enough_files()
+        with pytest.raises(file_limit.TooFewFiles, match="only 8 files may be open at a time; allow 32"):
+            file_limit.allow_enough_files()

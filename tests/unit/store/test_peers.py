@@ -11,7 +11,7 @@ import pytest
 from kvassfs.store import HubState, Store, Upload
 from kvassfs.store.machine import Machine
 from kvassfs.store.peers import KEPT_INCARNATIONS, SEEN_INTERVAL
-from kvassfs.store.processes import IN_TOUCH_TIME
+from kvassfs.store.schema import IN_TOUCH_TIME
 from tests.support.stores import SECOND, Clock, count, finish, rows, run, start
 
 OpenStore = Callable[[], Store]

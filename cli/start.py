@@ -1,0 +1,143 @@
+"""Where ``kvass`` begins: a plain ``get`` or ``ls`` is responded to at once, anything else by click.
+
+Loading click and the store takes several times as long as what these two do, and scripts call them by the thousand. Here is
+only what they are when nothing is out of the ordinary: no other option than ``--db`` and ``--offline``, a key that is there,
+a short value, output that is no terminal, no hub to be asked. Else nothing has happened yet, and ``main`` goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from . import process
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import NoReturn
+
+    from kvassfs.store.glance import Glance
+
+OPERANDS = {"get": (1, 1), "ls": (0, 1)}
+"""The commands, and how many operands each has, at least and at most."""
+
+DATABASE, OFFLINE, END = "--db", "--offline", "--"
+
+_OUTPUT = 1
+
+
+class Plain:
+    """A command line that needs no more than is here: the ``text`` is a key or prefix, ``database`` the path as it is given."""
+
+    def __init__(self, command: str, text: str, database: str | None, offline: bool) -> None:
+        self.command = command
+        self.text = text
+        self.database = database
+        self.offline = offline
+
+
+def parse(arguments: Sequence[str]) -> Plain | None:
+    """Return what a command line asks for, ``None`` if it is for click to say."""
+    words: list[str] = []
+    database, offline = None, False
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == END and words:
+            words += rest
+        elif argument == DATABASE:
+            database = next(rest, "")
+        elif argument.startswith(f"{DATABASE}="):
+            database = argument.removeprefix(f"{DATABASE}=")
+        elif argument == OFFLINE and words:
+            offline = True
+        elif argument.startswith("-"):
+            return None
+        else:
+            words.append(argument)
+    if not words or words[0] not in OPERANDS or database == "":
+        return None
+    least, most = OPERANDS[words[0]]
+    if not least <= len(words) - 1 <= most:
+        return None
+    try:
+        text = os.fsencode("".join(words[1:])).decode()
+    except UnicodeDecodeError:
+        return None
+    return Plain(words[0], text, database, offline)
+
+
+def find_path(database: str | None, environment: Mapping[str, str]) -> str | None:
+    """Return the absolute path of the database, ``None`` where that is not plain."""
+    path = database or environment.get("KVASS_DB") or "~/.kvassdb.sqlite"
+    if path.startswith("~"):
+        home = environment.get("HOME", "")
+        if not path.startswith("~/") or not home.startswith("/"):
+            return None
+        path = home + path[1:]
+    return path if path.startswith("/") else None
+
+
+def respond(plain: Plain, glance: Glance, now: int) -> Iterable[bytes] | None:
+    """Return what a command prints, ``None`` if more is needed to know that; ``now`` is µs since the epoch."""
+    if not plain.offline and not glance.is_current(now):
+        return None
+    if plain.command == "ls":
+        return (keys.encode() for keys in glance.list_keys(plain.text))
+    value = glance.find_value(plain.text)
+    return None if value is None else (value,)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and end it."""
+    process.occupy_closed()
+    process.forbid_core_dumps()
+    plain = None if os.environ.get(process.COMPLETION) else parse(sys.argv[1:])
+    if plain is not None and run(plain, os.environ):
+        os._exit(0)  # all is written; Python's own end would take as long as the rest
+    from .main import main as go_on
+
+    go_on()
+
+
+def run(plain: Plain, environment: Mapping[str, str]) -> bool:
+    """Do what a command line asks for; return False if nothing was done, and click has to.
+
+    Once something is printed there is no way back: what fails then ends the process, as it does there.
+    """
+    path = find_path(plain.database, environment)
+    if path is None or environment.get("KVASS_OFFLINE") or sys.stdout is None or os.isatty(_OUTPUT):
+        return False
+    from kvassfs.store.glance import FAILURES, glance
+
+    found = glance(path)
+    if found is None:
+        return False
+    with found:
+        try:
+            chunks = respond(plain, found, time.time_ns() // 1000)
+        except FAILURES:
+            return False
+        if chunks is None:
+            return False
+        try:
+            for chunk in chunks:
+                write_all(chunk)
+        except (OSError, KeyboardInterrupt, *FAILURES) as error:
+            from .main import end_after
+
+            end_after(error, path, plain.text if plain.command == "get" else "")
+    return True
+
+
+def write_all(data: bytes) -> None:
+    """Write to standard output, also where that takes nothing just now and does not block."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(_OUTPUT, rest) :]
+        except BlockingIOError:
+            import select
+
+            select.select([], [_OUTPUT], [])

@@ -1,0 +1,214 @@
+"""kvassfs_cli.start: what it does by itself is what click and the store would do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvassfs.store import INLINE_LIMIT, Store
+from kvassfs_cli.database import DatabaseFile
+from kvassfs_cli.main import kvass as root
+from kvassfs_cli.start import OPERANDS, find_path, parse
+from tests.support.processes import KVASS, unmeasured
+
+WORDS = (
+    "get",
+    "ls",
+    "set",
+    "--db",
+    "--db=x",
+    "--db=",
+    "--offline",
+    "--",
+    "-",
+    "-l",
+    "--force",
+    "--rev",
+    "key",
+    "a b",
+    "é",
+    "",
+)
+
+
+def as_click_does(arguments: list[str]) -> tuple[str, str, str, bool] | None:
+    """Return command, operand, database and whether it is offline; ``None`` if click refuses that."""
+    try:
+        with root.make_context("kvass", list(arguments)) as context:
+            name, command, rest = root.resolve_command(context, [*context._protected_args, *context.args])
+            assert name is not None
+            assert command is not None
+            with command.make_context(name, rest, parent=context) as inner:
+                database = inner.ensure_object(DatabaseFile)
+                text = inner.params.get("key", inner.params.get("prefix"))
+                return name, text, database._chosen, inner.params["offline"]
+    except (click.ClickException, click.exceptions.Exit):
+        return None
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=6))
+def test_a_command_line_is_read_as_click_reads_it_or_left_to_it(arguments: list[str]) -> None:
+    plain = parse(arguments)
+    if plain is None:
+        return
+    found = as_click_does(arguments)
+    if found is None:  # a key that cannot be: it will not be found
+        assert (plain.command, plain.text) == ("get", "")
+        return
+    command, text, database, offline = found
+    assert (plain.command, plain.text, plain.offline) == (command, text, offline)
+    if plain.database is not None:
+        assert plain.database == database
+
+
+@pytest.mark.parametrize("command", OPERANDS)
+def test_it_knows_the_operands_of_each_command(command: str) -> None:
+    with root.make_context("kvass", []) as context:
+        found = root.get_command(context, command)
+    assert found is not None
+    (argument,) = (each for each in found.params if isinstance(each, click.Argument))
+    assert OPERANDS[command] == (int(argument.required), argument.nargs)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["get"], ["get", "a", "b"], ["ls", "a", "b"], ["set", "a"], ["get", "-x"], ["get", "a", "--rev", "1"]),
+        *(["--offline", "get", "a"], ["get", "a", "--db"], ["--db", "", "get", "a"], ["-V"], ["get", "\udcff"]),
+    ],
+)
+def test_what_is_not_plain_is_left_to_click(arguments: list[str]) -> None:
+    assert parse(arguments) is None
+
+
+@pytest.mark.parametrize(
+    ("database", "environment", "path"),
+    [
+        ("/a/b", {}, "/a/b"),
+        ("~/a", {"HOME": "/home/x"}, "/home/x/a"),
+        (None, {"KVASS_DB": "/c", "HOME": "/home/x"}, "/c"),
+        (None, {"KVASS_DB": "", "HOME": "/home/x"}, "/home/x/.kvassdb.sqlite"),
+        ("~other/a", {"HOME": "/home/x"}, None),
+        ("~/a", {}, None),
+        ("~/a", {"HOME": "home"}, None),
+        ("a", {}, None),
+    ],
+)
+def test_the_database_is_found_where_the_path_is_plain(
+    database: str | None, environment: dict[str, str], path: str | None
+) -> None:
+    assert find_path(database, environment) == path
+
+
+# As processes
+
+
+def spoken(*arguments: str, **environment: str) -> tuple[int, bytes, bytes]:
+    done = subprocess.run([*KVASS, *arguments], capture_output=True, check=False, env={**os.environ, **environment})
+    return done.returncode, done.stdout, done.stderr
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Return the modules that a command has loaded at its end."""
+    probe = (
+        "import sys, os; end = os._exit; os._exit = lambda status: (print(*sys.modules, file=sys.stderr, flush=True), end(status));"
+        "from kvassfs_cli.start import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", probe, *arguments], capture_output=True, check=True, env=unmeasured())
+    return set(done.stderr.decode().split())
+
+
+HEAVY = {
+    "click",
+    "typing",
+    "dataclasses",
+    "contextlib",
+    "enum",
+    "re",
+    "json",
+    "logging",
+    "kvassfs.errors",
+    "kvassfs.store.store",
+}
+
+
+@pytest.mark.parametrize("arguments", [("get", "key"), ("ls",), ("get", "key", "--offline")])
+def test_it_loads_next_to_nothing(store: Store, arguments: tuple[str, ...]) -> None:
+    store.set("key", b"value")
+    bare = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, check=True, env=unmeasured()
+    )
+    assert (loaded(*arguments) - set(bare.stdout.decode().split())) & HEAVY == set()
+
+
+@pytest.mark.parametrize("size", [0, 1, INLINE_LIMIT, INLINE_LIMIT + 1])
+def test_a_value_is_written_byte_for_byte(store: Store, size: int) -> None:
+    value = os.urandom(size)
+    if size:
+        store.set("key", value)
+    else:
+        store.set_empty("key")
+    assert spoken("get", "key") == (0, value, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(("get", "none"), 1), (("get", "a"), 1), (("get", ""), 1), (("ls", "none"), 0), (("ls", "a/"), 0)],
+)
+def test_it_says_what_the_whole_program_says(
+    store: Store, kvass: Callable[..., tuple[int, bytes, str]], arguments: tuple[str, ...], status: int
+) -> None:
+    store.set("a/b", b"value")
+    said = spoken(*arguments)
+    assert said[0] == status
+    expected = kvass(*arguments)
+    assert (said[0], said[1], said[2].decode()) == tuple(expected)
+
+
+def test_a_database_that_others_may_read_is_closed_as_before(store: Store, database: Path) -> None:
+    store.set("key", b"value")
+    database.chmod(0o644)
+    status, out, err = spoken("get", "key")
+    assert (status, out, b"closed" in err) == (0, b"value", True)
+    assert database.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_hub_is_asked_as_before(store: Store) -> None:
+    store.set("key", b"value")
+    store.settings.set_remote("http://127.0.0.1:1")
+    status, out, err = spoken("get", "key")
+    assert (status, out, b"warning" in err) == (0, b"value", True)
+
+
+def test_who_stops_reading_ends_it_without_a_word(store: Store) -> None:
+    with store.bulk(), store.transaction:
+        for number in range(20_000):
+            store.set(f"key {number:06}", b"value")
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(KVASS)} ls | head -1; echo ${{PIPESTATUS[0]}}"], capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"key 000000\n141\n", b"")
+
+
+def test_a_full_disk_is_said(store: Store) -> None:
+    store.set("key", b"value")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*KVASS, "get", "key"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"kvass: cannot write to standard output: No space left on device\n",
+    )
+
+
+def test_closed_output_is_said(store: Store) -> None:
+    store.set("key", b"value")
+    done = subprocess.run(["bash", "-c", f"{' '.join(KVASS)} get key >&-"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"kvass: cannot write to standard output: it is closed\n")
