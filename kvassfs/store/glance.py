@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import sys
 
 from .machine import MACHINE
@@ -94,9 +95,9 @@ def glance(path: str) -> Glance | None:
 
 
 def _open(file: str) -> Glance | None:
-    if not (os.access(file, os.W_OK) and os.access(os.path.dirname(file), os.W_OK | os.X_OK)):
+    if not stat.S_ISREG(os.stat(file).st_mode) or is_open_to_others(file):
         return None
-    if is_open_to_others(file):
+    if not (os.access(file, os.W_OK) and os.access(os.path.dirname(file), os.W_OK | os.X_OK)):
         return None
     with open(file, "rb", buffering=0) as opened:  # before SQLite, whose locks would go with it
         header = opened.read(20)

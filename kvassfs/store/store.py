@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
+from types import ModuleType
 from typing import Protocol, Self
 
 from ..clocks import bound_clock
@@ -152,16 +153,10 @@ class Store:
             StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
         """
         clock = bound_clock(clock)
-
-        def take_over(original: Database) -> None:
-            from . import takeover  # noqa: PLC0415  few need it
-
-            takeover.take_over(original, clock, random, notice, sizes, machine)
-
         database = connect(
             os.fspath(path),
             initialise=lambda empty: initialise(empty, clock, random, machine),
-            take_over=take_over,
+            take_over=lambda original: _load_takeover().take_over(original, clock, random, notice, sizes, machine),
             upgrade=upgrade,
             profile=profile,
             create=create,
@@ -397,3 +392,9 @@ class Store:
             if draft is not None:
                 draft.close()
             self.upkeep.tidy_briefly(worked)
+
+
+def _load_takeover() -> ModuleType:
+    from . import takeover  # noqa: PLC0415  few need it
+
+    return takeover

@@ -100,8 +100,13 @@ def make_directory(path: Path) -> None:
     path.mkdir()
 
 
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
 @pytest.mark.parametrize(
-    "change", [open_to_others, open_copy_to_others, make_newer, remove_log, cut, os.remove, make_directory]
+    "change", [open_to_others, open_copy_to_others, make_newer, remove_log, cut, os.remove, make_directory, make_pipe]
 )
 def test_what_is_out_of_the_ordinary_is_left_to_the_store(path: Path, change: Callable[[Path], object]) -> None:
     Store.open(path).close()
