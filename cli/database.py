@@ -10,13 +10,11 @@ import click
 from kvassfs.errors import InvalidConfiguration
 from kvassfs.store_errors import ReadOnlyStore
 
+from .cheat_sheet import DATABASE_HELP, DEFAULT, VARIABLE
 from .notices import print_notice
 
 if TYPE_CHECKING:
     from kvassfs.store import Store
-
-DEFAULT = "~/.kvassdb.sqlite"
-VARIABLE = "KVASS_DB"
 
 
 class DatabaseFile:
@@ -80,7 +78,7 @@ def create_database_option() -> click.Option:
         type=click.Path(readable=False),  # whether it can be opened is the store's to say
         expose_value=False,
         callback=_choose,
-        help=f"the database file to use (default: ${VARIABLE} or {DEFAULT})",
+        help=DATABASE_HELP,
     )
 
 

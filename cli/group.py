@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import streams, suggestions
+from .cheat_sheet import HELP_HELP, format_cheat_sheet
 from .database import create_database_option
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Command(click.Command):
         option = super().get_help_option(ctx)
         if option is not None:
             option.callback = _show_help
-            option.help = "show help, also after a sub-command" if isinstance(self, Group) else "show this help"
+            option.help = HELP_HELP if isinstance(self, Group) else "show this help"
         return option
 
 
@@ -178,26 +179,3 @@ def find_command(context: click.Context, path: Sequence[str]) -> click.Context:
 def name_module(command: str) -> str:
     """Return the relative name of the module of a command; that of one that Python has as a keyword ends in ``_``."""
     return f".commands.{command}_" if iskeyword(command) else f".commands.{command}"
-
-
-def format_cheat_sheet(path: str, description: str, options: Mapping[str, str], commands: Mapping[str, str]) -> str:
-    """Return the overview of the command ``path``; the mappings go from names to summaries."""
-    width = max(8, *map(len, commands))
-    return "\n".join(
-        [
-            f"{path} [--db=string]",
-            "",
-            "Description:",
-            f"    {path} - {description}",
-            "",
-            "Options:",
-            *(f"    {_format_names(names)} {summary}" for names, summary in options.items()),
-            "",
-            "Sub-commands:",
-            *(f"    {path} {name:<{width}} {summary}" for name, summary in commands.items()),
-        ]
-    )
-
-
-def _format_names(names: str) -> str:
-    return f"{names if ',' in names else '    ' + names:<14}"

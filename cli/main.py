@@ -15,48 +15,11 @@ from kvassfs import __version__
 from kvassfs.errors import KvassError
 
 from . import streams, suggestions
+from .cheat_sheet import COMMANDS, DESCRIPTION, VERSION_HELP
 from .file_limit import allow_enough_files
 from .group import Group
 from .notices import print_notice
 from .process import COMPLETION
-
-COMMANDS = {
-    "ls": "list keys",
-    "get": "get a value",
-    "set": "set a value",
-    "rm": "remove keys",
-    "log": "show the versions of a key, or what changed lately",
-    "diff": "show what changed between versions",
-    "restore": "bring an earlier version back",
-    "undo": "take the last change back",
-    "mv": "rename keys",
-    "cp": "copy keys",
-    "edit": "change a value in an editor",
-    "grep": "search values",
-    "watch": "tell what becomes of keys as it happens",
-    "exec": "run a command with values in its environment",
-    "url": "print the address under which a value is shared",
-    "qr": "draw that address as a QR code",
-    "links": "list the links that end by themselves",
-    "unlink": "end links",
-    "mount": "show the keys as files in a directory",
-    "umount": "end a mount",
-    "import": "take in files, an archive, or what another program keeps",
-    "export": "write keys into files or an archive",
-    "backup": "copy the whole database while it is in use",
-    "pair": "let another device join",
-    "join": "share the store of another device",
-    "sync": "exchange with the hub",
-    "status": "show the store, its hub, and what waits to be pushed",
-    "gc": "let history go, and give its room back",
-    "config": "show or change the configuration",
-    "doctor": "look whether all is well, and say what to do",
-    "serve": "be the hub of your devices",
-    "service": "start mount, sync or hub by itself",
-    "completion": "print what completes commands and keys in your shell",
-    "help": "show the help of a command",
-}
-"""The sub-commands, each a module, and what the cheat sheet says of it."""
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -69,12 +32,12 @@ def _show_version(context: click.Context, _parameter: click.Parameter, wanted: b
 
 kvass = Group(
     "kvass",
-    help="a personal key-value store, on the command line and as files",
+    help=DESCRIPTION,
     modules=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 kvass.params.append(
-    click.Option(["-V", "--version"], is_flag=True, expose_value=False, callback=_show_version, help="show the version")
+    click.Option(["-V", "--version"], is_flag=True, expose_value=False, callback=_show_version, help=VERSION_HELP)
 )
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from . import process
+from . import cheat_sheet, process
 
 TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def parse(arguments: Sequence[str]) -> Plain | None:
 
 def find_path(database: str | None, environment: Mapping[str, str]) -> str | None:
     """Return the absolute path of the database, ``None`` where that is not plain."""
-    path = database or environment.get("KVASS_DB") or "~/.kvassdb.sqlite"
+    path = database or environment.get(cheat_sheet.VARIABLE) or cheat_sheet.DEFAULT
     if path.startswith("~"):
         home = environment.get("HOME", "")
         if not path.startswith("~/") or not home.startswith("/"):
@@ -93,21 +93,31 @@ def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     process.occupy_closed()
     process.forbid_core_dumps()
-    plain = None if os.environ.get(process.COMPLETION) else parse(sys.argv[1:])
-    if plain is not None and run(plain, os.environ):
+    if not os.environ.get(process.COMPLETION) and run(sys.argv[1:], os.environ):
         os._exit(0)  # all is written; Python's own end would take as long as the rest
     from .main import main as go_on
 
     go_on()
 
 
-def run(plain: Plain, environment: Mapping[str, str]) -> bool:
-    """Do what a command line asks for; return False if nothing was done, and click has to.
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Do what a command line asks for; return False if nothing was done, and click has to."""
+    if sys.stdout is None:
+        return False
+    if list(arguments) in ([], ["-h"], ["--help"]):
+        sheet = cheat_sheet.format_cheat_sheet(
+            "kvass", cheat_sheet.DESCRIPTION, cheat_sheet.OPTIONS, cheat_sheet.COMMANDS
+        )
+        write([f"{sheet}\n".encode()])
+        return True
+    plain = parse(arguments)
+    return plain is not None and look(plain, environment)
 
-    Once something is printed there is no way back: what fails then ends the process, as it does there.
-    """
+
+def look(plain: Plain, environment: Mapping[str, str]) -> bool:
+    """Respond to a command from the database; return False if nothing was done."""
     path = find_path(plain.database, environment)
-    if path is None or environment.get("KVASS_OFFLINE") or sys.stdout is None or os.isatty(_OUTPUT):
+    if path is None or environment.get("KVASS_OFFLINE") or os.isatty(_OUTPUT):
         return False
     from kvassfs.store.glance import FAILURES, glance
 
@@ -119,16 +129,23 @@ def run(plain: Plain, environment: Mapping[str, str]) -> bool:
             chunks = respond(plain, found, time.time_ns() // 1000)
         except FAILURES:
             return False
-        if chunks is None:
-            return False
-        try:
-            for chunk in chunks:
-                write_all(chunk)
-        except (OSError, KeyboardInterrupt, *FAILURES) as error:
-            from .main import end_after
+        if chunks is not None:
+            write(chunks, path, plain.text if plain.command == "get" else "")
+    return chunks is not None
 
-            end_after(error, path, plain.text if plain.command == "get" else "")
-    return True
+
+def write(chunks: Iterable[bytes], path: str = "", key: str = "") -> None:
+    """Write to standard output what comes from the database at ``path``, as the value of ``key`` if there is one.
+
+    Once something is printed there is no way back: what fails then ends the process, as it does in ``main``.
+    """
+    try:
+        for chunk in chunks:
+            write_all(chunk)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  what is not expected is raised again
+        from .main import end_after
+
+        end_after(error, path, key)
 
 
 def write_all(data: bytes) -> None:

@@ -108,6 +108,13 @@ def test_the_database_is_found_where_the_path_is_plain(
     assert find_path(database, environment) == path
 
 
+@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
+def test_the_cheat_sheet_is_that_of_click(
+    kvass: Callable[..., tuple[int, bytes, str]], arguments: tuple[str, ...]
+) -> None:
+    assert spoken(*arguments) == (0, kvass(*arguments)[1], b"")
+
+
 # As processes
 
 
@@ -140,7 +147,7 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("arguments", [("get", "key"), ("ls",), ("get", "key", "--offline")])
+@pytest.mark.parametrize("arguments", [("get", "key"), ("ls",), ("get", "key", "--offline"), (), ("--help",)])
 def test_it_loads_next_to_nothing(store: Store, arguments: tuple[str, ...]) -> None:
     store.set("key", b"value")
     bare = subprocess.run(
