@@ -220,8 +220,7 @@ class TestEarlierDatabase:
         assert not earlier.upkeep.gives_back()
 
     def test_is_left_while_somebody_else_writes(self, earlier: Store, open_store: Callable[[], Store]) -> None:
-        earlier._database.rows("PRAGMA busy_timeout=1")
-        with open_store().transaction:
+        with open_store().transaction, earlier._database.waiting(0.0):
             assert not earlier.upkeep.rewrite_small()
             with pytest.raises(StoreBusy):
                 earlier.upkeep.give_all_back()
