@@ -83,10 +83,10 @@ def end_after(error: BaseException, path: str, key: str) -> NoReturn:
         _end(_INTERRUPTED)
     if isinstance(error, OSError):
         _end(report_failure(streams.describe_failure(error)))
-    from kvassfs.store.translation import ERRORS, translate_error
+    from kvassfs.store import GLANCE_FAILURES, explain_glance
 
-    if isinstance(error, ERRORS):
-        _end(report_failure(translate_error(error, path)))
+    if isinstance(error, GLANCE_FAILURES):
+        _end(report_failure(explain_glance(error, path)))
     raise error
 
 

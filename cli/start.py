@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import NoReturn
 
-    from kvassfs.store.glance import Glance
+    from kvassfs.store import Glance
 
 OPERANDS = {"get": (1, 1), "ls": (0, 1)}
 """The commands, and how many operands each has, at least and at most."""
@@ -119,15 +119,15 @@ def look(plain: Plain, environment: Mapping[str, str]) -> bool:
     path = find_path(plain.database, environment)
     if path is None or environment.get("KVASS_OFFLINE") or os.isatty(_OUTPUT):
         return False
-    from kvassfs.store.glance import FAILURES, glance
+    from kvassfs.store import GLANCE_FAILURES, take_glance
 
-    found = glance(path)
+    found = take_glance(path)
     if found is None:
         return False
     with found:
         try:
             chunks = respond(plain, found, time.time_ns() // 1000)
-        except FAILURES:
+        except GLANCE_FAILURES:
             return False
         if chunks is not None:
             write(chunks, path, plain.text if plain.command == "get" else "")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..replica import HubState
     from .draft import Draft
     from .feed import Changes, Event, Position, Seen
+    from .glance import GLANCE_FAILURES, Glance, explain_glance, take_glance
     from .history import Version
     from .inodes import ROOT_INODE, directories_above, new_inode
     from .local import DIRECTORY_MODE, DirectoryRecord
@@ -43,6 +44,7 @@ _HOMES = {
     "..replica": "HubState",
     ".draft": "Draft",
     ".feed": "Changes Event Position Seen",
+    ".glance": "GLANCE_FAILURES Glance explain_glance take_glance",
     ".history": "Version",
     ".inodes": "ROOT_INODE directories_above new_inode",
     ".local": "DIRECTORY_MODE DirectoryRecord",
@@ -94,6 +96,7 @@ __all__ = [
     "COMPANIONS",
     "DIRECTORY_MODE",
     "FOLLOWER",
+    "GLANCE_FAILURES",
     "HUB",
     "INLINE_LIMIT",
     "MAX_HUB_LEAP",
@@ -113,6 +116,7 @@ __all__ = [
     "Event",
     "Follower",
     "Found",
+    "Glance",
     "HubState",
     "Limit",
     "Mailbox",
@@ -143,8 +147,10 @@ __all__ = [
     "Way",
     "Written",
     "directories_above",
+    "explain_glance",
     "flush",
     "is_store",
     "list_users",
     "new_inode",
+    "take_glance",
 ]

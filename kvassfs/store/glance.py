@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
+    from ..errors import KvassError
+
 AT_ONCE = 4096
 """Keys that are read at a time."""
 
-FAILURES = (sqlite3.Error, UnicodeDecodeError)
-"""What reading raises; ``Store`` says what it means."""
+GLANCE_FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What reading raises; ``explain_glance`` says what it means."""
 
 _HEADER = b"SQLite format 3\0"
 _WITH_LOG = b"\x02\x02"
@@ -86,7 +88,7 @@ def _find_end(prefix: str) -> str | bytes:
     return prefix[:-1] + chr(0xE000 if last == 0xD800 else last) if last else b""
 
 
-def glance(path: str) -> Glance | None:
+def take_glance(path: str) -> Glance | None:
     """Return a database that is this version's, this user's alone and can be written; ``None`` if it is another."""
     try:
         return _open(os.path.realpath(path))
@@ -115,3 +117,11 @@ def _open(file: str) -> Glance | None:
         return Glance(connection)
     connection.close()
     return None
+
+
+def explain_glance(error: Exception, path: str) -> KvassError:
+    """Return the error to show for one of ``GLANCE_FAILURES``, of the database at ``path``."""
+    from .translation import translate_error  # noqa: PLC0415  mostly there is none
+
+    assert isinstance(error, GLANCE_FAILURES)
+    return translate_error(error, path)

@@ -6,54 +6,26 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Protocol, Self
 
 from ..clocks import bound_clock
 from ..entry import DEFAULT_MODE, Entry, check_key, directory_of
-from ..errors import EmptyValue, KeyIsDirectory, KeyMissing, KvassError
+from ..errors import EmptyValue, KeyIsDirectory, KeyMissing
 from ..share_link import check_new_key
-from .blocks import Blocks
-from .conflicts import Conflicts
-from .contents import Contents
 from .creation import initialise, upgrade
-from .database import Database
 from .draft import Draft
-from .entries import Entries
-from .feed import Feed, Journal
-from .history import History, Parts
-from .holds import Holds
-from .hub_time import HubTime
-from .identity import Identity
-from .imports import Imports
-from .inbox import Inbox
-from .inodes import DirectoryInodes
-from .keys import Keys
-from .local import Directories, Scratch
-from .local_parts import LocalParts
 from .machine import MACHINE, Machine
-from .mailboxes import Mailboxes
-from .numbers import Numbers
 from .opening import connect
-from .outbox import Outbox
-from .own_changes import OwnChanges
-from .peers import Peers
+from .parts import Parts
 from .privacy import close_to_others
-from .processes import Processes
 from .profile import BULK, COMMAND, Profile
-from .revisions import Revision, Revisions
+from .revisions import Revision
 from .rows import Row, Written, inherit_mode
-from .settings import Settings
-from .share_links import ShareLinks
 from .sizes import SIZES, Sizes
-from .survey import Contained, Survey
-from .transfers import Transfers
-from .tree import Tree
-from .undo import Undo
-from .upkeep import Upkeep
-from .values import Snapshot, Values
-from .xattrs import Xattrs
+from .survey import Contained
+from .values import Snapshot
 
 
 class Readable(Protocol):
@@ -63,71 +35,11 @@ class Readable(Protocol):
         """Return at most ``size`` bytes; none only at the end."""
 
 
-class Store:
+class Store(Parts):
     """An open kvass database. For one thread; any number of processes may have it open.
 
     Made by ``Store.open``. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
-
-    def __init__(
-        self,
-        database: Database,
-        clock: Callable[[], int],
-        random: Callable[[int], bytes],
-        sizes: Sizes,
-        machine: Machine,
-    ) -> None:
-        self._sizes, self._random, self._database = sizes, random, database
-        self.path, self.obstacle, self.is_copy = database.path, database.obstacle, database.is_copy
-        writer = int.from_bytes(random(6), "big")  # tells this open store from others
-        self._contents = Contents(database, sizes)
-        self._holds = Holds(database, writer, machine)
-        self._revisions = Revisions(database, self._contents, clock)
-        journal = Journal(database, writer)
-        self.hub_time = HubTime(database, clock, machine)
-        self.xattrs = Xattrs(database)
-        inodes = DirectoryInodes(database, random)
-        directories = Directories(database, journal, self.xattrs, inodes)
-        scratch = Scratch(database, self._contents, journal, directories)
-        local = LocalParts(directories, scratch, self.xattrs, inodes)
-        self.own_changes = OwnChanges(database, writer)
-        self.conflicts = Conflicts(database, self._contents)
-        self._entries = Entries(
-            database,
-            self._contents,
-            self._revisions,
-            local,
-            journal,
-            self.own_changes,
-            self.conflicts,
-            self.hub_time,
-            writer=writer,
-            clock=clock,
-            random=random,
-        )
-        self._keys = Keys(database)
-        self.feed = Feed(database, writer)
-        self.transaction = database.transaction
-        self.values = Values(database, self._contents, self._holds)
-        self.peers = Peers(database, clock, writer, machine)
-        self.processes = Processes(database, clock, writer, machine)
-        self.settings = Settings(database, self.peers)
-        self.mailboxes = Mailboxes(database)
-        self.identity = Identity(database, self.settings, self.peers, random, machine)
-        self.numbers = Numbers(database, self.settings, self.peers, self.hub_time, random)
-        self.share_links = ShareLinks(database, self._entries, random)
-        self.tree = Tree(database, self._contents, self._holds, self._entries, local, self.share_links, clock)
-        self.imports = Imports(database, self._entries, self.tree, clock)
-        self.survey = Survey(database)
-        self.transfers = Transfers(database, self._contents, self._entries, local, self.tree.mover, self._clean_up)
-        self.blocks = Blocks(database, self._contents, clock)
-        self.outbox = Outbox(database, self._contents, self.values, self.blocks, self.hub_time, clock)
-        self.inbox = Inbox(database, self._contents, self._entries, self._revisions, self.blocks, clock)
-        parts = Parts(database, self._contents, self._holds, self._entries, self._revisions)
-        self.history = History(parts)
-        self.undo = Undo(parts, self.own_changes, self.share_links, self.tree)
-        self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks, self.own_changes)
-        database.let_history_go = self.upkeep.let_history_go
 
     @classmethod
     def open(
@@ -233,7 +145,7 @@ class Store:
         try:
             return self._put(key, draft)
         finally:
-            self._clean_up(draft)
+            self.upkeep.tidy_quietly(draft)
 
     def set_stream(self, key: str, stream: Readable) -> Entry:
         """Like ``set``, with a value of any size read from ``stream`` to its end.
@@ -257,7 +169,7 @@ class Store:
                 draft.write(draft.size, piece)
             return self._put(key, draft)
         finally:
-            self._clean_up(draft, time.monotonic() - begun)
+            self.upkeep.tidy_quietly(draft, time.monotonic() - begun)
 
     def set_empty(self, key: str) -> Entry:
         """Make an empty file of a key, which keeps the mode that it has, and return its entry.
@@ -268,7 +180,7 @@ class Store:
         check_new_key(key)
         with self._database.transaction:
             entry = self._write(key, 0, None)
-        self._clean_up()
+        self.upkeep.tidy_quietly()
         return entry
 
     def _make_draft(self, value: bytes) -> Draft:
@@ -311,7 +223,7 @@ class Store:
         size = self._present(key).size
         tombstone = self._database.retry_when_full(lambda: self._remove(self._present(key)), removes=True)
         self._database.replace_room(size)
-        self._clean_up()
+        self.upkeep.tidy_quietly()
         return tombstone.entry
 
     def _delete_directory(self, key: str) -> Entry:
@@ -335,7 +247,7 @@ class Store:
         check_key(key)
         removed = self._database.retry_when_full(lambda: self._delete_all(key), removes=True)
         self._database.replace_room(sum(row.size for row in removed))
-        self._clean_up()
+        self.upkeep.tidy_quietly()
         return sum(row.is_file for row in removed)
 
     def _delete_all(self, key: str) -> list[Row]:
@@ -385,13 +297,6 @@ class Store:
         from .backup import check_backup  # noqa: PLC0415
 
         return check_backup(path, report)
-
-    def _clean_up(self, draft: Draft | None = None, worked: float = 0.0) -> None:
-        # What was stored is stored, whatever becomes of the clean-up; the next one goes on with it.
-        with suppress(KvassError, MemoryError):
-            if draft is not None:
-                draft.close()
-            self.upkeep.tidy_briefly(worked)
 
 
 def _load_takeover() -> ModuleType:

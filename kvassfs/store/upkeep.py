@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
+from ..errors import KvassError
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
+from .draft import Draft
 from .holds import PIN_TIMEOUT, Holds
 from .lengthy import Report, ignore, looked_after
 from .nodes import HOLES
@@ -156,6 +159,13 @@ class Upkeep:
             return False
         with self._database.transaction:
             return self._take_step(self._contents.sizes.clean)
+
+    def tidy_quietly(self, draft: Draft | None = None, worked: float = 0.0) -> None:
+        """Close a draft that was saved, and do what ``tidy_briefly`` does, after a change that is stored whatever becomes of this."""
+        with suppress(KvassError, MemoryError):  # the next one goes on with it
+            if draft is not None:
+                draft.close()
+            self.tidy_briefly(worked)
 
     def tidy_briefly(self, worked: float = 0.0) -> None:
         """Do as much of the clean-up as takes some milliseconds, or give some room back; the rest is for the next time.

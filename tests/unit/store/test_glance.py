@@ -14,23 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvassfs.store import INLINE_LIMIT, Store, Written
+from kvassfs.store import INLINE_LIMIT, Store, Written, take_glance
 from kvassfs.store import glance as glance_module
-from kvassfs.store.glance import glance
 from kvassfs.store.schema import IN_TOUCH_TIME
 from tests.support.golden_data import GOLDEN
 from tests.support.stores import Clock, write
 
 
 def listed(path: Path, prefix: str = "") -> list[str]:
-    found = glance(str(path))
+    found = take_glance(str(path))
     assert found is not None
     with found:
         return "".join(found.list_keys(prefix)).split("\n")[:-1]
 
 
 def value(path: Path, key: str) -> bytes | None:
-    found = glance(str(path))
+    found = take_glance(str(path))
     assert found is not None
     with found:
         return found.find_value(key)
@@ -111,13 +110,13 @@ def make_pipe(path: Path) -> None:
 def test_what_is_out_of_the_ordinary_is_left_to_the_store(path: Path, change: Callable[[Path], object]) -> None:
     Store.open(path).close()
     change(path)
-    assert glance(str(path)) is None
+    assert take_glance(str(path)) is None
 
 
 def test_a_database_of_the_original_is_left_to_the_store(path: Path) -> None:
     shutil.copyfile(GOLDEN / "hub-9009.sqlite", path)
     path.chmod(0o600)
-    assert glance(str(path)) is None
+    assert take_glance(str(path)) is None
 
 
 def test_it_changes_nothing_beside_the_database(path: Path) -> None:
@@ -131,7 +130,7 @@ def test_it_changes_nothing_beside_the_database(path: Path) -> None:
 
 def test_a_hub_need_not_be_asked_while_a_process_is_in_touch_with_it(store: Store, path: Path, clock: Clock) -> None:
     def is_current(later: int = 0) -> bool:
-        found = glance(str(path))
+        found = take_glance(str(path))
         assert found is not None
         with found:
             return found.is_current(clock() // 1000 + later)
