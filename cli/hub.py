@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-import click
-
 from kvassfs.clocks import describe_ahead, describe_difference
-from kvassfs.errors import HubUnreachable, InvalidConfiguration, KvassError
+from kvassfs.errors import HubUnreachable, KvassError
 
-from .database import DatabaseFile
 from .notices import explain_interrupt, print_notice
 from .occasions import Occasion
 
@@ -20,26 +16,9 @@ if TYPE_CHECKING:
     from kvassfs.store import Store
     from kvassfs.sync import Synchroniser
 
+    from .database import DatabaseFile
+
 Result = TypeVar("Result")
-
-VARIABLE = "KVASS_OFFLINE"
-
-
-def is_offline() -> bool:
-    """Return whether the environment says that the hub is left alone.
-
-    Raises:
-        InvalidConfiguration: it says neither yes nor no.
-    """
-    text = os.environ.get(VARIABLE, "")
-    try:
-        return bool(text and click.BOOL.convert(text, None, None))
-    except click.BadParameter:
-        raise InvalidConfiguration(f"{VARIABLE} is 1 or 0, and {text!r} is neither") from None
-
-
-offline_option = click.option("--offline", is_flag=True, default=is_offline, help="do not contact the hub")
-"""The option of commands that contact the hub by themselves; ``KVASS_OFFLINE=1`` sets it for all of them."""
 
 SHOWN = "showing what is stored here"
 KEPT = "kept here and pushed later"
@@ -85,11 +64,11 @@ def warn(store: Store, failure: KvassError | None, consequence: str, *, always: 
         print_notice(f"warning: {failure}; {consequence}")
 
 
-def check(database: DatabaseFile) -> None:
+def check(database: DatabaseFile, *, offline: bool) -> None:
     """Ask the hub whether it exchanges with this store, for a mount, which works without it; if not, warn."""
     try:
         with database.open_existing() as store:
-            if _has_hub(store, is_offline()) and not store.obstacle:
+            if _has_hub(store, offline) and not store.obstacle:
                 failure = _attempt(store, lambda synchroniser: synchroniser.probe())
                 warn(store, failure, "what is saved is kept here and pushed later")
     except KvassError as error:

@@ -65,29 +65,39 @@ def run(arguments: Sequence[str]) -> int:
         return exited.exit_code
     except click.ClickException as error:
         return report_usage(error)
-    except KvassError as error:
-        return report_failure(error)
-    except MemoryError:
-        print_notice("out of memory: end some programs and try again; what is stored is as it was, or whole")
-        return KvassError.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _INTERRUPTED
+    except (KvassError, MemoryError, KeyboardInterrupt, click.Abort) as error:
+        return report(error)
     return 0
 
 
-def end_after(error: BaseException, path: str, key: str) -> NoReturn:
-    """End this process after what failed, or an interrupt, in the middle of what was printed from the database at ``path``."""
-    if isinstance(error, KeyboardInterrupt):
-        if key:
-            print_notice(f"interrupted: {key} is not written to its end")
-        _end(_INTERRUPTED)
-    if isinstance(error, OSError):
-        _end(report_failure(streams.describe_failure(error)))
+def report(error: BaseException) -> int:
+    """Say what ended a command, if it is expected to; return the exit status. What is not is raised again."""
+    if isinstance(error, KvassError):
+        return report_failure(error)
+    if isinstance(error, MemoryError):
+        print_notice("out of memory: end some programs and try again; what is stored is as it was, or whole")
+        return KvassError.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return _INTERRUPTED
+    raise error
+
+
+def end_after(error: BaseException) -> NoReturn:
+    """End this process after what ended a command of ``start``."""
+    _end(report(error))
+
+
+def end_output(error: BaseException, path: str, key: str) -> NoReturn:
+    """End this process after what ended the output of a command of ``start``, from the database at ``path``."""
     from kvassfs.store import GLANCE_FAILURES, explain_glance
 
-    if isinstance(error, GLANCE_FAILURES):
-        _end(report_failure(explain_glance(error, path)))
-    raise error
+    if isinstance(error, KeyboardInterrupt) and key:
+        print_notice(f"interrupted: {key} is not written to its end")
+    if isinstance(error, OSError):
+        error = streams.describe_failure(error)
+    elif isinstance(error, GLANCE_FAILURES):
+        error = explain_glance(error, path)
+    end_after(error)
 
 
 def report_usage(error: click.ClickException) -> int:

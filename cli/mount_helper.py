@@ -11,8 +11,8 @@ from kvassfs.errors import KvassError, StoreUnavailable
 from kvassfs.mount.fstab import Request, parse_request
 
 from . import process
-from .database import make_absolute
 from .file_limit import allow_enough_files
+from .locations import make_absolute
 from .notices import print_notice
 
 BINDING = "KVASS_FUSE"

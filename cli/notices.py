@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable, Iterator
-
-import click
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -28,5 +27,7 @@ def explain_interrupt(explain: Callable[[], str]) -> Iterator[None]:
 
 def print_notice(text: str) -> None:
     """Say ``text`` on standard error; if nobody can hear it, nothing is lost."""
-    with contextlib.suppress(OSError):
-        click.echo(f"kvass: {escape_controls(text)}", err=True)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"kvass: {escape_controls(text)}\n")
+            sys.stderr.flush()

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from kvassfs.errors import InvalidConfiguration
 
-from .database import expand_home, make_absolute
+from .locations import expand_home, make_absolute
 
 PAUSE = 600.0
 """Seconds for which nothing is said again."""

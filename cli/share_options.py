@@ -14,6 +14,7 @@ from kvassfs.sharing.terms import Terms
 
 from . import hub
 from .database import DatabaseFile
+from .offline import offline_option
 
 _UNITS = {"w": 7 * 86_400, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
@@ -36,7 +37,7 @@ def parse_duration(text: str) -> int:
 def add_share_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of commands that show an address."""
     for add in (
-        hub.offline_option,
+        offline_option,
         click.option("--once", is_flag=True, help="make a link that ends after one download"),
         click.option(
             "--expires", metavar="TIME", type=parse_duration, help="make a link that ends after TIME: 15m, 1h, 7d"

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem, ShellComplete
 from kvassfs.errors import KvassError
 
 from .arguments import parse_text
-from .database import expand_home
+from .locations import expand_home
 from .words import Line, quote_for_bash, split_fish_line, split_line
 
 _BASH = """\

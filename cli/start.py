@@ -1,8 +1,9 @@
-"""Where ``kvass`` begins: a plain ``get`` or ``ls`` is responded to at once, anything else by click.
+"""Where ``kvass`` begins: a plain ``get``, ``ls`` or ``set`` is done at once, anything else by click.
 
-Loading click and the store takes several times as long as what these two do, and scripts call them by the thousand. Here is
+Loading click, and for the first two the store, takes several times as long as what they do, and scripts call them by the thousand. Here is
 only what they are when nothing is out of the ordinary: no other option than ``--db`` and ``--offline``, a key that is there,
-a short value, output that is no terminal, no hub to be asked. Else nothing has happened yet, and ``main`` goes on.
+a short value, output that is no terminal, no hub to be asked. Else nothing has happened yet, and ``main`` goes on. A ``set`` is the
+same here and there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from kvassfs.store import Glance
 
-OPERANDS = {"get": (1, 1), "ls": (0, 1)}
+OPERANDS = {"get": (1, 1), "ls": (0, 1), "set": (1, 2)}
 """The commands, and how many operands each has, at least and at most."""
 
 DATABASE, OFFLINE, END = "--db", "--offline", "--"
@@ -29,11 +30,15 @@ _OUTPUT = 1
 
 
 class Plain:
-    """A command line that needs no more than is here: the ``text`` is a key or prefix, ``database`` the path as it is given."""
+    """A command line that needs no more than is here.
 
-    def __init__(self, command: str, text: str, database: str | None, offline: bool) -> None:
+    The ``text`` is a key or prefix, ``value`` what a key is set to, if not standard input, ``database`` the path as it is given.
+    """
+
+    def __init__(self, command: str, text: str, value: str | None, database: str | None, offline: bool) -> None:
         self.command = command
         self.text = text
+        self.value = value
         self.database = database
         self.offline = offline
 
@@ -62,10 +67,10 @@ def parse(arguments: Sequence[str]) -> Plain | None:
     if not least <= len(words) - 1 <= most:
         return None
     try:
-        text = os.fsencode("".join(words[1:])).decode()
+        text = os.fsencode("".join(words[1:2])).decode()
     except UnicodeDecodeError:
         return None
-    return Plain(words[0], text, database, offline)
+    return Plain(words[0], text, words[2] if len(words) > 2 else None, database, offline)
 
 
 def find_path(database: str | None, environment: Mapping[str, str]) -> str | None:
@@ -111,14 +116,39 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
         write([f"{sheet}\n".encode()])
         return True
     plain = parse(arguments)
-    return plain is not None and look(plain, environment)
-
-
-def look(plain: Plain, environment: Mapping[str, str]) -> bool:
-    """Respond to a command from the database; return False if nothing was done."""
-    path = find_path(plain.database, environment)
-    if path is None or environment.get("KVASS_OFFLINE") or os.isatty(_OUTPUT):
+    path = None if plain is None else find_path(plain.database, environment)
+    if plain is None or path is None or environment.get("KVASS_OFFLINE"):
         return False
+    if plain.command == "set":
+        set_key(plain, path)
+        return True
+    return not os.isatty(_OUTPUT) and look(plain, path)
+
+
+def set_key(plain: Plain, path: str) -> None:
+    """Set a key as ``kvass set`` does."""
+    try:
+        from kvassfs.entry import check_key
+        from kvassfs.store import Store
+
+        from . import setting
+        from .notices import print_notice
+
+        key = check_key(plain.text)
+        with Store.open(path, notice=print_notice, alone_if_full=True) as store:
+            if plain.value is None:
+                entry = setting.set_from_input(store, key)
+            else:
+                entry = setting.set_to_text(store, key, plain.value)
+            setting.end_set(store, entry, offline=plain.offline)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  what is not expected is raised again
+        from .main import end_after
+
+        end_after(error)
+
+
+def look(plain: Plain, path: str) -> bool:
+    """Respond to a command from the database; return False if nothing was done."""
     from kvassfs.store import GLANCE_FAILURES, take_glance
 
     found = take_glance(path)
@@ -143,9 +173,9 @@ def write(chunks: Iterable[bytes], path: str = "", key: str = "") -> None:
         for chunk in chunks:
             write_all(chunk)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  what is not expected is raised again
-        from .main import end_after
+        from .main import end_output
 
-        end_after(error, path, key)
+        end_output(error, path, key)
 
 
 def write_all(data: bytes) -> None:

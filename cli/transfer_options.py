@@ -12,6 +12,7 @@ from kvassfs.store import Store
 from . import hub
 from .arguments import complete_prefix, parse_key
 from .notices import print_notice
+from .offline import offline_option
 
 NOT_REPLACED = 1
 """The exit status where a key was in the way and stays."""
@@ -20,7 +21,7 @@ NOT_REPLACED = 1
 def add_transfer_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command SOURCE and TARGET, and the options that go with them."""
     for decorate in (
-        hub.offline_option,
+        offline_option,
         click.option("-n", "--no-clobber", "keep", is_flag=True, help="replace no key that is there"),
         click.argument("target", type=parse_key, shell_complete=complete_prefix),
         click.argument("source", type=parse_key, shell_complete=complete_prefix),

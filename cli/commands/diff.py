@@ -21,6 +21,7 @@ from ..editor import private_file
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
+from ..offline import offline_option
 from ..process import core_dumps
 from ..revisions import NUMBER, complete_changed_key, complete_revision
 from ..running import cannot_run, exit_status
@@ -42,7 +43,7 @@ kvass diff --tool meld notes/trip.md
 @click.argument("old", metavar="[N]", type=NUMBER, required=False, shell_complete=complete_revision)
 @click.argument("new", metavar="[M]", type=NUMBER, required=False, shell_complete=complete_revision)
 @click.option("--tool", metavar="COMMAND", help=f"a program that compares two files (default: ${VARIABLE}, if set)")
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(

@@ -17,10 +17,12 @@ from kvassfs.doctor.finding import WRONG, Finding
 from kvassfs.doctor.shell import Folders
 from kvassfs.transfer.target import identify_database, new_file
 
-from .. import hub, streams
-from ..database import DatabaseFile, expand_home, pass_database, require_path
+from .. import streams
+from ..database import DatabaseFile, pass_database, require_path
 from ..group import Command
+from ..locations import expand_home
 from ..notices import escape_controls, explain_interrupt
+from ..offline import offline_option
 from ..progress import follow_check, show_progress
 
 BINDING = "KVASS_FUSE"
@@ -48,7 +50,7 @@ def _require_file(context: click.Context, parameter: click.Parameter, path: str 
     help="save all that can be read of a damaged database into the new file FILE, and say what is lost",
 )
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
-@hub.offline_option
+@offline_option
 @pass_database
 @click.pass_context
 def command(

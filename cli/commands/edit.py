@@ -24,6 +24,7 @@ from ..database import DatabaseFile, pass_database
 from ..editor import PrivateFile, choose_editor, ended_by_signals, private_file, run_editor
 from ..group import Command
 from ..notices import print_notice
+from ..offline import offline_option
 
 
 class LinkNotEdited(KvassError):
@@ -45,7 +46,7 @@ class NotSaved(KvassError):
 
 @click.command("edit", cls=Command, options_metavar="[OPTIONS] [--]", example="EDITOR=nano kvass edit notes/todo.md")
 @click.argument("key", type=parse_key, shell_complete=complete_key)
-@hub.offline_option
+@offline_option
 @pass_database
 def command(database: DatabaseFile, key: str, offline: bool) -> None:
     """Change the value of KEY in your editor: $VISUAL, $EDITOR or vi. A key that is not there is made.

@@ -17,6 +17,7 @@ from ..completions import complete_directory, complete_file
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
+from ..offline import offline_option
 from ..process import core_dumps
 from ..running import cannot_run
 
@@ -42,7 +43,7 @@ FAILED = 125
     shell_complete=complete_directory,
     help="the keys below PREFIX/ are the variables; of several prefixes the last counts",
 )
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(

@@ -18,6 +18,7 @@ from ..database import DatabaseFile, pass_database, require_path
 from ..formats import format_entry_count, format_size
 from ..group import Command
 from ..notices import explain_interrupt, print_notice
+from ..offline import offline_option
 from ..progress import show_progress
 
 FAILED = 1
@@ -45,7 +46,7 @@ kvass export --prefix notes/ --format tar - | ssh host tar x
 @click.option("--format", "form", type=click.Choice([form.value for form in Form]), help="what to write, as for -")
 @click.option("--force", is_flag=True, help="replace what is there and differs")
 @click.option("-n", "--dry-run", is_flag=True, help="write nothing, and say how much it would be")
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(

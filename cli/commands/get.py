@@ -16,6 +16,7 @@ from ..database import DatabaseFile, pass_database
 from ..formats import format_size
 from ..group import Command
 from ..notices import escape_controls, explain_interrupt
+from ..offline import offline_option
 from ..revisions import complete_key_or_version, revision_option
 
 
@@ -43,7 +44,7 @@ kvass get logo.png --force | wc -c
 @click.argument("key", type=parse_key, shell_complete=complete_key_or_version)
 @revision_option("write an earlier version, by its number in `kvass log KEY`")
 @click.option("--force", is_flag=True, help="show a value that is no text on a terminal without asking")
-@hub.offline_option
+@offline_option
 @pass_database
 def command(database: DatabaseFile, key: str, revision: int | None, force: bool, offline: bool) -> None:
     """Write the value of KEY to standard output, byte for byte.

@@ -16,6 +16,7 @@ from ..arguments import complete_key, parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import escape_controls, print_notice
+from ..offline import offline_option
 
 NOTHING_FOUND = 1
 FAILED = 2
@@ -64,7 +65,7 @@ kvass grep -n -F milk
 @click.option("-E", "--extended-regexp", "extended", is_flag=True, help="PATTERN is an extended regular expression")
 @click.option("-F", "--fixed-strings", "fixed", is_flag=True, help="PATTERN is what to find, as it is")
 @click.option("-0", "--null", is_flag=True, help="with -l, end keys with NUL (xargs -0)")
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(

@@ -23,10 +23,12 @@ from kvassfs.transfer_errors import ImportStopped, TargetUnwritable
 
 from .. import config_values, hub, streams
 from ..arguments import complete_key, parse_prefix, parse_text
-from ..database import DatabaseFile, expand_home, pass_database
+from ..database import DatabaseFile, pass_database
 from ..formats import format_entry_count, format_size
 from ..group import Command
+from ..locations import expand_home
 from ..notices import escape_controls, explain_interrupt, print_notice
+from ..offline import offline_option
 from ..progress import Bar, describe, show_progress, update_exchange
 
 PASSWORD_STORE = "PASSWORD_STORE_DIR"  # noqa: S105  a name
@@ -75,7 +77,7 @@ kvass import --from pass --prefix passwords/
 @click.option("--scratch", is_flag=True, help="take in files with the names of scratch files as well")
 @click.option("--remote", metavar="HOST", help="with --from kvass: the address of the hub")
 @click.option("--key-file", metavar="FILE", help="with --from kvass: the file with its key, instead of asking")
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(

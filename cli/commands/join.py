@@ -14,8 +14,9 @@ from kvassfs.replica import check_name
 
 from .. import config_values, streams
 from ..arguments import parse_text
-from ..database import DatabaseFile, expand_home, pass_database
+from ..database import DatabaseFile, pass_database
 from ..group import Command
+from ..locations import expand_home
 from ..notices import print_notice
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
+from ..offline import offline_option
 
 
 @click.command("links", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass links")
 @click.argument("prefix", default="", type=parse_text, shell_complete=complete_linked)
-@hub.offline_option
+@offline_option
 @pass_database
 def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
     """List the links that have not ended: when they do, whether they work once, address and key.

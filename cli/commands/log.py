@@ -21,6 +21,7 @@ from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time, format_size, format_utc
 from ..group import Command
 from ..notices import escape_controls
+from ..offline import offline_option
 from ..revisions import complete_key_ever
 
 complete_conflict = completing(
@@ -54,7 +55,7 @@ kvass log --forget notes/plan.txt
     shell_complete=complete_conflict,
     help="settle the conflicts of KEY: its current version stays",
 )
-@hub.offline_option
+@offline_option
 @pass_database
 def command(
     database: DatabaseFile,

@@ -16,6 +16,7 @@ from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time, format_size, format_utc
 from ..group import Command
 from ..notices import escape_controls
+from ..offline import offline_option
 
 NAME = "name"
 
@@ -62,7 +63,7 @@ kvass ls --null notes/ | xargs -0 -n 1 kvass get
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")
 @click.option("--json", "as_json", is_flag=True, help="print an array of objects, for programs")
 @click.option("--tree", is_flag=True, help="draw the keys as files and directories, those without keys as well")
-@hub.offline_option
+@offline_option
 @pass_database
 def command(database: DatabaseFile, /, prefix: str, offline: bool, **options: bool | str) -> None:
     """List the keys, sorted; with PREFIX those that begin with it."""

@@ -8,9 +8,11 @@ import click
 
 from .. import hub
 from ..completions import complete_folder
-from ..database import DatabaseFile, make_absolute, pass_database, require_path
+from ..database import DatabaseFile, pass_database, require_path
 from ..group import Command
+from ..locations import make_absolute
 from ..notices import print_notice
+from ..offline import is_offline
 from ..supervision import take_supervisor
 
 BINDING = "KVASS_FUSE"
@@ -55,4 +57,4 @@ def command(
         supervisor=take_supervisor(),
     )
     if not foreground:
-        hub.check(database)
+        hub.check(database, offline=is_offline())

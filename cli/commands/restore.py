@@ -12,6 +12,7 @@ from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls
+from ..offline import offline_option
 from ..revisions import complete_changed_key, revision_option
 
 
@@ -26,7 +27,7 @@ kvass restore --rev 1 notes/trip.md
 )
 @click.argument("key", type=parse_key, shell_complete=complete_changed_key)
 @revision_option("the version to bring back (default: the one before the present one, or before KEY was removed)")
-@hub.offline_option
+@offline_option
 @pass_database
 def command(database: DatabaseFile, key: str, revision: int | None, offline: bool) -> None:
     """Bring an earlier version of KEY back, also of one that was removed. `kvass log KEY` lists them."""

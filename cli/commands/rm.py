@@ -14,6 +14,7 @@ from ..arguments import complete_prefix, parse_key
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
+from ..offline import offline_option
 
 
 @click.command(
@@ -27,7 +28,7 @@ kvass rm -r notes/
 )
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True, type=parse_key, shell_complete=complete_prefix)
 @click.option("-r", "--recursive", is_flag=True, help="remove all below each KEY as well, and directories")
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(

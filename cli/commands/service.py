@@ -27,8 +27,9 @@ from kvassfs.service.units import (
 
 from .. import streams
 from ..completions import complete_folder
-from ..database import DatabaseFile, expand_home, make_absolute, pass_database, require_path
+from ..database import DatabaseFile, pass_database, require_path
 from ..group import Group
+from ..locations import expand_home, make_absolute
 from ..notices import escape_controls, print_notice
 
 if TYPE_CHECKING:

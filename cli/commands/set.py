@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
-from kvassfs.entry import Entry
-from kvassfs.store import Store
-
-from .. import hub, streams
 from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database, require_path
 from ..group import Command
-from ..notices import explain_interrupt
-
-STANDARD_INPUT = "-"
+from ..offline import offline_option
+from ..setting import STANDARD_INPUT, end_set, set_from_input, set_to_text
 
 
 def _require_file(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
@@ -42,7 +35,7 @@ kvass set photos/cat.jpg --file cat.jpg
     callback=_require_file,
     help="set KEY to what the file holds; - is standard input",
 )
-@hub.offline_option
+@offline_option
 @pass_database
 def command(database: DatabaseFile, key: str, value: str | None, empty: bool, file: str | None, offline: bool) -> None:
     """Set KEY to VALUE and a newline, or to what standard input or a file holds, byte for byte.
@@ -58,17 +51,5 @@ def command(database: DatabaseFile, key: str, value: str | None, empty: bool, fi
         elif value is None:
             entry = set_from_input(store, key, STANDARD_INPUT if file is None else file)
         else:
-            entry = store.set(key, os.fsencode(value) + b"\n")
-        hub.warn_if_ahead(store, entry)
-        hub.push_after(store, offline=offline)
-
-
-def set_from_input(store: Store, key: str, path: str = STANDARD_INPUT) -> Entry:
-    """Set ``key`` to what standard input or a file holds; if it is empty, or reading it fails, the old value stays."""
-    with explain_interrupt(lambda: f"{key} is as it was"), streams.input_file(path) as stream:
-        if not streams.errors_are_terminal() or stream.is_typed():
-            return store.set_stream(key, stream)
-        from ..progress import FollowedInput, show_progress
-
-        with show_progress() as bar:
-            return store.set_stream(key, FollowedInput(stream, bar))
+            entry = set_to_text(store, key, value)
+        end_set(store, entry, offline=offline)

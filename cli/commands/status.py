@@ -13,16 +13,17 @@ from kvassfs.replica import describe_device
 from kvassfs.status import HubStatus, Status, inspect
 from kvassfs.store import Follower
 
-from .. import hub, streams
+from .. import streams
 from ..database import DatabaseFile, pass_database
 from ..formats import format_utc
 from ..group import Command
+from ..offline import offline_option
 from ..status_text import format_status
 
 
 @click.command("status", cls=Command, example="kvass status --json")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object, for programs")
-@hub.offline_option
+@offline_option
 @pass_database
 def command(database: DatabaseFile, as_json: bool, offline: bool) -> None:
     """Show the store, whether its hub answers, who is in touch with it, and what waits to be pushed."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..database import make_absolute, require_path
+from ..database import require_path
 from ..group import Command
+from ..locations import make_absolute
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -14,6 +14,7 @@ from ..database import DatabaseFile, pass_database
 from ..formats import format_local_time
 from ..group import Command
 from ..notices import escape_controls, print_notice
+from ..offline import offline_option
 
 SHOWN = 10
 """Keys that are named before a question."""
@@ -36,7 +37,7 @@ kvass undo --yes
 )
 @click.option("-y", "--yes", is_flag=True, help="do not ask")
 @click.option("--dry-run", is_flag=True, help="say what would be done, and change nothing")
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(database: DatabaseFile, context: click.Context, yes: bool, dry_run: bool, offline: bool) -> None:

@@ -17,13 +17,14 @@ from ..completions import complete_link
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import print_notice
+from ..offline import offline_option
 
 LATER = "until the hub hears of it, what was ended still works there"
 
 
 @click.command("unlink", cls=Command, options_metavar="[OPTIONS] [--]", example="kvass unlink report.pdf")
 @click.argument("names", metavar="LINK|KEY...", nargs=-1, required=True, type=parse_text, shell_complete=complete_link)
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(database: DatabaseFile, context: click.Context, names: tuple[str, ...], offline: bool) -> None:

@@ -16,12 +16,13 @@ from kvassfs.errors import KvassError
 from kvassfs.store import Store
 from kvassfs.tools.watching import Change, Watch
 
-from .. import hub, streams
+from .. import streams
 from ..arguments import complete_prefix, parse_text
 from ..completions import complete_file
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..notices import escape_controls, print_notice
+from ..offline import offline_option
 from ..process import core_dumps
 from ..running import cannot_run, describe_status
 
@@ -85,7 +86,7 @@ kvass watch notes/ -- sh -c 'notify-send "$KVASS_EVENT $KVASS_KEY"'
     "prefix", metavar="[PREFIX] [-- COMMAND...]", default="", type=parse_text, shell_complete=complete_watched
 )
 @click.option("-0", "--null", is_flag=True, help="end lines with NUL, for keys that hold newlines (xargs -0)")
-@hub.offline_option
+@offline_option
 @click.pass_context
 @pass_database
 def command(database: DatabaseFile, context: click.Context, prefix: str, null: bool, offline: bool) -> None:

@@ -23,7 +23,7 @@ def test_keys_with_links_are_offered_level_by_level_and_no_others(store: Store) 
     store.share_links.create("plain", expires=1)
     assert offered(store, "") == {"docs/": None, "shared": None}
     assert offered(store, "docs/") == {"docs/a": None, "docs/b": None}
-    assert offered(store, "p") == {}
+    assert offered(store, "plain") == {}  # no token begins so
 
 
 def test_tokens_and_addresses_are_offered_once_they_are_begun(store: Store) -> None:

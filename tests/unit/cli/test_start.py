@@ -39,8 +39,8 @@ WORDS = (
 )
 
 
-def as_click_does(arguments: list[str]) -> tuple[str, str, str, bool] | None:
-    """Return command, operand, database and whether it is offline; ``None`` if click refuses that."""
+def as_click_does(arguments: list[str]) -> tuple[str, str, str | None, str, bool] | None:
+    """Return command, key or prefix, value, database and whether it is offline; ``None`` if click refuses that."""
     try:
         with root.make_context("kvass", list(arguments)) as context:
             name, command, rest = root.resolve_command(context, [*context._protected_args, *context.args])
@@ -49,7 +49,7 @@ def as_click_does(arguments: list[str]) -> tuple[str, str, str, bool] | None:
             with command.make_context(name, rest, parent=context) as inner:
                 database = inner.ensure_object(DatabaseFile)
                 text = inner.params.get("key", inner.params.get("prefix"))
-                return name, text, database._chosen, inner.params["offline"]
+                return name, text, inner.params.get("value"), database._chosen, inner.params["offline"]
     except (click.ClickException, click.exceptions.Exit):
         return None
 
@@ -60,11 +60,11 @@ def test_a_command_line_is_read_as_click_reads_it_or_left_to_it(arguments: list[
     if plain is None:
         return
     found = as_click_does(arguments)
-    if found is None:  # a key that cannot be: it will not be found
-        assert (plain.command, plain.text) == ("get", "")
+    if found is None:  # a key that cannot be: that is said later
+        assert plain.text == ""
         return
-    command, text, database, offline = found
-    assert (plain.command, plain.text, plain.offline) == (command, text, offline)
+    command, text, value, database, offline = found
+    assert (plain.command, plain.text, plain.value, plain.offline) == (command, text, value, offline)
     if plain.database is not None:
         assert plain.database == database
 
@@ -74,14 +74,24 @@ def test_it_knows_the_operands_of_each_command(command: str) -> None:
     with root.make_context("kvass", []) as context:
         found = root.get_command(context, command)
     assert found is not None
-    (argument,) = (each for each in found.params if isinstance(each, click.Argument))
-    assert OPERANDS[command] == (int(argument.required), argument.nargs)
+    operands = [each for each in found.params if isinstance(each, click.Argument)]
+    assert OPERANDS[command] == (sum(each.required for each in operands), sum(each.nargs for each in operands))
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["get"], ["get", "a", "b"], ["ls", "a", "b"], ["set", "a"], ["get", "-x"], ["get", "a", "--rev", "1"]),
+        *(
+            [],
+            ["get"],
+            ["get", "a", "b"],
+            ["ls", "a", "b"],
+            ["set"],
+            ["set", "a", "b", "c"],
+            ["set", "a", "--empty"],
+            ["get", "-x"],
+            ["get", "a", "--rev", "1"],
+        ),
         *(["--offline", "get", "a"], ["get", "a", "--db"], ["--db", "", "get", "a"], ["-V"], ["get", "\udcff"]),
     ],
 )
@@ -219,3 +229,39 @@ def test_closed_output_is_said(store: Store) -> None:
     store.set("key", b"value")
     done = subprocess.run(["bash", "-c", f"{' '.join(KVASS)} get key >&-"], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (1, b"kvass: cannot write to standard output: it is closed\n")
+
+
+def test_a_key_is_set_as_before(store: Store, kvass: Callable[..., tuple[int, bytes, str]]) -> None:
+    assert spoken("set", "key", "a value") == (0, b"", b"")
+    assert store.get("key").read() == b"a value\n"
+    assert spoken("set", "key", "") == (0, b"", b"")
+    assert store.get("key").read() == b"\n"
+    done = subprocess.run([*KVASS, "set", "key"], input=b"\xff\0 from a pipe", capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert store.get("key").read() == b"\xff\0 from a pipe"
+    assert spoken("undo", "--yes")[0] == 0
+    assert store.get("key").read() == b"\n"
+
+
+@pytest.mark.parametrize("arguments", [("set", "", "value"), ("set", "\x01link/token/-/once/k", "x"), ("set", "empty")])
+def test_what_cannot_be_set_is_said_as_before(
+    store: Store, kvass: Callable[..., tuple[int, bytes, str]], arguments: tuple[str, ...]
+) -> None:
+    done = subprocess.run([*KVASS, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    expected = kvass(*arguments)
+    assert (done.returncode, done.stdout, done.stderr.decode()) == tuple(expected)
+    assert expected[0]
+    assert not list(store.keys())
+
+
+def test_setting_makes_a_database_and_loads_no_click(database: Path) -> None:
+    assert "click" not in loaded("set", "key", "value")
+    with Store.open(database) as store:
+        assert store.get("key").read() == b"value\n"
+
+
+def test_setting_pushes_as_before(store: Store) -> None:
+    store.settings.set_remote("http://127.0.0.1:1")
+    status, out, err = spoken("set", "key", "value")
+    assert (status, out, b"kept here and pushed later" in err) == (0, b"", True)
+    assert b"warning" not in spoken("set", "key", "value", "--offline")[2]

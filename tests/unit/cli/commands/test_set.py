@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.store import BLOCK_SIZE, Store
-from kvassfs_cli.commands.set import set_from_input
+from kvassfs_cli.setting import set_from_input
 from kvassfs_cli.streams import InputFailed
 from tests.support.processes import unmeasured
 from tests.support.stores import revision_values, save

@@ -1,0 +1,35 @@
+"""Setting a key, without click: ``start`` and ``kvass set`` both do it."""
+
+from __future__ import annotations
+
+import os
+
+from kvassfs.entry import Entry
+from kvassfs.store import Store
+
+from . import hub, streams
+from .notices import explain_interrupt
+
+STANDARD_INPUT = "-"
+
+
+def set_to_text(store: Store, key: str, value: str) -> Entry:
+    """Set ``key`` to an argument of the command line and a newline."""
+    return store.set(key, os.fsencode(value) + b"\n")
+
+
+def set_from_input(store: Store, key: str, path: str = STANDARD_INPUT) -> Entry:
+    """Set ``key`` to what standard input or a file holds; if it is empty, or reading it fails, the old value stays."""
+    with explain_interrupt(lambda: f"{key} is as it was"), streams.input_file(path) as stream:
+        if not streams.errors_are_terminal() or stream.is_typed():
+            return store.set_stream(key, stream)
+        from .progress import FollowedInput, show_progress
+
+        with show_progress() as bar:
+            return store.set_stream(key, FollowedInput(stream, bar))
+
+
+def end_set(store: Store, entry: Entry, *, offline: bool) -> None:
+    """Say what there is to say of the new version, and push it if there is a hub."""
+    hub.warn_if_ahead(store, entry)
+    hub.push_after(store, offline=offline)
