@@ -189,14 +189,20 @@ def new_token(random: Callable[[int], bytes]) -> str:
     return f"A{token[1:]}" if token.startswith("-") else token
 
 
+LONGEST_KEY = 1024 * 1024
+"""Characters of a key, at most: more than any program can name, as Linux takes an argument of 128 KiB and a path of 4 KiB."""
+
+
 def check_key(key: str) -> str:
     """Return ``key`` if an entry can have it.
 
     Raises:
-        InvalidKey: it is empty, holds a NUL, or is not encodable as UTF-8.
+        InvalidKey: it is empty, too long, holds a NUL, or is not encodable as UTF-8.
     """
     if not key:
         raise InvalidKey(key, "it is empty")
+    if len(key) > LONGEST_KEY:
+        raise InvalidKey(f"{key[:40]}…", f"it has more than {LONGEST_KEY:,} characters")
     if "\0" in key:
         raise InvalidKey(key, "it holds a NUL character")
     if not is_text(key):

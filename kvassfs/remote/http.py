@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
 from math import inf
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -210,7 +211,15 @@ class _NoPassword(AuthBase):
 
 
 class _Session(requests.Session):
-    """A session that leaves redirections alone; requests reads their bodies and targets even if it may not follow."""
+    """A session that keeps no cookies, and leaves redirections alone.
+
+    A hub has none to give: others on the way could fill the header of each request with them. As for redirections,
+    requests reads their bodies and targets even if it may not follow.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Say that a response is no redirection."""

@@ -12,6 +12,14 @@ from typing import Final, NamedTuple
 HEAD: Final = 64 * 1024
 """Bytes of a request beside its body, at most: request line and header fields, and again what frames and ends the body."""
 
+URL: Final = 8 * 1024
+"""Bytes of an address, at most: it is decoded by the event loop, before anything else is known."""
+
+PIECES: Final = 512
+"""Pieces of a body, at most, beside one for each ``PIECE`` bytes of it: each costs the event loop as much as many bytes."""
+
+PIECE: Final = 128
+
 FIELDS: Final = 256
 """Header fields of a request, its trailers included; each takes more memory than its bytes."""
 
@@ -40,8 +48,10 @@ class Phase(Enum):
     """The head of a request is not complete; in a new connection it need not have begun."""
     BODY = auto()
     """The body of a request is not complete, and nothing yet has shown that a device sends it."""
+    SENDING = auto()
+    """The same, on the connection of a device."""
     SERVING = auto()
-    """A request is worked on, or the response is sent; or a device sends a body."""
+    """A request is worked on, or the response is sent."""
     PAUSED = auto()
     """A request waits, as too many before it were refused."""
     IDLE = auto()
@@ -63,6 +73,7 @@ GIVEN_UP: Final = (
     Phase.IDLE,
     Phase.BODY,
     Phase.KEPT,
+    Phase.SENDING,
 )
 """What is given up for a new connection: the first of these first, in each what has been in it for longest."""
 
@@ -174,7 +185,9 @@ def decide_phase(progress: Progress) -> Phase:
     if progress.busy and progress.paused:
         return Phase.PAUSED
     if progress.busy:
-        return Phase.SERVING if progress.body_complete or progress.known else Phase.BODY
+        if progress.body_complete:
+            return Phase.SERVING
+        return Phase.SENDING if progress.known else Phase.BODY
     if not progress.body_complete:
         return Phase.LEAVING
     if progress.begun or progress.fresh:
@@ -195,6 +208,8 @@ class Gauge:
 
     def __init__(self, limit: int = HEAD, fields: int = FIELDS) -> None:
         self._limit = limit
+        self._body = 0
+        self._pieces = 0
         self._most_fields = fields
         self._url = 0
         self._size = 0
@@ -205,7 +220,7 @@ class Gauge:
 
     def begin(self) -> None:
         """Count a request from now on."""
-        self._url = self._size = self._fields = 0
+        self._url = self._size = self._fields = self._body = self._pieces = 0
 
     def turn(self) -> None:
         """Go from the head of a request to its body, or from that to the next."""
@@ -214,7 +229,7 @@ class Gauge:
     def count_url(self, size: int) -> bool:
         """Count some more of the URL; return False if it is too long."""
         self._url += size
-        return self._url <= self._limit
+        return self._url <= URL
 
     def count_field(self, size: int) -> bool:
         """Count a field of the header or trailer; return False if that is too much."""
@@ -222,10 +237,13 @@ class Gauge:
         self._fields += 1
         return self._url + self._size <= self._limit and self._fields <= self._most_fields
 
-    def count_body(self, size: int) -> None:
-        """Count bytes of a body, which are to be taken off those that came."""
+    def count_body(self, size: int) -> bool:
+        """Count a piece of a body, whose bytes are to be taken off those that came; return False if the pieces are too small."""
         self._counted += size
         self._turned = True
+        self._body += size
+        self._pieces += 1
+        return self._pieces <= PIECES + self._body // PIECE
 
     def count_received(self, size: int) -> bool:
         """Count what has come, after what it holds was counted; return False if a head, or its like, does not end."""

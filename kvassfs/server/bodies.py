@@ -18,7 +18,7 @@ from .admission import find_place
 from .failures import CLOSE
 from .pace import FREE, Pace, Turns
 from .spool import SpoolFile
-from .turns import enter_turn
+from .turns import enter_turn, is_known
 from .workers import Worker
 
 log = logging.getLogger(__name__)
@@ -230,7 +230,7 @@ class Bodies:
             if max(body.received, announced) > limit:
                 self._refuse(body, too_long)
             await self._add(body, piece)
-            if body.received > FREE:
+            if body.received > FREE and not is_known(request.scope):
                 self._note_long(body)
                 await self._turns.wait(body.received, len(piece))
             pace.excuse(loop.time() - begun)

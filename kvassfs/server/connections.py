@@ -205,6 +205,10 @@ class Connections:
         self.remove(connection)
         connection.cut()
 
+    def note_refused(self, words: str) -> None:
+        """Have the log say that a request was refused before anybody saw it."""
+        self._reporter.note(f"a request is refused: {words}")
+
     def note_broken_off(self) -> None:
         """Have the log say that a response did not get to its end."""
         self._reporter.note("a response is broken off, for its client does not receive it")

@@ -13,7 +13,6 @@ from starlette.responses import PlainTextResponse, Response
 from ..errors import DiskFull, KvassError, MessageError, NothingShared, ShareError, Undecipherable
 from ..pairing.errors import CodeGone, PairingRefused
 from . import pages
-from .request_log import skip_logging
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,6 @@ def failure_response(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _explain_refusal(request, error)
     if isinstance(error, ClientDisconnect):
-        skip_logging(request.scope)
         return Response(status_code=GONE)  # for the log: the client does not receive it
     raise error
 

@@ -20,9 +20,10 @@ from .bodies import DEFAULT_LIMITS as DEFAULT_BODY_LIMITS
 from .bodies import SHORT, Bodies, Body, BodyLimits
 from .failures import CLOSE
 from .polls import Polls
+from .replays import Replays, mark_message
 from .request_log import skip_logging
 from .streaming import LongResponse, encode_headers, gather
-from .turns import distrust, vouch_for
+from .turns import distrust
 from .wakeups import Wakeups
 from .workers import Worker, Workers
 
@@ -101,6 +102,7 @@ class HubRequests:
         self._workers: Workers[Hub]
         self._checkers: Workers[Hub]
         self._polls = Polls()
+        self._replays = Replays()
 
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
@@ -119,21 +121,22 @@ class HubRequests:
         async with self._receive(request, self._limits.max_body) as body:
             checked = await self._check(body)
             if len(body) <= SHORT or checked is None:
-                return await self._change(request, lambda hub: hub.push(body.read_all()))
+                return await self._change(request, body, lambda hub: hub.push(body.read_all()))
             async with self._long_pushes:
-                return await self._change(request, lambda hub: hub.push_long(checked))
+                return await self._change(request, body, lambda hub: hub.push_long(checked))
 
     async def serve_blocks(self, request: Request) -> Response:
         """Store or hand out blocks of large values."""
         async with self._receive(request, MAX_BLOCKS) as body:
             await self._check(body)
-            response = await self._change(request, lambda hub: hub.serve_blocks(body.read_all()))
+            response = await self._change(request, body, lambda hub: hub.serve_blocks(body.read_all()))
         skip_logging(request.scope)  # a large value takes many, before the push or after the pull that is logged
         return response
 
-    async def _change(self, request: Request, call: Callable[[Hub], bytes]) -> Response:
+    async def _change(self, request: Request, body: Body, call: Callable[[Hub], bytes]) -> Response:
+        mark = mark_message(body)
         content = await self._workers.choose().run(call)
-        vouch_for(request.scope)
+        self._replays.vouch_if_new(request.scope, mark)
         self._wakeups.notify()
         return Response(content, headers=_SEALED)
 
@@ -141,7 +144,7 @@ class HubRequests:
         """Hand out entries; where there are none, as soon as there are if the device waits."""
         async with self._receive(request, MAX_PULL) as body:
             await self._check(body)
-            whole = body.read_all()
+            whole, mark = body.read_all(), mark_message(body)
         try:
             digest = self._polls.check(whole)
         except HTTPException:
@@ -149,7 +152,7 @@ class HubRequests:
             raise
         worker = self._workers.choose()
         pull = await worker.run(lambda hub: hub.pull(whole))
-        vouch_for(request.scope)
+        self._replays.vouch_if_new(request.scope, mark)
         async with detect_disconnect(request) as disconnected:
             if not pull.wait:
                 return await self._wait_and_respond(request, worker, pull, disconnected)
@@ -200,6 +203,7 @@ class HubRequests:
             waited = True
             interval = HELD_INTERVAL if pull.held else self._limits.recheck_interval
             await wait_for_first(wakeup, min(left, interval), disconnected, *ended)
+        skip_logging(request.scope)
         raise ClientDisconnect
 
 

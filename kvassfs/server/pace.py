@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from heapq import heappop, heappush
+from collections import deque
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 FREE: Final = 64 * 1024
@@ -41,10 +42,10 @@ class Pace:
 
 
 class Turns:
-    """Lets long bodies go on one after the other at ``rate`` bytes a second; first those of which the least has come.
+    """Lets long bodies go on one after the other at ``rate`` bytes a second.
 
-    So who sends much waits for who sends little, and one alone is not held up. ``bodies`` is how many there are. For the
-    event loop's thread.
+    By turns that is the one of which the least has come, and the one that has waited for longest. So who sends much waits for who sends little, though not for ever, and one alone is not held up. ``bodies`` is how many
+    there are. For the event loop's thread.
     """
 
     def __init__(self, rate: float = RATE, burst: int = BURST) -> None:
@@ -54,6 +55,8 @@ class Turns:
         self._paid = 0.0
         # In the order of what has come, then of arrival: what else is in a tuple is never compared.
         self._waiting: list[tuple[int, int, asyncio.Future[None], int]] = []
+        self._shortest_next = False
+        self._in_order: deque[tuple[asyncio.Future[None], int]] = deque()
         self._count = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -62,18 +65,38 @@ class Turns:
         turn = asyncio.get_running_loop().create_future()
         self._count += 1
         heappush(self._waiting, (received, self._count, turn, size))
+        self._in_order.append((turn, size))
         if self._task is None:
             self._task = asyncio.create_task(self._give_turns())
         await turn
 
     async def _give_turns(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            *_, turn, size = heappop(self._waiting)
-            if not turn.done():
-                turn.set_result(None)
+        while (size := self._give_next()) is not None:
             self._paid = max(self._paid, loop.time() - self._burst)
             if self.bodies > 1:
                 self._paid += size / self._rate
             await asyncio.sleep(max(self._paid - loop.time(), 0.0))
         self._task = None
+
+    def _give_next(self) -> int | None:
+        """Let a body go on and return the size of its piece; ``None`` if none waits."""
+        self._shortest_next = not self._shortest_next
+        while self._waiting and self._in_order:
+            if self._shortest_next:
+                *_, turn, size = heappop(self._waiting)
+            else:
+                turn, size = self._in_order.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._forget_done()
+                return size
+        self._waiting.clear()
+        self._in_order.clear()
+        return None
+
+    def _forget_done(self) -> None:
+        """Keep what was given by one order from staying in the other for ever."""
+        if len(self._waiting) > 2 * len(self._in_order) + 64:
+            self._waiting = [each for each in self._waiting if not each[2].done()]
+            heapify(self._waiting)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -21,7 +21,9 @@ from . import pages
 from .admission import find_place
 from .bodies import Bodies
 from .hub_requests import HubLimits, detect_disconnect, wait_for_first
-from .turns import vouch_for
+from .replays import Replays, mark_message
+from .request_log import skip_logging
+from .turns import leave_turn
 from .wakeups import Wakeups
 from .workers import Workers
 
@@ -72,9 +74,28 @@ class TryLimit:
         if own >= TRIES_OF_ONE or len(self._tries) >= TRIES_OF_ALL:
             raise TooManyTries
 
-    def note(self, address: str) -> None:
-        """Count a try."""
-        self._tries.append((self._clock(), find_place(address)))
+    @contextmanager
+    def trying(self, address: str) -> Iterator[None]:
+        """``with`` a try, which counts from its beginning on; not any more if the code was right.
+
+        Raises:
+            TooManyTries: no other may be made from there.
+        """
+        self.check(address)
+        trial = (self._clock(), find_place(address))
+        self._tries.append(trial)
+        try:
+            yield
+        except CodeGone:
+            raise
+        except BaseException:
+            self._forget(trial)
+            raise
+        self._forget(trial)
+
+    def _forget(self, trial: tuple[float, str]) -> None:
+        with suppress(ValueError):  # its time is over
+            self._tries.remove(trial)
 
 
 def _respond_to(errand: DeviceErrand | JoinerErrand, patient: bool, _: PostOffice) -> bytes | None:
@@ -97,6 +118,7 @@ class PairRequests:
         self._limits = limits
         self._bodies = bodies
         self._tries = tries or TryLimit()
+        self._replays = Replays()
         self._workers: Workers[PostOffice]
 
     @asynccontextmanager
@@ -111,8 +133,9 @@ class PairRequests:
     async def pair(self, request: Request) -> Response:
         """Do what a device asks of its mailbox."""
         async with self._bodies.receive(request, MAX_PAIR, self._limits.body_timeout) as body:
+            mark = mark_message(body)
             errand = await self._workers.choose().run(lambda office: office.serve(body.read_all()))
-        vouch_for(request.scope)
+        self._replays.vouch_if_new(request.scope, mark)
         self._wakeups.notify()
         return Response(await self._respond(request, errand), headers=_SEALED)
 
@@ -121,19 +144,19 @@ class PairRequests:
         address = request.client.host if request.client else ""
         self._tries.check(address)
         timeout = min(self._limits.body_timeout, JOIN_TIMEOUT)
-        try:
-            async with self._bodies.receive(request, MAX_JOIN, timeout) as body:
-                errand = await self._workers.choose().run(lambda office: office.receive(body.read_all()))
+        async with self._bodies.receive(request, MAX_JOIN, timeout) as body:
+            whole = body.read_all()
+        with self._tries.trying(address):
+            errand = await self._workers.choose().run(lambda office: office.receive(whole))
             if errand.wait:  # it has left a message; else nobody is to be woken by strangers
                 self._wakeups.notify()
             return Response(await self._respond(request, errand), headers=_OPEN)
-        except CodeGone:
-            self._tries.note(address)
-            raise
 
     async def _respond(self, request: Request, errand: DeviceErrand | JoinerErrand) -> bytes:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + errand.wait
+        if errand.wait:
+            leave_turn(request.scope)
         async with detect_disconnect(request) as disconnected:
             while not disconnected.done():
                 wakeup = self._wakeups.subscribe()
@@ -145,4 +168,5 @@ class PairRequests:
                         self._wakeups.notify()
                     return response
                 await wait_for_first(wakeup, min(left, self._limits.recheck_interval), disconnected)
+        skip_logging(request.scope)
         raise ClientDisconnect

@@ -24,10 +24,14 @@ _URL: Final = (414, "the address is too long")
 _HEAD: Final = (431, "the header or trailer is too long")
 _LATE: Final = (408, "the rest of the request did not arrive")
 _FULL: Final = (503, "too many connections; try again in a moment")
+_PIECES: Final = (413, "the message comes in too small pieces")
 _INVALID: Final = (400, "this is no request of HTTP")
 
 DISCARDED: Final = 1024 * 1024
 """Bytes behind a refusal that are read, so that the client gets it."""
+
+REST: Final = 256 * 1024
+"""The same of a body that was responded to before its end; there it is not known yet that it will be too much."""
 
 DISCARD_INTERVAL: Final = 0.05
 """Seconds between two parts of them, each as long as a head may be; so who sends without end takes little time."""
@@ -71,6 +75,8 @@ class HubProtocol(HttpToolsProtocol):
         if isinstance(exc, TimeoutError):  # the kernel was first
             self._all.note_broken_off()
         self._all.remove(self)
+        self._standing.leave()
+        self.pipeline.clear()  # nobody waits for the responses
         super().connection_lost(exc)
 
     def expire(self, phase: Phase) -> None:
@@ -119,6 +125,8 @@ class HubProtocol(HttpToolsProtocol):
             return
         self._begun = self._begun or not self._in_body
         super().data_received(data)
+        if self._in_body and self._has_responded() and not self._deaf:
+            self._take_rest(len(data))
         if not self._gauge.count_received(len(data)) and not self._deaf:
             self._refuse(_HEAD)
 
@@ -129,6 +137,14 @@ class HubProtocol(HttpToolsProtocol):
         if self._discarded > DISCARDED:
             self.cut()
         elif self._discarded // HEAD > parts:
+            self.flow.pause_reading()
+            self.loop.call_later(DISCARD_INTERVAL, self._discard_more)
+
+    def _take_rest(self, size: int) -> None:
+        """Read the rest of a body that was responded to no faster than needed: its client may not look before its end."""
+        parts = self._discarded // REST
+        self._discarded += size
+        if self._discarded // REST > parts:
             self.flow.pause_reading()
             self.loop.call_later(DISCARD_INTERVAL, self._discard_more)
 
@@ -171,13 +187,16 @@ class HubProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take some of the body."""
-        self._gauge.count_body(len(body))
+        if not self._gauge.count_body(len(body)):
+            self._refusal = _PIECES
+            raise _OutOfBounds
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
         self._gauge.turn()
         self._in_body = self._begun = False
+        self._discarded = 0
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -188,6 +207,11 @@ class HubProtocol(HttpToolsProtocol):
     def _find_cycle(self) -> RequestResponseCycle | None:
         """Return the request that came last, and its response."""
         return self.cycle  # uvicorn does not say that there is none at first
+
+    def _has_responded(self) -> bool:
+        """Whether nothing is left to be said to what came last."""
+        cycle = self._find_cycle()
+        return cycle is None or cycle.response_complete
 
     def _note_phase(self) -> None:
         cycle = self._find_cycle()
@@ -214,6 +238,7 @@ class HubProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: tuple[int, str]) -> None:
         """Read no further, and say why, unless that would come between the parts of another response."""
+        self._all.note_refused(refusal[1])
         cycle = self._find_cycle()
         if cycle is None or cycle.response_complete:
             self._respond_and_close(refusal)

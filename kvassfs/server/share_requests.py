@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Self
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
@@ -48,6 +48,9 @@ _NEVER_KEPT: Final = (b"cache-control", b"no-store")
 _CALENDAR: Final = range(253_402_300_800)
 """Seconds since the epoch that HTTP has dates for: up to the year 9999."""
 
+LONGEST_QUERY: Final = 512
+"""Bytes of a query that are looked at; a token takes a few."""
+
 _ONCE_WORDS: Final = "this link works once: fetch it with POST, as `curl -d '' 'ADDRESS'` does, or in a browser"
 
 
@@ -61,7 +64,7 @@ class ShareRequest(NamedTuple):
     @classmethod
     def from_scope(cls, scope: Scope) -> Self:
         """Read a request."""
-        query: str = scope["query_string"].decode("latin-1")
+        query: str = scope["query_string"][:LONGEST_QUERY].decode("latin-1")
         token = query[2:]
         if not (query.startswith("q=") and is_token(token)):
             token = parse_qs(query).get("q", [""])[0]
@@ -164,6 +167,8 @@ class ShareRequests:
                 leaving.callback(self._downloads.enter(request.token))
             if request.method == "POST":
                 await enter_turn(http_request.scope)
+                if await http_request.is_disconnected():  # it would be used up for nobody
+                    raise ClientDisconnect
             worker = self._workers.choose()
             prepared = await worker.run(partial(prepare_response, request=request))
             if request.method == "POST":

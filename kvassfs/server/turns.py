@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,16 +23,19 @@ LONGEST: Final = 0.5
 """Seconds after which one that is worked on counts no longer."""
 
 REFUSALS: Final = 16
-"""Refusals one after the other on a connection, after which each further request waits; browsers cause a few."""
+"""Refusals one after the other on a connection, after which each further one waits; browsers cause a few."""
 
 PAUSE: Final = 1.0
 """Seconds for which it waits, at least."""
 
 APART: Final = 0.005
-"""Seconds between two of these requests, of whatever connections; so a flood of what is refused takes a part of the time."""
+"""Seconds between two of these refusals, on whatever connections; so a flood of what is refused takes a part of the time."""
 
 LONGEST_PAUSE: Final = 30.0
 """Seconds for which one of them waits, at most."""
+
+_PROXIED: Final = frozenset((b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"))
+"""Fields that proxies add (RFC 7239, RFC 9110, and what came before these)."""
 
 _STANDING: Final = "kvass.standing"
 _TURN: Final = "kvass.turn"
@@ -44,17 +48,18 @@ class Standing:
         self.known = False
         """A device has made a sealed request."""
         self.paused = False
-        """A request waits, as so many were refused before it."""
+        """A refusal waits, as there were so many before it."""
         self.refusals = 0
         """Responses, since the last other one, that were refusals."""
         self._on_change = on_change
+        self._gone = asyncio.Event()
 
     def note_status(self, status: int) -> None:
         """Count a response."""
         self.refusals = self.refusals + 1 if 400 <= status < 500 else 0
 
     def distrust(self) -> None:
-        """Note that it is no device, whatever it sent, and have its further requests wait."""
+        """Note that it is no device, whatever it sent, and have its refusals wait."""
         self.known = False
         self.refusals = REFUSALS
         self._on_change()
@@ -65,12 +70,17 @@ class Standing:
             self.known = True
             self._on_change()
 
+    def leave(self) -> None:
+        """Note that the connection is closed: nothing on it has to wait any more."""
+        self._gone.set()
+
     async def pause(self, seconds: float) -> None:
-        """Have a request wait."""
+        """Have a response wait, for as long as its client does."""
         self.paused = True
         self._on_change()
         try:
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), seconds)
         finally:
             self.paused = False
             self._on_change()
@@ -84,10 +94,15 @@ def set_standing(scope: Scope, standing: Standing) -> None:
 def vouch_for(scope: Scope) -> None:
     """Note that a request was sealed, so that a device is at the other end of its connection."""
     standing, turn = scope.get(_STANDING), scope.get(_TURN)
-    if standing is not None:
+    if standing is not None and not is_proxied(scope):  # there, the next request may be anybody's
         standing.vouch()
     if turn is not None:
         turn.leave()
+
+
+def is_proxied(scope: Scope) -> bool:
+    """Return True if a proxy says that it has sent a request for somebody else."""
+    return any(name in _PROXIED for name, _ in scope.get("headers", ()))
 
 
 def distrust(scope: Scope) -> None:
@@ -108,6 +123,7 @@ class Turns:
         self._at_once = at_once
         self._clock = clock
         self._active: dict[Turn, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._given = 0
         """Turns since the event loop looked at the sockets."""
         self._waiting: OrderedDict[str, deque[tuple[Turn, asyncio.Future[None]]]] = OrderedDict()
@@ -119,8 +135,16 @@ class Turns:
             return
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(turn.place, deque()).append((turn, future))
-        asyncio.get_running_loop().call_later(LONGEST, self._go_on)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LONGEST, self._look_again)
         await future
+
+    def _look_again(self) -> None:
+        """Give the turns of those that have taken too long to others, as long as any wait."""
+        self._timer = None
+        self._go_on()
+        if self._waiting:
+            self._timer = asyncio.get_running_loop().call_later(LONGEST, self._look_again)
 
     def leave(self, turn: Turn) -> None:
         """End a turn, if it has begun and not ended."""
@@ -175,7 +199,7 @@ class Turn:
 
 
 class Pauses:
-    """How long requests wait after too many refusals: each for ``shortest`` seconds or more, and all of them ``apart``."""
+    """How long refusals wait after too many others: each for ``shortest`` seconds or more, and all of them ``apart``."""
 
     def __init__(
         self, shortest: float = PAUSE, apart: float = APART, clock: Callable[[], float] = time.monotonic
@@ -190,6 +214,13 @@ class Pauses:
         now = self._clock()
         self._last = min(max(now + self._shortest, self._last + self._apart), now + LONGEST_PAUSE)
         return self._last - now
+
+
+def leave_turn(scope: Scope) -> None:
+    """Let others have the turn of a request that goes on to wait."""
+    turn = scope.get(_TURN)
+    if turn is not None:
+        turn.leave()
 
 
 async def enter_turn(scope: Scope) -> None:
@@ -218,27 +249,27 @@ class InTurn:
         client = scope.get("client")
         turn = scope[_TURN] = Turn(self._turns, find_place(client[0]) if client else "")
         standing: Standing = scope.get(_STANDING) or Standing()
-        if standing.refusals >= REFUSALS:
-            await standing.pause(self._pauses.choose())
         try:
             if scope["method"] != "POST":
                 await turn.enter()
-            await self._app(scope, receive, _leave_at_response(send, turn, standing))
+            await self._app(scope, receive, self._leave_at_response(send, turn, standing))
         finally:
             turn.leave()
+
+    def _leave_at_response(self, send: Send, turn: Turn, standing: Standing) -> Send:
+        async def leave(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                waits = standing.refusals >= REFUSALS
+                standing.note_status(message["status"])
+                turn.leave()
+                if waits and standing.refusals:
+                    await standing.pause(self._pauses.choose())
+            await send(message)
+
+        return leave
 
 
 def is_known(scope: Scope) -> bool:
     """Return True if a request has come on the connection of a device."""
     standing: Standing | None = scope.get(_STANDING)
     return standing is not None and standing.known
-
-
-def _leave_at_response(send: Send, turn: Turn, standing: Standing) -> Send:
-    async def leave(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            standing.note_status(message["status"])
-            turn.leave()
-        await send(message)
-
-    return leave

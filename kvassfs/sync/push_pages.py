@@ -26,6 +26,12 @@ LONG: Final = 1536 * 1024
 GAP: Final = 64 * 1024
 """Bytes between two quotes or brackets, at most: numbers, and the space that JSON allows."""
 
+DEPTH: Final = 8
+"""Brackets that may be open at a time; those of an entry are four."""
+
+LONGEST_ENTRY: Final = 16 * 1024 * 1024
+"""Bytes of an entry without its long value, at most: more than the longest key takes."""
+
 PUT_BLOCKS: Final = 4
 """Blocks that are stored at a time."""
 
@@ -166,9 +172,12 @@ def _split_array(source: _Source, put: Put, long: int) -> Iterator[bytes]:
 
 def _read_object(source: _Source, put: Put, long: int) -> bytes:
     """Return an object whose first bracket was read, in which the list of blocks stands for a long value."""
-    parts, depth, name, blocks = [b"{"], 1, b"", b""
+    parts, depth, name, blocks, size = [b"{"], 1, b"", b"", 0
     while depth:
         gap = source.read_gap()
+        size += len(gap) + len(name)
+        if depth > DEPTH or size > LONGEST_ENTRY:
+            raise InvalidMessage("an entry is longer, or deeper, than one can be")
         parts.append(gap)
         if gap[-1:] != b'"':
             depth += 1 if gap[-1:] in {b"{", b"["} else -1

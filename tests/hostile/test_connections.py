@@ -8,12 +8,15 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
+from urllib.parse import urlsplit
 
 import pytest
 
+from kvassfs.server.admission import PIECES
+from kvassfs.server.protocol import REST
 from kvassfs.store import Store
 from tests.hostile.connection_attackers import ATTACKS, Target, attack
 from tests.support.certificates import make
@@ -140,10 +143,28 @@ def test_a_long_header_within_the_limit_is_taken(server: Server) -> None:
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_body_of_many_small_chunks_is_no_head(server: Server) -> None:
-    chunks = b"1\r\nx\r\n" * 50_000 + b"0\r\ny: trailer\r\n\r\n"
-    request = CHUNKED.replace(b"Host: x", b"Connection: close") + chunks
-    assert exchange(server, request).startswith(b"HTTP/1.1 403 ")
+@pytest.mark.parametrize(("chunks", "status"), [(500, b"403"), (50_000, b"413")])
+def test_a_body_of_small_chunks_is_no_head_and_one_of_very_many_is_refused(
+    server: Server, chunks: int, status: bytes
+) -> None:
+    body = b"1\r\nx\r\n" * chunks + b"0\r\ny: trailer\r\n\r\n"
+    request = CHUNKED.replace(b"Host: x", b"Connection: close") + body
+    assert exchange(server, request).startswith(b"HTTP/1.1 %s " % status)
+    if chunks > PIECES:
+        assert "the message comes in too small pieces" in server.log()
+
+
+def test_what_follows_a_response_is_read_slowly(server: Server) -> None:
+    """The body of a request that is refused at once: the hub reads it, lest the client loses the response, but takes its time."""
+    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0)) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 405"
+        connection.settimeout(1.0)
+        end, sent = time.monotonic() + 1.0, 0
+        with suppress(OSError):
+            while time.monotonic() < end:
+                sent += connection.send(bytes(65536))
+    assert sent < 100 * REST  # 20 of them and what the kernel takes; it was a hundred megabytes and more
 
 
 def test_a_refusal_comes_behind_the_response_before_it_and_not_into_it(server: Server) -> None:

@@ -26,7 +26,7 @@ from tests.hostile.spoiling import SEED, inputs, spoil_bytes
 from tests.support.replicas import KEY
 from tests.support.searches import examples, tell
 
-COUNT = examples(3_000, long=300_000)
+COUNT = examples(3_000, long=100_000)
 
 SECONDS = 30.0
 """For one connection; each is given far less by the hub."""

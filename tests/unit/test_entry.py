@@ -10,6 +10,7 @@ import pytest
 
 from kvassfs.entry import (
     DEFAULT_MODE,
+    LONGEST_KEY,
     MAX_RECEIVED,
     TOKEN_BYTES,
     Entry,
@@ -168,6 +169,12 @@ class TestKey:
     )
     def test_is_any_text(self, key: str) -> None:
         assert check_key(key) == key
+
+    def test_is_refused_where_it_is_too_long_to_be_named(self) -> None:
+        assert check_key("x" * LONGEST_KEY)
+        with pytest.raises(InvalidKey, match="1,048,576 characters") as refused:
+            check_key("x" * (LONGEST_KEY + 1))
+        assert len(str(refused.value)) < 200
 
     @pytest.mark.parametrize("key", ["", "\0", "a\0b", "\ud800", "caf\udce9"])
     def test_is_refused_with_the_reason_in_one_line(self, key: str) -> None:

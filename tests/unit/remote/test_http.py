@@ -62,6 +62,21 @@ def test_a_call_is_a_post_of_bytes_that_names_the_program() -> None:
     assert body == b"sealed"
 
 
+def test_no_cookies_are_kept() -> None:
+    heads: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        for _ in range(2):
+            heads.append(request_of(connection)[0])
+            connection.sendall(answer("200 OK", b"", "Set-Cookie: a=b; Path=/", "Set-Cookie: c=d"))
+
+    with serving(script) as server, closing(HttpRemote(server.address, LONG)) as remote:
+        remote.post("pull", b"body")
+        remote.post("pull", b"body")
+    assert len(heads) == 2
+    assert b"cookie" not in heads[1].lower()
+
+
 def test_a_body_in_pieces_is_sent_in_chunks() -> None:
     with serving(echo) as server, closing(HttpRemote(server.address, LONG)) as remote:
         assert remote.post("push", iter([b"first", b"", b"second"])) == b"5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"

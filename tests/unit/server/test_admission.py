@@ -9,6 +9,9 @@ from kvassfs.server.admission import (
     GIVEN_UP,
     MOST,
     PER_ADDRESS,
+    PIECE,
+    PIECES,
+    URL,
     ConnectionLimits,
     Gauge,
     Phase,
@@ -71,7 +74,7 @@ def test_a_place_has_its_share_but_for_this_machine(per_address: int | None, pla
         (Progress(fresh=True), Phase.HEAD),
         (Progress(fresh=True, begun=True), Phase.HEAD),
         (Progress(busy=True, body_complete=False), Phase.BODY),
-        (Progress(busy=True, body_complete=False, known=True), Phase.SERVING),
+        (Progress(busy=True, body_complete=False, known=True), Phase.SENDING),
         (Progress(busy=True), Phase.SERVING),
         (Progress(busy=True, begun=True), Phase.SERVING),
         (Progress(busy=True, paused=True), Phase.PAUSED),
@@ -89,7 +92,9 @@ def test_the_phase_follows_from_how_far_the_conversation_is(progress: Progress, 
 
 def test_every_phase_has_a_time_but_those_in_which_a_request_is_worked_on() -> None:
     limits = ConnectionLimits()
-    assert {phase for phase in Phase if limits.find_timeout(phase) is None} == {Phase.BODY, Phase.SERVING, Phase.PAUSED}
+    assert {phase for phase in Phase if limits.find_timeout(phase) is None} == {
+        *(Phase.BODY, Phase.SENDING, Phase.SERVING, Phase.PAUSED)
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,8 +112,8 @@ def test_the_oldest_of_those_that_do_least_is_given_up(phases: list[tuple[Phase,
     assert rank(phases) == chosen
 
 
-def test_a_device_that_rests_is_given_up_last_and_no_request_is() -> None:
-    assert GIVEN_UP[-1] is Phase.KEPT
+def test_what_a_device_sends_is_given_up_last_and_no_request_that_has_come_is() -> None:
+    assert GIVEN_UP[-2:] == (Phase.KEPT, Phase.SENDING)
     assert set(Phase) - set(GIVEN_UP) == {Phase.SERVING}
 
 
@@ -122,7 +127,16 @@ def test_the_url_and_the_fields_together_have_a_limit() -> None:
     assert gauge.count_field(60)
     assert not gauge.count_field(1)
     gauge.begin()
-    assert not gauge.count_url(101)
+    assert not gauge.count_url(URL + 1)
+
+
+def test_pieces_of_a_body_are_counted_against_its_length() -> None:
+    gauge = Gauge()
+    gauge.begin()
+    assert all(gauge.count_body(1) for _ in range(PIECES))
+    assert not all(gauge.count_body(1) for _ in range(10))
+    gauge.begin()
+    assert all(gauge.count_body(PIECE) for _ in range(10 * PIECES))
 
 
 def test_fields_are_counted_too() -> None:

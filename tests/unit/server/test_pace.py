@@ -47,7 +47,25 @@ def test_who_has_sent_the_least_goes_first() -> None:
         await asyncio.gather(*(take(received) for received in (300, 100, 200)))
 
     asyncio.run(talk())
-    assert taken == [100, 200, 300]
+    assert taken == [100, 300, 200]  # every other turn is that of who waits for longest
+
+
+def test_who_has_sent_much_goes_on_beside_any_number_of_others_that_begin() -> None:
+    turns = Turns(rate=1e9, burst=0)
+
+    async def begin_again_and_again() -> None:
+        while True:
+            await turns.wait(1, 1)
+
+    async def talk() -> None:
+        others = [asyncio.create_task(begin_again_and_again()) for _ in range(20)]
+        for received in range(1000, 1010):
+            await asyncio.wait_for(turns.wait(received, 1), 50.0)
+        assert len(turns._waiting) < 200
+        for task in others:
+            task.cancel()
+
+    asyncio.run(talk())
 
 
 def test_many_are_taken_no_faster_than_at_the_rate_and_one_alone_at_once() -> None:

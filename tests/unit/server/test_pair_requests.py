@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -209,12 +210,26 @@ def test_the_end_of_the_server_ends_the_waiting(service: Service) -> None:
 # Tries
 
 
+def fail(limit: TryLimit, address: str) -> None:
+    with pytest.raises(CodeGone), limit.trying(address):
+        raise CodeGone
+
+
+def test_tries_that_are_not_over_yet_count_and_those_that_succeed_do_not_any_more() -> None:
+    limit = TryLimit(lambda: 0.0)
+    with ExitStack() as begun:
+        for _ in range(TRIES_OF_ONE):
+            begun.enter_context(limit.trying("10.0.0.1"))
+        with pytest.raises(TooManyTries), limit.trying("10.0.0.1"):
+            raise AssertionError
+    limit.check("10.0.0.1")
+
+
 def test_tries_are_counted_by_address_for_a_minute() -> None:
     now = [0.0]
     limit = TryLimit(lambda: now[0])
     for _ in range(TRIES_OF_ONE):
-        limit.check("10.0.0.1")
-        limit.note("10.0.0.1")
+        fail(limit, "10.0.0.1")
     with pytest.raises(TooManyTries):
         limit.check("10.0.0.1")
     with pytest.raises(TooManyTries):
@@ -227,7 +242,7 @@ def test_tries_are_counted_by_address_for_a_minute() -> None:
 def test_addresses_of_one_network_of_ipv6_are_one() -> None:
     limit = TryLimit(lambda: 0.0)
     for number in range(TRIES_OF_ONE):
-        limit.note(f"2001:db8::{number:x}%eth0")
+        fail(limit, f"2001:db8::{number:x}%eth0")
     with pytest.raises(TooManyTries):
         limit.check("2001:db8::ffff")
     limit.check("2001:db8:0:1::1")
@@ -237,7 +252,6 @@ def test_addresses_of_one_network_of_ipv6_are_one() -> None:
 def test_many_addresses_do_not_need_much_memory() -> None:
     limit = TryLimit(lambda: 0.0)
     for number in range(TRIES_OF_ALL):
-        limit.check(f"10.0.1.{number}")
-        limit.note(f"10.0.1.{number}")
+        fail(limit, f"10.0.1.{number}")
     with pytest.raises(TooManyTries):
         limit.check("10.0.2.1")

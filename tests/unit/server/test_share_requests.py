@@ -288,6 +288,20 @@ def test_a_post_uses_it_up(store: Store, value: bytes) -> None:
     assert store.share_links.list_all() == []
 
 
+def test_a_post_whose_client_has_left_uses_nothing_up(store: Store) -> None:
+    store.set("key", b"value")
+    link = store.share_links.create("key", once=True)
+
+    async def talk() -> None:
+        async with served(Service(store.path)) as app:
+            request = begin(app, "/get", None, query=f"q={link.token}".encode())
+            request.leave()
+            await request.task
+
+    run(talk())
+    assert store.share_links.list_all() == [link]
+
+
 def test_a_post_gets_what_the_link_leads_to_by_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.set("key", b"value")
     link = store.share_links.create("key", once=True)

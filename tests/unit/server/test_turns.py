@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from kvassfs.server import turns as turns_module
 from kvassfs.server.turns import (
     LONGEST_PAUSE,
     REFUSALS,
@@ -19,6 +20,7 @@ from kvassfs.server.turns import (
     Turns,
     distrust,
     enter_turn,
+    leave_turn,
     set_standing,
     vouch_for,
 )
@@ -36,6 +38,7 @@ class App:
         self.begun: list[str] = []
         self.let = asyncio.Event()
         self.vouches = False
+        self.waits = False
         self.status = 200
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +49,8 @@ class App:
         self.begun.append(scope["client"][0])
         if self.vouches:
             vouch_for(scope)
+        if self.waits:
+            leave_turn(scope)
         await self.let.wait()
         await send({"type": "http.response.start", "status": self.status})
 
@@ -197,19 +202,53 @@ def test_who_sends_what_was_recorded_is_no_device_and_waits() -> None:
         phases: list[tuple[bool, bool]] = []
         standing = Standing(lambda: phases.append((standing.known, standing.paused)))
         app.let.set()
+        app.status = 429
         standing.vouch()
         scope: dict[str, Any] = {}
         distrust(scope)
         set_standing(scope, standing)
         distrust(scope)
-        another = ask(InTurn(app, pauses=Pauses(3600.0)), "a", standing=standing)
+        served = InTurn(app, pauses=Pauses(3600.0))
+        another = ask(served, "a", standing=standing)
         await settle()
         assert (another.done(), standing.paused) == (False, True)
-        another.cancel()
-        await settle()
+        app.status = 200
+        await ask(served, "a", standing=standing)  # what is not refused waits for nothing
+        standing.leave()
+        await another
         assert phases == [(True, False), (False, False), (False, True), (False, False)]
 
     asyncio.run(talk())
+
+
+def test_who_waits_gets_a_turn_again_and_again_however_long_others_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "LONGEST", 0.02)
+
+    async def talk(app: App, served: InTurn) -> None:
+        for number in range(6):
+            ask(served, f"{number}")
+        while len(app.begun) < 6:
+            await asyncio.sleep(0.01)
+
+    assert len(run(talk, at_once=1).begun) == 6
+
+
+def test_a_connection_of_a_proxy_is_nobodys() -> None:
+    standing = Standing()
+    scope: dict[str, Any] = {"headers": [(b"x-forwarded-for", b"192.0.2.1")]}
+    set_standing(scope, standing)
+    vouch_for(scope)
+    assert not standing.known
+
+
+def test_who_waits_for_what_comes_leaves_its_turn() -> None:
+    async def talk(app: App, served: InTurn) -> None:
+        app.waits = True
+        for address in ("a", "b", "c"):
+            ask(served, address)
+        await settle()
+
+    assert run(talk, at_once=1).begun == ["a", "b", "c"]
 
 
 def test_standing_is_told_once() -> None:

@@ -17,7 +17,7 @@ from kvassfs.block import BLOCK_SIZE
 from kvassfs.entry import Delivery
 from kvassfs.errors import InvalidMessage
 from kvassfs.sync import messages
-from kvassfs.sync.push_pages import GAP, PUT_BLOCKS, split_push
+from kvassfs.sync.push_pages import GAP, LONGEST_ENTRY, PUT_BLOCKS, split_push
 
 FIELDS = {
     "UrlToken": "t",
@@ -129,3 +129,11 @@ def test_the_space_behind_the_end_is_read_too() -> None:
     pieces = in_pieces(b"[{}]" + b" " * 100, 10)
     assert list(split_push(pieces, Kept().put)) == [b"[{}]"]
     assert next(pieces, None) is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"[" + b'{"a":' * 20, b'[{"a":[[[[[[[[[[[[', b'[{"Key":"' + b"x" * (LONGEST_ENTRY + 1) + b'"}]']
+)
+def test_an_entry_that_is_too_deep_or_long_is_refused_before_it_takes_memory(data: bytes) -> None:
+    with pytest.raises(InvalidMessage, match="longer, or deeper"):
+        list(split_push(in_pieces(data, 65536), Kept().put))
