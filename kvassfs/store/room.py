@@ -41,6 +41,8 @@ class RoomLimits(NamedTuple):
         pages_if_full: the same on a full disk, where the log has the room in reserve.
         seconds: for which one step may keep others from writing, about.
         small: bytes of a database that is written anew without being asked for: a quarter of a second.
+        much: bytes that are free from which on a small rest is written anew rather than moved in steps: SQLite looks for each
+            page in the list of the free ones, so the time of all steps grows with the square of what is free.
     """
 
     kept: int = 4 * 1024 * 1024
@@ -49,6 +51,7 @@ class RoomLimits(NamedTuple):
     pages_if_full: int = 64
     seconds: float = 0.02
     small: int = 32 * 1024 * 1024
+    much: int = 64 * 1024 * 1024
 
 
 LIMITS = RoomLimits()
@@ -67,6 +70,12 @@ def count_surplus(pages: Pages, limits: RoomLimits = LIMITS) -> int:
     kept = max(limits.kept // pages.size, (pages.total - pages.free) // limits.share)
     surplus = pages.free - kept
     return surplus if surplus >= FEW_PAGES else 0
+
+
+def is_mostly_free(pages: Pages, limits: RoomLimits = LIMITS) -> bool:
+    """Return True if so little is used, and so much is free, that writing the database anew is quicker than steps."""
+    used = (pages.total - pages.free) * pages.size
+    return used <= limits.small and pages.free * pages.size >= limits.much
 
 
 def prepare_empty(database: Database) -> None:
@@ -117,7 +126,8 @@ class Room:
     def give_all_back(self) -> int:
         """Give back everything that is free, and return how many bytes.
 
-        In steps; but a database that was not made for that is written anew, and nobody else writes meanwhile.
+        In steps; but a database that was not made for that is written anew, and nobody else writes meanwhile. So is one of which
+        little is used, where there is room for that.
 
         Raises:
             NoRoomForCopy: there is no room for that; it is as it was.
@@ -126,6 +136,8 @@ class Room:
         before = self.count_pages()
         if not self.gives_back():
             self.rewrite()
+        elif is_mostly_free(before, self._limits) and self._try_to_rewrite():
+            pass
         elif before.free >= FEW_PAGES:
             while self._step(lambda pages: pages.free):  # to the last one, wherever the time of a step ends
                 self._pause(REST)
@@ -187,13 +199,17 @@ class Room:
         return disk.f_bavail * disk.f_frsize >= size
 
     def rewrite_small(self) -> bool:
-        """Write a small database anew, as one that gives room back, if it is none; return whether it was done.
+        """Write a small database anew, if it is none that gives room back, or mostly free; return whether it was done.
 
         Where the disk is too full or somebody else writes, it is left for another time.
         """
         pages = self.count_pages()
-        if pages.total * pages.size > self._limits.small or self.gives_back():
-            return False
+        is_small = pages.total * pages.size <= self._limits.small
+        if is_mostly_free(pages, self._limits) or (is_small and not self.gives_back()):
+            return self._try_to_rewrite()
+        return False
+
+    def _try_to_rewrite(self) -> bool:
         with suppress(DiskFull, NoRoomForCopy, StoreBusy):
             self.rewrite()
             return True

@@ -14,7 +14,7 @@ import pytest
 from kvassfs.errors import DiskFull, NoRoomForCopy, StoreBusy
 from kvassfs.store import HUB, MOUNT, Profile, Store
 from kvassfs.store.database import LOG_LIMIT
-from kvassfs.store.room import FEW_PAGES, LIMITS, REST, Pages, Room, RoomLimits, count_surplus
+from kvassfs.store.room import FEW_PAGES, LIMITS, REST, Pages, Room, RoomLimits, count_surplus, is_mostly_free
 from tests.support.golden_data import GOLDEN
 from tests.support.stores import Fault, audit, error_line, failing, free_room, keep_room, rows
 
@@ -37,6 +37,19 @@ PAGE = 4096
 )
 def test_what_is_more_than_a_reserve_goes_back(pages: Pages, surplus: int) -> None:
     assert count_surplus(pages) == surplus
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_so"),
+    [
+        (Pages(20_000, 19_990, PAGE), True),
+        (Pages(16_000, 15_999, PAGE), False),  # less than 64 MiB is free
+        (Pages(30_000, 21_000, PAGE), False),  # more than 32 MiB is used
+        (Pages(1_200_000, 1_199_900, PAGE), True),
+    ],
+)
+def test_what_is_mostly_free_is_written_anew(pages: Pages, is_so: bool) -> None:
+    assert is_mostly_free(pages) is is_so
 
 
 def test_saving_everything_anew_frees_less_than_is_kept() -> None:
@@ -225,6 +238,17 @@ class TestEarlierDatabase:
             with pytest.raises(StoreBusy):
                 earlier.upkeep.give_all_back()
         assert earlier.upkeep.rewrite_small()
+
+    def test_is_written_anew_too_where_it_gives_room_back_and_is_mostly_free(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        free_room(store, 4 * MB)
+        room = Room(store._database, RoomLimits(much=2 * MB))
+        monkeypatch.setattr(room, "_step", None)  # not by steps
+        assert room.give_all_back() > 3 * MB
+        assert free_pages(store) == 0
+        assert not room.rewrite_small()
+        audit(store)
 
     def test_is_written_anew_beside_others_which_see_that(self, earlier: Store, path: Path) -> None:
         with Store.open(path, profile=MOUNT) as other:
