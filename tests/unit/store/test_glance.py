@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvassfs.store import INLINE_LIMIT, Store, Written, take_glance
+from kvassfs.errors import DamagedStore
+from kvassfs.store import INLINE_LIMIT, Store, Written, explain_glance, take_glance
 from kvassfs.store import glance as glance_module
 from kvassfs.store.schema import IN_TOUCH_TIME
 from tests.support.golden_data import GOLDEN
@@ -145,3 +146,10 @@ def test_a_hub_need_not_be_asked_while_a_process_is_in_touch_with_it(store: Stor
     assert not is_current(IN_TOUCH_TIME + 1_000_000)
     store.processes.note_contact("out of reach")
     assert not is_current()
+
+
+def test_what_reading_raises_is_said_as_the_store_says_it(path: Path) -> None:
+    Store.open(path).close()
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    assert isinstance(explain_glance(error, str(path)), DamagedStore)
