@@ -31,6 +31,9 @@ COUNT = examples(3_000, long=100_000)
 SECONDS = 30.0
 """For one connection; each is given far less by the hub."""
 
+MOMENT = 0.0002
+"""Seconds between two looks; without any, the threads that work on requests would hardly get a turn."""
+
 LARGE = b"a value of several pieces " * 40_000
 
 TOKENS = ("text", "large", "once", "unknown")
@@ -214,15 +217,15 @@ async def converse(connect: Callable[[Wire], tuple[HubProtocol, Watched]], rando
         protocol.data_received(sent[at : at + size])
         at += size
         while not (hasty or wire.reading or wire.is_closing()):
-            await asyncio.sleep(0)
+            await asyncio.sleep(MOMENT)
         if random.random() < 0.1:
             await asyncio.sleep(0)
     while not hasty and connections.is_busy():
-        await asyncio.sleep(0)
+        await asyncio.sleep(MOMENT)
     protocol.eof_received()
     wire.close()
     while len(connections):
-        await asyncio.sleep(0)
+        await asyncio.sleep(MOMENT)
     return b"" if wire.aborted else bytes(wire.sent)
 
 
