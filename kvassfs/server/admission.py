@@ -53,7 +53,7 @@ class Phase(Enum):
     SERVING = auto()
     """A request is worked on, or the response is sent."""
     PAUSED = auto()
-    """A request waits, as too many before it were refused."""
+    """A refusal waits, as there were too many before it."""
     IDLE = auto()
     """It is kept for another request."""
     KEPT = auto()
@@ -163,7 +163,7 @@ class Progress(NamedTuple):
         begun: something of a next request has come.
         fresh: there was none so far.
         known: a device has made sealed requests.
-        paused: the request waits, as too many before it were refused.
+        paused: the response is a refusal, which waits, as there were too many before it.
     """
 
     refused: bool = False

@@ -93,11 +93,10 @@ def set_standing(scope: Scope, standing: Standing) -> None:
 
 def vouch_for(scope: Scope) -> None:
     """Note that a request was sealed, so that a device is at the other end of its connection."""
-    standing, turn = scope.get(_STANDING), scope.get(_TURN)
+    standing = scope.get(_STANDING)
     if standing is not None and not is_proxied(scope):  # there, the next request may be anybody's
         standing.vouch()
-    if turn is not None:
-        turn.leave()
+    leave_turn(scope)
 
 
 def is_proxied(scope: Scope) -> bool:
@@ -135,16 +134,19 @@ class Turns:
             return
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(turn.place, deque()).append((turn, future))
+        self._look_later()
+        await future
+
+    def _look_later(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LONGEST, self._look_again)
-        await future
 
     def _look_again(self) -> None:
         """Give the turns of those that have taken too long to others, as long as any wait."""
         self._timer = None
         self._go_on()
         if self._waiting:
-            self._timer = asyncio.get_running_loop().call_later(LONGEST, self._look_again)
+            self._look_later()
 
     def leave(self, turn: Turn) -> None:
         """End a turn, if it has begun and not ended."""
