@@ -126,25 +126,21 @@ class HubProtocol(HttpToolsProtocol):
         self._begun = self._begun or not self._in_body
         super().data_received(data)
         if self._in_body and self._has_responded() and not self._deaf:
-            self._take_rest(len(data))
+            self._take_slowly(len(data), REST)  # the client may not look at the response before the end of its body
         if not self._gauge.count_received(len(data)) and not self._deaf:
             self._refuse(_HEAD)
 
     def _discard(self, size: int) -> None:
         """Throw away what comes behind a refusal, unless that is so much that it is no client that waits for it."""
-        parts = self._discarded // HEAD
-        self._discarded += size
+        self._take_slowly(size, HEAD)
         if self._discarded > DISCARDED:
             self.cut()
-        elif self._discarded // HEAD > parts:
-            self.flow.pause_reading()
-            self.loop.call_later(DISCARD_INTERVAL, self._discard_more)
 
-    def _take_rest(self, size: int) -> None:
-        """Read the rest of a body that was responded to no faster than needed: its client may not look before its end."""
-        parts = self._discarded // REST
+    def _take_slowly(self, size: int, part: int) -> None:
+        """Count what is thrown away, and read on a moment later where another ``part`` of it is full."""
+        parts = self._discarded // part
         self._discarded += size
-        if self._discarded // REST > parts:
+        if self._discarded // part > parts:
             self.flow.pause_reading()
             self.loop.call_later(DISCARD_INTERVAL, self._discard_more)
 
@@ -214,13 +210,11 @@ class HubProtocol(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def _note_phase(self) -> None:
-        cycle = self._find_cycle()
-        busy = cycle is not None and not cycle.response_complete
         standing = self._standing
         progress = Progress(
             refused=self._refused,
             closing=self.transport.is_closing(),
-            busy=busy,
+            busy=not self._has_responded(),
             body_complete=not self._in_body,
             begun=self._begun,
             fresh=self._fresh,
