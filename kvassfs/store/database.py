@@ -344,7 +344,7 @@ class Database:
             DiskFull: there is not as much.
         """
         growth, size = self._growth(), self._reserve.size()
-        if growth and size < growth + spare and not self._reserve.extend(growth + spare):
+        if growth and size < growth + spare and not self._reserve.extend_ahead(growth + spare):
             raise DiskFull(self.path)
         if size > growth + 2 * RESERVE:
             self._reserve.shorten(growth + RESERVE)

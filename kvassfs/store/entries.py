@@ -344,6 +344,7 @@ class Entries:
         ``time`` (µs, of our clock) is when it was, ``None`` if it is to be dated as its predecessor.
         """
         clock, process_id = self._database.only_row("SELECT clock, process_id FROM replica")
+        # RETURNING would take one statement for the two, and seven times as long.
         self._database.execute("UPDATE replica SET clock = ?", (clock + 1,))
         now = 0 if time is None else max(time + self._hub_time.correction(), 0)
         return clock + 1, next_timestamp(now, None if replaced is None else replaced.timestamp), process_id

@@ -12,6 +12,12 @@ RESERVE = 1024 * 1024
 STEP = 64 * 1024
 """Bytes by which the reserve is restored or given up where not all of it is to be had or needed."""
 
+AHEAD = 512 * 1024
+"""Bytes by which it is longer than a transaction needs, where there is plenty: allocating takes longer than a commit."""
+
+PLENTY = 64 * 1024 * 1024
+"""Bytes of room that a disk has left, beside that."""
+
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What a system call says when the disk is full: for everybody, or for this user."""
 
@@ -37,15 +43,23 @@ class Reserve:
 
     def is_short(self) -> bool:
         """Whether the disk has, beside it, less room left than is kept in reserve."""
+        return self._has_less(RESERVE)
+
+    def _has_less(self, size: int) -> bool:
+        """Whether the disk is known to have less room left than that."""
         try:
             disk = os.statvfs(self._directory)
         except OSError:
             return False
-        return disk.f_bavail * disk.f_frsize < RESERVE
+        return disk.f_bavail * disk.f_frsize < size
 
     def extend(self, size: int) -> bool:
         """Make it ``size`` bytes long if it is shorter; return False, and leave it, if the disk has no room for that."""
         return self._extend(size) not in FULL
+
+    def extend_ahead(self, size: int) -> bool:
+        """Do so, and with room for the transactions to come if the disk has plenty."""
+        return self.extend(size if self._has_less(size + PLENTY) else size + AHEAD)
 
     def _extend(self, size: int) -> int:
         """Do so, and return 0 or the errno of what the system refused."""

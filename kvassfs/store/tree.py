@@ -328,7 +328,7 @@ class Tree:
     def _listed_in(self, key: str) -> str:
         """Return the prefix of the directory that lists the file of a key: its own where there is one."""
         own = key + "/"
-        return directory_of(key) if self.directory(own) is None else own
+        return own if self._local_directories.is_there(own) else directory_of(key)
 
     # Renaming
 

@@ -4,13 +4,14 @@ import errno
 import os
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kvassfs.errors import DiskFull, StoreError
 from kvassfs.store import Store
 from kvassfs.store.database import LOG_LIMIT, QUIET_TIME
-from kvassfs.store.reserve import RESERVE, STEP, Reserve
+from kvassfs.store.reserve import AHEAD, PLENTY, RESERVE, STEP, Reserve
 from kvassfs.store.translation import translate_error
 from kvassfs.store_errors import ReadOnlyStore, SystemRefused
 from tests.support.stores import error_line, sqlite_error
@@ -76,6 +77,30 @@ def test_it_is_restored_as_far_as_there_is_room(reserve: Reserve, monkeypatch: p
     fail_to_allocate(monkeypatch, errno.ENOSPC, above=5 * STEP)
     reserve.restore(RESERVE)
     assert reserve.size() == 5 * STEP
+
+
+@pytest.mark.parametrize(("free", "size"), [(STEP + PLENTY, STEP + AHEAD), (STEP + PLENTY - 4096, STEP)])
+def test_it_is_extended_ahead_where_the_disk_has_plenty(
+    reserve: Reserve, monkeypatch: pytest.MonkeyPatch, free: int, size: int
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free // 4096, f_frsize=4096))
+    assert reserve.extend_ahead(STEP)
+    assert reserve.size() == size
+
+
+def test_a_burst_of_changes_allocates_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    real = os.posix_fallocate
+
+    def allocate(file: int, offset: int, size: int) -> None:
+        calls.append(size)
+        real(file, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", allocate)
+    with Store.open(tmp_path / "db") as store:
+        for number in range(100):
+            store.set(f"{number}", bytes(3000))
+    assert 1 <= len(calls) <= 3
 
 
 def test_where_no_room_can_be_allocated_there_is_none(reserve: Reserve, monkeypatch: pytest.MonkeyPatch) -> None:
