@@ -12,7 +12,7 @@ from .contents import Contents
 from .database import Database
 from .hub_time import HubTime, significant
 from .nodes import HOLES
-from .rows import HELD, KEPT, Row
+from .rows import DIRTY, HELD, KEPT, Row
 from .settling import held_for
 from .values import StoredValue, Values
 
@@ -26,7 +26,11 @@ _DIRTY = (
     f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_dirty "
     "LEFT JOIN contents AS c ON c.id = e.content WHERE e.dirty ORDER BY e.sequence"
 )
+_LATEST = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty ORDER BY e.sequence DESC LIMIT ?"
 _HELD = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty AND e.dirty IN ({HELD}, {KEPT})"
+
+LATELY = 8
+"""Versions that were made last, among which one is looked for that is to be pushed at once."""
 
 
 class Page(NamedTuple):
@@ -124,6 +128,14 @@ class Outbox:
         rows = (row for row, _ in self._rows_and_data(_DIRTY, ()))
         wanted = takewhile(lambda row: last is None or row.sequence <= last, rows)
         return any(not held_for(row, self._clock()) for row in wanted)
+
+    def has_save(self) -> bool:
+        """Return True if a version that was made lately gives another value to a key that other devices have.
+
+        Such a save is complete. What else may be dirty, a program may go on with: a new file, or one without content.
+        """
+        rows = map(Row._make, self._database.rows(_LATEST, (LATELY,)))
+        return any(row.size and row.floor is not None and row.origin is None and row.dirty == DIRTY for row in rows)
 
     def next_release(self) -> float | None:
         """Return after how many seconds the next entry that is held back can be pushed, ``None`` if there is none."""

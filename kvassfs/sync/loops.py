@@ -22,7 +22,8 @@ class Timings(NamedTuple):
     """How long a follower waits for what, in seconds."""
 
     gathering: float = 0.03
-    """Between a change and its push, so that what an editor does in one go is pushed in its last state."""
+    """Between a change and its push, so that what an editor does in one go is pushed in its last state; and between the
+    pushes of saves that come one after another. The first of them is pushed at once, see ``Outbox.has_save``."""
 
     idle: float = 10.0
     """Between two looks at what is dirty, should no change have been noticed, or another process not have pushed it."""
@@ -205,6 +206,7 @@ class PushLoop(Loop):
         self.changes: CommitWatch | None = None
         self._pull_loop = pull_loop
         self._gathered = False
+        self._pushed = float("-inf")
 
     def wake(self) -> None:
         """End the wait for changes, from any thread."""
@@ -214,13 +216,18 @@ class PushLoop(Loop):
     def _step(self, session: Session) -> None:
         synchroniser = session.synchroniser()
         if synchroniser is not None and session.store.outbox.has_ready():
-            if not self._gathered:
+            if not (self._gathered or self._is_at_once(session.store)):
                 self._stopping.wait(self._timings.gathering)
             synchroniser.push()
+            self._pushed = time.monotonic()
             self._contact.note_success(self)
         self._await_changes(None if synchroniser is None else session.store.outbox.next_release())
         if session.synchroniser() is not synchroniser:
             self._pull_loop.begin_anew()  # another hub, or key, has been set
+
+    def _is_at_once(self, store: Store) -> bool:
+        """Whether somebody may be waiting elsewhere for what has just been saved, and nothing was pushed a moment ago."""
+        return time.monotonic() - self._pushed >= self._timings.gathering and store.outbox.has_save()
 
     def _await_changes(self, release: float | None) -> None:
         """Wait until something changes, or what is held back can be pushed after ``release`` seconds."""

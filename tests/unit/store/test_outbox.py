@@ -104,6 +104,24 @@ class TestWaiting:
         assert store.outbox.count_dirty() == (0, 0)
         assert not store.outbox.has_ready()
 
+    def test_a_save_over_what_others_have_may_be_waited_for(self, store: Store) -> None:
+        store.set("a", b"x")
+        assert not store.outbox.has_save()  # it is new
+        store.outbox.mark_as_sent(store.outbox.read_dirty(LIMIT))
+        acknowledge_all(store)
+        assert not store.outbox.has_save()
+        store.set_empty("a")
+        assert not store.outbox.has_save()  # a program may go on with it
+        store.set("a", b"y")
+        assert store.outbox.has_save()
+        node = store.tree.file("a")
+        assert node is not None
+        store.tree.set_mode(node, 0o100600)
+        assert not store.outbox.has_save()
+        store.set("a", b"z")
+        store.delete("a")
+        assert not store.outbox.has_save()
+
     def test_what_was_replaced_before_it_is_acknowledged_still_does(self, store: Store) -> None:
         old = store.set("a", b"x")
         store.set("a", b"x")

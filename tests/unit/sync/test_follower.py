@@ -246,6 +246,22 @@ def test_what_is_written_in_one_go_goes_out_in_its_last_state(rig: Rig) -> None:
     assert rig.hub.pushes() == 1
 
 
+def test_the_first_of_several_saves_goes_out_at_once_and_the_others_in_their_last_state(rig: Rig) -> None:
+    gathering = 60.0
+    pauses = rig.hasten(timings=TIMINGS._replace(gathering=gathering))
+    with rig.hub.store() as hub:
+        hub.set("key", b"first")
+    with rig.in_touch():
+        until(lambda: "key" in rig.store.keys())
+        rig.store.set("key", b"second")
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
+        assert gathering not in pauses
+        rig.store.set("key", b"third")
+        until(lambda: rig.store.outbox.count_dirty() == (0, 0))
+        assert pauses.count(gathering) == 1
+    assert rig.hub.value("key") == b"third"
+
+
 def test_what_a_mount_makes_and_removes_at_once_never_goes_out(rig: Rig) -> None:
     with rig.in_touch():
         for number in range(20):
