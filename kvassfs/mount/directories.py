@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from .. import paths
 from ..store import Tree
@@ -53,29 +54,40 @@ class Directories:
         self._tree.directories.remove(prefix, is_scratch=self._is_scratch)
 
     def list(self, path: str) -> Iterator[tuple[str, Attributes]]:
-        """Yield names and attributes of what is in a directory, ``.`` and ``..`` among them."""
+        """Yield names and attributes of what is in a directory, ``.`` and ``..`` first.
+
+        Others may be served before the last one: what is there all the time is among them.
+        """
         prefix = self._names.prefix(path)
+        in_root = not prefix
         yield ".", self._find_attributes(path)
         yield "..", self._find_attributes(parent(path))
-        found: dict[str, Attributes] = {}
+        opened = {file.place.key[len(prefix) :]: file for file in self._open_files.in_directory(prefix)}
+        shortened: list[str] = []
         for component, node, record in self._tree.children(prefix):
-            if record is not None:
-                found[component] = directory_attributes(record, self._tree.directory_inode(f"{prefix}{component}/"))
+            file = opened.pop(component, None) if opened else None
+            if paths.is_shortened(component):
+                shortened.append(component)
+            elif record is not None:
+                inode = self._tree.directory_inode(f"{prefix}{component}/")
+                yield paths.file_name(component, in_root=in_root), directory_attributes(record, inode)
+            elif file is not None and not file.is_shown_as_stored:
+                yield paths.file_name(component, in_root=in_root), file.attributes
             elif node is not None:
-                found[component] = file_attributes(node)
-        self._add_open(prefix, found)
-        if any(paths.is_shortened(component) for component in found):
-            names = paths.listed_names(found, in_root=not prefix)
-            yield from ((name, found[component]) for name, component in names.items())
-        else:
-            yield from ((paths.file_name(each, in_root=not prefix), attributes) for each, attributes in found.items())
-        if len(prefix) > 1 and self._names.has_value(prefix[:-1]):
-            yield paths.VALUE_NAME, self._find_attributes(f"{path}/{paths.VALUE_NAME}")
+                yield paths.file_name(component, in_root=in_root), file_attributes(node)
+        yield from self._look_up(path, (self._find_name(prefix, each) for each in (*shortened, *opened)))
+        if len(prefix) > 1:
+            yield from self._look_up(path, [paths.VALUE_NAME])
 
-    def _add_open(self, prefix: str, found: dict[str, Attributes]) -> None:
-        """Add what is open in the directory and newer than the store."""
-        for file in self._open_files.in_directory(prefix):
-            component = file.place.key[len(prefix) :]
-            hides_directory = component in found and stat.S_ISDIR(found[component].mode)
-            if not file.is_shown_as_stored and not hides_directory:
-                found[component] = file.attributes
+    def _find_name(self, prefix: str, component: str) -> str:
+        """Return the name of a component, which may be shown as another one's shortened form."""
+        siblings = {component}
+        if paths.is_shortened(component):
+            siblings.update(self._tree.siblings(prefix, paths.search_prefix(component)))
+        return paths.listed_name(component, siblings, in_root=not prefix)
+
+    def _look_up(self, path: str, names: Iterable[str]) -> Iterator[tuple[str, Attributes]]:
+        """Yield those of the names in a directory that are there, with their attributes."""
+        for name in names:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                yield name, self._find_attributes(f"{path.rstrip('/')}/{name}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from .. import paths
 from ..clocks import bound_clock
@@ -164,11 +164,14 @@ class Filesystem:
         self._begin_change(path)
         self._directories.rmdir(path)
 
-    def listdir(self, path: str) -> Sequence[tuple[str, Attributes]]:
-        """Return names and attributes of what is in a directory, ``.`` and ``..`` first."""
+    def listdir(self, path: str) -> Iterator[tuple[str, Attributes]]:
+        """Yield names and attributes of what is in a directory, ``.`` and ``..`` first.
+
+        It may be changed, and anything else be called, before the last is yielded.
+        """
         if is_dotted(path):
-            return list(self._dot.listdir(path, self.getattr))
-        return list(self._directories.list(path))
+            return iter(list(self._dot.listdir(path, self.getattr)))
+        return self._directories.list(path)
 
     def fsyncdir(self) -> None:
         """Wait until what was changed in directories has reached the disk."""

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import KeyMissing
 from . import mountpoint
 from .callbacks import guard
 from .dot_paths import DOT_PATH
+from .listing import Listing
 
 if TYPE_CHECKING:
     from .filesystem import Filesystem
@@ -112,7 +113,7 @@ class Operations:
         self._uid = filesystem.uid
         self._gid = filesystem.gid
         self._last_listing = 0
-        self._listings: dict[int, Sequence[tuple[str, Attributes]]] = {}
+        self._listings: dict[int, Listing] = {}
 
     # Attributes
 
@@ -320,24 +321,23 @@ class Operations:
         return 0
 
     def readdir(self, path: bytes, buffer: int, filler: int, offset: int, info: int, flags: int = 0) -> int:
-        """List a directory from entry ``offset`` until libfuse's buffer is full, as it was when that began."""
+        """List a directory from entry ``offset`` on until libfuse's buffer is full."""
         self._choose_cache_times(path)
         handle = self._handle_at(info)
-        if not offset or handle not in self._listings:
-            self._listings[handle] = self._filesystem.listdir(decode_existing(path))
-        self._fill(self._listings[handle], buffer, filler, offset, plus=bool(flags & READDIR_PLUS))
+        listing = self._listings.pop(handle, None)
+        if not offset or listing is None or not listing.has(offset):
+            listing = Listing(self._filesystem.listdir(decode_existing(path)))
+        self._fill(listing, buffer, filler, offset, plus=bool(flags & READDIR_PLUS))
+        self._listings[handle] = listing  # unless it failed: then it begins anew
         return 0
 
-    def _fill(
-        self, entries: Sequence[tuple[str, Attributes]], buffer: int, filler: int, start: int, *, plus: bool
-    ) -> None:
+    def _fill(self, listing: Listing, buffer: int, filler: int, start: int, *, plus: bool) -> None:
         """Call libfuse's ``filler``; with ``plus`` the kernel keeps the attributes and does not ask for them again."""
         fill, stat, put_stat = self._layout.filler(filler), self._entry_stat, self._put_stat
         more = (FILL_DIR_PLUS if plus else 0,)[: self._layout.filler_flags]
-        for offset in range(start, len(entries)):
-            name, attributes = entries[offset]
+        for offset, (name, attributes) in enumerate(listing.read(start), start + 1):
             put_stat(stat, attributes)
-            if fill(buffer, name.encode(), stat, offset + 1, *more):
+            if fill(buffer, name.encode(), stat, offset, *more):
                 return
 
     def releasedir(self, _path: bytes, info: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
@@ -174,7 +174,7 @@ class Database:
         except ERRORS as error:
             return self._retry(error, sql, parameters).fetchall()
 
-    def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
+    def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Generator[Any, None, None]:
         """Yield the rows one by one."""
         try:
             for row in self.execute(sql, parameters):  # noqa: UP028  `yield from` would close a cursor of a closed database

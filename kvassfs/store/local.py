@@ -77,6 +77,11 @@ class Directories:
         row = self._database.row("SELECT mode, changed, mtime, atime FROM directories WHERE prefix = ?", (prefix,))
         return None if row is None else DirectoryRecord._make(row)
 
+    def find_appeared(self, prefix: str) -> int:
+        """Return what the clock said when a directory came, 0 if that is not known."""
+        row = self._database.row("SELECT appeared FROM directories WHERE prefix = ?", (prefix,))
+        return 0 if row is None else int(row[0])
+
     def put(self, prefix: str, record: DirectoryRecord) -> None:
         """Record what is local about a directory that is there."""
         self._touched = None

@@ -61,6 +61,8 @@ class Child(NamedTuple):
 
 HOLES = f"CASE WHEN size > {INLINE_LIMIT} THEN (SELECT holes FROM contents WHERE id = content) ELSE 0 END"
 """Bytes of a value, by its size and content, that are whole blocks of zeros."""
+KEY, SEQUENCE, APPEARED = 0, 8, -1
+"""Which columns of those that follow are the key, the sequence (0 of a scratch file), and that with which the key came."""
 NODE = f"key, size, mode, content, timestamp, ifnull(mod_time, mtime), atime, changed, sequence, inode, {HOLES}"
 SCRATCH_NODE = f"key, size, mode, content, mtime / 1000, mtime, atime, changed, 0, inode, {HOLES}"
 
@@ -86,9 +88,8 @@ DIRECTORY = f"""
 """
 """The first row of a directory, its own where it has one, and what is local about it."""
 LIST = {
-    "entries": f"SELECT {NODE} FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
-    "scratch": f"SELECT {SCRATCH_NODE} FROM scratch WHERE key >= ? ORDER BY key",
-    "directories": "SELECT prefix, mode, changed, mtime, atime FROM directories WHERE prefix >= ? ORDER BY prefix",
+    "entries": f"SELECT {NODE}, appeared FROM entries INDEXED BY entries_live WHERE live AND key >= ? ORDER BY key",
+    "scratch": f"SELECT {SCRATCH_NODE}, 0 FROM scratch WHERE key >= ? ORDER BY key",
 }
 
 

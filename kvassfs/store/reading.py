@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -98,7 +98,7 @@ class ReadOnlyDatabase(Database):
         rows = super().rows
         return self._read(lambda: rows(sql, parameters))
 
-    def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
+    def iterate(self, sql: str, parameters: tuple[Any, ...] = ()) -> Generator[Any, None, None]:
         """Yield the rows one by one.
 
         Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..entry import DEFAULT_MODE, directory_of, is_directory_mode
+from ..entry import DEFAULT_MODE, directory_of
 from ..errors import KeyMissing, StoreBusy
 from .contents import Contents
 from .database import Database
@@ -18,13 +18,13 @@ from .draft import Draft
 from .entries import Entries
 from .holds import PIN_TIMEOUT, Holds
 from .inodes import new_inode
+from .listing import Listing
 from .local import DirectoryRecord, ScratchRow
 from .local_parts import LocalParts
 from .moving import Mover
 from .nodes import (
     DIRECTORY,
     FIND,
-    LIST,
     OPEN,
     Child,
     Found,
@@ -64,6 +64,7 @@ class Tree:
         self._local_directories, self._scratch, self._xattrs, self._inodes = local
         self.directory_inode = local.inodes.get
         self._clock = clock
+        self._listing = Listing(database, local.directories)
         self.transaction = database.transaction
         self.directories = DirectoryChanges(
             database, entries, local, find=self.directory, find_file=self.file, clock=clock
@@ -102,53 +103,12 @@ class Tree:
         return Found(self.file(key), self.directory(key + "/"))
 
     def children(self, prefix: str) -> Iterator[Child]:
-        """Yield what is directly below a directory, in no particular order.
-
-        A component may come as a file and, later, as a directory: then it is both. One that comes as a
-        directory twice has the attributes that come last.
-        """
-        start = len(prefix)
-        local = {row[0]: DirectoryRecord._make(row[1:]) for row in self._immediate("directories", prefix)}
-        for table in ("scratch", "entries"):
-            for row in self._immediate(table, prefix):
-                component, slash, _ = row[0][start:].partition("/")
-                if slash:
-                    below = f"{prefix}{component}/"
-                    yield Child(component, None, directory_of_rows(below, row, local.get(below)))
-                elif component or not is_directory_mode(row[2]):  # the directory's own row is none of its children
-                    yield Child(component, node_of(row), None)
-
-    def _immediate(self, table: str, beginning: str) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows that begin so up to the next ``/``, and one row of each directory below.
-
-        What is in such a directory is skipped by a new search behind it, so the cost grows with the
-        answer.
-        """
-        start = len(beginning)
-        at: str | None = beginning
-        while at is not None:
-            rows = self._database.iterate(LIST[table], (at,))
-            at = None
-            for row in rows:
-                name = row[0]
-                if not name.startswith(beginning):
-                    return
-                yield row
-                slash = name.find("/", start)
-                if slash >= 0:
-                    at = name[:slash] + "0"
-                    break
+        """Yield what is directly below a directory, see ``Listing.children``."""
+        return self._listing.children(prefix)
 
     def siblings(self, prefix: str, beginning: str) -> list[str]:
         """Return the components below ``prefix`` that begin with ``beginning``."""
-        start = len(prefix)
-        return sorted(
-            {
-                row[0][start:].partition("/")[0]
-                for table in ("scratch", "entries")
-                for row in self._immediate(table, prefix + beginning)
-            }
-        )
+        return self._listing.siblings(prefix, beginning)
 
     def entry(self, key: str) -> Row | None:
         """Return the whole row of an entry that is a file."""

@@ -358,7 +358,7 @@ class DirectDriver(Driver):
         return entries[2:]
 
     def sync_directory(self, path: str) -> None:
-        self.filesystem.listdir(self._resolve(path, follow=True))
+        next(self.filesystem.listdir(self._resolve(path, follow=True)))
         self.filesystem.fsyncdir()
 
     def statvfs(self, path: str) -> os.statvfs_result:

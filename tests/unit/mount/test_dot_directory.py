@@ -48,7 +48,7 @@ class Rig:
 
     def names(self, path: str) -> list[str]:
         """List a directory; what it says of each is what a look-up says."""
-        listed = self.filesystem.listdir(path)
+        listed = list(self.filesystem.listdir(path))
         assert [name for name, _ in listed[:2]] == [".", ".."]
         for name, attributes in listed[2:]:
             looked_up = self.filesystem.getattr(f"{path.rstrip('/')}/{name}")
@@ -142,7 +142,7 @@ def test_numbers_are_those_of_nothing_else_and_stay(rig: Rig) -> None:
         attributes = rig.filesystem.getattr(path or "/")
         found[path] = attributes.inode
         if stat.S_ISDIR(attributes.mode):
-            for name, listed in rig.filesystem.listdir(path or "/")[2:]:
+            for name, listed in list(rig.filesystem.listdir(path or "/"))[2:]:
                 walk(f"{path}/{name}")
                 assert found[f"{path}/{name}"] == listed.inode
 
@@ -376,7 +376,7 @@ def test_a_text_that_takes_long_is_not_made_for_each_who_asks(tmp_path: Path) ->
 def test_without_texts_there_are_none(tmp_path: Path) -> None:
     with Store.open(tmp_path / "db") as store:
         plain = Filesystem(store, scratch=ScratchNames(), clock=Clock(), uid=1, gid=1)
-        assert [name for name, _ in plain.listdir("/.kvass")[2:]] == ["history", "deleted"]
+        assert [name for name, _ in list(plain.listdir("/.kvass"))[2:]] == ["history", "deleted"]
 
 
 # Reading

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -133,20 +133,22 @@ def test_keys_are_listed_in_the_order_of_an_index(full: Store) -> None:
     full.close()
 
 
-def test_a_directory_costs_a_search_for_each_name_and_not_for_each_key_below(full: Store) -> None:
+def test_a_directory_costs_a_search_for_each_name_and_not_for_each_key_below(
+    full: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with full._database.transaction:
         for number in range(500):
             save(full, f"deep/one/two/{number}", b"x")
     rows_read = 0
-    real = full.tree._immediate
+    real = full._database.iterate
 
-    def counting(table: str, beginning: str) -> object:
+    def iterate(sql: str, parameters: tuple[str, ...]) -> Iterator[object]:
         nonlocal rows_read
-        for row in real(table, beginning):
+        for row in real(sql, parameters):
             rows_read += 1
             yield row
 
-    full.tree._immediate = counting  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(full._database, "iterate", iterate)
     assert {child.component for child in full.tree.children("deep/")} == {"one"}
     assert rows_read <= 6
     full.close()

@@ -129,11 +129,11 @@ class TestListing:
     def test_tells_what_each_is(self, store: Store) -> None:
         store.set("a", b"value")
         store.set("a/b", b"below")
-        file, directory = store.tree.children("")
-        assert file.component == directory.component == "a"
-        assert file.node is not None
-        assert file.node.size == 5
-        assert directory.directory is not None
+        (child,) = store.tree.children("")
+        assert child.component == "a"
+        assert child.node is not None
+        assert child.node.size == 5
+        assert child.directory is not None
 
     def test_finds_many_names_around_those_of_directories(self, store: Store) -> None:
         """What sorts around ``/`` : ``.`` before, ``0`` after."""
