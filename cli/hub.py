@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
 from kvassfs.clocks import describe_ahead, describe_difference
 from kvassfs.errors import HubUnreachable, KvassError
 
 from .notices import explain_interrupt, print_notice
-from .occasions import Occasion
 
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from kvassfs.entry import Entry
     from kvassfs.store import Store
     from kvassfs.sync import Synchroniser
 
     from .database import DatabaseFile
+    from .occasions import Occasion
 
-Result = TypeVar("Result")
+    Result = TypeVar("Result")
 
 SHOWN = "showing what is stored here"
 KEPT = "kept here and pushed later"
@@ -97,7 +99,7 @@ def push(store: Store, *, offline: bool) -> KvassError | None:
 
 def warn_of_obstacle(store: Store) -> None:
     """Say once in a while that what others have changed does not come to a store that can only be read."""
-    if Occasion(store.path, "read-only").take():
+    if _find_occasion(store, "read-only").take():
         print_notice(f"warning: the hub is not asked, as {store.path} can only be read: {store.obstacle}; {SHOWN}")
 
 
@@ -145,11 +147,17 @@ def tell_port(store: Store, synchroniser: Synchroniser) -> None:
     from kvassfs.remote.address import show_address
 
     configured, found = show_address(store.settings.config().remote), synchroniser.address
-    if found != configured and Occasion(store.path, "port").take():
+    if found != configured and _find_occasion(store, "port").take():
         print_notice(
             f"warning: nobody answers at {configured}, but a hub does at {found}; name that in `kvass config remote`"
         )
 
 
 def _offline(store: Store) -> Occasion:
-    return Occasion(store.path, "offline")
+    return _find_occasion(store, "offline")
+
+
+def _find_occasion(store: Store, what: str) -> Occasion:
+    from .occasions import Occasion  # mostly there is nothing to say
+
+    return Occasion(store.path, what)

@@ -6,7 +6,6 @@ is given each time.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -46,6 +45,8 @@ class Occasion:
             os.unlink(self._find_file())
 
     def _find_file(self) -> str:
+        import hashlib  # takes long to load, and mostly there is nothing to say
+
         name = hashlib.sha256(os.fsencode(self._path)).hexdigest()[:16]
         return os.path.join(_find_directory(), "kvassfs", f"{name}-{self._what}")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
-from kvassfs.entry import Entry
-from kvassfs.store import Store
-
-from . import hub, streams
+from . import hub
 from .notices import explain_interrupt
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from kvassfs.entry import Entry
+    from kvassfs.store import Store
 
 STANDARD_INPUT = "-"
 
@@ -20,6 +22,8 @@ def set_to_text(store: Store, key: str, value: str) -> Entry:
 
 def set_from_input(store: Store, key: str, path: str = STANDARD_INPUT) -> Entry:
     """Set ``key`` to what standard input or a file holds; if it is empty, or reading it fails, the old value stays."""
+    from . import streams
+
     with explain_interrupt(lambda: f"{key} is as it was"), streams.input_file(path) as stream:
         if not streams.errors_are_terminal() or stream.is_typed():
             return store.set_stream(key, stream)

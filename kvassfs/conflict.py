@@ -7,12 +7,11 @@ original program. It is a version vector without the writer's own place, which t
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from .entry import Entry, have_same_value
 from .replica import describe_device
+from .tuples import NamedTuple
 
 MOST_SEEN = 8
 """Versions that an entry names at most as seen by its writer."""
@@ -125,6 +124,8 @@ def describe_conflict(conflict: Conflict, names: Mapping[int, str]) -> str:
 
 def find_command(conflict: Conflict) -> str:
     """Return the command that shows the version that lost."""
+    import shlex  # noqa: PLC0415  most keys are in no conflict
+
     key = shlex.quote(conflict.entry.key)
     return (
         f"kvass get --rev {conflict.number} -- {key}"

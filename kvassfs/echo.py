@@ -20,10 +20,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, Self
 
 from .entry import Delivery, Entry, new_token
 from .replica import MAX_PROCESS_ID, KnownEcho
+from .tuples import NamedTuple
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Self
 
 ECHOES = "\x01echo/"
 """What the keys of echoes begin with; nobody types that by accident."""

@@ -1,14 +1,13 @@
-"""Entries, their order and their merge: pure functions on immutable values."""
+"""Entries, their order and what they can be: pure functions on immutable values."""
 
 from __future__ import annotations
 
-import base64
+import binascii
 import stat
 from collections.abc import Callable
-from enum import Enum
-from typing import Any, NamedTuple
 
 from .errors import InvalidKey
+from .tuples import NamedTuple
 
 TOKEN_BYTES = 16
 """Random bytes in a URL token, as in the original program."""
@@ -117,36 +116,6 @@ class Delivery(NamedTuple):
     counts: tuple[int, ...] = ()
 
 
-class Verdict(Enum):
-    """What becomes of an entry that another replica has delivered."""
-
-    ACCEPT = "it wins: it is the current version of the key from now on"
-    REJECT = "it loses: the current version stays, and is handed out anew"
-    SAME = "it is the current version"
-
-
-def judge(current: Entry | None, delivered: Entry, *, pushed: bool) -> Verdict:
-    """Decide what becomes of a delivered entry, where ``current`` is the version of its key here.
-
-    The greater in the order wins, so merging takes the least upper bound: replicas agree in whatever order, and
-    however often, versions arrive. ``pushed``: it was pushed to this store as the hub, and not pulled from its own hub;
-    there a hub of version 1 may have changed the counter, or lost what it drops, of the very version that is here.
-    """
-    if current is None:
-        return Verdict.ACCEPT
-    if delivered.order == current.order and (pushed or delivered.is_whole):
-        return _compare(current.rank, delivered.rank)
-    if not pushed and delivered.write == current.write:
-        return Verdict.SAME
-    return _compare((current.order, current.rank), (delivered.order, delivered.rank))
-
-
-def _compare(current: Any, delivered: Any) -> Verdict:
-    if delivered == current:
-        return Verdict.SAME
-    return Verdict.ACCEPT if delivered > current else Verdict.REJECT
-
-
 def is_directory_mode(mode: int | None) -> bool:
     """Return True for the mode that the entry of a directory carries."""
     return mode is not None and stat.S_ISDIR(mode)
@@ -185,7 +154,9 @@ def new_token(random: Callable[[int], bytes]) -> str:
 
     None begins with ``-``: a command would take that for an option.
     """
-    token = base64.urlsafe_b64encode(random(TOKEN_BYTES)).rstrip(b"=").decode("ascii")
+    # Without the module base64, which takes longer to load than a key to set.
+    text = binascii.b2a_base64(random(TOKEN_BYTES), newline=False).rstrip(b"=").decode("ascii")
+    token = text.replace("+", "-").replace("/", "_")
     return f"A{token[1:]}" if token.startswith("-") else token
 
 

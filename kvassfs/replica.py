@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from .errors import InvalidConfiguration
+from .tuples import NamedTuple
 
 NOBODY = 0
 """The process id that is no replica's."""

@@ -10,15 +10,15 @@ entries go, also through peers that know nothing of them, and a link that was en
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
-from .echo import is_echo
 from .entry import check_key
 from .errors import InvalidKey
+from .tuples import NamedTuple
 
-LINKS = "\x01link/"
-"""What the keys of links begin with; nobody types that by accident."""
+RESERVED = "\x01"
+"""What all keys begin with under which something else travels than values; nobody types that by accident."""
+
+LINKS = f"{RESERVED}link/"
+"""What the keys of links begin with."""
 
 # A string, compiled only when it is needed: few commands need it.
 _RECORD = LINKS + r"([^/]*)/([0-9]{1,18}|-)/(once|often)/(.+)"
@@ -44,7 +44,11 @@ class ShareLink(NamedTuple):
 
 def parse_record(record: str) -> ShareLink | None:
     """Return the link that the key ``record`` holds, ``None`` if it is the key of something else."""
-    found = re.fullmatch(_RECORD, record, re.DOTALL) if record.startswith(LINKS) else None
+    if not record.startswith(LINKS):
+        return None
+    import re  # noqa: PLC0415  few keys are such ones
+
+    found = re.fullmatch(_RECORD, record, re.DOTALL)
     if found is None:
         return None
     token, expires, uses, key = found.groups()
@@ -57,10 +61,13 @@ def check_new_key(key: str) -> str:
     Raises:
         InvalidKey: no entry can have it, or a link or an echo travels under it.
     """
-    if parse_record(key) is not None:
-        raise InvalidKey(key, "links travel under such keys")
-    if is_echo(key):
-        raise InvalidKey(key, "devices ask hubs under such keys whether they keep what is sent")
+    if key.startswith(RESERVED):
+        from .echo import is_echo  # noqa: PLC0415  few keys are such ones
+
+        if parse_record(key) is not None:
+            raise InvalidKey(key, "links travel under such keys")
+        if is_echo(key):
+            raise InvalidKey(key, "devices ask hubs under such keys whether they keep what is sent")
     return check_key(key)
 
 

@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import ClassVar
 
 from .errors import StoreBusy, StoreError
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class StoreReplaced(StoreError):

@@ -7,7 +7,8 @@ a file ``-shm``, which it makes where it is missing. Here none is made: the owne
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from ..tuples import NamedTuple
 
 Signature = tuple[tuple[int, int, int] | None, ...]
 """What tells that files were changed: inode, size and mtime of each; ``None`` for one that is missing."""

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 from ..errors import DamagedStore
 from .database import Database
@@ -14,6 +13,7 @@ from .prefetch import BlockRun, Prefetcher, digest, read_run
 from .runs import Run, join_runs, overlay_runs, place_run, split_runs
 from .sizes import SIZES, Sizes
 
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
     from concurrent.futures import Future
 

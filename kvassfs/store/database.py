@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, TypeVar
 
 from ..errors import DamagedStore, DiskFull, KvassError
 from ..store_errors import StoreReplaced
@@ -19,7 +18,11 @@ from .reserve import RESERVE, Reserve
 from .translation import ERRORS, translate_error
 from .waiting import Waiting
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes beyond which the write-ahead log does not stay when nobody writes, or its content is in the database."""
@@ -336,9 +339,7 @@ class Database:
                 self.roll_back()
 
     def cover_growth(self, spare: int) -> None:
-        """Have the room in advance that copying the log will take, and ``spare`` bytes.
-
-        Otherwise a disk that others fill then could not even be emptied.
+        """Have the room in advance that copying the log will take, and ``spare`` bytes: else a full disk could not be emptied.
 
         Raises:
             DiskFull: there is not as much.
@@ -351,8 +352,7 @@ class Database:
 
     def spend_reserve_if_short(self) -> bool:
         """Give the reserve, but for what the log needs, to the transaction that has begun, if there is no other room."""
-        if self._found_full:
-            self._found_full = not self._reserve.can_extend()
+        self._found_full = self._found_full and not self._reserve.can_extend()
         if not self._found_full and not self._reserve.is_short():
             return False
         self._reserve.shorten(self._growth())

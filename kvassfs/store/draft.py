@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ValueTooLarge
 from .contents import Contents, make_zeros
 from .database import Database
 from .holds import Holds
 from .runs import CachedBlock, Run, StoredBlock
-from .values import StoredValue
 
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
     from .prefetch import BlockRun
+    from .values import StoredValue
     from .views import View
-
-T = TypeVar("T")
 
 
 class Draft:

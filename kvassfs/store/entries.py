@@ -6,7 +6,6 @@ Every method that writes belongs inside a transaction.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 
 from ..clocks import clamp_time
 from ..conflict import find_origin, note_seen
@@ -14,9 +13,9 @@ from ..entry import Entry, new_token, next_timestamp
 from .conflicts import Conflicts
 from .contents import Contents
 from .database import Database
-from .feed import Journal
 from .hub_time import HubTime
 from .inodes import born_inode
+from .journal import Journal
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .local_parts import LocalParts
 from .own_changes import OwnChanges
@@ -38,13 +37,25 @@ from .rows import (
 from .settling import find_birth, is_transient, state_after_write
 from .xattrs import Bearer
 
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import ClassVar
 
-class Fate(Enum):
-    """What becomes of the value of a version that is replaced."""
 
-    KEEP = "it is a revision from now on"
-    DROP = "nobody has seen it: the new version completes it"
-    MOVE = "it lives on: in the new version, or under another key"
+class Fate:
+    """What becomes of the value of a version that is replaced. No ``Enum``, which takes long to load."""
+
+    KEEP: ClassVar[Fate]
+    DROP: ClassVar[Fate]
+    MOVE: ClassVar[Fate]
+
+    def __init__(self, meaning: str) -> None:
+        self.meaning = meaning
+
+
+Fate.KEEP = Fate("it is a revision from now on")
+Fate.DROP = Fate("nobody has seen it: the new version completes it")
+Fate.MOVE = Fate("it lives on: in the new version, or under another key")
 
 
 class Entries:

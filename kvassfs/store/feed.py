@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
 
+from ..tuples import NamedTuple
 from .database import Database
-
-KEPT_CHANGES = 1000
-"""Local changes that are kept for other mounts of the same store."""
-
 
 _NEWEST = "(SELECT ifnull(max(sequence), 0) FROM entries), (SELECT ifnull(max(id), 0) FROM local_changes)"
 _ANY_OTHERS = (
     "EXISTS (SELECT 1 FROM entries WHERE sequence > ? AND writer <> ?)"
     " OR EXISTS (SELECT 1 FROM local_changes WHERE id > ? AND writer <> ?)"
 )
-
-
-class Journal:
-    """Notes the changes that entries do not tell. ``writer`` tells the changes of this open store from others'."""
-
-    def __init__(self, database: Database, writer: int) -> None:
-        self._database = database
-        self._writer = writer
-
-    def note(self, key: str) -> None:
-        """Note a change of a file's attributes, a scratch file, or (its prefix) a directory."""
-        cursor = self._database.execute("INSERT INTO local_changes (key, writer) VALUES (?, ?)", (key, self._writer))
-        number = cursor.lastrowid or 0
-        if number % KEPT_CHANGES == 0:
-            self._database.execute("DELETE FROM local_changes WHERE id <= ?", (number - KEPT_CHANGES,))
 
 
 class Position(NamedTuple):

@@ -61,7 +61,7 @@ class Version(NamedTuple):
 
     number: int
     entry: Entry
-    became: Became | None
+    became: int | None
     replaced: int | None
     sequence: int
     winner: int | None = None

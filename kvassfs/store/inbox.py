@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ..block import split_hashes
-from ..entry import Delivery, Entry, Verdict, have_same_value, judge
+from ..entry import Delivery, Entry, have_same_value
+from ..verdict import Verdict, judge
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database

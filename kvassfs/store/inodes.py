@@ -6,7 +6,6 @@ replaced.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 
@@ -33,6 +32,8 @@ def implied_inode(prefix: str) -> int:
     """Return the number of a directory that nobody gave another one: it follows from the name."""
     if not prefix:
         return ROOT_INODE
+    import hashlib  # noqa: PLC0415  what sets a key needs no such number
+
     return new_inode(lambda size: hashlib.blake2b(prefix.encode(), digest_size=size).digest())
 
 

@@ -6,14 +6,14 @@ Every method that writes belongs inside a transaction.
 from __future__ import annotations
 
 import stat
-from typing import NamedTuple
 
 from ..entry import is_directory_mode, parent
+from ..tuples import NamedTuple
 from .contents import Contents
 from .database import Database
 from .emptiness import Emptiness
-from .feed import Journal
 from .inodes import DirectoryInodes
+from .journal import Journal
 from .xattrs import Bearer, Xattrs
 
 DIRECTORY_MODE = stat.S_IFDIR | 0o700

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from ..block import split_hashes
 from ..conflict import follows
-from ..entry import Delivery, Entry, Verdict, directory_of, have_same_value, judge, parent
+from ..entry import Delivery, Entry, directory_of, have_same_value, parent
 from ..errors import OutOfRange
+from ..verdict import Verdict, judge
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database

@@ -5,9 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from typing import Protocol
 
 from .translation import translate_os_error
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Named(Protocol):
+        """A connection, and whether it writes changes to a log first."""
+
+        path: str
+        connection: sqlite3.Connection
+        has_log: bool
+
 
 _NO_WAY = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOENT}
 """What tells that this directory cannot be synchronised: as SQLite does, one goes on without."""
@@ -41,14 +52,6 @@ def synchronise_names(file: str) -> None:
     except OSError as error:
         if error.errno not in _NO_WAY:
             raise
-
-
-class Named(Protocol):
-    """A connection, and whether it writes changes to a log first."""
-
-    path: str
-    connection: sqlite3.Connection
-    has_log: bool
 
 
 class Names:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import stat
-from typing import Any, NamedTuple
 
 from ..entry import DEFAULT_MODE, is_directory_mode
+from ..tuples import NamedTuple
 from .local import DIRECTORY_MODE, DirectoryRecord, ScratchRow
 from .rows import Row
 from .sizes import INLINE_LIMIT
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Node(NamedTuple):

@@ -13,7 +13,6 @@ from ..errors import DiskFull, KvassError, NewerStore, NotAStore, StoreUnavailab
 from .access import find_obstacle
 from .database import LOG_LIMIT, Database
 from .profile import BUSY_TIMEOUT, COMMAND, Profile
-from .reading import ReadOnlyDatabase, TemporaryDatabase
 from .reserve import FULL, RESERVE, Reserve
 from .room import Room, prepare_empty
 from .schema import APPLICATION_ID, VERSION
@@ -105,6 +104,8 @@ def _open_to_read(
     profile: Profile,
 ) -> Database:
     """Open what can only be read; of an earlier version, or of the original, a private copy that is brought to this one."""
+    from .reading import ReadOnlyDatabase, TemporaryDatabase  # noqa: PLC0415  few need it
+
     database = ReadOnlyDatabase(path, obstacle, patience=_patience(profile))
     try:
         kind = identify(database)

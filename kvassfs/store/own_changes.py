@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from ..share_link import LINKS
+from ..tuples import NamedTuple
 from .database import Database
 from .rows import Row
 

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from .blocks import Blocks
 from .conflicts import Conflicts
 from .contents import Contents
 from .database import Database
 from .entries import Entries
-from .feed import Journal
 from .holds import Holds
 from .hub_time import HubTime
 from .inodes import DirectoryInodes
+from .journal import Journal
 from .local import Directories, Scratch
 from .local_parts import LocalParts
 from .machine import Machine
 from .own_changes import OwnChanges
-from .peers import Peers
 from .revisions import Revisions
 from .settings import Settings
 from .sizes import Sizes
 from .upkeep import Upkeep
 from .xattrs import Xattrs
 
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
     from .feed import Feed
     from .history import History
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from .mailboxes import Mailboxes
     from .numbers import Numbers
     from .outbox import Outbox
+    from .peers import Peers
     from .processes import Processes
     from .share_links import ShareLinks
     from .survey import Survey
@@ -88,8 +88,7 @@ class Parts:
             clock=clock,
             random=random,
         )
-        self.peers = Peers(database, clock, writer, machine)
-        self.settings = Settings(database, self.peers)
+        self.settings = Settings(database, lambda: self.peers)
         self.blocks = Blocks(database, self._contents, clock)
         self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks, self.own_changes)
         database.let_history_go = self.upkeep.let_history_go
@@ -106,6 +105,13 @@ class Parts:
         from .feed import Feed
 
         return Feed(self._database, self._writer)
+
+    @cached_property
+    def peers(self) -> Peers:
+        """The replicas that this one exchanges entries with."""
+        from .peers import Peers
+
+        return Peers(self._database, self._clock, self._writer, self._machine)
 
     @cached_property
     def values(self) -> Values:

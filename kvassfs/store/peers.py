@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from ..errors import StoreBusy
 from ..replica import MOST_NAMES, HubState, Incarnation, KnownEcho
+from ..tuples import NamedTuple
 from .database import Database
 from .machine import Machine
 from .setting_rows import PUSH_FAILURE, write_setting

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..tuples import NamedTuple
 from .runs import place_run
 
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
+    from typing import Any
 
 BLOCK_QUERY = """
     SELECT list.position, list.count, part.position, part.count, blocks.data
@@ -48,6 +49,8 @@ def read_run(find: Callable[[str, tuple[int, ...]], Any], content: int, position
 
 def digest(data: bytes | bytearray | memoryview) -> bytes:
     """Return the hash that names a block."""
+    import hashlib  # noqa: PLC0415  most values have no blocks
+
     return hashlib.sha256(data).digest()
 
 

@@ -6,10 +6,26 @@ import os
 import sqlite3
 import time
 from contextlib import closing, suppress
-from typing import ClassVar, NamedTuple, Protocol
-from weakref import WeakSet
 
 from ..store_errors import ForeignLog, StoreReplaced
+from ..tuples import NamedTuple
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import ClassVar, Protocol
+    from weakref import WeakSet
+
+    class Watched(Protocol):
+        """A connection."""
+
+        path: str
+
+        def only_row(self, sql: str) -> tuple[int, int]:
+            """Return the row that a query finds."""
+
+        def stop(self, error: StoreReplaced) -> None:
+            """Have every statement fail from now on."""
+
 
 REMOVED = "was removed"
 OTHER_FILE = "was replaced by another file"
@@ -28,18 +44,6 @@ class Content(NamedTuple):
 
     header: bytes
     replica: tuple[int, int] | None
-
-
-class Watched(Protocol):
-    """A connection."""
-
-    path: str
-
-    def only_row(self, sql: str) -> tuple[int, int]:
-        """Return the row that a query finds."""
-
-    def stop(self, error: StoreReplaced) -> None:
-        """Have every statement fail from now on."""
 
 
 def is_overwritten(now: Content, before: Content | None, known: tuple[int, int]) -> bool:
@@ -62,7 +66,7 @@ def is_overwritten(now: Content, before: Content | None, known: tuple[int, int])
 class Presence:
     """Knows which files a connection opened; made before it is used."""
 
-    _all: ClassVar[WeakSet[Presence]] = WeakSet()
+    _all: ClassVar[WeakSet[Presence] | None] = None
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
@@ -88,7 +92,15 @@ class Presence:
         self._written = self._stat()
         if for_long:
             self._content = self._read_content()
-            self._all.add(self)
+            self._register()
+
+    def _register(self) -> None:
+        """Be heard of in this process, as long as it is."""
+        if Presence._all is None:
+            from weakref import WeakSet  # noqa: PLC0415  no command on keys needs it
+
+            Presence._all = WeakSet()
+        Presence._all.add(self)
 
     def check(self) -> None:
         """Raise StoreReplaced unless the files are those that were opened, and nothing but SQLite has written them."""
@@ -127,7 +139,7 @@ class Presence:
     def _give_up_all(self) -> None:
         """Have no connection of this process go on with what is partly one database and partly another."""
         error = StoreReplaced(self._path, OVERWRITTEN)
-        for other in [*self._all, self]:
+        for other in [*(self._all or ()), self]:
             other.give_up(self._opened, error)
         raise error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ..tuples import NamedTuple
 
 BUSY_TIMEOUT = 60.0
 """Seconds that a transaction waits for those of other processes."""

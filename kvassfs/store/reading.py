@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 from ..errors import DamagedStore, StoreError, StoreUnavailable
 from ..store_errors import ReadOnlyStore, StoreChanged
@@ -16,7 +15,11 @@ from .profile import COMMAND
 from .reserve import NoReserve
 from .translation import translate_error
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 TRIES = 5
 """Times that what others have changed meanwhile is read again, from the beginning."""

@@ -6,15 +6,18 @@ Every method that writes belongs inside a transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import IntEnum
-from typing import Any, NamedTuple
 
 from ..entry import Entry
+from ..tuples import NamedTuple
 from .contents import Contents
 from .database import Database
 from .rows import Row
 from .setting_rows import read_history
 from .sizes import DAY
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 ROW_SIZE = 512
 """Bytes that a revision takes beside its value, about: a row and its places in three indexes."""
@@ -36,12 +39,12 @@ class Met(NamedTuple):
     clock: int
 
 
-class Became(IntEnum):
-    """What became of a version that is not the current one."""
+class Became:
+    """What became of a version that is not the current one: numbers. No ``Enum``, which takes long to load."""
 
-    REPLACED = 0
-    REMOVED = 1
-    LOST = 2
+    REPLACED: Final = 0
+    REMOVED: Final = 1
+    LOST: Final = 2
     """It arrived, and lost to the version that was here."""
 
 
@@ -59,7 +62,7 @@ class Revision(NamedTuple):
     replaced: int
     number: int
     sequence: int
-    became: Became
+    became: int
     winner: int | None = None
     met: int | None = None
 
@@ -71,7 +74,7 @@ def revision_of(row: tuple[Any, ...]) -> Revision:
     """Return the revision of a row with the columns ``REVISION``."""
     number, *rest = row
     *entry, content, replaced, name, sequence, became, winner, met = rest
-    return Revision(number, Entry(*entry), content, replaced, name, sequence, Became(became), winner, met)
+    return Revision(number, Entry(*entry), content, replaced, name, sequence, became, winner, met)
 
 
 class Revisions:
@@ -91,13 +94,13 @@ class Revisions:
             )
         ]
 
-    def retire(self, row: Row, now: int, became: Became, conflict: Met | None = None) -> None:
+    def retire(self, row: Row, now: int, became: int, conflict: Met | None = None) -> None:
         """Make a replaced version a revision; an empty one holds nothing to keep, unless it is in a conflict."""
         if row.content is not None or conflict is not None:
             self.add(row.entry, row.content, now, row.sequence, became, conflict)
 
     def add(
-        self, entry: Entry, content: int | None, now: int, sequence: int, became: Became, conflict: Met | None = None
+        self, entry: Entry, content: int | None, now: int, sequence: int, became: int, conflict: Met | None = None
     ) -> None:
         """Keep a version that is not the current one, and let go of the oldest where there are too many."""
         content = self._contents.add_inline(b"") if content is None else content

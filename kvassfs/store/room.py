@@ -10,9 +10,9 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
 
 from ..errors import DiskFull, KvassError, NoRoomForCopy, StoreBusy
+from ..tuples import NamedTuple
 from .database import LOG_LIMIT, Database
 from .profile import BULK
 

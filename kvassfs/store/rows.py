@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from ..entry import Entry, is_directory_mode
+from ..tuples import NamedTuple
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Final
 
 CLEAN: Final = 0
 DIRTY: Final = 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+from ..tuples import NamedTuple
 
 
 class Run(NamedTuple):

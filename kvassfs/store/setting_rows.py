@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .database import Database
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Any
 
 PUSH_FAILURE = "push failure"
 """The row that says why the last push failed."""

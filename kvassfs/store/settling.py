@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from .rows import DIRTY, HELD, KEPT, Row
 
 TRANSIENT_TIME = 2_000_000
@@ -21,7 +19,7 @@ machine that takes a tenth of a second to start."""
 TEMPORARY_TIME = 2_000_000_000
 """The same for one that has the name of such a file: of git's locks for one, which stay as long as a commit takes."""
 
-_TEMPORARY = re.compile(
+_TEMPORARY = (
     r"((^|/)(tmp[^/]*|(sed|XX)[A-Za-z0-9]{6})"  # of many; of sed and perl
     r"|\.o[A-Za-z0-9]{6}|\.lock|\.te?mp|\.part|\.partial|-journal|-wal)/?\Z"  # of patch; of many
 )
@@ -34,10 +32,16 @@ def held_for(row: Row, now: int) -> int:
     if not row.live or row.dirty == KEPT:
         since, time = row.changed, SETTLING_TIME
     else:
-        since, time = row.born * 1000, TEMPORARY_TIME if _TEMPORARY.search(row.key) else GATHERING_TIME
+        since, time = row.born * 1000, TEMPORARY_TIME if _is_temporary(row.key) else GATHERING_TIME
     age = now - since
     # A clock that was set back since says nothing of the time that has passed.
     return max(time - age, 0) if age >= 0 else 0
+
+
+def _is_temporary(key: str) -> bool:
+    import re  # noqa: PLC0415  a command holds nothing back
+
+    return re.search(_TEMPORARY, key) is not None
 
 
 def state_after_write(old: Row | None, *, transient: bool) -> int:

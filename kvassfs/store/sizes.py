@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..block import BLOCK_SIZE, LARGEST_SIZE
+from ..tuples import NamedTuple
 
 INLINE_LIMIT = 64 * 1024
 """Greatest size of a value that is kept as one column of one row."""

@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Protocol, Self
 
 from ..clocks import bound_clock
 from ..entry import DEFAULT_MODE, Entry, check_key, directory_of
 from ..errors import EmptyValue, KeyIsDirectory, KeyMissing
 from ..share_link import check_new_key
-from .creation import initialise, upgrade
 from .draft import Draft
 from .machine import MACHINE, Machine
 from .opening import connect
@@ -24,15 +22,19 @@ from .profile import BULK, COMMAND, Profile
 from .revisions import Revision
 from .rows import Row, Written, inherit_mode
 from .sizes import SIZES, Sizes
-from .survey import Contained
-from .values import Snapshot
 
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Protocol, Self
 
-class Readable(Protocol):
-    """A stream of bytes."""
+    from .survey import Contained
+    from .values import Snapshot
 
-    def read(self, size: int, /) -> bytes:
-        """Return at most ``size`` bytes; none only at the end."""
+    class Readable(Protocol):
+        """A stream of bytes."""
+
+        def read(self, size: int, /) -> bytes:
+            """Return at most ``size`` bytes; none only at the end."""
 
 
 class Store(Parts):
@@ -67,9 +69,9 @@ class Store(Parts):
         clock = bound_clock(clock)
         database = connect(
             os.fspath(path),
-            initialise=lambda empty: initialise(empty, clock, random, machine),
+            initialise=lambda empty: _load_creation().initialise(empty, clock, random, machine),
             take_over=lambda original: _load_takeover().take_over(original, clock, random, notice, sizes, machine),
-            upgrade=upgrade,
+            upgrade=lambda earlier: _load_creation().upgrade(earlier),
             profile=profile,
             create=create,
             alone_if_full=alone_if_full,
@@ -121,6 +123,8 @@ class Store(Parts):
 
     def get(self, key: str) -> Snapshot:
         """Return the value of a key; it raises what ``entry`` does."""
+        from .values import Snapshot  # noqa: PLC0415  what sets a key needs none
+
         return Snapshot(self._database, self._contents, self._holds, lambda: self._locate(key))
 
     def _locate(self, key: str) -> tuple[int | None, int]:
@@ -297,6 +301,12 @@ class Store(Parts):
         from .backup import check_backup  # noqa: PLC0415
 
         return check_backup(path, report)
+
+
+def _load_creation() -> ModuleType:
+    from . import creation  # noqa: PLC0415  few need it
+
+    return creation
 
 
 def _load_takeover() -> ModuleType:

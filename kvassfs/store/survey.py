@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from ..tuples import NamedTuple
 from .database import Database
 from .nodes import LIST, Node, node_of
 

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..entry import MAX_COUNTED, MAX_RECEIVED, Entry, Verdict, judge, new_token
+from ..entry import MAX_COUNTED, MAX_RECEIVED, Entry, new_token
 from ..errors import DamagedStore, DiskFull, StoreUnavailable
 from ..replica import MAX_PROCESS_ID, NOBODY
+from ..verdict import Verdict, judge
 from .contents import Contents
 from .creation import create_tables
 from .database import Database

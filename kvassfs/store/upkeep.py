@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
 
 from ..errors import KvassError
+from ..tuples import NamedTuple
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database
 from .draft import Draft
 from .holds import PIN_TIMEOUT, Holds
 from .lengthy import Report, ignore, looked_after
-from .nodes import HOLES
 from .own_changes import OwnChanges
 from .revisions import Revisions
 from .room import Room
@@ -96,6 +95,8 @@ class Upkeep:
 
     def space(self) -> Space:
         """Return what takes the room."""
+        from .nodes import HOLES  # noqa: PLC0415  few need it
+
         entries, scratch, history = (
             int(self._database.only_row(f"SELECT total(size - {HOLES}) FROM {table}")[0])
             for table in ("entries", "scratch", "revisions")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from ..errors import DiskFull, StoreBusy, ValueReplaced
+from ..tuples import NamedTuple
 from .contents import Contents
 from .database import Database
 from .holds import PIN_TIMEOUT, Holds

@@ -7,13 +7,17 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeVar
 
 from ..errors import StoreBusy
+from ..tuples import NamedTuple
 from .machine import MACHINE, Machine
 from .translation import ERRORS, translate_error
 
-T = TypeVar("T")
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Final, TypeVar
+
+    T = TypeVar("T")
 
 SLICE: Final = 0.5
 """Seconds that SQLite waits at a time: in between, Ctrl-C is heard, and it is looked at who has the lock."""

@@ -6,8 +6,8 @@ Every method that writes belongs inside a transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from ..tuples import NamedTuple
 from .database import Database
 from .emptiness import Emptiness
 

@@ -7,7 +7,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvassfs.entry import CLOCK_TOLERANCE, MAX_RECEIVED, Entry, Verdict, judge, next_timestamp, stamp_anew
+from kvassfs.entry import CLOCK_TOLERANCE, MAX_RECEIVED, Entry, next_timestamp, stamp_anew
+from kvassfs.verdict import Verdict, judge
 
 NUMBERS = st.integers(1, 4)
 """Few values, so that equal ones meet often."""

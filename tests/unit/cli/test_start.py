@@ -143,6 +143,12 @@ def loaded(*arguments: str) -> set[str]:
     return set(done.stderr.decode().split())
 
 
+def bare_modules() -> set[str]:
+    """Return the modules that Python loads by itself."""
+    bare = [sys.executable, "-c", "import sys; print(*sys.modules)"]
+    return set(subprocess.run(bare, capture_output=True, check=True, env=unmeasured()).stdout.decode().split())
+
+
 HEAVY = {
     "click",
     "typing",
@@ -160,10 +166,36 @@ HEAVY = {
 @pytest.mark.parametrize("arguments", [("get", "key"), ("ls",), ("get", "key", "--offline"), (), ("--help",)])
 def test_it_loads_next_to_nothing(store: Store, arguments: tuple[str, ...]) -> None:
     store.set("key", b"value")
-    bare = subprocess.run(
-        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, check=True, env=unmeasured()
-    )
-    assert (loaded(*arguments) - set(bare.stdout.decode().split())) & HEAVY == set()
+    assert (loaded(*arguments) - bare_modules()) & HEAVY == set()
+
+
+RARE = {
+    "base64",
+    "click",
+    "dataclasses",
+    "enum",
+    "hashlib",
+    "json",
+    "kvassfs.echo",
+    "kvassfs.store.creation",
+    "kvassfs.store.peers",
+    "kvassfs.store.reading",
+    "kvassfs.store.tree",
+    "kvassfs.store.values",
+    "kvassfs_cli.occasions",
+    "kvassfs_cli.streams",
+    "logging",
+    "re",
+    "signal",
+    "threading",
+    "typing",
+    "weakref",
+}
+
+
+def test_setting_loads_no_more_of_the_store_than_it_uses(store: Store) -> None:
+    store.set("key", b"value")
+    assert (loaded("set", "key", "another value") - bare_modules()) & RARE == set()
 
 
 @pytest.mark.parametrize("size", [0, 1, INLINE_LIMIT, INLINE_LIMIT + 1])

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from kvassfs.store import Changes, Position, Store, Written
-from kvassfs.store.feed import KEPT_CHANGES, Feed, Journal
+from kvassfs.store.feed import Feed
+from kvassfs.store.journal import KEPT_CHANGES, Journal
 from tests.support.stores import REGULAR, count, is_scratch, save
 
 START = Position(0, 0)

@@ -10,10 +10,10 @@ from kvassfs.store import Became, Store, Version
 from kvassfs.store.history import AT_ONCE
 from tests.support.stores import DAY, SECOND, Clock, revision_values, rows, save
 
-REPLACED, REMOVED, LOST = Became
+REPLACED, REMOVED, LOST = Became.REPLACED, Became.REMOVED, Became.LOST
 
 
-def outline(versions: list[Version]) -> list[tuple[int, Became | None]]:
+def outline(versions: list[Version]) -> list[tuple[int, int | None]]:
     return [(version.number, version.became) for version in versions]
 
 

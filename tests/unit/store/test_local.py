@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from kvassfs.store import DIRECTORY_MODE, DirectoryRecord, Store
-from kvassfs.store.feed import Journal
 from kvassfs.store.inodes import DirectoryInodes
+from kvassfs.store.journal import Journal
 from kvassfs.store.local import Directories, Scratch, ScratchRow
 from tests.support.stores import REGULAR, count, is_scratch, rows, save
 

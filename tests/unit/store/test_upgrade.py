@@ -223,7 +223,7 @@ def test_of_what_was_there_before_conflicts_were_told_none_is(path: Path) -> Non
     with Store.open(path) as store:
         assert list(store.conflicts.open()) == []
         assert {entry.seen for entry in store.entries()} == {None}
-        lost = [version for version in store.history.versions("history/text") if version.became is Became.LOST]
+        lost = [version for version in store.history.versions("history/text") if version.became == Became.LOST]
         assert [(version.winner, version.is_open) for version in lost] == [(None, False)]
         assert [(device.process_id, device.name) for device in store.peers.devices()] == [(4712, "")]
         # What another device writes now, not knowing what is here, is in conflict with that.
