@@ -14,14 +14,12 @@ from kvassfs.entry import check_key
 from kvassfs.errors import KvassError
 
 from .database import DatabaseFile
+from .tab import COMPLETIONS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from kvassfs.store import Store
-
-COMPLETIONS = 1000
-"""Keys offered at once; nobody reads more."""
 
 
 def parse_text(argument: str) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from kvassfs.store import Glance
 
+    from .tab import Asked
+
 OPERANDS = {"get": (1, 1), "ls": (0, 1), "set": (1, 2)}
 """The commands, and how many operands each has, at least and at most."""
 
@@ -98,7 +100,8 @@ def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     process.occupy_closed()
     process.forbid_core_dumps()
-    if not os.environ.get(process.COMPLETION) and run(sys.argv[1:], os.environ):
+    instruction = os.environ.get(process.COMPLETION)
+    if complete(instruction, os.environ) if instruction else run(sys.argv[1:], os.environ):
         os._exit(0)  # all is written; Python's own end would take as long as the rest
     from .main import main as go_on
 
@@ -162,6 +165,47 @@ def look(plain: Plain, path: str) -> bool:
         if chunks is not None:
             write(chunks, path, plain.text if plain.command == "get" else "")
     return chunks is not None
+
+
+def complete(instruction: str, environment: Mapping[str, str]) -> bool:
+    """Respond to a shell in which Tab is pressed; return False if nothing was done, and click has to."""
+    if sys.stdout is None or environment.get("KVASS_OFFLINE"):
+        return False
+    try:
+        from . import tab
+
+        asked = tab.read(instruction, environment)
+        offers = None if asked is None else find_offers(asked, environment)
+        if asked is None or offers is None:
+            return False
+        write_all(tab.format_offers(asked, offers).encode())
+    except (KeyboardInterrupt, BrokenPipeError):  # the line was given up
+        from .main import end_after
+
+        end_after(KeyboardInterrupt())
+    return True
+
+
+def find_offers(asked: Asked, environment: Mapping[str, str]) -> Iterable[tuple[str, str]] | None:
+    """Return the words that are offered, and what is said of them; ``None`` if the database is for click to read."""
+    if asked.words is not None:
+        return asked.words.items()
+    from itertools import islice
+
+    from kvassfs.store import GLANCE_FAILURES, take_glance
+
+    from .tab import COMPLETIONS
+
+    path = find_path(asked.database, environment)
+    found = None if path is None else take_glance(path)
+    if found is None:
+        return None
+    with found:
+        try:
+            keys = found.level(asked.beginning, directories=asked.directories)
+            return [(key, "") for key in islice(keys, COMPLETIONS)]
+        except GLANCE_FAILURES:
+            return None
 
 
 def write(chunks: Iterable[bytes], path: str = "", key: str = "") -> None:

@@ -18,7 +18,7 @@ from .schema import APPLICATION_ID, IN_TOUCH_TIME, LISTED, VERSION
 TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Self
+    from typing import Any, Self
 
     from ..errors import KvassError
 
@@ -79,6 +79,20 @@ class Glance:
             if count:
                 yield f"{keys}\n"
                 first = f"{last}\0"
+
+    def level(self, prefix: str, *, directories: bool) -> Iterator[str]:
+        """Yield how keys that begin with ``prefix`` go on, see ``Keys.level``."""
+        from .keys import Keys  # noqa: PLC0415  to read a value takes none
+
+        return Keys(self).level(prefix, directories=directories)
+
+    def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+        """Return the first row, or ``None``."""
+        return self._connection.execute(sql, parameters).fetchone()
+
+    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        """Return all rows."""
+        return self._connection.execute(sql, parameters).fetchall()
 
 
 def _find_end(prefix: str) -> str | bytes:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ..entry import Entry, is_text
-from .database import Database
 from .schema import LISTED
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Readable(Protocol):
+        """A database, or one that is only glanced at."""
+
+        def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+            """Return the first row, or ``None``."""
+
+        def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+            """Return all rows."""
+
 
 MOST_KEYS = 4096
 """Keys that are listed at a time."""
@@ -24,7 +36,7 @@ class Keys:
     What changes meanwhile may be seen or not; so the write-ahead log need not be kept for a reader that is slow.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Readable) -> None:
         self._database = database
 
     def listed(self, prefix: str) -> Iterator[str]:

@@ -58,6 +58,20 @@ def test_it_lists_all_however_many_there_are(store: Store, path: Path, monkeypat
         assert listed(path) == list(store.keys())
 
 
+def test_it_finds_how_keys_go_on(store: Store, path: Path) -> None:
+    for key in ("a/b/c", "a/b/d", "a/e", "f"):
+        store.set(key, b"value")
+    write(store, "a/made/", Written(mode=stat.S_IFDIR | 0o755))
+    found = take_glance(str(path))
+    assert found is not None
+    with found:
+        for prefix in ("", "a/", "a/b/c", "none"):
+            for directories in (False, True):
+                assert list(found.level(prefix, directories=directories)) == list(
+                    store.level(prefix, directories=directories)
+                )
+
+
 KEYS = st.text(st.sampled_from("a/\u007f\ud7ff\ue000\uffff\U0010ffff"), min_size=1, max_size=3)
 
 
