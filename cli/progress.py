@@ -10,8 +10,6 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
-
 from .formats import format_entry_count, format_left, format_size
 
 if TYPE_CHECKING:
@@ -65,6 +63,8 @@ class Bar:
 
     def _draw(self, terminal: TextIO, done: int, total: int, elapsed: float, *texts: str) -> None:
         if self._bar is None:
+            import click  # mostly there is nothing to show, and it takes long to load
+
             self._bar = click.progressbar(
                 iter(int, 1),  # of no known length
                 file=terminal,

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
+def set_key(store: Store, key: str, value: str | None, *, offline: bool) -> None:
+    """Set a key to an argument of the command line, or to standard input, and push that if there is a hub."""
+    entry = set_from_input(store, key) if value is None else set_to_text(store, key, value)
+    end_set(store, entry, offline=offline)
+
+
 def set_to_text(store: Store, key: str, value: str) -> Entry:
     """Set ``key`` to an argument of the command line and a newline."""
     return store.set(key, os.fsencode(value) + b"\n")

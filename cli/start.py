@@ -1,9 +1,9 @@
 """Where ``kvass`` begins: a plain ``get``, ``ls`` or ``set`` is done at once, anything else by click.
 
-Loading click, and for the first two the store, takes several times as long as what they do, and scripts call them by the thousand. Here is
-only what they are when nothing is out of the ordinary: no other option than ``--db`` and ``--offline``, a key that is there,
-a short value, output that is no terminal, no hub to be asked. Else nothing has happened yet, and ``main`` goes on. A ``set`` is the
-same here and there.
+Loading click, and for the first two the store, takes several times as long as what they do, and scripts call them by the
+thousand. Here is only what they are when nothing is out of the ordinary: no other option than ``--db`` and ``--offline``, and
+output that is no terminal. For a key that is there, with a short value and no hub to be asked, and for ``ls``, a glance at the
+database is enough. Else nothing has happened yet, and the store gets the key, or ``main`` goes on.
 """
 
 from __future__ import annotations
@@ -122,28 +122,37 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     path = None if plain is None else find_path(plain.database, environment)
     if plain is None or path is None or environment.get("KVASS_OFFLINE"):
         return False
-    if plain.command == "set":
-        set_key(plain, path)
-        return True
-    return not os.isatty(_OUTPUT) and look(plain, path)
+    if plain.command != "set":
+        if os.isatty(_OUTPUT):
+            return False
+        if look(plain, path):
+            return True
+    if plain.command == "ls":
+        return False
+    work(plain, path)
+    return True
 
 
-def set_key(plain: Plain, path: str) -> None:
-    """Set a key as ``kvass set`` does."""
+def work(plain: Plain, path: str) -> None:
+    """Get or set a key as ``kvass get`` and ``kvass set`` do."""
     try:
         from kvassfs.entry import check_key
         from kvassfs.store import Store
 
-        from . import setting
+        from .file_limit import allow_enough_files
         from .notices import print_notice
 
-        key = check_key(plain.text)
-        with Store.open(path, notice=print_notice, alone_if_full=True) as store:
-            if plain.value is None:
-                entry = setting.set_from_input(store, key)
+        allow_enough_files()
+        key, is_set = check_key(plain.text), plain.command == "set"
+        with Store.open(path, notice=print_notice, create=is_set, alone_if_full=True) as store:
+            if is_set:
+                from .setting import set_key
+
+                set_key(store, key, plain.value, offline=plain.offline)
             else:
-                entry = setting.set_to_text(store, key, plain.value)
-            setting.end_set(store, entry, offline=plain.offline)
+                from .getting import get_key
+
+                get_key(store, key, offline=plain.offline)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  what is not expected is raised again
         from .main import end_after
 

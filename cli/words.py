@@ -6,7 +6,8 @@ import re
 import sys
 from collections.abc import Callable
 from itertools import groupby
-from typing import NamedTuple
+
+from kvassfs.tuples import NamedTuple
 
 _POSIX = r"""(?P<blank>\s+)
     | \$'(?P<ansi>(?:[^'\\]|\\.|\\$)*)(?P<ansi_end>'?)

@@ -14,6 +14,7 @@ from .. import hub, streams
 from ..arguments import parse_key
 from ..database import DatabaseFile, pass_database
 from ..formats import format_size
+from ..getting import write_elsewhere
 from ..group import Command
 from ..notices import escape_controls, explain_interrupt
 from ..offline import offline_option
@@ -62,12 +63,8 @@ def write_value(key: str, value: Snapshot, *, force: bool) -> None:
     """Write a value; where it goes elsewhere than to the terminal, show there how far it is."""
     if streams.output_is_terminal():
         streams.write(value.chunks() if force else ask_unless_text(key, value))
-    elif streams.errors_are_terminal():
-        from ..progress import follow_pieces
-
-        streams.write(follow_pieces(value.chunks(), value.size))
     else:
-        streams.write(value.chunks())
+        write_elsewhere(value)
 
 
 def ask_unless_text(key: str, snapshot: Snapshot) -> Generator[bytes, None, None]:

@@ -7,13 +7,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 from http.client import HTTPException
-from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from requests import exceptions
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from ..errors import HubFailed, HubTlsFailed, HubUnreachable, NotAHub, SyncError, WrongKey
+from ..tuples import NamedTuple
 from .address import SCHEMES, hide_credentials
 from .allowance import TooLate, TooMuch
 

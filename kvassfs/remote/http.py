@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -21,6 +20,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from .. import __version__
 from ..errors import HubUnreachable, SyncError
+from ..tuples import NamedTuple
 from . import diagnosis
 from .address import SERVED_PORT, hide_credentials, may_mean_served_port, name_port, parse_base_url
 from .allowance import BRISK, Allowance

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..entry import Entry, check_key, directory_of, is_text
 from ..errors import KeyMissing, RevisionMissing, StoreBusy
 from ..share_link import LINKS
+from ..tuples import NamedTuple
 from .contents import Contents
 from .database import Database
 from .draft import Draft

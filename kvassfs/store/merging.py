@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ..block import split_hashes
 from ..conflict import follows
 from ..entry import Delivery, Entry, directory_of, have_same_value, parent
 from ..errors import OutOfRange
+from ..tuples import NamedTuple
 from ..verdict import Verdict, judge
 from .blocks import Blocks
 from .contents import Contents

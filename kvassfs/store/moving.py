@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from ..entry import directory_of, parent
 from ..errors import KeyMissing
+from ..tuples import NamedTuple
 from .contents import Contents
 from .database import Database
 from .directories import DirectoryChanges

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
-from typing import NamedTuple
 
 from ..entry import MAX_NUMBER, Delivery, Entry, stamp_anew
+from ..tuples import NamedTuple
 from .blocks import Blocks
 from .contents import Contents
 from .database import Database

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
 
 from ..errors import StoreBusy
+from ..tuples import NamedTuple
 from .database import Database
 from .machine import Machine
 from .schema import IN_TOUCH_TIME

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..entry import Entry, check_key, new_token
 from ..errors import KeyMissing
 from ..share_link import LINKS, ShareLink, parse_record, record_prefix
+from ..tuples import NamedTuple
 from .database import Database
 from .entries import Entries
 from .rows import Written

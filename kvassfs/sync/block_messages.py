@@ -8,10 +8,11 @@ from __future__ import annotations
 from binascii import a2b_base64
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..block import HASH_BYTES, split_hashes
 from ..errors import InvalidMessage
+from ..tuples import NamedTuple
 from .message_fields import decode_json, encode_bytes, encode_json, require_kind, require_object
 from .messages import VERSION
 

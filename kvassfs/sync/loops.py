@@ -7,12 +7,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
 
 from ..clocks import describe_difference
 from ..errors import HubUnreachable, KvassError
 from ..store import Store
 from ..store.commits import CommitWatch
+from ..tuples import NamedTuple
 from .conflict_news import ConflictNews
 from .session import Connect, Session
 from .synchroniser import Synchroniser

@@ -9,12 +9,13 @@ import base64
 import hashlib
 from binascii import a2b_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..echo import find_echoes, without_echoes
 from ..entry import MAX_NUMBER, Delivery
 from ..errors import InvalidMessage
 from ..replica import NOBODY, Incarnation, KnownEcho
+from ..tuples import NamedTuple
 from .entry_messages import ENTRY_FIELDS, decode_entries, encode_entry
 from .limits import HUB_LIMITS
 from .message_fields import (

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from ..block import BLOCK_SIZE
 from ..echo import Echo, Proof
@@ -14,10 +13,14 @@ from ..entry import Delivery
 from ..errors import NotAHub, OutOfRange, StoreError
 from ..replica import NOBODY, HubState
 from ..store import Merged, Outgoing, Store
+from ..tuples import NamedTuple
 from .errors import PullRefused
 from .hub_client import TRIES, HubClient, Timed
 from .limits import MessageLimits
 from .messages import VERSION, PullRequest, PullResponse
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 ECHO_INTERVAL = 60 * 1_000_000
 """Microseconds for which a hub of version 1 is believed that there is nothing new."""
@@ -32,6 +35,8 @@ class _ReadAhead:
 
     def begin(self, request: PullRequest, hub: HubState) -> None:
         """Ask in a thread. ``hub`` is what is known of the hub by now."""
+        from concurrent.futures import Future  # noqa: PLC0415  mostly there is one page
+
         future: Future[Timed[PullResponse]] = Future()
         self._begun = (request, hub, future)
         threading.Thread(target=self._ask, args=(request, future), name="kvassfs-ahead", daemon=True).start()

@@ -11,13 +11,14 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ..errors import Undecipherable
+from ..tuples import NamedTuple
 
 NONCE_BYTES = 12
 """Bytes of the random nonce; NIST SP 800-38D, section 5.2.1.1, recommends 96 bits."""

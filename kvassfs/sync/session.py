@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ..remote.http import TimeLimits
 from ..store import Store
+from ..tuples import NamedTuple
 from .hub_client import Remote
 from .synchroniser import Synchroniser
 

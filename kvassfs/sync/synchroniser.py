@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ..entry import MAX_NUMBER
 from ..store import Store
+from ..tuples import NamedTuple
 from .hub_client import HubClient, Progress, Remote, measure_clock
 from .limits import DEVICE_LIMITS, MessageLimits
 from .messages import VERSION, PullRequest

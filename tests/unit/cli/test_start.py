@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from kvassfs.store import INLINE_LIMIT, Store
 from kvassfs_cli.database import DatabaseFile
+from kvassfs_cli.file_limit import ENOUGH_FILES
 from kvassfs_cli.main import kvass as root
 from kvassfs_cli.start import OPERANDS, find_path, parse
 from tests.support.processes import KVASS, unmeasured
@@ -196,6 +197,26 @@ RARE = {
 def test_setting_loads_no_more_of_the_store_than_it_uses(store: Store) -> None:
     store.set("key", b"value")
     assert (loaded("set", "key", "another value") - bare_modules()) & RARE == set()
+
+
+@pytest.mark.parametrize("remote", ["", "http://127.0.0.1:1"])
+def test_what_a_glance_does_not_find_is_got_without_click(store: Store, remote: str) -> None:
+    store.set("long", bytes(INLINE_LIMIT + 1))
+    store.set("key", b"value")
+    store.settings.set_remote(remote)
+    assert {"click", "dataclasses"} & (loaded("get", "key" if remote else "long") - bare_modules()) == set()
+
+
+def test_where_too_few_files_may_be_open_more_are_allowed_first(store: Store) -> None:
+    probe = (
+        "import os, resource; end = os._exit\n"
+        "os._exit = lambda status: (print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True), end(status))\n"
+        "from kvassfs_cli.start import main; main()"
+    )
+    limited = ["bash", "-c", 'ulimit -S -n 16; exec "$@"', "bash", sys.executable, "-c", probe, "set", "key", "value"]
+    done = subprocess.run(limited, capture_output=True, check=True, env=unmeasured())
+    assert int(done.stdout) == ENOUGH_FILES
+    assert store.get("key").read() == b"value\n"
 
 
 @pytest.mark.parametrize("size", [0, 1, INLINE_LIMIT, INLINE_LIMIT + 1])
