@@ -51,11 +51,17 @@ def test_it_finds_values_and_keys(store: Store, path: Path) -> None:
 
 
 def test_it_lists_all_however_many_there_are(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glance_module, "_KEYS", glance_module._KEYS.replace(str(glance_module.AT_ONCE), "3"))
     monkeypatch.setattr(glance_module, "AT_ONCE", 3)
     for count in range(8):
         store.set(f"key {count}", b"value")
         assert listed(path) == list(store.keys())
+
+
+def test_it_lists_all_where_keys_hold_newlines(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glance_module, "AT_ONCE", 3)
+    for key in ("a", "b\nb", "c\nc", "d", "e", "f\n", "g\nz", "h", "i\n\n"):
+        store.set(key, b"value")
+        assert listed(path) == "\n".join(store.keys()).split("\n")
 
 
 def test_it_finds_how_keys_go_on(store: Store, path: Path) -> None:
