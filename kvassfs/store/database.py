@@ -13,7 +13,7 @@ from ..errors import DamagedStore, DiskFull, KvassError
 from ..store_errors import StoreReplaced
 from .names import Names
 from .presence import Presence
-from .profile import COMMAND, Profile
+from .profile import COMMAND, Profile, undoing
 from .reserve import RESERVE, Reserve
 from .translation import ERRORS, translate_error
 from .waiting import Waiting
@@ -131,7 +131,6 @@ class Database:
         """Why it can only be read, as it is then."""
         self.has_log = False
         """Whether changes are written to a write-ahead log first."""
-        self._found_full = False
         self._page_size = 0
         self.let_history_go: Callable[[int], bool] = lambda _: False
         """Let go of the oldest revisions, of so many bytes; returns whether there were any."""
@@ -237,7 +236,7 @@ class Database:
         """``with`` a wait of at most so many seconds for other processes."""
         before = self._waiting.patience
         self._set_patience(min(seconds, before))
-        with self._undoing(lambda: self._set_patience(before)):
+        with undoing(lambda: self._set_patience(before)):
             yield
 
     def apply(self, profile: Profile) -> None:
@@ -253,26 +252,15 @@ class Database:
         """``with`` another profile, which ends with the block; not inside a transaction."""
         before = self._profile
         self.apply(profile)
-        with self._undoing(lambda: self.apply(before)):
+        with undoing(lambda: self.apply(before)):
             yield
 
     @contextmanager
     def durably(self) -> Iterator[None]:
         """``with`` commits that wait for the disk, whatever the profile says; not inside a transaction."""
         self._wait_for_disk(True)
-        with self._undoing(lambda: self._wait_for_disk(self._profile.durable)):
+        with undoing(lambda: self._wait_for_disk(self._profile.durable)):
             yield
-
-    @contextmanager
-    def _undoing(self, undo: Callable[[], None]) -> Iterator[None]:
-        """``with`` something that ``undo`` ends; where the block fails, its error is not hidden by one of ``undo``."""
-        try:
-            yield
-        except BaseException:
-            with suppress(KvassError):
-                undo()
-            raise
-        undo()
 
     def _wait_for_disk(self, durable: bool) -> None:
         self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
@@ -332,9 +320,7 @@ class Database:
         with suppress(KvassError), self.waiting(0):  # who has the lock sees to it, or the next checkpoint
             self.execute("BEGIN IMMEDIATE")
             try:
-                size = self._growth() + RESERVE
-                self._reserve.shorten(size)
-                self._reserve.restore(size)
+                self._reserve.fit(self._growth() + RESERVE)
             finally:
                 self.roll_back()
 
@@ -344,23 +330,20 @@ class Database:
         Raises:
             DiskFull: there is not as much.
         """
-        growth, size = self._growth(), self._reserve.size()
-        if growth and size < growth + spare and not self._reserve.extend_ahead(growth + spare):
+        if not self._reserve.cover(self._growth(), spare):
             raise DiskFull(self.path)
-        if size > growth + 2 * RESERVE:
-            self._reserve.shorten(growth + RESERVE)
 
     def spend_reserve_if_short(self) -> bool:
         """Give the reserve, but for what the log needs, to the transaction that has begun, if there is no other room."""
-        self._found_full = self._found_full and not self._reserve.can_extend()
-        if not self._found_full and not self._reserve.is_short():
+        if not self._reserve.is_needed():
             return False
         self._reserve.shorten(self._growth())
         return True
 
     def make_room(self, *, full: bool) -> None:
         """Have the log copied and the reserve restored after a transaction that spent it, or found the disk ``full``."""
-        self._found_full = self._found_full or full
+        if full:
+            self._reserve.note_full()
         if self.has_log:
             with suppress(KvassError):
                 self.checkpoint()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from ..errors import KvassError
 from ..tuples import NamedTuple
 
 BUSY_TIMEOUT = 60.0
@@ -53,3 +57,15 @@ SHARING = Profile(durable=False, patience=LOCK_TIMEOUT)
 
 SEARCHES = SHARING._replace(cache=16 * 1024, patience=0)
 """For many look-ups in random places, none of which waits for other processes: upper levels of indexes in memory."""
+
+
+@contextmanager
+def undoing(undo: Callable[[], None]) -> Iterator[None]:
+    """``with`` something that ``undo`` ends, as another profile; an error of the block is not hidden by one of ``undo``."""
+    try:
+        yield
+    except BaseException:
+        with suppress(KvassError):
+            undo()
+        raise
+    undo()

@@ -33,6 +33,7 @@ class Reserve:
         self._database = database
         self._directory = os.path.dirname(database)
         self._path = f"{database}-reserve"
+        self._found_full = False
 
     def size(self) -> int:
         """Return its size in bytes."""
@@ -52,6 +53,28 @@ class Reserve:
         except OSError:
             return False
         return disk.f_bavail * disk.f_frsize < size
+
+    def note_full(self) -> None:
+        """Note that something has found the disk full."""
+        self._found_full = True
+
+    def is_needed(self) -> bool:
+        """Whether there is no other room: the disk was found full and still is, or has little left."""
+        if self._found_full:
+            self._found_full = not self.can_extend()
+        return self._found_full or self.is_short()
+
+    def cover(self, growth: int, spare: int) -> bool:
+        """Have room for ``growth``, if there is any, and ``spare`` bytes; return False if the disk has not as much.
+
+        What it is longer than that by far is given back.
+        """
+        size = self.size()
+        if growth and size < growth + spare and not self.extend_ahead(growth + spare):
+            return False
+        if size > growth + 2 * RESERVE:
+            self.shorten(growth + RESERVE)
+        return True
 
     def extend(self, size: int) -> bool:
         """Make it ``size`` bytes long if it is shorter; return False, and leave it, if the disk has no room for that."""
@@ -103,6 +126,11 @@ class Reserve:
             for part in range(self.size() + STEP, size, STEP):
                 if not self.extend(part):
                     return
+
+    def fit(self, size: int) -> None:
+        """Make it ``size`` bytes long, as far as there is room."""
+        self.shorten(size)
+        self.restore(size)
 
     def can_extend(self) -> bool:
         """Return whether the disk has some room left; unlike ``is_short`` it knows of quotas and costs writes."""

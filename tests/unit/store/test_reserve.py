@@ -103,6 +103,34 @@ def test_a_burst_of_changes_allocates_now_and_then(tmp_path: Path, monkeypatch: 
     assert 1 <= len(calls) <= 3
 
 
+def test_it_is_needed_as_long_as_a_disk_that_was_found_full_is(
+    reserve: Reserve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not reserve.is_needed()
+    reserve.note_full()
+    with monkeypatch.context() as patch:
+        fail_to_allocate(patch, errno.EDQUOT)
+        assert reserve.is_needed()
+    assert not reserve.is_needed()
+
+
+def test_it_covers_what_the_database_grows_by_and_gives_back_what_is_far_more(
+    reserve: Reserve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=PLENTY, f_frsize=4096))
+    assert reserve.cover(0, RESERVE)
+    assert reserve.size() == 0
+    assert reserve.cover(5 * RESERVE, RESERVE)
+    assert reserve.size() == 6 * RESERVE + AHEAD
+    assert reserve.cover(9 * RESERVE // 2, RESERVE)
+    assert reserve.size() == 6 * RESERVE + AHEAD
+    assert reserve.cover(STEP, RESERVE)
+    assert reserve.size() == RESERVE + STEP
+    fail_to_allocate(monkeypatch, errno.ENOSPC)
+    assert not reserve.cover(2 * STEP, RESERVE)
+    assert reserve.size() == RESERVE + STEP
+
+
 def test_where_no_room_can_be_allocated_there_is_none(reserve: Reserve, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_to_allocate(monkeypatch, errno.EOPNOTSUPP)
     assert reserve.extend(RESERVE)
