@@ -117,7 +117,8 @@ class Database:
         self.path = path
         self.connection = connection
         self.transaction = Transaction(self)
-        self._run = connection.execute
+        self._run: Callable[..., sqlite3.Cursor] = connection.execute
+        self._refuse: Callable[..., sqlite3.Cursor] | None = None
         self._profile = COMMAND
         self.presence = Presence(self)
         self.names = Names(self)
@@ -197,7 +198,20 @@ class Database:
         def refuse(*_: object) -> sqlite3.Cursor:
             raise error
 
-        self._run = refuse
+        self._refuse = self._run = refuse
+
+    def _undo(self) -> None:
+        """Roll back; until that has succeeded, every statement does so first, and none sees what was not committed."""
+        self._run = self._run_undone
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self._run = self.connection.execute
+        if self._refuse is not None:  # perhaps only now, by another thread
+            self._run = self._refuse
+
+    def _run_undone(self, sql: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        self._undo()
+        return self._run(sql, parameters)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -210,16 +224,18 @@ class Database:
             self.roll_back()
 
     def roll_back(self) -> None:
-        """Undo the open transaction, unless SQLite has done so itself, as after errors such as a full disk."""
+        """Undo the open transaction, unless SQLite has done so itself, as after errors such as a full disk.
+
+        Where that fails, as there is no memory for it, the next statement does it first, or fails as well.
+        """
         try:
-            is_open = self.connection.in_transaction
-        except sqlite3.ProgrammingError as error:  # the connection is closed
+            if self.connection.in_transaction:
+                try:
+                    self._undo()
+                except MemoryError:  # others wait for the lock: once more, as little is needed
+                    self._undo()
+        except ERRORS as error:  # or the connection is closed
             raise translate_error(error, self.path) from error
-        if is_open:
-            try:
-                self.execute("ROLLBACK")
-            except MemoryError:  # others wait for the lock: once more, as little is needed
-                self.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the connection."""

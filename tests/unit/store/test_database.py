@@ -7,6 +7,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,13 @@ from kvassfs.errors import (
 )
 from kvassfs.store import Store, Written
 from kvassfs.store.database import Database
+from kvassfs.store.presence import OVERWRITTEN
 from kvassfs.store.profile import BULK, COMMAND, FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
 from kvassfs.store.schema import APPLICATION_ID, VERSION
 from kvassfs.store.translation import translate_error
 from kvassfs.store.waiting import SLICE
-from kvassfs.store_errors import SystemRefused
-from tests.support.stores import ROOT, contents_of, error_line, failing, rows, run, sqlite_error, write
+from kvassfs.store_errors import StoreReplaced, SystemRefused
+from tests.support.stores import ROOT, contents_of, error_line, rows, run, sqlite_error, write
 
 
 def mode_of(path: Path | str) -> int:
@@ -556,21 +558,167 @@ def test_a_database_closes_when_opening_fails(path: Path, monkeypatch: pytest.Mo
     assert len(closed) == 1
 
 
-def test_a_transaction_that_there_was_no_memory_to_undo_is_undone_by_the_next(store: Store) -> None:
-    def fail(sql: str) -> None:
-        if sql == "ROLLBACK":
+class Scarce:
+    """A connection for which there may not be ``enough`` memory to end a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.enough = True
+        self.before_undoing: Callable[[], None] = lambda: None
+        self.after_undoing: Callable[[], None] = lambda: None
+        self._connection = database.connection
+        database.connection = self  # type: ignore[assignment]
+        database._run = self.execute
+
+    def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if not self.enough and sql in {"COMMIT", "ROLLBACK"}:
             raise MemoryError
+        if sql != "ROLLBACK":
+            return self._connection.execute(sql, parameters)
+        self.before_undoing()
+        cursor = self._connection.execute(sql, parameters)
+        self.after_undoing()
+        return cursor
 
-    def begin_and_fail() -> None:
-        with store.transaction:
-            store.set("a", b"2")
-            raise KeyError
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
 
-    store.set("a", b"1")
-    with failing(store._database, fail), pytest.raises(MemoryError):
-        begin_and_fail()
-    assert store._database.connection.in_transaction
-    store.set("b", b"3")
-    assert store.get("a").read() == b"1"
-    with store._database.snapshot():
-        assert store.get("b").read() == b"3"
+
+KEYS = "SELECT key FROM entries"
+
+
+def in_snapshot(database: Database) -> list[object]:
+    with database.snapshot():
+        return database.rows(KEYS)
+
+
+READERS: dict[str, Callable[[Store], object]] = {
+    "execute": lambda store: store._database.execute(KEYS).fetchall(),
+    "row": lambda store: store._database.row(KEYS + " ORDER BY key DESC"),
+    "only_row": lambda store: store._database.only_row("SELECT clock FROM replica"),
+    "rows": lambda store: store._database.rows(KEYS),
+    "iterate": lambda store: list(store._database.iterate(KEYS)),
+    "snapshot": lambda store: in_snapshot(store._database),
+    "data_version": lambda store: store._database.data_version(),
+    "free_size": lambda store: store._database.free_size(),
+    "keys": lambda store: list(store.keys()),
+    "count_keys": Store.count_keys,
+    "children": lambda store: [child.component for child in store.tree.children("")],
+    "a short value": lambda store: store.get("short").read(),
+    "a long value": lambda store: store.get("long").read(),
+    "history": lambda store: [version.entry for version in store.history.versions("short")],
+}
+
+
+class TestNoMemoryToUndo:
+    """What was not committed is seen by nobody, also where there was no memory to undo it."""
+
+    @pytest.fixture
+    def scarce(self, store: Store) -> Scarce:
+        store.set("short", b"old")
+        store.set("long", b"old" * 100_000)
+        return Scarce(store._database)
+
+    def fail_to_change(self, store: Store, scarce: Scarce) -> None:
+        def change() -> None:
+            with store.transaction:
+                store.set("short", b"new")
+                store.set("long", b"new" * 100_000)
+                store.set("zzz", b"new")
+
+        scarce.enough = False
+        with pytest.raises(MemoryError):
+            change()
+        assert store._database.connection.in_transaction
+
+    @pytest.mark.parametrize("reader", READERS)
+    def test_a_reader_fails_as_long_as_there_is_none_and_has_it_undone_then(
+        self, path: Path, store: Store, scarce: Scarce, reader: str
+    ) -> None:
+        read = READERS[reader]
+        before = read(store)
+        self.fail_to_change(store, scarce)
+        for _ in range(2):
+            with pytest.raises(MemoryError):
+                read(store)
+        scarce.enough = True
+        assert read(store) == before
+        assert not store._database.connection.in_transaction
+        with Store.open(path, profile=IMPATIENT) as other:
+            other.set("theirs", b"1")
+        store.set("mine", b"2")
+        assert list(store.keys()) == ["long", "mine", "short", "theirs"]
+
+    def test_the_next_change_is_one_of_what_was_committed(self, store: Store, scarce: Scarce) -> None:
+        self.fail_to_change(store, scarce)
+        with pytest.raises(MemoryError):
+            store.set("other", b"1")
+        scarce.enough = True
+        store.set("other", b"2")
+        assert store.get("short").read() == b"old"
+        assert list(store.keys()) == ["long", "other", "short"]
+
+    def test_a_transaction_that_failed_is_undone_by_the_next(self, store: Store, scarce: Scarce) -> None:
+        def begin_and_fail() -> None:
+            with store.transaction:
+                store.set("short", b"new")
+                raise KeyError
+
+        scarce.enough = False
+        with pytest.raises(MemoryError):
+            begin_and_fail()
+        assert store._database.connection.in_transaction
+        scarce.enough = True
+        store.set("other", b"1")
+        assert store.get("short").read() == b"old"
+        with store._database.snapshot():
+            assert store.get("other").read() == b"1"
+
+    @pytest.mark.parametrize("times", [1, 2, 3])
+    def test_there_may_be_memory_to_undo_and_none_for_more(self, store: Store, scarce: Scarce, times: int) -> None:
+        """It fails when all is undone, as where there is none for what sqlite3 returns."""
+        left = times
+
+        def fail() -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                raise MemoryError
+
+        scarce.after_undoing = fail
+        with suppress(MemoryError), store._database.snapshot():
+            pass
+        assert list(store.keys()) == ["long", "short"]
+        store.set("short", b"new")
+        assert store.get("short").read() == b"new"
+
+    def test_a_moment_that_could_not_be_ended_is_not_read_from_any_more(
+        self, path: Path, store: Store, scarce: Scarce
+    ) -> None:
+        def look() -> None:
+            with store._database.snapshot():
+                assert list(store.keys()) == ["long", "short"]
+                scarce.enough = False
+
+        with pytest.raises(MemoryError):
+            look()
+        with Store.open(path) as other:
+            other.set("theirs", b"1")
+        scarce.enough = True
+        assert list(store.keys()) == ["long", "short", "theirs"]
+
+    @pytest.mark.parametrize("moment", ["before", "meanwhile"])
+    def test_what_was_stopped_does_not_go_on_when_it_is_undone(self, path: Path, moment: str) -> None:
+        with closing(Store.open(path)._database) as database:
+            scarce = Scarce(database)
+            scarce.enough = False
+            with pytest.raises(MemoryError), database.transaction:
+                database.execute("DELETE FROM directories")
+            stop = partial(database.stop, StoreReplaced(str(path), OVERWRITTEN))
+            if moment == "before":
+                stop()
+            else:
+                scarce.before_undoing = stop
+            scarce.enough = True
+            for _ in range(2):
+                with pytest.raises(StoreReplaced):
+                    database.rows(KEYS)
