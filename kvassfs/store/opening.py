@@ -22,6 +22,9 @@ from .waiting import SLICE
 OPENING_ROOM = RESERVE // 4
 """Bytes in reserve that opening takes on a full disk: for the index of a write-ahead log of up to 128 MiB."""
 
+MISSING = "it does not exist (`kvass set` makes one)"
+"""Why a database that is not to be made cannot be opened."""
+
 
 def connect(
     path: str,
@@ -33,7 +36,7 @@ def connect(
     create: bool = True,
     alone_if_full: bool = False,
 ) -> Database:
-    """Open the database at ``path``; if it is missing or empty, ``create`` makes one with mode 0600.
+    """Open the database at ``path``; if it is missing, empty or a remnant of none, ``create`` makes one with mode 0600.
 
     ``initialise`` fills an empty one, ``take_over`` converts one of the original program, ``upgrade`` one of an
     earlier version of this one.
@@ -46,10 +49,12 @@ def connect(
     Raises:
         StoreUnavailable, NotAStore, NewerStore, DamagedStore, DiskFull: the file is as it was.
     """
-    prepare = partial(_prepare, initialise=initialise, take_over=take_over, upgrade=upgrade, profile=profile)
+    prepare = partial(
+        _prepare, initialise=initialise, take_over=take_over, upgrade=upgrade, profile=profile, create=create
+    )
     is_there = _is_there(path)
     if not create and not is_there:
-        raise StoreUnavailable(path, "it does not exist (`kvass set` makes one)")
+        raise StoreUnavailable(path, MISSING)
     if is_there and os.path.isfile(path) and os.access(path, os.R_OK) and (obstacle := find_obstacle(path)):
         return _open_to_read(path, obstacle, take_over, upgrade, profile)
     _ensure_file(path)
@@ -173,8 +178,9 @@ def _prepare(
     take_over: Callable[[Database], None],
     upgrade: Callable[[Database], None],
     profile: Profile,
+    create: bool,
 ) -> None:
-    kind = identify(database)
+    kind = _identify(database, create=create)
     if kind == "empty":
         with suppress(OSError):  # the file of somebody else, who lets us write it
             os.chmod(database.path, 0o600)
@@ -196,6 +202,20 @@ def _prepare(
     if profile is not COMMAND:
         database.apply(profile)
     database.presence.begin(for_long=profile is not COMMAND)
+
+
+def _identify(database: Database, *, create: bool) -> str:
+    """Return what ``identify`` does; what a power cut left where one was being made is missing, or empty to ``create`` one."""
+    try:
+        return identify(database)
+    except NotAStore:
+        from .remnant import clear_remnant, is_remnant  # noqa: PLC0415  few need it
+
+        if create:
+            clear_remnant(database)
+        elif is_remnant(database):
+            raise StoreUnavailable(database.path, MISSING) from None
+    return identify(database)
 
 
 def _patience(profile: Profile) -> float:

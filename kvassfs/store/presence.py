@@ -167,10 +167,10 @@ def identify(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _read_header(file: tuple[int, int] | None) -> bytes:
-    """Return the header of a file that is open.
+def find_descriptor(file: tuple[int, int] | None) -> int | None:
+    """Return a descriptor by which this process has a file open, ``None`` if none is known.
 
-    By a descriptor that is there: closing another one would drop the locks of all connections
+    The file is to be read by that: closing another one would drop the locks of all connections
     (https://sqlite.org/howtocorrupt.html, section 2.2).
     """
     with suppress(OSError):
@@ -178,7 +178,16 @@ def _read_header(file: tuple[int, int] | None) -> bytes:
             with suppress(OSError):
                 status = os.fstat(int(name))
                 if (status.st_dev, status.st_ino) == file:
-                    return os.pread(int(name), 100, 0)
+                    return int(name)
+    return None
+
+
+def _read_header(file: tuple[int, int] | None) -> bytes:
+    """Return the header of a file that is open."""
+    descriptor = find_descriptor(file)
+    if descriptor is not None:
+        with suppress(OSError):
+            return os.pread(descriptor, 100, 0)
     return _MAGIC + b"\0\0" + _WITH_LOG  # nothing tells
 
 
