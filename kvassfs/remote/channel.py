@@ -24,7 +24,7 @@ from .allowance import FRAMING, HEAD, Allowance, TooLate, TooMuch
 FLOOR = 1024
 """Bytes that have to arrive within the limit once a response has begun; fewer are no progress."""
 
-PIECE = 64 * 1024
+PIECE = 128 * 1024
 """Bytes given to the kernel at once."""
 
 CHECKS = 50

@@ -120,16 +120,16 @@ class HubRequests:
         """Merge entries."""
         async with self._receive(request, self._limits.max_body) as body:
             checked = await self._check(body)
-            if len(body) <= SHORT or checked is None:
-                return await self._change(request, body, lambda hub: hub.push(body.read_all()))
+            if checked is None or checked.plaintext is not None:
+                return await self._change(request, body, lambda hub: hub.push(checked or body.read_all()))
             async with self._long_pushes:
                 return await self._change(request, body, lambda hub: hub.push_long(checked))
 
     async def serve_blocks(self, request: Request) -> Response:
         """Store or hand out blocks of large values."""
         async with self._receive(request, MAX_BLOCKS) as body:
-            await self._check(body)
-            response = await self._change(request, body, lambda hub: hub.serve_blocks(body.read_all()))
+            checked = await self._check(body)
+            response = await self._change(request, body, lambda hub: hub.serve_blocks(checked or body.read_all()))
         skip_logging(request.scope)  # a large value takes many, before the push or after the pull that is logged
         return response
 

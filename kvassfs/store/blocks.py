@@ -76,7 +76,7 @@ class Blocks:
         if blocks and disk.f_bavail * disk.f_frsize < blocks * self._contents.sizes.block + SPARE:
             raise DiskFull(self._database.path)
 
-    def put(self, blocks: Iterable[bytes]) -> None:
+    def put(self, blocks: Iterable[bytes | memoryview]) -> None:
         """Store blocks that an entry will name, and keep them for ``KEPT_TIME`` until it does."""
         now = self._clock() // 1000
         with self._database.transaction:

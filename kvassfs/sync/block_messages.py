@@ -22,24 +22,28 @@ _BLOCKS_FIELDS = frozenset({"Version", "Get", "Put"})
 _BLOCKS_RESPONSE_FIELDS = frozenset({"Request", "Sizes"})
 
 
+Block = bytes | memoryview
+"""The bytes of a block; a view of the message that it came in keeps that in memory."""
+
+
 class BlocksRequest(NamedTuple):
     """Blocks that are sent (``put``) or asked for by their hashes (``get``)."""
 
     get: list[bytes]
-    put: list[bytes]
+    put: Sequence[Block]
 
 
-def encode_blocks_request(request: BlocksRequest) -> bytes:
-    """Return the message that sends blocks, or asks for some."""
+def encode_blocks_request(request: BlocksRequest) -> list[Block]:
+    """Return the message that sends blocks, or asks for some, in pieces: to join them takes long."""
     header = {
         "Version": VERSION,
         "Get": encode_bytes(b"".join(request.get)),
         "Put": [len(block) for block in request.put],
     }
-    return b"".join([encode_json(header | _BLOCKS), b"\n", *request.put])
+    return [encode_json(header | _BLOCKS) + b"\n", *request.put]
 
 
-def decode_blocks_request(plaintext: bytes) -> BlocksRequest:
+def decode_blocks_request(plaintext: bytes | bytearray) -> BlocksRequest:
     """Return the request about blocks."""
     header, data = _split_header(plaintext)
     require_kind(header, _BLOCKS["Type"], _BLOCKS_FIELDS)
@@ -53,33 +57,31 @@ def decode_blocks_request(plaintext: bytes) -> BlocksRequest:
     return BlocksRequest(split_hashes(wanted), [block for block in blocks if block is not None])
 
 
-def encode_blocks_response(digest: str, found: Sequence[bytes | None]) -> bytes:
-    """Return the message that hands out the blocks that were asked for; ``None`` is one that is not there."""
+def encode_blocks_response(digest: str, found: Sequence[Block | None]) -> list[Block]:
+    """Return the message that hands out the blocks that were asked for, in pieces; ``None`` is one that is not there."""
     header = {"Request": digest, "Sizes": [-1 if block is None else len(block) for block in found]}
-    return b"".join([encode_json(header | _BLOCKS_RESPONSE), b"\n", *(block for block in found if block is not None)])
+    return [encode_json(header | _BLOCKS_RESPONSE) + b"\n", *(block for block in found if block is not None)]
 
 
-def decode_blocks_response(plaintext: bytes) -> tuple[str, list[bytes | None]]:
+def decode_blocks_response(plaintext: bytes) -> tuple[str, list[Block | None]]:
     """Return digest and blocks of a response."""
     header, data = _split_header(plaintext)
     require_kind(header, _BLOCKS_RESPONSE["Type"], _BLOCKS_RESPONSE_FIELDS)
     return str(header.get("Request")), _split_blocks(header.get("Sizes", []), data)
 
 
-def _split_header(plaintext: bytes) -> tuple[dict[str, Any], memoryview]:
+def _split_header(plaintext: bytes | bytearray) -> tuple[dict[str, Any], memoryview]:
     end = plaintext.find(b"\n")
     if end < 0:
         raise InvalidMessage("it has no header")
     return require_object(decode_json(plaintext[:end])), memoryview(plaintext)[end + 1 :]
 
 
-def _split_blocks(sizes: object, data: memoryview) -> list[bytes | None]:
+def _split_blocks(sizes: object, data: memoryview) -> list[Block | None]:
     """Return the blocks that are joined in ``data``; a size of -1 is one that is not there."""
     if not isinstance(sizes, list) or not all(type(size) is int and size >= -1 for size in sizes):
         raise InvalidMessage("its sizes of blocks cannot be read")
     ends = list(accumulate((max(size, 0) for size in sizes), initial=0))
     if ends[-1] != len(data):
         raise InvalidMessage("its blocks are not as long as it says")
-    return [
-        None if size < 0 else bytes(data[start:end]) for size, (start, end) in zip(sizes, pairwise(ends), strict=True)
-    ]
+    return [None if size < 0 else data[start:end] for size, (start, end) in zip(sizes, pairwise(ends), strict=True)]

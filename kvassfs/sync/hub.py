@@ -42,16 +42,23 @@ class Hub:
         self._random = random
         self._limits = limits
 
-    def push(self, body: bytes) -> bytes:
+    def push(self, body: bytes | CheckedBody) -> bytes:
         """Merge the entries of a push and return the response. Then they have reached the disk."""
-        seal = self._load_seal()
-        deliveries = messages.decode_push(seal.unseal(body))
+        seal, plaintext, digest = self._open(body)
+        deliveries = messages.decode_push(plaintext)
         try:
             merged = self._merge(deliveries)
         except DiskFull:
             self._store.inbox.merge_removals(deliveries)
             merged = self._merge(deliveries)
-        return self._respond_to_push(seal, messages.compute_digest(body), [merged])
+        return self._respond_to_push(seal, digest, [merged])
+
+    def _open(self, body: bytes | CheckedBody) -> tuple[Seal, bytes | bytearray, str]:
+        """Return the seal, plaintext and digest of a request that is not large."""
+        seal = self._load_seal()
+        if isinstance(body, CheckedBody):
+            return seal, seal.unseal_kept(body), messages.compute_long_digest(body.read_pieces())
+        return seal, seal.unseal(body), messages.compute_digest(body)
 
     def check(self, body: LongBody) -> TagCheck:
         """Return the check whether a long body is of a device."""
@@ -72,7 +79,7 @@ class Hub:
         digest = messages.compute_long_digest(checked.read_pieces())
         return self._respond_to_push(seal, digest, merged or [self._merge([])])
 
-    def _put_blocks(self, blocks: Sequence[bytes]) -> None:
+    def _put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
         # The push that names them, or its page, waits for the disk, with all that was written before.
         with self._store.bulk():
             self._store.blocks.put(blocks)
@@ -103,15 +110,15 @@ class Hub:
         self._store.peers.note_names(request.names, of=device)
         return Pull(self._store, request, seal, messages.compute_digest(body), self._now, self._limits)
 
-    def serve_blocks(self, body: bytes) -> bytes:
+    def serve_blocks(self, body: bytes | CheckedBody) -> bytes:
         """Store the blocks of a request, and return those that it asks for."""
-        seal = self._load_seal()
-        request = block_messages.decode_blocks_request(seal.unseal(body))
+        seal, plaintext, digest = self._open(body)
+        request = block_messages.decode_blocks_request(plaintext)
         if request.put:
             self._put_blocks(request.put)
         # A request that names more than fit into a page gets the first of them.
         found = self._store.blocks.get(request.get[: self._limits.page_blocks])
-        return seal.seal(block_messages.encode_blocks_response(messages.compute_digest(body), found))
+        return seal.seal_joined(block_messages.encode_blocks_response(digest, found))
 
     def _load_seal(self) -> Seal:
         return Seal(self._store.settings.config().encryption_key, self._random)

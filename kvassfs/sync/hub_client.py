@@ -14,7 +14,7 @@ from ..errors import HubDowngraded, HubFailed, InvalidMessage, NotAHub, OutOfRan
 from ..remote.errors import AnswerDamaged
 from ..replica import HubState, KnownEcho
 from ..store import MAX_HUB_LEAP, Outgoing, Store
-from .block_messages import BlocksRequest, decode_blocks_response, encode_blocks_request
+from .block_messages import Block, BlocksRequest, decode_blocks_response, encode_blocks_request
 from .errors import PullRefused, PushRefused
 from .limits import LARGEST_ANSWER, LARGEST_PAGE, SMALL_ANSWER
 from .messages import (
@@ -154,16 +154,16 @@ class HubClient:
             self._check_digest(body, response.digest)
         return Timed(response, took)
 
-    def get_blocks(self, hashes: list[bytes]) -> list[bytes]:
+    def get_blocks(self, hashes: list[bytes]) -> list[Block]:
         """Ask the hub for blocks and return those that it has."""
         return [block for block in self._exchange_blocks(BlocksRequest(hashes, [])) if block is not None]
 
-    def put_blocks(self, blocks: list[bytes]) -> None:
+    def put_blocks(self, blocks: Sequence[Block]) -> None:
         """Send blocks to the hub."""
         self._exchange_blocks(BlocksRequest([], blocks))
 
-    def _exchange_blocks(self, request: BlocksRequest) -> list[bytes | None]:
-        body = self._seal.seal(encode_blocks_request(request))
+    def _exchange_blocks(self, request: BlocksRequest) -> list[Block | None]:
+        body = self._seal.seal_joined(encode_blocks_request(request))
         largest = len(request.get) * BLOCK_SIZE + SMALL_ANSWER
         digest, blocks = self._open(self._post("blocks", body, largest=largest), decode_blocks_response)
         self._check_digest(body, digest)

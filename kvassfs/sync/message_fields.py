@@ -19,7 +19,7 @@ def encode_json(message: object) -> bytes:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def decode_json(plaintext: bytes) -> Any:
+def decode_json(plaintext: bytes | bytearray) -> Any:
     """Return what JSON says.
 
     Raises:

@@ -119,7 +119,7 @@ def encode_push(deliveries: Iterable[Delivery]) -> bytes:
     return encode_json([encode_entry(delivery, delivery.entry.counter) | _PUSH for delivery in deliveries])
 
 
-def decode_push(plaintext: bytes) -> list[Delivery]:
+def decode_push(plaintext: bytes | bytearray) -> list[Delivery]:
     """Return the entries of a push. Their sequence is the writer's counter."""
     message = decode_json(plaintext)
     for fields in message if isinstance(message, list) else ():

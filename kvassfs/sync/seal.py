@@ -3,14 +3,15 @@
 A body is ``nonce(12) || ciphertext || tag(16)`` without associated data, as in the original program.
 
 A long body is read twice: ``TagCheck`` looks whether its tag is valid and keeps nothing of what it decrypts, and only then
-``Seal.unseal_checked`` hands out the plaintext. So nobody without the key has anything of theirs held or read.
+``Seal.unseal_checked`` hands out the plaintext. So nobody without the key has much of theirs held, or anything read.
 """
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -28,8 +29,9 @@ TAG_BYTES = 16
 Body = bytes | mmap.mmap
 """A sealed body; one that is in a file need not be in memory as well."""
 
-_LARGE = 1024 * 1024
-"""Bytes of a body beyond which its tag is checked before any of its plaintext is held."""
+LARGE = 2 * 1024 * 1024
+"""Bytes of a body beyond which its tag is checked before any of its plaintext is held: pages of devices are shorter, and
+messages of blocks, which it would take twice the time."""
 
 CHECKED_PIECE = 64 * 1024
 """Bytes that are checked in one call, some 30 µs: `cryptography` keeps all other threads from running meanwhile."""
@@ -65,15 +67,16 @@ class _ViewedBody:
 
 
 class CheckedBody(NamedTuple):
-    """A body whose tag is valid under ``key``."""
+    """A body whose tag is valid under ``key``; one that is not ``LARGE`` has its plaintext with it."""
 
     body: LongBody
     key: bytes
+    plaintext: bytearray | None = None
 
     def read_pieces(self) -> Iterator[bytes]:
         """Yield it in pieces, as it was sent."""
         size = len(self.body)
-        return (self.body.read(start, UNSEALED_PIECE) for start in range(0, size, UNSEALED_PIECE))
+        return (self.body.read(start, CHECKED_PIECE) for start in range(0, size, CHECKED_PIECE))
 
 
 class TagCheck:
@@ -84,7 +87,9 @@ class TagCheck:
     """
 
     def __init__(self, key: bytes, body: LongBody) -> None:
-        self._checked = CheckedBody(body, key)
+        size = len(body) - NONCE_BYTES - TAG_BYTES
+        self._checked = CheckedBody(body, key, bytearray(size) if 0 <= size <= LARGE else None)
+        self._done = 0
         self._pieces = _decrypt(key, body, CHECKED_PIECE)
 
     def advance(self) -> CheckedBody | None:
@@ -93,9 +98,14 @@ class TagCheck:
         Raises:
             Undecipherable: it was sealed with another key, or is damaged.
         """
+        kept = self._checked.plaintext
         for _ in range(CHECKED_TURN // CHECKED_PIECE):
-            if next(self._pieces, None) is None:
+            piece = next(self._pieces, None)
+            if piece is None:
                 return self._checked
+            if kept is not None:
+                kept[self._done : self._done + len(piece)] = piece
+                self._done += len(piece)
         return None
 
 
@@ -132,6 +142,28 @@ class Seal:
         nonce = self._random(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plaintext, None)
 
+    def seal_joined(self, pieces: Sequence[bytes | memoryview]) -> bytes:
+        """Return the sealed body of a plaintext that is large and comes in pieces.
+
+        To join them, encrypt that and join once more takes six times as long, as memory that is new is what costs most.
+        So it is encrypted into what becomes the body: a file in memory is the one thing that can be written and is
+        handed out as bytes without a copy.
+        """
+        end = NONCE_BYTES + sum(map(len, pieces))
+        nonce = self._random(NONCE_BYTES)
+        file = io.BytesIO()
+        file.write(nonce)
+        file.seek(end)
+        file.write(bytes(TAG_BYTES))
+        encryptor = Cipher(algorithms.AES(self._key), modes.GCM(nonce)).encryptor()
+        with file.getbuffer() as body:
+            at = NONCE_BYTES
+            for piece in pieces:
+                at += encryptor.update_into(piece, body[at:])
+            encryptor.finalize()
+            body[end:] = encryptor.tag
+        return file.getvalue()
+
     def seal_stream(self, plaintext: Iterable[bytes]) -> Iterator[bytes]:
         """Yield a sealed body piece by piece, so that memory does not grow with it."""
         nonce = self._random(NONCE_BYTES)
@@ -142,7 +174,7 @@ class Seal:
         yield encryptor.finalize() + encryptor.tag
 
     def unseal(self, body: Body) -> bytes:
-        """Return the plaintext of a sealed body. Of one that is not sealed with the key, none is held in memory.
+        """Return the plaintext of a sealed body. Of a large one that is not sealed with the key, none is held in memory.
 
         Raises:
             Undecipherable: it was sealed with another key, or is damaged.
@@ -151,7 +183,7 @@ class Seal:
             raise Undecipherable
         view = memoryview(body)
         try:
-            if len(view) > _LARGE:
+            if len(view) > LARGE:
                 for _ in _decrypt(self._key, _ViewedBody(view), UNSEALED_PIECE):
                     pass
             return self._cipher.decrypt(view[:NONCE_BYTES], view[NONCE_BYTES:], None)
@@ -171,3 +203,13 @@ class Seal:
         if checked.key != self._key:
             raise Undecipherable
         yield from map(bytes, _decrypt(self._key, checked.body, UNSEALED_PIECE))
+
+    def unseal_kept(self, checked: CheckedBody) -> bytearray:
+        """Return the plaintext of a body that was checked and is not large.
+
+        Raises:
+            Undecipherable: it was checked with another key.
+        """
+        if checked.key != self._key or checked.plaintext is None:
+            raise Undecipherable
+        return checked.plaintext

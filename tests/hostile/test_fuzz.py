@@ -62,11 +62,13 @@ MESSAGES: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {
         messages.decode_pull_response,
     ),
     "blocks": (
-        block_messages.encode_blocks_request(block_messages.BlocksRequest([bytes(32)], [b"block", b"another"])),
+        b"".join(
+            block_messages.encode_blocks_request(block_messages.BlocksRequest([bytes(32)], [b"block", b"another"]))
+        ),
         block_messages.decode_blocks_request,
     ),
     "blocks answer": (
-        block_messages.encode_blocks_response("d" * 64, [b"block", None]),
+        b"".join(block_messages.encode_blocks_response("d" * 64, [b"block", None])),
         block_messages.decode_blocks_response,
     ),
     "pair": (

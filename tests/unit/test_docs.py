@@ -42,8 +42,8 @@ def with_blocks(header: bytes) -> bytes:
     return header + b"\n" + bytes(sum(size for size in fields.get("Put", fields.get("Sizes")) if size > 0))
 
 
-def header_of(message: bytes) -> bytes:
-    return message.partition(b"\n")[0]
+def header_of(message: list[block_messages.Block]) -> bytes:
+    return bytes(message[0]).removesuffix(b"\n")
 
 
 KINDS: dict[str, Callable[[bytes], Any]] = {

@@ -16,6 +16,7 @@ from kvassfs.server.application import Service, build_application
 from kvassfs.server.hub_requests import HubLimits
 from kvassfs.store import Store
 from kvassfs.sync.hub import Hub, Pull
+from kvassfs.sync.seal import CheckedBody
 
 Message = dict[str, Any]
 
@@ -153,7 +154,7 @@ class StubHub(Hub):
         self.script = script
         self.wait = script.wait
 
-    def push(self, body: bytes) -> bytes:
+    def push(self, body: bytes | CheckedBody) -> bytes:
         self._fail()
         return b"pushed %d" % len(body)
 
@@ -161,7 +162,7 @@ class StubHub(Hub):
         if self.script.failure is not None:
             raise self.script.failure
 
-    def serve_blocks(self, body: bytes) -> bytes:
+    def serve_blocks(self, body: bytes | CheckedBody) -> bytes:
         self._fail()
         return b"blocks %d" % len(body)
 

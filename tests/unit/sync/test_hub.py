@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +22,7 @@ from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import MAX_WAIT, Hub
 from kvassfs.sync.limits import HUB_LIMITS
-from kvassfs.sync.seal import Seal
+from kvassfs.sync.seal import CheckedBody, Seal
 from tests.support import golden_data
 from tests.support.golden_data import CAT, KEY, SEAL
 from tests.support.original import OriginalClient, entries_of
@@ -94,20 +95,27 @@ class Held(bytes):
         return self[start : start + size]
 
 
-def push_long(hub: Hub, plaintext: bytes) -> messages.PushResponse:
-    """Push as the original does that has much to send."""
-    body = Held(SEAL.seal(plaintext))
-    check = hub.check(body)
+def checked_by(hub: Hub, body: bytes) -> CheckedBody:
+    """Return a body once the hub has checked it."""
+    check = hub.check(Held(body))
     while (checked := check.advance()) is None:
         pass
-    answered = messages.decode_push_response(SEAL.unseal(hub.push_long(checked)))
+    return checked
+
+
+def push_long(hub: Hub, plaintext: bytes) -> messages.PushResponse:
+    """Push as the original does that has much to send."""
+    body = SEAL.seal(plaintext)
+    answered = messages.decode_push_response(SEAL.unseal(hub.push_long(checked_by(hub, body))))
     assert answered.digest == messages.compute_digest(body)
     return answered
 
 
-def blocks(hub: Hub, get: list[bytes] | None = None, put: list[bytes] | None = None) -> list[bytes | None]:
+def blocks(
+    hub: Hub, get: list[bytes] | None = None, put: list[bytes] | None = None
+) -> list[block_messages.Block | None]:
     """Send blocks and ask for some."""
-    body = SEAL.seal(block_messages.encode_blocks_request(block_messages.BlocksRequest(get or [], put or [])))
+    body = SEAL.seal_joined(block_messages.encode_blocks_request(block_messages.BlocksRequest(get or [], put or [])))
     digest, found = block_messages.decode_blocks_response(SEAL.unseal(hub.serve_blocks(body)))
     assert digest == messages.compute_digest(body)
     return found
@@ -164,6 +172,28 @@ def test_of_a_long_push_that_cannot_be_read_the_pages_before_are_merged(hub: Hub
     with pytest.raises(InvalidMessage):
         push_long(hub, good[:-1] + b',{"Key": 1}]')
     assert list(store.keys()) == ["key"]
+
+
+def test_a_request_that_was_checked_is_responded_to_as_any_other(hub: Hub, store: Store) -> None:
+    body = SEAL.seal(messages.encode_push([delivery("key", b"value", 20)]))
+    answered = messages.decode_push_response(SEAL.unseal(hub.push(checked_by(hub, body))))
+    assert answered.digest == messages.compute_digest(body)
+    assert store.get("key").read() == b"value"
+    body = SEAL.seal_joined(block_messages.encode_blocks_request(block_messages.BlocksRequest([], [b"block"])))
+    assert block_messages.decode_blocks_response(SEAL.unseal(hub.serve_blocks(checked_by(hub, body)))) == (
+        messages.compute_digest(body),
+        [],
+    )
+    assert blocks(hub, get=[hashlib.sha256(b"block").digest()]) == [b"block"]
+
+
+def test_nothing_is_read_of_a_request_that_was_checked_with_the_key_before(hub: Hub, store: Store) -> None:
+    checked = checked_by(hub, SEAL.seal(messages.encode_push([delivery("key", b"value", 20)])))
+    store.settings.set_encryption_key(bytes(32))
+    for call in (hub.push, hub.serve_blocks):
+        with pytest.raises(Undecipherable):
+            call(checked)
+    assert list(store.keys()) == []
 
 
 def test_nothing_is_read_of_a_long_push_that_was_checked_with_the_key_before(hub: Hub, store: Store) -> None:

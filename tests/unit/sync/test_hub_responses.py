@@ -103,8 +103,10 @@ class Desk:
         assert pieces is not None
         return pieces
 
-    def blocks(self, *, get: Iterable[bytes] = (), put: Iterable[bytes] = ()) -> list[bytes | None]:
-        body = self.seal.seal(block_messages.encode_blocks_request(block_messages.BlocksRequest(list(get), list(put))))
+    def blocks(self, *, get: Iterable[bytes] = (), put: Iterable[bytes] = ()) -> list[block_messages.Block | None]:
+        body = self.seal.seal_joined(
+            block_messages.encode_blocks_request(block_messages.BlocksRequest(list(get), list(put)))
+        )
         digest, found = block_messages.decode_blocks_response(self.seal.unseal(self.hub.serve_blocks(body)))
         assert digest == messages.compute_digest(body)
         return found

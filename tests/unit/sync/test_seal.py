@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvassfs.errors import Undecipherable
-from kvassfs.sync.seal import CHECKED_TURN, NONCE_BYTES, TAG_BYTES, UNSEALED_PIECE, CheckedBody, Seal
+from kvassfs.sync.seal import CHECKED_TURN, LARGE, NONCE_BYTES, TAG_BYTES, UNSEALED_PIECE, CheckedBody, Seal
 from tests.support import golden_data
 from tests.support.golden_data import GOLDEN
 
@@ -47,6 +47,14 @@ def test_what_was_sealed_opens(plaintext: bytes) -> None:
 def test_a_stream_is_the_body_in_pieces(pieces: list[bytes]) -> None:
     seal = Seal(KEY, steady)
     assert b"".join(seal.seal_stream(pieces)) == seal.seal(b"".join(pieces))
+
+
+@given(st.lists(st.binary(max_size=50), max_size=8))
+def test_what_is_sealed_from_pieces_is_the_body_of_them_joined(pieces: list[bytes]) -> None:
+    seal = Seal(KEY, steady)
+    body = seal.seal_joined([memoryview(piece) for piece in pieces])
+    assert type(body) is bytes
+    assert body == seal.seal(b"".join(pieces))
 
 
 def test_a_stream_takes_a_piece_only_when_one_is_asked_for() -> None:
@@ -164,3 +172,26 @@ def test_nothing_is_handed_out_of_a_body_that_was_checked_with_another_key() -> 
     checked = check(Seal(KEY).seal(b"hello"))
     with pytest.raises(Undecipherable):
         next(Seal(bytes(32)).unseal_checked(checked))
+    with pytest.raises(Undecipherable):
+        Seal(bytes(32)).unseal_kept(checked)
+
+
+@pytest.mark.parametrize("size", [size for size in SIZES if size <= LARGE])
+def test_a_body_that_is_not_large_has_its_plaintext_once_it_was_checked(size: int) -> None:
+    plaintext = (bytes(range(251)) * (size // 251 + 1))[:size]
+    assert Seal(KEY).unseal_kept(check(Seal(KEY).seal(plaintext))) == plaintext
+
+
+def test_of_a_large_body_no_plaintext_is_kept() -> None:
+    checked = check(Seal(KEY).seal(bytes(LARGE + 1)))
+    assert checked.plaintext is None
+    with pytest.raises(Undecipherable):
+        Seal(KEY).unseal_kept(checked)
+
+
+@pytest.mark.parametrize("size", [LARGE, LARGE + 1])
+def test_a_large_body_that_is_damaged_does_not_open(size: int) -> None:
+    body = Seal(KEY).seal(bytes(size))
+    assert Seal(KEY).unseal(body) == bytes(size)
+    with pytest.raises(Undecipherable):
+        Seal(KEY).unseal(body[:-1] + bytes([body[-1] ^ 1]))

@@ -243,7 +243,8 @@ class TestBlocks:
             with pytest.raises(HubUnreachable):
                 rig.exchange(rig.a)
             if fate is is_lost:
-                lost.update(block_messages.decode_blocks_request(Seal(KEY).unseal(rig.line.messages[-1].body)).put)
+                blocks = block_messages.decode_blocks_request(Seal(KEY).unseal(rig.line.messages[-1].body)).put
+                lost.update(map(bytes, blocks))
         rig.exchange(rig.a)
         sent = rig.line.blocks("put") - lost
         assert len(sent) == BLOCKS
@@ -314,7 +315,9 @@ class TestBlocks:
 
     def test_a_hub_that_forgets_what_is_sent_to_it_is_an_error(self, rig: Rig) -> None:
         def is_forgotten(message: Message) -> bytes:
-            return Seal(KEY).seal(block_messages.encode_blocks_response(messages.compute_digest(message.body), []))
+            return Seal(KEY).seal_joined(
+                block_messages.encode_blocks_response(messages.compute_digest(message.body), [])
+            )
 
         rig.a.store.set("large", large(192))
         rig.line.on("blocks", *[is_forgotten] * 100)
@@ -325,7 +328,7 @@ class TestBlocks:
     def test_a_hub_that_lacks_blocks_of_its_own_is_an_error(self, rig: Rig) -> None:
         def is_missing(message: Message) -> bytes:
             wanted = block_messages.decode_blocks_request(Seal(KEY).unseal(message.body)).get
-            return Seal(KEY).seal(
+            return Seal(KEY).seal_joined(
                 block_messages.encode_blocks_response(messages.compute_digest(message.body), [None] * len(wanted))
             )
 
@@ -341,7 +344,7 @@ class TestBlocks:
     def test_an_answer_with_other_blocks_than_asked_for_stores_none_under_a_wrong_hash(self, rig: Rig) -> None:
         def is_damaged(message: Message) -> bytes:
             wanted = block_messages.decode_blocks_request(Seal(KEY).unseal(message.body)).get
-            return Seal(KEY).seal(
+            return Seal(KEY).seal_joined(
                 block_messages.encode_blocks_response(messages.compute_digest(message.body), [b"?" * 64] * len(wanted))
             )
 
@@ -352,7 +355,7 @@ class TestBlocks:
 
     def test_an_answer_about_blocks_to_another_request_is_refused(self, rig: Rig) -> None:
         rig.a.store.set("large", large())
-        rig.line.on("blocks", is_answered(Seal(KEY).seal(block_messages.encode_blocks_response("another", []))))
+        rig.line.on("blocks", is_answered(Seal(KEY).seal_joined(block_messages.encode_blocks_response("another", []))))
         with pytest.raises(NotAHub):
             rig.exchange(rig.a)
 
