@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from ..store import HUB, Store
 from ..sync.hub import Hub, Pull
-from ..sync.seal import CheckedBody
+from ..sync.seal import CheckedBody, read_mark
 from .bodies import DEFAULT_LIMITS as DEFAULT_BODY_LIMITS
 from .bodies import SHORT, Bodies, Body, BodyLimits
 from .failures import CLOSE
 from .polls import Polls
-from .replays import Replays, mark_message
+from .replays import Replays
 from .request_log import skip_logging
 from .streaming import LongResponse, encode_headers, gather
 from .turns import distrust
@@ -134,7 +134,7 @@ class HubRequests:
         return response
 
     async def _change(self, request: Request, body: Body, call: Callable[[Hub], bytes]) -> Response:
-        mark = mark_message(body)
+        mark = read_mark(body)
         content = await self._workers.choose().run(call)
         self._replays.vouch_if_new(request.scope, mark)
         self._wakeups.notify()
@@ -144,7 +144,7 @@ class HubRequests:
         """Hand out entries; where there are none, as soon as there are if the device waits."""
         async with self._receive(request, MAX_PULL) as body:
             await self._check(body)
-            whole, mark = body.read_all(), mark_message(body)
+            whole, mark = body.read_all(), read_mark(body)
         try:
             digest = self._polls.check(whole)
         except HTTPException:

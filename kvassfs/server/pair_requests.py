@@ -17,11 +17,12 @@ from ..pairing.errors import CodeGone, TooManyTries
 from ..pairing.messages import MAX_JOIN
 from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
 from ..store import HUB, Store
+from ..sync.seal import read_mark
 from . import pages
 from .admission import find_place
 from .bodies import Bodies
 from .hub_requests import HubLimits, detect_disconnect, wait_for_first
-from .replays import Replays, mark_message
+from .replays import Replays
 from .request_log import skip_logging
 from .turns import leave_turn
 from .wakeups import Wakeups
@@ -133,7 +134,7 @@ class PairRequests:
     async def pair(self, request: Request) -> Response:
         """Do what a device asks of its mailbox."""
         async with self._bodies.receive(request, MAX_PAIR, self._limits.body_timeout) as body:
-            mark = mark_message(body)
+            mark = read_mark(body)
             errand = await self._workers.choose().run(lambda office: office.serve(body.read_all()))
         self._replays.vouch_if_new(request.scope, mark)
         self._wakeups.notify()

@@ -7,8 +7,6 @@ from typing import Final
 
 from starlette.types import Scope
 
-from ..sync.seal import NONCE_BYTES, TAG_BYTES
-from .bodies import Body
 from .turns import vouch_for
 
 REMEMBERED: Final = 16 * 1024
@@ -33,8 +31,3 @@ class Replays:
         if len(self._known) > self._remembered:
             self._known.popitem(last=False)
         vouch_for(scope)
-
-
-def mark_message(body: Body) -> bytes:
-    """Return what tells a sealed message from all others: its nonce and its tag."""
-    return body.read(0, NONCE_BYTES) + body.read(max(len(body) - TAG_BYTES, 0), TAG_BYTES)

@@ -13,8 +13,11 @@ from typing import Any
 from ..block import HASH_BYTES, split_hashes
 from ..errors import InvalidMessage
 from ..tuples import NamedTuple
-from .message_fields import decode_json, encode_bytes, encode_json, require_kind, require_object
-from .messages import VERSION
+from .message_fields import decode_json, encode_bytes, encode_json, read_number, require_kind, require_object
+
+VERSION = 3
+"""The version of these messages. A hub of version 2 names a request by its digest, which takes long; one of version 3 by its
+mark, if the device says that it is of version 3."""
 
 _BLOCKS = {"Type": "blocks"}
 _BLOCKS_RESPONSE = {"Type": "blocks answer"}
@@ -27,16 +30,17 @@ Block = bytes | memoryview
 
 
 class BlocksRequest(NamedTuple):
-    """Blocks that are sent (``put``) or asked for by their hashes (``get``)."""
+    """Blocks that are sent (``put``) or asked for by their hashes (``get``), and the ``version`` of the device."""
 
     get: list[bytes]
     put: Sequence[Block]
+    version: int = VERSION
 
 
 def encode_blocks_request(request: BlocksRequest) -> list[Block]:
     """Return the message that sends blocks, or asks for some, in pieces: to join them takes long."""
     header = {
-        "Version": VERSION,
+        "Version": request.version,
         "Get": encode_bytes(b"".join(request.get)),
         "Put": [len(block) for block in request.put],
     }
@@ -54,17 +58,18 @@ def decode_blocks_request(plaintext: bytes | bytearray) -> BlocksRequest:
     if len(wanted) % HASH_BYTES:
         raise InvalidMessage("its list of blocks cannot be read")
     blocks = _split_blocks(header.get("Put", []), data)
-    return BlocksRequest(split_hashes(wanted), [block for block in blocks if block is not None])
+    version = read_number(header, "Version", 2)
+    return BlocksRequest(split_hashes(wanted), [block for block in blocks if block is not None], version)
 
 
-def encode_blocks_response(digest: str, found: Sequence[Block | None]) -> list[Block]:
+def encode_blocks_response(name: str, found: Sequence[Block | None]) -> list[Block]:
     """Return the message that hands out the blocks that were asked for, in pieces; ``None`` is one that is not there."""
-    header = {"Request": digest, "Sizes": [-1 if block is None else len(block) for block in found]}
+    header = {"Request": name, "Sizes": [-1 if block is None else len(block) for block in found]}
     return [encode_json(header | _BLOCKS_RESPONSE) + b"\n", *(block for block in found if block is not None)]
 
 
 def decode_blocks_response(plaintext: bytes) -> tuple[str, list[Block | None]]:
-    """Return digest and blocks of a response."""
+    """Return mark or digest of the request, and the blocks of the response to it."""
     header, data = _split_header(plaintext)
     require_kind(header, _BLOCKS_RESPONSE["Type"], _BLOCKS_RESPONSE_FIELDS)
     return str(header.get("Request")), _split_blocks(header.get("Sizes", []), data)

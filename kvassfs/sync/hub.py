@@ -16,7 +16,7 @@ from . import block_messages, messages
 from .entry_messages import estimate_size
 from .limits import HUB_LIMITS, MessageLimits
 from .push_pages import split_push
-from .seal import CheckedBody, LongBody, Seal, TagCheck
+from .seal import CheckedBody, LongBody, Seal, TagCheck, compute_mark, read_pieces
 
 MAX_WAIT = 60.0
 """Seconds for which a pull is held back at most until there is something to hand out."""
@@ -44,21 +44,15 @@ class Hub:
 
     def push(self, body: bytes | CheckedBody) -> bytes:
         """Merge the entries of a push and return the response. Then they have reached the disk."""
-        seal, plaintext, digest = self._open(body)
+        seal = self._load_seal()
+        plaintext, opened = seal.open(body)
         deliveries = messages.decode_push(plaintext)
         try:
             merged = self._merge(deliveries)
         except DiskFull:
             self._store.inbox.merge_removals(deliveries)
             merged = self._merge(deliveries)
-        return self._respond_to_push(seal, digest, [merged])
-
-    def _open(self, body: bytes | CheckedBody) -> tuple[Seal, bytes | bytearray, str]:
-        """Return the seal, plaintext and digest of a request that is not large."""
-        seal = self._load_seal()
-        if isinstance(body, CheckedBody):
-            return seal, seal.unseal_kept(body), messages.compute_long_digest(body.read_pieces())
-        return seal, seal.unseal(body), messages.compute_digest(body)
+        return self._respond_to_push(seal, opened, [merged])
 
     def check(self, body: LongBody) -> TagCheck:
         """Return the check whether a long body is of a device."""
@@ -76,8 +70,7 @@ class Hub:
             for page in _read_pages(seal, checked, lambda _: None):
                 self._store.inbox.merge_removals(page)
             merged = [self._merge(page) for page in _read_pages(seal, checked, self._put_blocks)]
-        digest = messages.compute_long_digest(checked.read_pieces())
-        return self._respond_to_push(seal, digest, merged or [self._merge([])])
+        return self._respond_to_push(seal, checked.body, merged or [self._merge([])])
 
     def _put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
         # The push that names them, or its page, waits for the disk, with all that was written before.
@@ -85,12 +78,13 @@ class Hub:
             self._store.blocks.put(blocks)
 
     def _respond_to_push(
-        self, seal: Seal, digest: str, pages: Sequence[tuple[Merged, Config, list[Incarnation]]]
+        self, seal: Seal, body: LongBody, pages: Sequence[tuple[Merged, Config, list[Incarnation]]]
     ) -> bytes:
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy_briefly()
         _, config, incarnations = pages[-1]
         missing = b"".join(hash_ for merged, _, _ in pages for hash_ in merged.missing)
+        digest = messages.compute_long_digest(read_pieces(body))
         response = messages.PushResponse(digest, config.clock, config.process_id, self._now(), missing, incarnations)
         return seal.seal(messages.encode_push_response(response))
 
@@ -112,19 +106,27 @@ class Hub:
 
     def serve_blocks(self, body: bytes | CheckedBody) -> bytes:
         """Store the blocks of a request, and return those that it asks for."""
-        seal, plaintext, digest = self._open(body)
+        seal = self._load_seal()
+        plaintext, opened = seal.open(body)
         request = block_messages.decode_blocks_request(plaintext)
         if request.put:
             self._put_blocks(request.put)
         # A request that names more than fit into a page gets the first of them.
         found = self._store.blocks.get(request.get[: self._limits.page_blocks])
-        return seal.seal_joined(block_messages.encode_blocks_response(digest, found))
+        return seal.seal_joined(block_messages.encode_blocks_response(_name_request(opened, request.version), found))
 
     def _load_seal(self) -> Seal:
         return Seal(self._store.settings.config().encryption_key, self._random)
 
     def _now(self) -> int:
         return self._clock() // 1000
+
+
+def _name_request(body: LongBody, version: int) -> str:
+    """Return how a response names its request to a device of a version."""
+    if version >= block_messages.VERSION:
+        return compute_mark(body)
+    return messages.compute_long_digest(read_pieces(body))
 
 
 def _read_pages(seal: Seal, checked: CheckedBody, put: Callable[[list[bytes]], None]) -> Iterator[list[Delivery]]:

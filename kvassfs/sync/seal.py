@@ -53,16 +53,33 @@ class LongBody(Protocol):
         """Return ``size`` bytes of it from ``start`` on; fewer if it is there no more."""
 
 
-class _ViewedBody:
-    """A long body that can be seen at once."""
+def read_pieces(body: LongBody) -> Iterator[bytes]:
+    """Yield a body in pieces, as it was sent."""
+    return (body.read(start, CHECKED_PIECE) for start in range(0, len(body), CHECKED_PIECE))
 
-    def __init__(self, view: memoryview) -> None:
-        self._view = view
+
+def read_mark(body: LongBody) -> bytes:
+    """Return what tells a sealed body from all others: its nonce and its tag."""
+    return body.read(0, NONCE_BYTES) + body.read(max(len(body) - TAG_BYTES, 0), TAG_BYTES)
+
+
+def compute_mark(body: LongBody) -> str:
+    """Return what names a request in the response to it at no cost, where both sides know that: its mark in hex."""
+    return read_mark(body).hex()
+
+
+class HeldBody:
+    """A body that can be seen at once."""
+
+    def __init__(self, body: Body) -> None:
+        self._view = memoryview(body)
 
     def __len__(self) -> int:
+        """Return its length in bytes."""
         return len(self._view)
 
     def read(self, start: int, size: int) -> bytes:
+        """Return ``size`` bytes of it from ``start`` on; fewer at the end."""
         return bytes(self._view[start : start + size])
 
 
@@ -72,11 +89,6 @@ class CheckedBody(NamedTuple):
     body: LongBody
     key: bytes
     plaintext: bytearray | None = None
-
-    def read_pieces(self) -> Iterator[bytes]:
-        """Yield it in pieces, as it was sent."""
-        size = len(self.body)
-        return (self.body.read(start, CHECKED_PIECE) for start in range(0, size, CHECKED_PIECE))
 
 
 class TagCheck:
@@ -184,7 +196,7 @@ class Seal:
         view = memoryview(body)
         try:
             if len(view) > LARGE:
-                for _ in _decrypt(self._key, _ViewedBody(view), UNSEALED_PIECE):
+                for _ in _decrypt(self._key, HeldBody(body), UNSEALED_PIECE):
                     pass
             return self._cipher.decrypt(view[:NONCE_BYTES], view[NONCE_BYTES:], None)
         except InvalidTag:
@@ -204,12 +216,14 @@ class Seal:
             raise Undecipherable
         yield from map(bytes, _decrypt(self._key, checked.body, UNSEALED_PIECE))
 
-    def unseal_kept(self, checked: CheckedBody) -> bytearray:
-        """Return the plaintext of a body that was checked and is not large.
+    def open(self, body: bytes | CheckedBody) -> tuple[bytes | bytearray, LongBody]:
+        """Return the plaintext of a body, and the body itself; where it was checked, it is not large.
 
         Raises:
-            Undecipherable: it was checked with another key.
+            Undecipherable: it was sealed with another key, or checked with one, or is damaged.
         """
-        if checked.key != self._key or checked.plaintext is None:
+        if isinstance(body, bytes):
+            return self.unseal(body), HeldBody(body)
+        if body.key != self._key or body.plaintext is None:
             raise Undecipherable
-        return checked.plaintext
+        return body.plaintext, body.body

@@ -22,7 +22,7 @@ from kvassfs.replica import Incarnation
 from kvassfs.store import Store
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import Hub
-from kvassfs.sync.seal import Seal
+from kvassfs.sync.seal import CheckedBody, HeldBody, Seal, TagCheck
 from tests.hostile.spoiling import SEED, inputs, spoil_bytes
 from tests.support.replicas import KEY
 from tests.support.searches import examples
@@ -67,6 +67,10 @@ MESSAGES: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {
         ),
         block_messages.decode_blocks_request,
     ),
+    "blocks of version 2": (
+        b'{"Version":2,"Get":"","Put":[5],"Type":"blocks"}\nblock',
+        block_messages.decode_blocks_request,
+    ),
     "blocks answer": (
         b"".join(block_messages.encode_blocks_response("d" * 64, [b"block", None])),
         block_messages.decode_blocks_response,
@@ -101,6 +105,7 @@ ODD: tuple[Any, ...] = (
 FIELDS = (
     *(
         "Type",
+        "Version",
         "Key",
         "Value",
         "Blocks",
@@ -149,6 +154,14 @@ def spoiled(random: Random, message: bytes) -> bytes:
     return (spoil_json if random.random() < 0.7 else spoil_bytes)(random, message)
 
 
+def checked(body: bytes) -> CheckedBody:
+    """Return a body as a hub has it that checks it in turns."""
+    check = TagCheck(KEY, HeldBody(body))
+    while (found := check.advance()) is None:
+        pass
+    return found
+
+
 def test_no_body_is_opened_that_was_not_sealed_so() -> None:
     seal = Seal(KEY)
     bodies = [seal.seal(message) for message, _ in MESSAGES.values()]
@@ -158,6 +171,8 @@ def test_no_body_is_opened_that_was_not_sealed_so() -> None:
         if sent != body:
             with pytest.raises(Undecipherable):
                 seal.unseal(sent)
+            with pytest.raises(Undecipherable):
+                checked(sent)
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
@@ -182,9 +197,10 @@ def test_a_hub_with_the_key_takes_or_refuses_what_comes_and_stays_whole(tmp_path
             "push": hub.push,
             "pull": lambda body: list(hub.pull(body).respond(patient=False) or ()),
             "blocks": hub.serve_blocks,
+            "blocks of version 2": lambda body: hub.serve_blocks(checked(body)),
         }
         for random in inputs("hub", HUB_COUNT):
-            kind = random.choice(("push", "push", "push", "pull", "blocks"))
+            kind = random.choice(("push", "push", "push", "pull", "blocks", "blocks of version 2"))
             sent = spoiled(random, MESSAGES[kind][0])
             try:
                 calls[kind](seal.seal(sent))

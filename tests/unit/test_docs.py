@@ -20,6 +20,7 @@ from kvassfs.server import hub_requests
 from kvassfs.store import peers, schema
 from kvassfs.sync import block_messages, entry_messages, hub, hub_client, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, LARGEST_PAGE
+from kvassfs.sync.seal import HeldBody, compute_mark
 from tests.support import golden_data
 from tests.support.programs import need
 
@@ -121,6 +122,11 @@ def test_an_example_of_the_original_is_what_was_recorded(name: str, text: str) -
 @pytest.mark.parametrize(("name", "text"), examples("text", "sealed"))
 def test_the_sealed_example_is_what_was_recorded(name: str, text: str) -> None:
     assert bytes.fromhex(text) == golden_data.body(name)
+
+
+@pytest.mark.parametrize(("name", "text"), examples("text", "mark"))
+def test_the_mark_is_that_of_the_sealed_example(name: str, text: str) -> None:
+    assert text.strip() == compute_mark(HeldBody(golden_data.body(name)))
 
 
 def test_the_key_is_that_of_the_recordings() -> None:

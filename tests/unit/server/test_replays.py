@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kvassfs.server.bodies import Body
-from kvassfs.server.replays import Replays, mark_message
+from kvassfs.server.replays import Replays
 from kvassfs.server.turns import Standing, set_standing
-from kvassfs.sync.seal import Seal
+from kvassfs.sync.seal import Seal, read_mark
 from tests.support.replicas import KEY
 
 
@@ -35,7 +35,7 @@ def test_each_message_has_a_mark_of_its_own() -> None:
         body = Body("place")
         body.received = len(data)
         body.take_back(data)
-        return mark_message(body)
+        return read_mark(body)
 
     sealed = Seal(KEY).seal(b"message")
     assert mark(sealed) == mark(sealed) == sealed[:12] + sealed[-16:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -22,7 +22,7 @@ from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import MAX_WAIT, Hub
 from kvassfs.sync.limits import HUB_LIMITS
-from kvassfs.sync.seal import CheckedBody, Seal
+from kvassfs.sync.seal import CheckedBody, HeldBody, Seal, compute_mark
 from tests.support import golden_data
 from tests.support.golden_data import CAT, KEY, SEAL
 from tests.support.original import OriginalClient, entries_of
@@ -116,8 +116,8 @@ def blocks(
 ) -> list[block_messages.Block | None]:
     """Send blocks and ask for some."""
     body = SEAL.seal_joined(block_messages.encode_blocks_request(block_messages.BlocksRequest(get or [], put or [])))
-    digest, found = block_messages.decode_blocks_response(SEAL.unseal(hub.serve_blocks(body)))
-    assert digest == messages.compute_digest(body)
+    name, found = block_messages.decode_blocks_response(SEAL.unseal(hub.serve_blocks(body)))
+    assert name == compute_mark(HeldBody(body))
     return found
 
 
@@ -181,7 +181,7 @@ def test_a_request_that_was_checked_is_responded_to_as_any_other(hub: Hub, store
     assert store.get("key").read() == b"value"
     body = SEAL.seal_joined(block_messages.encode_blocks_request(block_messages.BlocksRequest([], [b"block"])))
     assert block_messages.decode_blocks_response(SEAL.unseal(hub.serve_blocks(checked_by(hub, body)))) == (
-        messages.compute_digest(body),
+        compute_mark(HeldBody(body)),
         [],
     )
     assert blocks(hub, get=[hashlib.sha256(b"block").digest()]) == [b"block"]
@@ -498,6 +498,28 @@ def test_a_request_for_many_blocks_gets_the_first_ones(hub: Hub, store: Store) -
     value, parts, hashes = large()
     store.set("a", value)
     assert blocks(hub, get=hashes) == parts[: HUB_LIMITS.page_blocks]
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [
+        (b"", messages.compute_digest),
+        (b'"Version":2,', messages.compute_digest),
+        (b'"Version":3,', lambda body: compute_mark(HeldBody(body))),
+        (b'"Version":4,', lambda body: compute_mark(HeldBody(body))),
+    ],
+)
+def test_a_request_about_blocks_is_named_as_the_device_knows_it(
+    hub: Hub, version: bytes, name: Callable[[bytes], str]
+) -> None:
+    body = SEAL.seal(b'{%b"Get":"","Put":[5],"Type":"blocks"}\nblock' % version)
+    for sent in (body, checked_by(hub, body)):
+        assert block_messages.decode_blocks_response(SEAL.unseal(hub.serve_blocks(sent))) == (name(body), [])
+
+
+def test_a_request_about_blocks_of_no_version_is_refused(hub: Hub) -> None:
+    with pytest.raises(InvalidMessage):
+        hub.serve_blocks(SEAL.seal(b'{"Version":"3","Get":"","Put":[],"Type":"blocks"}\n'))
 
 
 def test_blocks_whose_entry_never_comes_are_given_up_after_a_day(hub: Hub, store: Store, clock: Clock) -> None:

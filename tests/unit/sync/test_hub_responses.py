@@ -16,7 +16,7 @@ from kvassfs.store import Sizes, Store, settling
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.limits import HUB_LIMITS, MessageLimits
-from kvassfs.sync.seal import Seal
+from kvassfs.sync.seal import HeldBody, Seal, compute_mark
 from tests.support.original import entries_of
 from tests.support.replicas import KEY, SMALL_LIMITS
 from tests.support.stores import (
@@ -107,8 +107,8 @@ class Desk:
         body = self.seal.seal_joined(
             block_messages.encode_blocks_request(block_messages.BlocksRequest(list(get), list(put)))
         )
-        digest, found = block_messages.decode_blocks_response(self.seal.unseal(self.hub.serve_blocks(body)))
-        assert digest == messages.compute_digest(body)
+        name, found = block_messages.decode_blocks_response(self.seal.unseal(self.hub.serve_blocks(body)))
+        assert name == compute_mark(HeldBody(body))
         return found
 
 

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvassfs.errors import Undecipherable
-from kvassfs.sync.seal import CHECKED_TURN, LARGE, NONCE_BYTES, TAG_BYTES, UNSEALED_PIECE, CheckedBody, Seal
+from kvassfs.sync.seal import (
+    CHECKED_TURN,
+    LARGE,
+    NONCE_BYTES,
+    TAG_BYTES,
+    UNSEALED_PIECE,
+    CheckedBody,
+    Seal,
+    read_pieces,
+)
 from tests.support import golden_data
 from tests.support.golden_data import GOLDEN
 
@@ -148,7 +157,7 @@ def test_a_long_body_that_was_checked_opens_in_pieces(size: int) -> None:
     pieces = list(Seal(KEY).unseal_checked(checked))
     assert b"".join(pieces) == plaintext
     assert all(len(piece) <= UNSEALED_PIECE for piece in pieces)
-    assert b"".join(checked.read_pieces()) == body
+    assert b"".join(read_pieces(checked.body)) == body
 
 
 def test_a_long_body_is_checked_in_turns() -> None:
@@ -173,20 +182,20 @@ def test_nothing_is_handed_out_of_a_body_that_was_checked_with_another_key() -> 
     with pytest.raises(Undecipherable):
         next(Seal(bytes(32)).unseal_checked(checked))
     with pytest.raises(Undecipherable):
-        Seal(bytes(32)).unseal_kept(checked)
+        Seal(bytes(32)).open(checked)
 
 
 @pytest.mark.parametrize("size", [size for size in SIZES if size <= LARGE])
 def test_a_body_that_is_not_large_has_its_plaintext_once_it_was_checked(size: int) -> None:
     plaintext = (bytes(range(251)) * (size // 251 + 1))[:size]
-    assert Seal(KEY).unseal_kept(check(Seal(KEY).seal(plaintext))) == plaintext
+    assert Seal(KEY).open(check(Seal(KEY).seal(plaintext)))[0] == plaintext
 
 
 def test_of_a_large_body_no_plaintext_is_kept() -> None:
     checked = check(Seal(KEY).seal(bytes(LARGE + 1)))
     assert checked.plaintext is None
     with pytest.raises(Undecipherable):
-        Seal(KEY).unseal_kept(checked)
+        Seal(KEY).open(checked)
 
 
 @pytest.mark.parametrize("size", [LARGE, LARGE + 1])

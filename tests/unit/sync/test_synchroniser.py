@@ -353,9 +353,27 @@ class TestBlocks:
         rig.exchange(rig.a)
         assert value(rig.a, "large") == large(192)
 
-    def test_an_answer_about_blocks_to_another_request_is_refused(self, rig: Rig) -> None:
+    def test_blocks_move_to_and_from_a_hub_that_names_requests_by_their_digests(self, rig: Rig) -> None:
+        """One of version 2: it does not look at what the device says that it knows."""
+
+        def is_named_by_digest(message: Message) -> bytes:
+            body = message.deliver()
+            _, found = block_messages.decode_blocks_response(Seal(KEY).unseal(body))
+            name = messages.compute_digest(message.body)
+            return Seal(KEY).seal_joined(block_messages.encode_blocks_response(name, found))
+
         rig.a.store.set("large", large())
-        rig.line.on("blocks", is_answered(Seal(KEY).seal_joined(block_messages.encode_blocks_response("another", []))))
+        rig.line.on("blocks", *[is_named_by_digest] * 100)
+        rig.exchange(rig.a)
+        assert value(rig.home, "large") == large()
+        rig.home.store.set("another", large(192))
+        rig.exchange(rig.a)
+        assert value(rig.a, "another") == large(192)
+
+    @pytest.mark.parametrize("name", ["another", "", "0" * 56, "0" * 64])
+    def test_an_answer_about_blocks_to_another_request_is_refused(self, rig: Rig, name: str) -> None:
+        rig.a.store.set("large", large())
+        rig.line.on("blocks", is_answered(Seal(KEY).seal_joined(block_messages.encode_blocks_response(name, []))))
         with pytest.raises(NotAHub):
             rig.exchange(rig.a)
 
