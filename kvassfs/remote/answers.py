@@ -39,7 +39,7 @@ def read_body(response: requests.Response, address: str, largest: int, *, held: 
         raise too_long
     size = 0
     with ExitStack() as stack:
-        file: IO[bytes] = stack.enter_context(io.BytesIO())
+        file: IO[bytes] = stack.enter_context(_make_room(response.raw.length_remaining or 0, held))
         for piece in iterate_pieces(response):
             before, size = size, size + len(piece)
             if size > largest:
@@ -51,9 +51,9 @@ def read_body(response: requests.Response, address: str, largest: int, *, held: 
         # urllib3 1.26 leaves it to its caller to notice.
         if response.raw.length_remaining:
             raise requests.exceptions.ChunkedEncodingError
-        file.seek(0)
-        if size <= held:
-            return file.read()
+        if isinstance(file, io.BytesIO):
+            file.truncate(size)
+            return file.getvalue()
         with _told_as_no_room(address):
             file.flush()
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -88,6 +88,19 @@ def choose_directory() -> str:
     """Return where temporary files are on a disk, and not in memory, unless TMPDIR says otherwise. Raises ``OSError``."""
     chosen = tempfile.gettempdir()
     return _LARGE_TEMPORARY if chosen == "/tmp" and os.access(_LARGE_TEMPORARY, os.W_OK) else chosen  # noqa: S108
+
+
+def _make_room(size: int, held: int) -> io.BytesIO:
+    """Return a file in memory that has room for so many bytes, if they are not more than are ``held``.
+
+    To make it longer with each piece takes ten times as long.
+    """
+    file = io.BytesIO()
+    if 0 < size <= held:
+        file.seek(size - 1)
+        file.write(b"\0")
+        file.seek(0)
+    return file
 
 
 def _move_to_disk(file: IO[bytes], stack: ExitStack) -> IO[bytes]:

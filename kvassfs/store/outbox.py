@@ -24,7 +24,7 @@ _PAGE = (
 )
 _DIRTY = (
     f"SELECT {_ROW}, c.data FROM entries AS e INDEXED BY entries_dirty "
-    "LEFT JOIN contents AS c ON c.id = e.content WHERE e.dirty ORDER BY e.sequence"
+    "LEFT JOIN contents AS c ON c.id = e.content WHERE e.dirty AND e.sequence > ? ORDER BY e.sequence"
 )
 _LATEST = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty ORDER BY e.sequence DESC LIMIT ?"
 _HELD = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty AND e.dirty IN ({HELD}, {KEPT})"
@@ -125,7 +125,7 @@ class Outbox:
 
     def has_ready(self, last: int | None = None) -> bool:
         """Return True if some dirty entry, up to the sequence ``last``, can be pushed now."""
-        rows = (row for row, _ in self._rows_and_data(_DIRTY, ()))
+        rows = (row for row, _ in self._rows_and_data(_DIRTY, (0,)))
         wanted = takewhile(lambda row: last is None or row.sequence <= last, rows)
         return any(not held_for(row, self._clock()) for row in wanted)
 
@@ -142,12 +142,12 @@ class Outbox:
         rows = map(Row._make, self._database.iterate(_HELD))
         return min((left / 1e9 for row in rows if (left := held_for(row, self._clock()))), default=None)
 
-    def read_dirty(self, limit: Limit, *, without: Iterable[str] = ()) -> list[Outgoing]:
-        """Return a page of dirty entries that are not held back, but for the keys ``without``."""
+    def read_dirty(self, limit: Limit, *, without: Iterable[str] = (), after: int = 0) -> list[Outgoing]:
+        """Return a page of dirty entries that are not held back, but for the keys ``without``, ``after`` a sequence."""
         left_out = frozenset(without)
         page = _PageInProgress(limit)
         with self._database.snapshot():
-            for row, data in self._rows_and_data(_DIRTY, ()):
+            for row, data in self._rows_and_data(_DIRTY, (after,)):
                 if row.key in left_out or held_for(row, self._clock()):
                     continue
                 if not page.add(self._outgoing(row, data, limit)):

@@ -156,15 +156,20 @@ class HubClient:
 
     def get_blocks(self, hashes: list[bytes]) -> list[Block]:
         """Ask the hub for blocks and return those that it has."""
-        return [block for block in self._exchange_blocks(BlocksRequest(hashes, [])) if block is not None]
+        body = self._seal.seal_joined(encode_blocks_request(BlocksRequest(hashes, [])))
+        found = self._exchange_blocks(body, len(hashes) * BLOCK_SIZE + SMALL_ANSWER)
+        return [block for block in found if block is not None]
 
-    def put_blocks(self, blocks: Sequence[Block]) -> None:
-        """Send blocks to the hub."""
-        self._exchange_blocks(BlocksRequest([], blocks))
+    def prepare_blocks(self, blocks: Sequence[Block]) -> Callable[[], None]:
+        """Seal blocks; what is returned sends them to the hub."""
+        body = self._seal.seal_joined(encode_blocks_request(BlocksRequest([], blocks)))
 
-    def _exchange_blocks(self, request: BlocksRequest) -> list[Block | None]:
-        body = self._seal.seal_joined(encode_blocks_request(request))
-        largest = len(request.get) * BLOCK_SIZE + SMALL_ANSWER
+        def send() -> None:
+            self._exchange_blocks(body, SMALL_ANSWER)
+
+        return send
+
+    def _exchange_blocks(self, body: bytes, largest: int) -> list[Block | None]:
         name, blocks = self._open(self._post("blocks", body, largest=largest), decode_blocks_response)
         if name != compute_mark(HeldBody(body)):  # it is of version 2
             self._check_digest(body, name)

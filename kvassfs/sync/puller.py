@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
 
 from ..block import BLOCK_SIZE
 from ..echo import Echo, Proof
@@ -14,13 +13,12 @@ from ..errors import NotAHub, OutOfRange, StoreError
 from ..replica import NOBODY, HubState
 from ..store import Merged, Outgoing, Store
 from ..tuples import NamedTuple
+from .ahead import Ahead
+from .block_messages import Block
 from .errors import PullRefused
 from .hub_client import TRIES, HubClient, Timed
 from .limits import MessageLimits
 from .messages import VERSION, PullRequest, PullResponse
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 ECHO_INTERVAL = 60 * 1_000_000
 """Microseconds for which a hub of version 1 is believed that there is nothing new."""
@@ -31,30 +29,20 @@ class _ReadAhead:
 
     def __init__(self, client: HubClient) -> None:
         self._client = client
-        self._begun: tuple[PullRequest, HubState, Future[Timed[PullResponse]]] | None = None
+        self._ahead: Ahead[Timed[PullResponse]] = Ahead(apart=True)
+        self._begun: tuple[PullRequest, HubState] | None = None
 
     def begin(self, request: PullRequest, hub: HubState) -> None:
         """Ask in a thread. ``hub`` is what is known of the hub by now."""
-        from concurrent.futures import Future  # noqa: PLC0415  mostly there is one page
-
-        future: Future[Timed[PullResponse]] = Future()
-        self._begun = (request, hub, future)
-        threading.Thread(target=self._ask, args=(request, future), name="kvassfs-ahead", daemon=True).start()
-
-    def _ask(self, request: PullRequest, future: Future[Timed[PullResponse]]) -> None:
-        try:
-            future.set_result(self._client.pull(request))
-        except BaseException as error:  # noqa: BLE001  raised again in pull()
-            future.set_exception(error)
+        self._begun = (request, hub)
+        self._ahead.begin(partial(self._client.pull, request))
 
     def pull(self, request: PullRequest, hub: HubState) -> tuple[Timed[PullResponse], HubState]:
         """Return the response to a request, which may have been made ahead, and what was known of the hub by then."""
         begun, self._begun = self._begun, None
-        if begun is not None:
-            asked, known, future = begun
-            timed = future.result()  # also where it is of no use: one call at a time
-            if asked == request:
-                return timed, known
+        timed = self._ahead.finish()  # also where it is of no use: one call at a time
+        if begun is not None and timed is not None and begun[0] == request:
+            return timed, begun[1]
         return self._client.pull(request), hub
 
 
@@ -199,8 +187,14 @@ class Puller:
         """Fetch the blocks that are missing here; return those that are missing still."""
         self._store.blocks.check_room(len(wanted))
         self._client.expect(left=len(wanted) * BLOCK_SIZE)
-        for start in range(0, len(wanted), self._limits.page_blocks):
-            self._store.blocks.put(self._client.get_blocks(wanted[start : start + self._limits.page_blocks]))
+        most = self._limits.page_blocks
+        with Ahead[list[Block]](apart=self._ahead) as ahead:
+            for start in range(0, len(wanted) + most, most):
+                blocks = ahead.finish()
+                if wanted[start:]:
+                    ahead.begin(partial(self._client.get_blocks, wanted[start : start + most]))
+                if blocks:
+                    self._store.blocks.put(blocks)
         return self._store.inbox.find_missing(deliveries) if wanted else []
 
     def _merge(self, hub: HubState, response: PullResponse, *, complete: bool) -> Merged:

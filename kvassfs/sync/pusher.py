@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 
-from ..block import split_hashes
-from ..entry import Entry
 from ..errors import HubUnreachable, StoreError, SyncError, ValueReplaced
-from ..store import Limit, Outgoing, Store
-from .entry_messages import estimate_size
+from ..store import Outgoing, Store
 from .errors import TooLargeForHub
 from .hub_client import TRIES, HubClient
 from .limits import MessageLimits
 from .messages import VERSION, encode_array, encode_push
+from .page_pusher import PagePusher
 from .puller import Puller
 
 LEASE_INTERVAL = 0.02
@@ -22,8 +19,6 @@ LEASE_INTERVAL = 0.02
 
 LEASE_PATIENCE = 3.0
 """Seconds for which to wait for another process that pushes; what is dirty is then left to it."""
-
-_NOT_KEPT = "it does not keep what is sent to it"
 
 
 class Pusher:
@@ -39,6 +34,7 @@ class Pusher:
         puller: Puller,
         *,
         sleep: Callable[[float], None],
+        ahead: bool,
         limits: MessageLimits,
     ) -> None:
         self._store = store
@@ -46,6 +42,7 @@ class Pusher:
         self._puller = puller
         self._sleep = sleep
         self._limits = limits
+        self._pages = PagePusher(store, client, ahead=ahead, limits=limits, note_upload=self._note_upload)
         self._sent_before = 0
 
     def push(self) -> int:
@@ -71,7 +68,7 @@ class Pusher:
             if self._store.peers.hub().version == 1:
                 self._push_to_original()
             else:
-                self._push_pages()
+                self._pages.push()
         except HubUnreachable:
             raise
         except SyncError as error:
@@ -102,70 +99,6 @@ class Pusher:
             waited += LEASE_INTERVAL
         return True
 
-    def _read_page(self, without: Iterable[str] = ()) -> list[Outgoing]:
-        limit = Limit(self._limits.page_bytes, self._limits.whole_bytes, estimate_size)
-        return self._store.outbox.read_dirty(limit, without=without)
-
-    def _prepare(self, page: list[Outgoing]) -> list[Outgoing]:
-        """Return what of a page is still there to be pushed, and see to it that it is on disk first."""
-        page = self._store.outbox.mark_as_sent(page)
-        self._store.flush()
-        return page
-
-    # To a hub of version 2
-
-    def _push_pages(self) -> None:
-        """Push page by page; between the blocks of large values, what was written meanwhile goes first."""
-        uploads: dict[str, list[bytes]] = {}
-        tries: Counter[Entry] = Counter()
-        while self._client.is_current:
-            page = self._read_page(without=uploads)
-            if page:
-                incomplete = self._push_page(page)
-                tries.update(list(incomplete))
-                if incomplete and max(tries.values()) > TRIES:
-                    raise self._client.make_failure(_NOT_KEPT)
-                uploads.update({entry.key: missing for entry, missing in incomplete.items()})
-                self._note_upload()
-            if uploads:
-                self._upload(uploads)
-                self._note_upload()
-            elif not page:
-                return
-
-    def _push_page(self, page: list[Outgoing]) -> dict[Entry, list[bytes]]:
-        """Push a page; return the entries that the hub could not merge, with the hashes of the blocks it lacks."""
-        hub = self._store.peers.hub()
-        page = self._prepare(page)
-        if not page:
-            return {}
-        timed = self._client.push(encode_push(out.delivery for out in page))
-        response = timed.response
-        if response is None and hub.version != VERSION:  # it proves nothing in that way
-            raise self._client.make_failure(_NOT_KEPT)
-        if not self._client.accept(hub, timed) or response is None:
-            return {}
-        lacking = frozenset(split_hashes(response.missing))
-        incomplete: dict[Entry, list[bytes]] = {}
-        for out in page:
-            missing = [hash_ for hash_ in dict.fromkeys(split_hashes(out.delivery.blocks)) if hash_ in lacking]
-            if missing:
-                incomplete[out.delivery.entry] = missing
-        self._client.acknowledge([out for out in page if out.delivery.entry not in incomplete])
-        return incomplete
-
-    def _upload(self, uploads: dict[str, list[bytes]]) -> None:
-        """Send one message of blocks; where none of an entry is left, the entry is pushed once more."""
-        key, missing = next(iter(uploads.items()))
-        found = self._store.blocks.get(missing[: self._limits.page_blocks])
-        blocks = [block for block in found if block is not None]
-        is_there = len(blocks) == len(found)  # or the value has been replaced and cleaned up
-        if is_there:
-            self._client.put_blocks(blocks)
-            del missing[: self._limits.page_blocks]
-        if not missing or not is_there:
-            del uploads[key]
-
     # To a hub of version 1
 
     def _push_to_original(self) -> None:
@@ -178,14 +111,14 @@ class Pusher:
         too_large: set[str] = set()
         self._puller.pull()
         while self._client.is_current and self._store.peers.hub().version == 1:
-            page = self._read_page(without=too_large)
+            page = self._pages.read(without=too_large)
             if not page and too_large:
                 raise TooLargeForHub(self._client.address, min(too_large), self._limits.original_bytes)
             if not page:
                 return
             found = {out.delivery.entry.key for out in page if out.value.size > self._limits.original_bytes}
             too_large |= found
-            page = self._prepare([out for out in page if out.delivery.entry.key not in found])
+            page = self._pages.prepare([out for out in page if out.delivery.entry.key not in found])
             pushed = self._client.progress.pushed
             sent = self._push_whole(page)
             self._note_upload()
@@ -195,8 +128,8 @@ class Pusher:
             self._puller.pull(arrived=sent)
             futile = 0 if self._client.progress.pushed > pushed else futile + bool(sent)
             if futile == TRIES:
-                raise self._client.make_failure(_NOT_KEPT)
-        self._push_pages()
+                raise self._pages.make_failure()
+        self._pages.push()
 
     def _push_whole(self, page: list[Outgoing]) -> list[Outgoing] | None:
         """Push a page, each large value in a message of its own.

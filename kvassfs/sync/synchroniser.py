@@ -30,8 +30,8 @@ class Synchroniser:
     """Exchanges entries between ``store`` and the hub behind ``remote``. For the thread that has the store.
 
     ``random(n)`` returns n random bytes, ``sleep`` waits for seconds, ``report`` is
-    told what has moved after every message. ``ahead``: where there are many pages, ask for the next one in a thread
-    while one is merged, so ``remote`` and ``report`` are called from there too. Every method raises a SyncError where
+    told what has moved after every message. ``ahead``: where there is much, a thread calls the hub while messages are
+    made and merged, so ``remote`` and ``report`` are called from there too. Every method raises a SyncError where
     the hub fails and a StoreError where the store does; what was moved before stays moved.
     """
 
@@ -50,7 +50,7 @@ class Synchroniser:
         self._remote = remote
         self._client = HubClient(store, remote, random=random, report=report)
         self._puller = Puller(store, self._client, ahead=ahead, limits=limits)
-        self._pusher = Pusher(store, self._client, self._puller, sleep=sleep, limits=limits)
+        self._pusher = Pusher(store, self._client, self._puller, sleep=sleep, ahead=ahead, limits=limits)
 
     @property
     def address(self) -> str:

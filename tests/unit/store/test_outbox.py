@@ -151,6 +151,8 @@ class TestWaiting:
             store.set(key, bytes(300))
         assert keys(store.outbox.read_dirty(LIMIT)) == ["c", "a", "b"]
         assert keys(store.outbox.read_dirty(LIMIT, without=["a"])) == ["c", "b"]
+        first = store.outbox.read_dirty(LIMIT)[0].delivery.sequence
+        assert keys(store.outbox.read_dirty(LIMIT, after=first)) == ["a", "b"]
         assert keys(store.outbox.read_dirty(LIMIT._replace(page=1300))) == ["c", "a"]
         assert keys(store.outbox.read_dirty(LIMIT._replace(page=1))) == ["c"]
 

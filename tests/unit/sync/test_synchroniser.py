@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 
@@ -397,6 +398,42 @@ class TestBlocks:
         rig.on(rig.a, ahead=True).pull()
         assert len(rig.line.calls()) == before
         assert versions(rig.a.store) == versions(rig.b.store) == versions(rig.home.store)
+
+    def test_pushing_while_the_hub_works_moves_the_same_with_one_call_at_a_time(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(20):
+            rig.a.store.set(f"k{number}", bytes(90))
+            if number % 5 == 0:
+                rig.a.store.set(f"large {number}", rig.random.randbytes(len(large())))
+        hub = ThreadedHub(rig.home, rig.limits)
+        answer, calling = hub.answer, threading.Lock()
+
+        def answer_alone(call: str, body: bytes, *, patient: bool = False) -> bytes | None:
+            assert calling.acquire(blocking=False)
+            try:
+                return answer(call, body, patient=patient)
+            finally:
+                calling.release()
+
+        monkeypatch.setattr(hub, "answer", answer_alone)
+        rig.line.hub = hub
+        rig.on(rig.a, ahead=True).exchange()
+        assert waits(rig.a) == 0
+        assert set(rig.line.blocks("put").values()) == {1}
+        assert rig.line.calls().count("push") > 3
+        assert versions(rig.a.store) == versions(rig.home.store)
+
+    def test_what_has_arrived_is_acknowledged_where_the_next_page_is_lost(self, rig: Rig) -> None:
+        for number in range(20):
+            rig.a.store.set(f"k{number}", bytes(90))
+        rig.line.hub = ThreadedHub(rig.home, rig.limits)
+        rig.line.on("push", arrives, arrives, is_lost)
+        with pytest.raises(HubUnreachable):
+            rig.on(rig.a, ahead=True).exchange()
+        assert 0 < waits(rig.a) == 20 - count(rig.home.store, "entries") < 20
+        rig.on(rig.a, ahead=True).push()
+        assert waits(rig.a) == 0
 
     def test_pulling_goes_on_where_it_was_cut(self, rig: Rig) -> None:
         for number in range(20):
