@@ -121,6 +121,19 @@ class Contents:
         cursor = self._database.execute("INSERT INTO contents (size, data) VALUES (?, ?)", (len(data), data))
         return int(cursor.lastrowid or 0)
 
+    def add_short(self, values: Sequence[bytes]) -> list[int]:
+        """Store values of at most ``sizes.inline`` bytes and return their ids."""
+        if not values:
+            return []
+        self._database.transaction.stores_value = True
+        (last,) = self._database.row("SELECT ifnull(max(id), 0) FROM contents")
+        ids = list(range(last + 1, last + 1 + len(values)))
+        self._database.execute_many(
+            "INSERT INTO contents (id, size, data) VALUES (?, ?, ?)",
+            [(id_, len(value), value) for id_, value in zip(ids, values, strict=True)],
+        )
+        return ids
+
     def add_block(self, data: bytes | bytearray | memoryview, hashed: bytes | None = None) -> int:
         """Store a block, unless it is there already, and return its id. ``hashed`` is its ``digest``."""
         hashed = hashed or digest(data)

@@ -5,7 +5,7 @@ Every method that writes belongs inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..clocks import clamp_time
 from ..conflict import find_origin, note_seen
@@ -28,8 +28,10 @@ from .rows import (
     NO_WRITER,
     SELECT,
     SELECT_BELOW,
+    SELECT_MANY,
     Row,
     Written,
+    fill,
     find_predecessor,
     find_shown,
     inherit_mode,
@@ -99,6 +101,13 @@ class Entries:
         row = self._database.row(SELECT, (key,))
         return None if row is None else Row._make(row)
 
+    def current_ones(self, keys: Sequence[str]) -> dict[str, Row]:
+        """Return the current rows of at most ``AT_ONCE`` keys, as far as they have one, by their keys."""
+        if len(keys) == 1:  # one save, mostly
+            row = self.current(keys[0])
+            return {} if row is None else {row.key: row}
+        return {row.key: row for row in map(Row._make, self._database.rows(SELECT_MANY, fill(keys)))}
+
     def below(self, prefix: str) -> list[Row]:
         """Return the live rows whose keys begin with ``prefix``, which ends in ``/``."""
         return [Row._make(row) for row in self._database.rows(SELECT_BELOW, (prefix, prefix[:-1] + "0"))]
@@ -136,6 +145,13 @@ class Entries:
             self._xattrs.drop(Bearer(row.key))
         if listing is not None:
             self._directories.touch(listing if is_live else self._directories.leave(listing), now)
+
+    def install_new(self, rows: Sequence[Row]) -> None:
+        """Do as ``install`` for keys that have no row yet and do not end in ``/``, where the caller sees to directories."""
+        self._database.execute_many(INSERT, rows)
+        for row in rows:
+            if row.live:
+                self._scratch.drop(row.key)
 
     def find_conflict(self, winner: Row, loser: Entry, content: int | None, clock: int) -> Met | None:
         """Return the conflict that a version which loses is in, found when the clock said so; ``None`` if there is none."""

@@ -16,7 +16,7 @@ from .database import Database
 from .entries import Entries, Fate
 from .inodes import born_inode
 from .revisions import Became, Revisions
-from .rows import CLEAN, DIRTY, Row, find_predecessor, find_shown
+from .rows import AT_ONCE, CLEAN, DIRTY, Row, find_predecessor, find_shown
 
 MAX_LEAP = 2**40
 """By how much a counter that is pushed may be ahead of this replica's clock, which follows it: no message uses up the
@@ -65,6 +65,7 @@ class Merging:
         self._dirty = DIRTY if dirty else CLEAN
         self._changed = 0
         self._missing: list[bytes] = []
+        self._new: list[tuple[Delivery, int]] = []  # what is new here and not installed yet, with its sequence
         self._names: dict[str, int] = {}  # directories, and the newest version with which a name in them came or went
 
     def run(self, deliveries: Sequence[Delivery]) -> Merged:
@@ -78,18 +79,55 @@ class Merging:
         for entry, sequence, *_ in deliveries:
             if sequence > furthest or entry.counter > furthest:
                 raise OutOfRange(entry.key, "counter", max(sequence, entry.counter))
-        for delivery in deliveries:
-            self._merge(delivery)
+        for start in range(0, len(deliveries), AT_ONCE):
+            self._merge_some(deliveries[start : start + AT_ONCE])
         self._database.execute("UPDATE replica SET clock = ?", (self._clock,))
         for listing, counter in self._names.items():
             self._entries.note_names(listing, self._now, counter)
         return Merged(self._changed, self._missing)
 
-    def _merge(self, delivery: Delivery) -> None:
+    def _merge_some(self, deliveries: Sequence[Delivery]) -> None:
+        """Merge at most ``AT_ONCE`` deliveries; what there is of their keys is read at once, and what is new is installed so.
+
+        In a first exchange that is nearly everything, and takes two thirds of the time.
+        """
+        current = self._entries.current_ones([delivery.entry.key for delivery in deliveries])
+        merged: set[str] = set()
+        for delivery in deliveries:
+            key = delivery.entry.key
+            if key not in current and key not in merged and self._is_plain(delivery):
+                self._clock = max(self._clock, delivery.sequence, delivery.entry.counter) + 1
+                self._new.append((delivery, self._clock))
+            else:
+                self._install_new()
+                self._merge(delivery, self._entries.current(key) if key in merged else current.get(key))
+            merged.add(key)
+        self._install_new()
+
+    def _is_plain(self, delivery: Delivery) -> bool:
+        """Return True if nothing but its value and its name comes with a key: it is neither large nor a directory."""
+        value = delivery.value
+        return value is not None and len(value) <= self._contents.sizes.inline and not delivery.entry.key.endswith("/")
+
+    def _install_new(self) -> None:
+        """Install what is new here and waits for that, before anything else is done."""
+        if not self._new:
+            return
+        new, self._new = self._new, []
+        ids = iter(self._contents.add_short([delivery.value for delivery, _ in new if delivery.value]))
+        rows = [
+            self._make_row(delivery.entry, None, next(ids) if delivery.value else None, sequence)
+            for delivery, sequence in new
+        ]
+        self._entries.install_new(rows)
+        self._changed += len(rows)
+        for row in rows:
+            self._add_name(row)
+
+    def _merge(self, delivery: Delivery, current: Row | None) -> None:
         entry = delivery.entry
-        current = self._entries.current(entry.key)
         self._clock = max(self._clock, delivery.sequence, entry.counter)
-        if current is None:  # as of most in a first exchange: there is nothing to judge
+        if current is None:
             self._accept(delivery, None)
             return
         verdict = judge(current.entry, entry, pushed=self._pushed)
@@ -118,23 +156,27 @@ class Merging:
             content = self._add(delivery, None if old is None else old.content)
         self._clock += 1
         self._changed += 1
-        now, clock = self._now, self._clock
+        row = self._make_row(entry, old, content, self._clock)
+        fate = _MOVE if keeps_value else _KEEP
+        self._entries.install(row, old, fate, self._now, None)
+        if old is None or row.live is not old.live:
+            self._add_name(row)
+
+    def _make_row(self, entry: Entry, old: Row | None, content: int | None, clock: int) -> Row:
+        """Return the row of a version that follows ``old``, with its sequence."""
+        now = self._now
         before = None if old is None else find_predecessor(old, entry.mode)
         if before is not None:
             born, inode, appeared = before.born, before.inode, before.appeared
         else:
             born, inode, appeared = now // 1000, born_inode(clock), clock
-        if old is not None and keeps_value and old.mode == entry.mode:
+        if old is not None and old.mode == entry.mode and have_same_value(old.entry, entry):
             shown = old.shown
         else:
             shown = find_shown(old, clock, entry.size, entry.mode)
         # By position, as keywords cost 0.7 of the 20 microseconds of a merge; there are no other times.
         writer, floor = self._entries.writer, entry.timestamp
-        row = Row(*entry, content, clock, self._dirty, born, now, None, None, writer, floor, inode, appeared, shown)
-        fate = _MOVE if keeps_value else _KEEP
-        self._entries.install(row, old, fate, self._now, None)
-        if old is None or row.live is not old.live:
-            self._add_name(row)
+        return Row(*entry, content, clock, self._dirty, born, now, None, None, writer, floor, inode, appeared, shown)
 
     def _add_name(self, row: Row) -> None:
         """Remember the directory in which a key came or went, for the end; of a directory that went, itself."""

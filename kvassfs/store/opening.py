@@ -19,6 +19,10 @@ from .schema import APPLICATION_ID, VERSION
 from .translation import translate_error
 from .waiting import SLICE
 
+_NULL: dict[None, None] = {}
+sqlite3.register_adapter(type(None), _NULL.get)
+"""``None`` stays what it is. Python 3.11 takes 0.4 µs to find that out each time, and 0.1 to be told: an entry has seven."""
+
 OPENING_ROOM = RESERVE // 4
 """Bytes in reserve that opening takes on a full disk: for the index of a write-ahead log of up to 128 MiB."""
 

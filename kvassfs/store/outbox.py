@@ -12,7 +12,7 @@ from .contents import Contents
 from .database import Database
 from .hub_time import HubTime, significant
 from .nodes import HOLES
-from .rows import DIRTY, HELD, KEPT, Row
+from .rows import AT_ONCE, DIRTY, HELD, KEPT, MARKS, Row, fill
 from .settling import held_for
 from .values import StoredValue, Values
 
@@ -31,6 +31,13 @@ _HELD = f"SELECT {_ROW} FROM entries AS e INDEXED BY entries_dirty WHERE e.dirty
 
 LATELY = 8
 """Versions that were made last, among which one is looked for that is to be pushed at once."""
+
+
+_VERSIONS = f"SELECT key, timestamp, counter, process_id, floor FROM entries WHERE key IN ({MARKS})"
+_FINALISE = (
+    f"UPDATE entries SET mtime = ifnull(mtime, iif(timestamp = ?1, NULL, min(timestamp, {MAX_NUMBER}) * 1000)),"
+    " timestamp = ?1, floor = ?1 WHERE key = ?2"
+)
 
 
 class Page(NamedTuple):
@@ -56,6 +63,10 @@ class Outgoing(NamedTuple):
     delivery: Delivery
     value: StoredValue
     is_final: bool
+
+    def date(self, timestamp: int) -> Outgoing:
+        """Return the same with another timestamp."""
+        return self._replace(delivery=self.delivery._replace(entry=self.delivery.entry._replace(timestamp=timestamp)))
 
 
 class Limit(NamedTuple):
@@ -200,26 +211,26 @@ class Outbox:
             (process_id,) = self._database.only_row("SELECT process_id FROM replica")
             difference = self._hub_time.difference()
             dating = None if difference is None else _Dating(process_id, significant(difference), self._clock() // 1000)
-            return [sent for out in outgoing if (sent := self._finalise(out, dating)) is not None]
+            parts = (outgoing[start : start + AT_ONCE] for start in range(0, len(outgoing), AT_ONCE))
+            return [sent for part in parts for sent in self._finalise(part, dating)]
 
-    def _finalise(self, out: Outgoing, dating: _Dating | None) -> Outgoing | None:
-        """Make a version final; return it as it is to be sent, ``None`` if it is not the current one."""
-        if out.is_final:
-            return out
-        entry = out.delivery.entry
-        row = self._database.row(
-            "SELECT timestamp, counter, process_id, floor FROM entries WHERE key = ?", (entry.key,)
-        )
-        if row is None or tuple(row[:3]) != entry[1:4]:
-            return None
-        if dating is not None:
-            entry = entry._replace(timestamp=dating.date(entry, row[3]))
-        self._database.execute(
-            f"UPDATE entries SET mtime = ifnull(mtime, iif(timestamp = ?1, NULL, min(timestamp, {MAX_NUMBER}) * 1000)),"
-            " timestamp = ?1, floor = ?1 WHERE key = ?2",
-            (entry.timestamp, entry.key),
-        )
-        return out._replace(delivery=out.delivery._replace(entry=entry))
+    def _finalise(self, outgoing: Sequence[Outgoing], dating: _Dating | None) -> list[Outgoing]:
+        """Make at most ``AT_ONCE`` versions final; return them as they are to be sent, but for those that are not current."""
+        keys = fill([out.delivery.entry.key for out in outgoing])
+        current = {key: row for key, *row in self._database.rows(_VERSIONS, keys)}
+        found: list[Outgoing] = []
+        dated: list[tuple[int, str]] = []
+        for out in outgoing:
+            entry = out.delivery.entry
+            *version, floor = current.get(entry.key, (None,))
+            if out.is_final:
+                found.append(out)
+            elif tuple(version) == entry[1:4]:
+                timestamp = entry.timestamp if dating is None else dating.date(entry, floor)
+                dated.append((timestamp, entry.key))
+                found.append(out if timestamp == entry.timestamp else out.date(timestamp))
+        self._database.execute_many(_FINALISE, dated)
+        return found
 
     def acknowledge(self, entries: Iterable[Entry], *, epoch: int) -> None:
         """Note that the hub of ``epoch`` has these entries; those that were replaced meanwhile still wait."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import repeat
+
 from ..entry import Entry, is_directory_mode
 from ..tuples import NamedTuple
 
@@ -105,7 +108,19 @@ class Written(NamedTuple):
 
 INSERT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 SELECT = f"SELECT {COLUMNS} FROM entries WHERE key = ?"
+AT_ONCE: Final = 100
+"""Keys whose rows are read by one statement."""
+
+MARKS: Final = ", ".join("?" * AT_ONCE)
+"""The marks of that statement, which ``fill`` gives their values."""
+
+SELECT_MANY = f"SELECT {COLUMNS} FROM entries WHERE key IN ({MARKS})"
 SELECT_BELOW = f"SELECT {COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
+
+
+def fill(keys: Sequence[str]) -> tuple[str, ...]:
+    """Return ``AT_ONCE`` keys, at least one, with the last one again and again: so it is one statement for any number."""
+    return (*keys, *repeat(keys[-1], AT_ONCE - len(keys)))
 
 
 def find_predecessor(old: Row | None, mode: int | None) -> Row | None:

@@ -159,6 +159,13 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
 
 
 def _check_numbers(key: str, timestamp: Any, process_id: Any, counter: Any, writer_counter: Any) -> None:
+    if (
+        type(timestamp) is type(process_id) is type(counter) is type(writer_counter) is int
+        and NOBODY < process_id <= MAX_PROCESS_ID
+        and min(timestamp, counter, writer_counter) >= 0
+        and max(timestamp, counter, writer_counter) <= MAX_RECEIVED
+    ):
+        return  # at once, as they are in nearly all entries; otherwise it is to be said what is wrong
     _check_range(key, "timestamp", timestamp, 0, MAX_RECEIVED)
     _check_range(key, "process id", process_id, NOBODY + 1, MAX_PROCESS_ID)
     _check_range(key, "counter", counter, 0, MAX_RECEIVED)
@@ -208,6 +215,8 @@ def _decode_mod_time(key: str, text: Any) -> int:
 def _decode_seen(key: str, seen: Any) -> str:
     if not isinstance(seen, list):
         raise TypeError("what was seen is no array")
+    if not seen:
+        return ""
     return format_seen([_decode_origin(key, pair) for pair in seen[:MOST_SEEN]])
 
 

@@ -137,8 +137,9 @@ def _read_pages(seal: Seal, checked: CheckedBody, put: Callable[[list[bytes]], N
 def _find_counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
     """Return the greatest counter of each writer, by process id."""
     counters: dict[int, int] = {}
-    for _, _, counter, writer, *_ in (delivery.entry for delivery in deliveries):
-        counters[writer] = max(counter, counters.get(writer, 0))
+    for entry, *_ in deliveries:
+        if entry.counter > counters.get(entry.process_id, -1):
+            counters[entry.process_id] = entry.counter
     return counters
 
 

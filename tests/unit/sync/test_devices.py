@@ -233,7 +233,10 @@ def test_a_key_that_is_gone_before_it_is_sent_is_not_sent(network: Network, here
     here.clock.advance(SECOND)
 
     def unlink(sql: str) -> None:
-        if sql.startswith("SELECT timestamp, counter") and (node := here.store.tree.file("a")) is not None:
+        if (
+            sql.startswith("SELECT key, timestamp, counter, process_id, floor ")
+            and (node := here.store.tree.file("a")) is not None
+        ):
             here.store.tree.unlink(node, is_scratch=is_scratch)
 
     with failing(here.store._database, unlink):

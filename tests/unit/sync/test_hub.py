@@ -18,6 +18,7 @@ from kvassfs.block import BLOCK_SIZE, HASH_BYTES
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, InvalidMessage, KvassError, MessageError, Undecipherable
 from kvassfs.store import Store, Written
+from kvassfs.store.rows import AT_ONCE
 from kvassfs.store.settling import SETTLING_TIME
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import MAX_WAIT, Hub
@@ -623,7 +624,8 @@ def test_a_push_that_is_invalid_in_part_is_refused_as_a_whole(hub: Hub, store: S
 
 
 def test_a_push_that_cannot_be_stored_is_not_acknowledged_and_leaves_nothing(hub: Hub, store: Store) -> None:
-    body = SEAL.seal(messages.encode_push([delivery("a", b"1", 10), delivery("b", b"1", 11)]))
+    keys = [f"key {number:03d}" for number in range(AT_ONCE + 1)]  # of which the last one is installed apart
+    body = SEAL.seal(messages.encode_push([delivery(key, b"1", 10 + at) for at, key in enumerate(keys)]))
 
     def fail(sql: str) -> None:
         if sql.startswith("INSERT OR REPLACE INTO entries") and rows(store, "SELECT 1 FROM entries"):
@@ -633,4 +635,4 @@ def test_a_push_that_cannot_be_stored_is_not_acknowledged_and_leaves_nothing(hub
         hub.push(body)
     assert list(store.keys()) == []
     hub.push(body)
-    assert list(store.keys()) == ["a", "b"]
+    assert list(store.keys()) == keys
