@@ -18,7 +18,7 @@ from report import aligned
 from tests.support.devices import Device, Hub, Room
 from tests.support.processes import cpu_seconds, forget_peak_memory, peak_memory
 
-WANTED_PUSH, WANTED_PULL = 10_000, 30_000
+WANTED_PUSH, WANTED_PULL = 30_000, 50_000
 """Entries per second."""
 
 BATCH_BYTES = 100_000
