@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _Result = TypeVar("_Result")
 
@@ -42,6 +44,8 @@ class Ahead(Generic[_Result]):
 
     def begin(self, call: Callable[[], _Result]) -> None:
         """Begin a call; the one before was finished."""
+        from concurrent.futures import Future  # noqa: PLC0415  it takes long to load, and mostly there is one page
+
         future: Future[_Result] = Future()
         self._begun = future
         if self._apart:
