@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..tuples import NamedTuple
 from .database import Database
-from .nodes import LIST, Node, node_of
+from .nodes import APPEARED, LIST, Node, node_of
 
 AT_ONCE = 1000
 """Rows that are read at a time."""
@@ -50,7 +50,7 @@ class Survey:
             for row in rows:
                 if not row[0].startswith(prefix):
                     return
-                yield node_of(row)
+                yield node_of(row[:APPEARED])
             if len(rows) < AT_ONCE:
                 return
             first = rows[-1][0] + "\0"

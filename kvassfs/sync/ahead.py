@@ -42,13 +42,13 @@ class Ahead(Generic[_Result]):
         """Whether a call was begun and not finished."""
         return self._begun is not None
 
-    def begin(self, call: Callable[[], _Result]) -> None:
-        """Begin a call; the one before was finished."""
+    def begin(self, call: Callable[[], _Result], *, last: bool = False) -> None:
+        """Begin a call; the one before was finished. ``last``: there is nothing to be done meanwhile, nor a need of a thread."""
         from concurrent.futures import Future  # noqa: PLC0415  it takes long to load, and mostly there is one page
 
         future: Future[_Result] = Future()
         self._begun = future
-        if self._apart:
+        if self._apart and not last:
             threading.Thread(target=_make, args=(call, future), name="kvassfs-ahead", daemon=True).start()
         else:
             _make(call, future)

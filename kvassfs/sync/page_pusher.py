@@ -85,7 +85,9 @@ class PagePusher:
         message = encode_push(out.delivery for out in page)
         arrived = self._finish()
         self._sent = _Sent(page, self._store.peers.hub())
-        self._ahead.begin(partial(self._client.push, message))
+        # What one save makes is all that there is, mostly.
+        is_last = len(message) < self._limits.page_bytes // 2 and not self._uploads
+        self._ahead.begin(partial(self._client.push, message), last=is_last)
         self._client.acknowledge(arrived)
 
     def _upload(self) -> None:

@@ -38,12 +38,13 @@ class NearHub:
         if self.failure is not None:
             raise self.failure
         request = body if isinstance(body, bytes) else b"".join(body)
-        hub = Hub(self.store, clock=lambda: time.time_ns() + self.ahead)
-        if call == "pull":
-            answer = hub.pull(request).respond(patient=False)
-            assert answer is not None
-            return b"".join(answer)
-        return hub.push(request) if call == "push" else hub.serve_blocks(request)
+        with Store.open(self.store.path) as store:  # any thread may call
+            hub = Hub(store, clock=lambda: time.time_ns() + self.ahead)
+            if call == "pull":
+                answer = hub.pull(request).respond(patient=False)
+                assert answer is not None
+                return b"".join(answer)
+            return hub.push(request) if call == "push" else hub.serve_blocks(request)
 
     def close(self) -> None:
         self.closed += 1
