@@ -183,7 +183,9 @@ def test_a_log_that_cannot_be_read_is_named(written: Path) -> None:
 def _run_as_nobody(folder: Path, expression: str) -> str:
     """Return what an expression with a store at ``path`` is worth, or its error, in a process of another user."""
     code = (
-        "import os, sys, warnings; from kvassfs.store import Store; import kvassfs.store.reading; path = sys.argv[1];"
+        # This user may not be let in where Python is, so all is loaded before.
+        "import importlib, kvassfs.store, os, pkgutil, sys; from kvassfs.store import Store; path = sys.argv[1]\n"
+        "for module in pkgutil.iter_modules(kvassfs.store.__path__, 'kvassfs.store.'): importlib.import_module(module.name)\n"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
         f"try: print({expression})\nexcept Exception as error: print(error)"
     )
