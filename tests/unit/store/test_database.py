@@ -393,6 +393,12 @@ class TestTransaction:
         store.set("b", b"2")
         assert list(store.keys()) == ["b"]
 
+    def test_of_a_connection_that_is_closed_fails_in_words(self, path: Path) -> None:
+        store = Store.open(path)
+        store.close()
+        with pytest.raises(StoreError, match=r"the database .* failed"):
+            store.set("a", b"1")
+
 
 def _written(store: Store, value: bytes) -> Written:
     return Written(len(value), store._contents.add_inline(value))
