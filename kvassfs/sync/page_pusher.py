@@ -89,6 +89,8 @@ class PagePusher:
         is_last = len(message) < self._limits.page_bytes // 2 and not self._uploads
         self._ahead.begin(partial(self._client.push, message), last=is_last)
         self._client.acknowledge(arrived)
+        if is_last:  # it has been responded to
+            self._client.acknowledge(self._finish())
 
     def _upload(self) -> None:
         """Send one message of blocks; where none of an entry is left, the entry is pushed once more."""

@@ -188,7 +188,7 @@ class Puller:
         self._store.blocks.check_room(len(wanted))
         self._client.expect(left=len(wanted) * BLOCK_SIZE)
         most = self._limits.page_blocks
-        with Ahead[list[Block]](apart=self._ahead) as ahead:
+        with Ahead[list[Block]](apart=self._ahead and len(wanted) > most) as ahead:
             for start in range(0, len(wanted) + most, most):
                 blocks = ahead.finish()
                 if wanted[start:]:

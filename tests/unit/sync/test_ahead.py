@@ -39,6 +39,12 @@ def test_a_call_is_made_apart_while_its_caller_works_on() -> None:
         assert ahead.finish()
 
 
+def test_the_last_call_is_made_by_its_caller() -> None:
+    with Ahead[int](apart=True) as ahead:
+        ahead.begin(threading.get_ident, last=True)
+        assert ahead.finish() == threading.get_ident()
+
+
 def test_no_call_goes_on_behind_the_end() -> None:
     ended = threading.Event()
     released = threading.Event()
