@@ -14,7 +14,6 @@ from .conflicts import Conflicts
 from .contents import Contents
 from .database import Database
 from .hub_time import HubTime
-from .inodes import born_inode
 from .journal import Journal
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .local_parts import LocalParts
@@ -34,9 +33,9 @@ from .rows import (
     fill,
     find_predecessor,
     find_shown,
-    inherit_mode,
 )
-from .settling import find_birth, is_transient, state_after_write
+from .settling import is_transient, state_after_write
+from .versions import Stamp, make_tombstone, make_version
 from .xattrs import Bearer
 
 TYPE_CHECKING = False  # as in ``typing``, which takes time to load
@@ -227,45 +226,19 @@ class Entries:
         ``keeps``: it is the entry of a directory that has lost its last name.
         """
         now = self._clock() // 1000 if now is None else now
-        mtime = now * 1000 if written.mtime is None else clamp_time(written.mtime)
-        sequence, timestamp, process_id = self._tick(now, old)
-        mode = inherit_mode(old) if written.mode is None else written.mode
-        before = find_predecessor(old, mode)
-        if old is not None and old.sequence == amends and old.process_id == process_id:
+        stamp = Stamp(now, *self._tick(now, old), NO_WRITER if foreign else self.writer)
+        if old is not None and old.sequence == amends and old.process_id == stamp.process_id:
             seen = old.seen
         else:
-            seen = self._conflicts.note_seen(key, old, process_id, written.began)
-        row = Row(
-            key=key,
-            timestamp=timestamp,
-            counter=sequence,
-            process_id=process_id,
-            url_token=written.url_token or new_token(self._random),
-            size=written.size,
-            mode=mode,
-            mod_time=written.mod_time,
-            seen=seen,
-            origin=None,
-            content=written.content,
-            sequence=sequence,
-            dirty=KEPT if keeps else state_after_write(old, transient=transient),
-            born=find_birth(old, written.born, now),
-            changed=now * 1000 if written.changed is None else written.changed,
-            mtime=None if written.mod_time is not None or mtime == timestamp * 1000 else mtime,
-            atime=written.atime,
-            writer=NO_WRITER if foreign else self.writer,
-            floor=None if old is None else old.floor,
-            inode=written.inode or (born_inode(sequence) if before is None else before.inode),
-            appeared=sequence if before is None else before.appeared,
-            shown=find_shown(old, sequence, written.size, mode),
-            # What has its token with it came from another key, and brings this too.
-            began=written.began if before is None or before.began is None or written.url_token else before.began,
-        )
+            seen = self._conflicts.note_seen(key, old, stamp.process_id, written.began)
+        token = written.url_token or new_token(self._random)
+        dirty = KEPT if keeps else state_after_write(old, transient=transient)
+        row = make_version(key, written, old, stamp, token=token, seen=seen, dirty=dirty)
         amended = old is not None and old.sequence == amends and not old.is_final
         self.install(row, old, Fate.DROP if amended else Fate.KEEP, now * 1000, listing)
         if not keeps:
             self._changes.note(key, old, row, now, amends=amended)
-        if listing and before is None:
+        if listing and find_predecessor(old, row.mode) is None:
             self.withdraw(listing)
         return row
 
@@ -293,27 +266,9 @@ class Entries:
         if transient and is_transient(row, now):
             self._erase(row, fate, now * 1000, listing)
             return None
-        sequence, timestamp, process_id = self._tick(now, row)
-        tombstone = row._replace(
-            timestamp=timestamp,
-            counter=sequence,
-            process_id=process_id,
-            url_token=new_token(self._random),
-            size=0,
-            mode=None,
-            mod_time=None,
-            seen=self._conflicts.note_seen(row.key, row, process_id),
-            origin=None,
-            content=None,
-            sequence=sequence,
-            dirty=HELD if transient else DIRTY,
-            changed=now * 1000,
-            mtime=None,
-            atime=None,
-            writer=self.writer,
-            shown=find_shown(row, sequence, 0, None),
-            began=None,
-        )
+        stamp = Stamp(now, *self._tick(now, row), self.writer)
+        token, seen = new_token(self._random), self._conflicts.note_seen(row.key, row, stamp.process_id)
+        tombstone = make_tombstone(row, stamp, token=token, seen=seen, transient=transient)
         self.install(tombstone, row, fate, now * 1000, listing)
         self._changes.note(row.key, row, tombstone, now)
         return tombstone

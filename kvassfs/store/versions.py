@@ -1,0 +1,89 @@
+"""What versions of keys are like: of a new value, and of a removal. Pure functions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..clocks import clamp_time
+from .inodes import born_inode
+from .rows import DIRTY, HELD, Row, Written, find_predecessor, find_shown, inherit_mode
+from .settling import find_birth
+
+
+class Stamp(NamedTuple):
+    """When a version is written, and by whom.
+
+    ``now`` is the time by our clock (µs), ``writer`` the mark of the open store.
+    """
+
+    now: int
+    sequence: int
+    timestamp: int
+    process_id: int
+    writer: int
+
+
+def make_version(
+    key: str, written: Written, old: Row | None, stamp: Stamp, *, token: str, seen: str | None, dirty: int
+) -> Row:
+    """Return the version of ``key`` that has what was written, where its row was ``old``."""
+    now, sequence, timestamp, process_id, writer = stamp
+    mtime = now * 1000 if written.mtime is None else clamp_time(written.mtime)
+    mode = inherit_mode(old) if written.mode is None else written.mode
+    before = find_predecessor(old, mode)
+    return Row(
+        key=key,
+        timestamp=timestamp,
+        counter=sequence,
+        process_id=process_id,
+        url_token=token,
+        size=written.size,
+        mode=mode,
+        mod_time=written.mod_time,
+        seen=seen,
+        origin=None,
+        content=written.content,
+        sequence=sequence,
+        dirty=dirty,
+        born=find_birth(old, written.born, now),
+        changed=now * 1000 if written.changed is None else written.changed,
+        mtime=None if written.mod_time is not None or mtime == timestamp * 1000 else mtime,
+        atime=written.atime,
+        writer=writer,
+        floor=None if old is None else old.floor,
+        inode=written.inode or (born_inode(sequence) if before is None else before.inode),
+        appeared=sequence if before is None else before.appeared,
+        shown=find_shown(old, sequence, written.size, mode),
+        # What has its token with it came from another key, and brings this too.
+        began=written.began if before is None or before.began is None or written.url_token else before.began,
+    )
+
+
+def make_tombstone(row: Row, stamp: Stamp, *, token: str, seen: str | None, transient: bool) -> Row:
+    """Return the tombstone that takes the place of ``row``; ``transient``: a mount removes it."""
+    now, sequence, timestamp, process_id, writer = stamp
+    return Row(
+        key=row.key,
+        timestamp=timestamp,
+        counter=sequence,
+        process_id=process_id,
+        url_token=token,
+        size=0,
+        mode=None,
+        mod_time=None,
+        seen=seen,
+        origin=None,
+        content=None,
+        sequence=sequence,
+        dirty=HELD if transient else DIRTY,
+        born=row.born,
+        changed=now * 1000,
+        mtime=None,
+        atime=None,
+        writer=writer,
+        floor=row.floor,
+        inode=row.inode,
+        appeared=row.appeared,
+        shown=find_shown(row, sequence, 0, None),
+        began=None,
+    )
