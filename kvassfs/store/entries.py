@@ -27,6 +27,7 @@ from .rows import (
     NO_WRITER,
     SELECT,
     SELECT_BELOW,
+    SELECT_KEYS_BELOW,
     SELECT_MANY,
     Row,
     Written,
@@ -110,6 +111,10 @@ class Entries:
     def below(self, prefix: str) -> list[Row]:
         """Return the live rows whose keys begin with ``prefix``, which ends in ``/``."""
         return [Row._make(row) for row in self._database.rows(SELECT_BELOW, (prefix, prefix[:-1] + "0"))]
+
+    def keys_below(self, prefix: str) -> list[str]:
+        """Return the keys of these rows, in the order of their bytes."""
+        return [key for (key,) in self._database.rows(SELECT_KEYS_BELOW, (prefix, prefix[:-1] + "0"))]
 
     # The one way in which a key changes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ..entry import directory_of, parent
+from ..entry import DEFAULT_MODE, directory_of, parent
 from ..errors import KeyMissing
 from ..tuples import NamedTuple
 from .contents import Contents
@@ -17,22 +17,18 @@ from .local_parts import LocalParts
 from .nodes import Node, node_of_row, node_of_scratch
 from .rows import Row, Written
 from .share_links import ShareLinks
+from .versions import carry
 from .xattrs import Bearer
 
 
 class TakenFile(NamedTuple):
-    """A file, or a directory's own row, on its way from one key to another, with what its entry carried.
+    """A file, or a directory's own row, on its way from one key to another, with what goes along.
 
-    ``began`` is when it was first opened for writing, as in ``Written``. ``source`` is what is to be removed from the old key. ``keeps``: the value stays there as a revision, and ``node`` has
+    ``source`` is what is to be removed from the old key. ``keeps``: the value stays there as a revision, and ``written`` has
     a copy. ``transient``: what came into being a moment ago leaves nothing, see ``Entries.remove``.
     """
 
-    node: Node
-    mode: int | None
-    url_token: str | None
-    mod_time: int | None
-    born: int | None
-    began: int | None
+    written: Written
     xattrs: Mapping[bytes, bytes]
     source: Row | ScratchRow
     keeps: bool = False
@@ -80,7 +76,7 @@ class Mover:
             if thrown_away:
                 self._share_links.end_to(node.key)
             listings = [self._listed_in(key) for key in (node.key, new)]
-            moved = self._move_file(node, new, is_scratch, keep=True, transient=not thrown_away)
+            moved = self._move_file(node.key, new, is_scratch, keep=True, transient=not thrown_away)
             self._note_moved(listings, is_scratch)
             return moved
 
@@ -92,7 +88,7 @@ class Mover:
         """
         with self._database.transaction:
             listings = [self._listed_in(key) for key in (node.key, new)]
-            self._move_file(node, new, lambda _: False, keep=True, transient=False)
+            self._move_file(node.key, new, lambda _: False, keep=True, transient=False)
             self._note_moved(listings)
 
     def _note_moved(self, listings: Iterable[str], is_scratch: Callable[[str], bool] | None = None) -> None:
@@ -107,16 +103,16 @@ class Mover:
     def swap(self, one: Node, other: Node, *, is_scratch: Callable[[str], bool]) -> None:
         """Give each of two files the name of the other."""
         with self._database.transaction:
-            self._swap_files([(one, other.key), (other, one.key)], is_scratch)
+            self._swap_files([(one.key, other.key), (other.key, one.key)], is_scratch)
             self._note_moved((directory_of(one.key), directory_of(other.key)), is_scratch)
 
-    def _swap_files(self, moves: Iterable[tuple[Node, str]], is_scratch: Callable[[str], bool]) -> None:
+    def _swap_files(self, moves: Iterable[tuple[str, str]], is_scratch: Callable[[str], bool]) -> None:
         """Move files to each other's keys, so all are taken before one is put."""
-        taken = [(self._pick_up(node, keep=is_scratch(key)), key) for node, key in moves]
+        taken = [(self._pick_up(key, keep=is_scratch(new)), new) for key, new in moves]
         for file, _ in taken:
             self._let_go(file)
-        for file, key in taken:
-            self._put_file(file, key, scratch=is_scratch(key))
+        for file, new in taken:
+            self._put_file(file, new, scratch=is_scratch(new))
 
     def rename_directory(self, old: str, new: str, *, is_scratch: Callable[[str], bool], thrown_away: bool) -> None:
         """Move a directory and everything below it, the value of its own key included.
@@ -131,28 +127,33 @@ class Mover:
                 raise KeyMissing(old)
             if thrown_away:
                 self._share_links.end_to(old[:-1], below=True)
-            moves = self._list_moves(old[:-1], new[:-1])
-            self._move_tree(old, new, moves, is_scratch, transient=not thrown_away)
+            self._move_tree(old, new, self._list_own(old[:-1], new[:-1]), is_scratch, transient=not thrown_away)
             self._note_moved((parent(old), parent(new)), is_scratch)
 
     def move_prefix(self, old: str, new: str) -> None:
         """Move all below a directory as ``rename_directory`` does, but as ``move_key``; scratch files stay such."""
         with self._database.transaction:
-            moves = self._list_below(old, new)
-            scratch = {key for node, key in moves if node.is_scratch}
-            self._move_tree(old, new, moves, scratch.__contains__, transient=False)
+            scratch = {new + row.key[len(old) :] for row in self._scratch.below(old)}
+            self._move_tree(old, new, [], scratch.__contains__, transient=False)
             self._note_moved((parent(old), parent(new)))
 
     def _move_tree(
-        self, old: str, new: str, moves: list[tuple[Node, str]], is_scratch: Callable[[str], bool], *, transient: bool
+        self,
+        old: str,
+        new: str,
+        own: list[tuple[str, str]],
+        is_scratch: Callable[[str], bool],
+        *,
+        transient: bool,
     ) -> None:
-        """Move files, and what is local about the directory that they are in, in place of an empty one."""
+        """Move the files ``own`` and all below, and what is local about the directory, in place of an empty one."""
         now = self._clock()
+        moves = [*own, *self._list_entries(old, new), *self._list_scratch(old, new)]
         self._inodes.move(self._list_directories(moves, {old: new}))
         record = self._directories.get(old) or make_record(now)
         self._directories.move(old, new)
-        for node, key in moves:
-            self._move_file(node, key, is_scratch, keep=is_scratch(key), transient=transient)
+        for key, new_key in moves:
+            self._move_file(key, new_key, is_scratch, keep=is_scratch(new_key), transient=transient)
         if all(key != new for _, key in moves):
             self._changes.drop(new, transient=transient)
         self._directories.put(new, record._replace(changed=now))
@@ -170,19 +171,24 @@ class Mover:
             self._swap_files(moves, is_scratch)
             self._note_moved((directory_of(one), directory_of(other)), is_scratch)
 
-    def _list_moves(self, old: str, new: str) -> list[tuple[Node, str]]:
-        """Return the files named by the key ``old``, its own and those below, each with its key as ``new`` has it."""
-        own = self._find(old) if old else None
-        return ([] if own is None else [(own, new)]) + self._list_below(f"{old}/", f"{new}/")
+    def _list_moves(self, old: str, new: str) -> list[tuple[str, str]]:
+        """Return the keys of files named by the key ``old``, its own and those below, each as ``new`` has it."""
+        below = (f"{old}/", f"{new}/")
+        return [*self._list_own(old, new), *self._list_entries(*below), *self._list_scratch(*below)]
 
-    def _list_below(self, old: str, new: str) -> list[tuple[Node, str]]:
-        below = [node_of_row(row) for row in self._entries.below(old)]
-        below += [node_of_scratch(row) for row in self._scratch.below(old)]
-        return [(node, new + node.key[len(old) :]) for node in below]
+    def _list_own(self, old: str, new: str) -> list[tuple[str, str]]:
+        return [(old, new)] if old and self._find(old) is not None else []
 
-    def _list_directories(self, moves: list[tuple[Node, str]], prefixes: dict[str, str]) -> dict[str, str]:
+    def _list_entries(self, old: str, new: str) -> list[tuple[str, str]]:
+        return [(key, new + key[len(old) :]) for key in self._entries.keys_below(old)]
+
+    def _list_scratch(self, old: str, new: str) -> list[tuple[str, str]]:
+        return [(row.key, new + row.key[len(old) :]) for row in self._scratch.below(old)]
+
+    def _list_directories(self, moves: list[tuple[str, str]], prefixes: dict[str, str]) -> dict[str, str]:
         """Return the prefixes that the directories in which these files are, and those below ``prefixes``, will have."""
-        found = {prefix for node, _ in moves for prefix in directories_above(node.key)}
+        listing = {directory_of(key) for key, _ in moves}
+        found = {prefix for key in listing for prefix in directories_above(key)}
         for prefix in prefixes:
             found.update(self._directories.below(prefix))
         return {
@@ -192,32 +198,26 @@ class Mover:
             if prefix.startswith(old)
         }
 
-    def _move_file(
-        self, node: Node, key: str, is_scratch: Callable[[str], bool], *, keep: bool, transient: bool
-    ) -> Node:
+    def _move_file(self, key: str, new: str, is_scratch: Callable[[str], bool], *, keep: bool, transient: bool) -> Node:
         """Move a file: others get the new key before they get the removal of the old one."""
-        taken = self._pick_up(node, keep=keep, transient=transient)
-        moved = self._put_file(taken, key, scratch=is_scratch(key))
+        taken = self._pick_up(key, keep=keep, transient=transient)
+        moved = self._put_file(taken, new, scratch=is_scratch(new))
         self._let_go(taken)
         return moved
 
-    def _pick_up(self, node: Node, *, keep: bool, transient: bool = True) -> TakenFile:
+    def _pick_up(self, key: str, *, keep: bool, transient: bool = True) -> TakenFile:
         """Prepare a file to be put under another key; ``keep`` leaves its value as a revision."""
-        xattrs = self._xattrs.take(Bearer(node.key))
+        xattrs = self._xattrs.take(Bearer(key))
         # It may have another version by now, or be gone.
-        row = self._entries.current(node.key)
+        row = self._entries.current(key)
         if row is None or not row.live:
-            scratch = self._scratch.get(node.key)
+            scratch = self._scratch.get(key)
             if scratch is None:
-                raise KeyMissing(node.key)
-            return TakenFile(
-                node_of_scratch(scratch), scratch.mode, None, scratch.mod_time, None, scratch.began, xattrs, scratch
-            )
+                raise KeyMissing(key)
+            return TakenFile(carry_scratch(scratch), xattrs, scratch)
         keeps = keep and row.content is not None and not (transient and self._entries.is_transient(row))
         content = self._contents.copy(row.content) if keeps and row.content is not None else row.content
-        node = node_of_row(row)._replace(content=content)
-        began = row.began if transient else None
-        return TakenFile(node, row.mode, row.url_token, row.mod_time, row.born, began, xattrs, row, keeps, transient)
+        return TakenFile(carry(row, content, transient=transient), xattrs, row, keeps, transient)
 
     def _let_go(self, taken: TakenFile) -> None:
         """Remove a file from its old key, but not its content."""
@@ -235,28 +235,36 @@ class Mover:
 
     def _put_value(self, taken: TakenFile, key: str, *, scratch: bool) -> Node:
         target = self._find(key)
-        node = taken.node
-        atime = None if node.atime == node.mtime else node.atime
+        written = taken.written._replace(changed=self._clock())
         if scratch and (target is None or target.is_scratch):
-            now = self._clock()
-            row = ScratchRow(
-                key, node.size, node.mode, node.content, now, node.mtime, atime, node.inode, taken.mod_time, taken.began
-            )
+            row = make_scratch(key, written)
             self._scratch.put(row)
             return node_of_scratch(row)
         # An entry without a mode stays so, unless it would take on that of the entry it replaces.
-        mode = taken.mode if target is None else node.mode
-        written = Written(
-            node.size,
-            node.content,
-            mode,
-            taken.url_token,
-            mod_time=taken.mod_time,
-            mtime=node.mtime,
-            atime=atime,
-            changed=self._clock(),
-            born=taken.born,
-            inode=node.inode,
-            began=taken.began,
-        )
+        if written.mode is None and target is not None:
+            written = written._replace(mode=DEFAULT_MODE)
         return node_of_row(self._entries.write(key, written, old=self._entries.current(key), listing=None))
+
+
+def carry_scratch(row: ScratchRow) -> Written:
+    """Return what a scratch file takes along to another key."""
+    return Written(
+        row.size,
+        row.content,
+        row.mode,
+        mod_time=row.mod_time,
+        mtime=row.mtime,
+        atime=None if row.atime == row.mtime else row.atime,
+        inode=row.inode,
+        began=row.began,
+    )
+
+
+def make_scratch(key: str, written: Written) -> ScratchRow:
+    """Return the scratch file that has what came from another key."""
+    mode = DEFAULT_MODE if written.mode is None else written.mode
+    assert written.changed is not None
+    assert written.mtime is not None
+    assert written.inode is not None
+    times = (written.changed, written.mtime, written.atime)
+    return ScratchRow(key, written.size, mode, written.content, *times, written.inode, written.mod_time, written.began)

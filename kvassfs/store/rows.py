@@ -115,7 +115,9 @@ MARKS: Final = ", ".join("?" * AT_ONCE)
 """The marks of that statement, which ``fill`` gives their values."""
 
 SELECT_MANY = f"SELECT {COLUMNS} FROM entries WHERE key IN ({MARKS})"
-SELECT_BELOW = f"SELECT {COLUMNS} FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
+_BELOW = "FROM entries INDEXED BY entries_live WHERE live AND key >= ? AND key < ?"
+SELECT_BELOW = f"SELECT {COLUMNS} {_BELOW}"
+SELECT_KEYS_BELOW = f"SELECT key {_BELOW} ORDER BY key"
 
 
 def fill(keys: Sequence[str]) -> tuple[str, ...]:

@@ -84,8 +84,11 @@ class Transfers:
         return []
 
     def _move_prefix(self, source: str, target: str) -> None:
-        for row in self._below(source):
-            check_new_key(target + row.key[len(source) :])
+        keys = self._entries.keys_below(check_key(source))
+        if not keys:
+            raise KeyMissing(source)
+        for key in keys:
+            check_new_key(target + key[len(source) :])
         below: list[Row | ScratchRow] = [*self._entries.below(target), *self._scratch.below(target)]
         if any(row.key != target or not row.is_directory for row in below):
             raise TransferRefused(

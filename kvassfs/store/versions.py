@@ -1,4 +1,4 @@
-"""What versions of keys are like: of a new value, and of a removal. Pure functions."""
+"""What versions of keys are like: of a new value, of a removal, and of what comes from another key. Pure functions."""
 
 from __future__ import annotations
 
@@ -86,4 +86,26 @@ def make_tombstone(row: Row, stamp: Stamp, *, token: str, seen: str | None, tran
         appeared=row.appeared,
         shown=find_shown(row, sequence, 0, None),
         began=None,
+    )
+
+
+def carry(row: Row, content: int | None, changed: int | None = None, *, transient: bool) -> Written:
+    """Return what an entry takes along to a key where there is nothing; ``content`` is its value.
+
+    ``changed`` is the new ctime (ns), ``transient`` as in ``Entries.remove``.
+    """
+    shown = row.mtime if row.mod_time is None else row.mod_time
+    mtime = row.timestamp * 1000 if shown is None else shown
+    return Written(
+        row.size,
+        content,
+        row.mode,
+        row.url_token,
+        row.mod_time,
+        mtime,
+        None if row.atime == mtime else row.atime,
+        changed,
+        row.born,
+        row.inode,
+        row.began if transient else None,
     )
