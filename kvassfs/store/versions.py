@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..clocks import clamp_time
+from ..tuples import NamedTuple
 from .inodes import born_inode
 from .rows import DIRTY, HELD, Row, Written, find_predecessor, find_shown, inherit_mode
 from .settling import find_birth
