@@ -72,6 +72,8 @@ def note_seen(process_id: int, base: Entry | None, others: Iterable[Origin] = ()
     That is what the writer of ``base`` had seen, and that version itself; and ``others``, versions that lost and that the
     person was told of.
     """
+    if not others and (base is None or (base.process_id == process_id and not base.seen)):
+        return ""  # as mostly
     found: dict[int, Origin] = {}
     own = [] if base is None else [Origin(base.process_id, base.counter)]
     for origin in (*own, *others, *parse_seen(None if base is None else base.seen)):

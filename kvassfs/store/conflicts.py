@@ -13,7 +13,7 @@ from ..share_link import LINKS
 from .contents import Contents
 from .database import Database
 from .revisions import REVISION, Became, Revision, revision_of
-from .rows import Row
+from .rows import Row, was_shown
 
 _OPEN = f"SELECT {REVISION} FROM revisions INDEXED BY revisions_in_conflict WHERE met IS NOT NULL"
 
@@ -36,7 +36,7 @@ class Conflicts:
             return None
         if old is None:
             return ""
-        base = old.entry if began is None or old.shown <= began else self._find_at(key, began)
+        base = old.entry if began is None or was_shown(old, began) else self._find_at(key, began)
         others = [
             find_origin(conflict.entry)
             for conflict in self._open_of(key)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .database import Database
 
 KEPT_CHANGES = 1000
 """Local changes that are kept for other mounts of the same store."""
+
+_NOTE = "INSERT INTO local_changes (key, writer) VALUES (?, ?)"
 
 
 class Journal:
@@ -17,7 +21,17 @@ class Journal:
 
     def note(self, key: str) -> None:
         """Note a change of a file's attributes, a scratch file, or (its prefix) a directory."""
-        cursor = self._database.execute("INSERT INTO local_changes (key, writer) VALUES (?, ?)", (key, self._writer))
-        number = cursor.lastrowid or 0
+        number = self._database.execute(_NOTE, (key, self._writer)).lastrowid or 0
         if number % KEPT_CHANGES == 0:
-            self._database.execute("DELETE FROM local_changes WHERE id <= ?", (number - KEPT_CHANGES,))
+            self._trim(number)
+
+    def note_all(self, keys: Sequence[str]) -> None:
+        """Note the changes of several keys, in this order."""
+        if keys:
+            self._database.execute_many(_NOTE, [(key, self._writer) for key in keys])
+            self._trim(self._database.only_row("SELECT max(id) FROM local_changes")[0])
+
+    def _trim(self, last: int) -> None:
+        """Forget the oldest changes, up to a number that depends on that of the last one alone."""
+        limit = last - last % KEPT_CHANGES - KEPT_CHANGES
+        self._database.execute("DELETE FROM local_changes WHERE id <= ?", (limit,))

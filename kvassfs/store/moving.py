@@ -15,6 +15,7 @@ from .inodes import directories_above
 from .local import ScratchRow, make_record
 from .local_parts import LocalParts
 from .nodes import Node, node_of_row, node_of_scratch
+from .plain_moves import PlainMoves
 from .rows import Row, Written
 from .share_links import ShareLinks
 from .versions import carry
@@ -61,6 +62,7 @@ class Mover:
         self._directories, self._scratch, self._xattrs, self._inodes = local
         self._share_links = share_links
         self._changes = directories
+        self._plain = PlainMoves(database, entries, clock)
         self._find = find
         self._listed_in = listed_in
         self._clock = clock
@@ -147,13 +149,21 @@ class Mover:
         transient: bool,
     ) -> None:
         """Move the files ``own`` and all below, and what is local about the directory, in place of an empty one."""
+
+        def move_alone(key: str, new_key: str) -> None:
+            self._move_file(key, new_key, is_scratch, keep=is_scratch(new_key), transient=transient)
+
         now = self._clock()
-        moves = [*own, *self._list_entries(old, new), *self._list_scratch(old, new)]
+        entries, scratch = self._list_entries(old, new), self._list_scratch(old, new)
+        moves = [*own, *entries, *scratch]
         self._inodes.move(self._list_directories(moves, {old: new}))
         record = self._directories.get(old) or make_record(now)
         self._directories.move(old, new)
-        for key, new_key in moves:
-            self._move_file(key, new_key, is_scratch, keep=is_scratch(new_key), transient=transient)
+        for pair in own:
+            move_alone(*pair)
+        self._plain.run(entries, move_alone, is_scratch=is_scratch, transient=transient)
+        for pair in scratch:
+            move_alone(*pair)
         if all(key != new for _, key in moves):
             self._changes.drop(new, transient=transient)
         self._directories.put(new, record._replace(changed=now))

@@ -5,13 +5,15 @@ Every method that writes belongs inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ..share_link import LINKS
 from ..tuples import NamedTuple
 from .database import Database
+from .inserting import insert_all
 from .rows import Row
+from .versions import Change
 
 PAUSE = 1_000_000
 """Microseconds: what one program does with a mount is one change as long as it pauses no longer."""
@@ -42,12 +44,27 @@ class Step(NamedTuple):
     after: str | None
 
 
+def describe_step(key: str, old: Row | None, new: Row | None, *, amends: bool = False) -> Step | None:
+    """Return the step from ``old`` to ``new``, ``None`` if it is none that could be undone; see ``OwnChanges.note``."""
+    before = None if old is None or not old.live else old
+    after = None if new is None or not new.live else new.url_token
+    if key.startswith(LINKS) or (before is None and after is None):
+        return None
+    if before is None:
+        return Step(key, None, NEVER if amends else 0, None, None, after)
+    return Step(key, before.url_token, NEVER if amends else before.size, before.mode, before.mod_time, after)
+
+
 class OwnChange(NamedTuple):
     """What one program did in one go, at ``made`` (µs): each key once, in the order in which they first changed."""
 
     id: int
     made: int
     steps: tuple[Step, ...]
+
+
+_INTO = "INSERT INTO own_changes (undone, change, made, writer, pid, key, before, size, mode, mod_time, after)"
+_NEXT = "ifnull(?, (SELECT ifnull(max(id), 0) + 1 FROM own_changes))"
 
 
 class OwnChanges:
@@ -70,27 +87,35 @@ class OwnChanges:
 
         ``amends``: the new version completes the old one, which nobody needs back.
         """
-        before = None if old is None or not old.live else old
-        after = None if new is None or not new.live else new.url_token
-        if self._paused or key.startswith(LINKS) or (before is None and after is None):
+        step = describe_step(key, old, new, amends=amends)
+        if step is not None and not self._paused:
+            self._begin_or_go_on(step, now)
+
+    def note_all(self, changes: Iterable[Change], now: int) -> None:
+        """Note that several keys changed at ``now`` (µs), in this order."""
+        steps = [step for change in changes if (step := describe_step(*change)) is not None]
+        if not steps or self._paused:
             return
-        size, mode, mod_time = (0, None, None) if before is None else (before.size, before.mode, before.mod_time)
-        size = NEVER if amends else size
-        token = None if before is None else before.url_token
-        pid = 0 if self.caller is None else self.caller()
+        head = (0, self._begin_or_go_on(steps[0], now), now, self._writer, self._find_caller())
+        insert_all(self._database, _INTO, [head + step for step in steps[1:]])
+
+    def _begin_or_go_on(self, step: Step, now: int) -> int:
+        """Note a step, the first of a change or a further one; return the change."""
+        pid = self._find_caller()
         change = self._find_change(pid, now)
-        row = self._database.execute(
-            "INSERT INTO own_changes (change, made, writer, pid, key, before, size, mode, mod_time, after, undone)"
-            " VALUES (ifnull(?, (SELECT ifnull(max(id), 0) + 1 FROM own_changes)), ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-            (change, now, self._writer, pid, key, token, size, mode, mod_time, after),
-        ).lastrowid
+        parameters = (change, now, self._writer, pid, *step)
+        row = self._database.execute(f"{_INTO} VALUES (0, {_NEXT}{', ?' * 9})", parameters).lastrowid or 0
         if change is None:
-            self._change = row or 0
+            self._change = change = row
             self._database.execute(
                 "DELETE FROM own_changes WHERE id <= ? AND change <>"
                 " (SELECT change FROM own_changes WHERE id < ? ORDER BY id DESC LIMIT 1)",
-                ((row or 0) - MOST_ROWS, row),
+                (row - MOST_ROWS, row),
             )
+        return change
+
+    def _find_caller(self) -> int:
+        return 0 if self.caller is None else self.caller()
 
     def withdraw(self, key: str, born: int) -> None:
         """Forget what happened to a key that came into being at ``born`` (µs), and went without a trace."""

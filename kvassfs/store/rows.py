@@ -106,7 +106,8 @@ class Written(NamedTuple):
     """The clock of this replica when the writer began, having seen the version of that time; ``None`` = just now."""
 
 
-INSERT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+REPLACE = f"INSERT OR REPLACE INTO entries ({COLUMNS})"
+INSERT = f"{REPLACE} VALUES ({', '.join('?' * len(Row._fields))})"
 SELECT = f"SELECT {COLUMNS} FROM entries WHERE key = ?"
 AT_ONCE: Final = 100
 """Keys whose rows are read by one statement."""
@@ -139,6 +140,11 @@ def find_shown(old: Row | None, sequence: int, size: int, mode: int | None) -> i
     if is_file or (old is not None and old.is_file):
         return sequence
     return 0 if old is None else old.shown
+
+
+def was_shown(row: Row, began: int | None) -> bool:
+    """Return True if whoever began when the clock said ``began`` has seen this version; ``None`` is just now."""
+    return began is None or row.shown <= began
 
 
 def inherit_mode(old: Row | None) -> int | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 from ..clocks import clamp_time
+from ..conflict import note_seen
+from ..entry import new_token, next_timestamp
 from ..tuples import NamedTuple
 from .inodes import born_inode
-from .rows import DIRTY, HELD, Row, Written, find_predecessor, find_shown, inherit_mode
-from .settling import find_birth
+from .rows import DIRTY, HELD, Row, Written, find_predecessor, find_shown, inherit_mode, was_shown
+from .settling import find_birth, state_after_write
 
 
 class Stamp(NamedTuple):
@@ -20,6 +24,26 @@ class Stamp(NamedTuple):
     timestamp: int
     process_id: int
     writer: int
+
+
+class Change(NamedTuple):
+    """What becomes of a key: ``new`` in the place of ``old``; ``None`` is nothing, not even a tombstone."""
+
+    key: str
+    old: Row | None
+    new: Row | None
+
+
+class Move(NamedTuple):
+    """A file with the row ``row`` that goes to ``key``, of which the row is ``target``.
+
+    ``erases``: nothing is left under its old key, see ``Entries.remove``.
+    """
+
+    row: Row
+    key: str
+    target: Row | None
+    erases: bool
 
 
 def make_version(
@@ -108,3 +132,28 @@ def carry(row: Row, content: int | None, changed: int | None = None, *, transien
         row.inode,
         row.began if transient else None,
     )
+
+
+def plan_moves(
+    moves: Iterable[Move], last: Stamp, changed: int, random: Callable[[int], bytes], *, transient: bool
+) -> Iterator[Change]:
+    """Yield what becomes of the keys of plain files that move one after another: of the new key, then of the old one.
+
+    ``last`` has the clock as its sequence, and as its timestamp the present by which versions are dated. ``changed`` is
+    the new ctime (ns). ``transient`` is as in ``Entries.remove``.
+    """
+    now, sequence, dated, process_id, writer = last
+    for row, key, old, erases in moves:
+        written = carry(row, row.content, changed, transient=transient)
+        sequence += 1
+        stamp = Stamp(now, sequence, next_timestamp(dated, None if old is None else old.timestamp), process_id, writer)
+        seen = note_seen(process_id, old.entry if old is not None and was_shown(old, written.began) else None)
+        token, dirty = row.url_token or new_token(random), state_after_write(old, transient=False)
+        yield Change(key, old, make_version(key, written, old, stamp, token=token, seen=seen, dirty=dirty))
+        if erases:
+            yield Change(row.key, row, None)
+            continue
+        sequence += 1
+        stamp = Stamp(now, sequence, next_timestamp(dated, row.timestamp), process_id, writer)
+        token, seen = new_token(random), note_seen(process_id, row.entry)
+        yield Change(row.key, row, make_tombstone(row, stamp, token=token, seen=seen, transient=transient))

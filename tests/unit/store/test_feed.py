@@ -9,7 +9,7 @@ import pytest
 from kvassfs.store import Changes, Position, Store, Written
 from kvassfs.store.feed import Feed
 from kvassfs.store.journal import KEPT_CHANGES, Journal
-from tests.support.stores import REGULAR, count, is_scratch, save
+from tests.support.stores import REGULAR, count, is_scratch, rows, save
 
 START = Position(0, 0)
 NOBODY = -1
@@ -56,6 +56,24 @@ class TestLocalChanges:
         store._database.execute("DELETE FROM local_changes")
         theirs.note("next")
         assert feed.position().change == 3 * KEPT_CHANGES + 1
+
+    def test_many_are_noted_as_each_alone_is(self, store: Store, theirs: Journal) -> None:
+        keys = [str(number) for number in range(2 * KEPT_CHANGES + 700)]
+        found = []
+        for size in (1, 300, len(keys)):
+            with store.transaction:
+                store._database.execute("DELETE FROM local_changes")
+                store._database.execute("DELETE FROM sqlite_sequence")
+                for start in range(0, len(keys), size):
+                    theirs.note_all(keys[start : start + size])
+                theirs.note_all([])
+                found.append(rows(store, "SELECT * FROM local_changes ORDER BY id"))
+        with store.transaction:
+            store._database.execute("DELETE FROM local_changes")
+            store._database.execute("DELETE FROM sqlite_sequence")
+            for key in keys:
+                theirs.note(key)
+        assert found == [rows(store, "SELECT * FROM local_changes ORDER BY id")] * 3
 
     def test_every_open_store_writes_under_a_number_of_its_own(self, store: Store) -> None:
         with Store.open(store.path) as other:

@@ -8,6 +8,7 @@ from kvassfs.entry import DEFAULT_MODE, Delivery, Entry
 from kvassfs.errors import NothingToUndo
 from kvassfs.store import Plan, Store, Way
 from kvassfs.store.own_changes import LOOK_BACK, MOST_ROWS, PAUSE
+from kvassfs.store.versions import Change
 from tests.support.stores import SECOND, Clock, count, is_scratch, read, rows, save
 from tests.unit.store.conftest import OpenStore
 
@@ -211,6 +212,17 @@ def test_where_all_has_changed_since_it_goes_further_back(store: Store, open_sto
     with pytest.raises(NothingToUndo) as caught:
         store.undo.plan()
     assert str(caught.value) == "nothing to undo: key has changed since, or is not kept; see `kvass log`"
+
+
+def test_what_takes_others_back_is_no_change_of_many_either(store: Store) -> None:
+    store.set("a", b"x")
+    row = store._entries.current("a")
+    noted = count(store, "own_changes")
+    with store.transaction, store.own_changes.paused():
+        store.own_changes.note_all([Change("a", row, None)], 0)
+    with store.transaction:
+        store.own_changes.note_all([Change("a", None, None)], 0)
+    assert count(store, "own_changes") == noted
 
 
 def test_what_arrives_is_no_change(store: Store) -> None:
