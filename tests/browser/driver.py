@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -18,9 +18,11 @@ from playwright.sync_api import Browser, Download, Error, Response, Route, sync_
 from kvassfs.server.request_log import redact_path
 from kvassfs.sharing.address import format_share_url
 from kvassfs.store import Store
-from kvassfs.store.store import Readable
 from tests.support.hub_process import Server
 from tests.support.processes import peak_memory
+
+if TYPE_CHECKING:
+    from kvassfs.store.store import Readable
 
 CHROMIUM = "chromium"
 
