@@ -9,64 +9,34 @@ import argparse
 import json
 import math
 import os
-import random
 import shlex
-import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
 import checkout  # noqa: F401
-from measured import MB, say
-from peers import MEMORY
+from filled import LAYOUTS, Filled, mount_seconds, read_seconds, run_seconds
+from measured import MB, machine, met, say
 from report import aligned
 from rounds import can_drop_caches, drop_caches
 
-from kvassfs.store import Store
-from tests.support.mounts import binding_environment, mount_command, mounting, wait_until_mounted
+from tests.support.mounts import wait_until_mounted
 from tests.support.processes import KVASS, peak_memory, resident_memory
+from tests.support.waiting import find_within
 
 RANDOM_READS = 1000
-LAYOUTS: dict[str, Callable[[int], str]] = {
-    "flat": lambda number: f"note-{number:06d}",
-    "nested": lambda number: f"area-{number % 100:02d}/topic-{number // 100 % 100:02d}/note-{number:06d}",
-}
+WANTED_START, WANTED_COLD_START, WANTED_MEMORY = 100, 1000, 80
+"""Milliseconds, and megabytes beside what libfuse keeps of names."""
 
+QUICK = {"keys": 10_000, "rounds": 1, "runs": 5}
+FULL = {"keys": 100_000, "rounds": 5, "runs": 30}
 
-@dataclass(frozen=True)
-class Filled:
-    """A store with `count` keys, and the command line that works on it."""
-
-    count: int
-    path: Path
-    layout: str
-    kvass: tuple[str, ...]
-    binding: str
-
-    @property
-    def mount_point(self) -> Path:
-        """Where this store is mounted."""
-        return self.path.with_suffix(".mount")
-
-    def keys(self, count: int) -> list[str]:
-        """Return that many different keys of it, in no order, the same ones each time."""
-        chosen = random.Random(self.count).sample(range(self.count), count)  # noqa: S311 (no secrets)
-        return [LAYOUTS[self.layout](number) for number in chosen]
-
-    def command(self, *arguments: str) -> list[str]:
-        """Return the command line of `kvass` on this store."""
-        return [*self.kvass, "--db", str(self.path), *arguments]
-
-    def mounting(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """Start the mount, without waiting for it; it is ended in the end."""
-        self.mount_point.mkdir(exist_ok=True)
-        command = mount_command(self.path, self.mount_point, self.kvass)
-        return mounting(command, self.mount_point, binding_environment(self.binding))
+SETTLE_SECONDS, SETTLED_LOOKS = 60.0, 10
+"""How long memory may go on changing, and how many looks must find the same."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +61,10 @@ Pairs = list[tuple[float, float]]
 def main() -> None:
     """Fill two stores, measure, and print what was found."""
     options = parser().parse_args()
+    for name, number in (QUICK if options.quick else FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, number)
+    say(machine())
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as name, ExitStack() as stack:
         few, many = (filled(Path(name), count, options) for count in (options.few, options.keys))
         rows = starts(few, many, options.rounds)
@@ -107,11 +81,12 @@ def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     new = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = new.add_argument
-    add("--keys", type=int, default=100_000, help="keys of the large store")
+    add("--quick", action="store_true", help="10,000 keys, one mount and five runs: less than a minute")
+    add("--keys", type=int, help=f"keys of the large store (default: {FULL['keys']})")
     add("--few", type=int, default=100, help="keys of the small store, each read once")
-    add("--layout", choices=LAYOUTS, default="flat", help="all keys in one directory, or in 10,000")
-    add("--rounds", type=int, default=5, help="how often to mount")
-    add("--runs", type=int, default=30, help="how often to run `kvass get`")
+    add("--layout", choices=LAYOUTS, default="flat", help="all keys in one directory, in 10,000, or 100 in each")
+    add("--rounds", type=int, help=f"how often to mount (default: {FULL['rounds']})")
+    add("--runs", type=int, help=f"how often to run `kvass get` (default: {FULL['runs']})")
     add("--binding", choices=("mfusepy", "fusepy"), default="mfusepy")
     add("--kvass", type=shlex.split, default=list(KVASS), help="command line that runs kvass")
     add("--directory", type=Path, help="where the stores go (default: the temporary directory)")
@@ -120,44 +95,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def filled(room: Path, count: int, options: argparse.Namespace) -> Filled:
-    """Make a store in memory, where its commits wait for no disk, and move it to the room."""
+    """Make a store."""
     new = Filled(count, room / f"{count}.sqlite", options.layout, tuple(options.kvass), options.binding)
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else room) as name:
-        before = time.perf_counter()
-        with Store.open(Path(name, "store.sqlite")) as store:
-            for number in range(count):
-                store.set(LAYOUTS[options.layout](number), value(number))
-        say(f"{count} keys set in {time.perf_counter() - before:.1f} s")
-        shutil.copyfile(Path(name, "store.sqlite"), new.path)
+    new.make()
     return new
-
-
-def value(number: int) -> bytes:
-    """Return the value of a key, which tells it from all others."""
-    return f"value {number} ".encode() * 10
 
 
 def starts(few: Filled, many: Filled, rounds: int) -> list[Row]:
     """Time the start of `kvass mount` until a key answers to stat, with and without what the kernel had cached."""
-    rows = [row("mount until it answers", interleaved(mount_seconds, few, many, rounds), limit=1000)]
+    rows = [row("mount until it answers", interleaved(mount_seconds, few, many, rounds), limit=WANTED_START)]
     if can_drop_caches():
         cold = interleaved(cold_mount_seconds, few, many, rounds)
-        rows.append(row("the same, caches dropped", cold, limit=1000))
+        rows.append(row("the same, caches dropped", cold, limit=WANTED_COLD_START))
         for store in (few, many):
-            store.path.read_bytes()  # what follows compares the work, not the disk
+            store.warm()
     return rows
-
-
-def mount_seconds(store: Filled, _: int) -> float:
-    """Mount, wait for the answer, unmount."""
-    key = store.mount_point / store.keys(1)[0]
-    before = time.perf_counter()
-    with store.mounting() as server:
-        while not key.exists():
-            if server.poll() is not None:
-                wait_until_mounted(store.mount_point, server)  # raises with what it said
-            time.sleep(0.001)
-        return time.perf_counter() - before
 
 
 def cold_mount_seconds(store: Filled, turn: int) -> float:
@@ -172,7 +124,7 @@ def get(few: Filled, many: Filled, runs: int) -> Row:
     keys = {store: store.keys(min(runs, few.count)) for store in (few, many)}
 
     def seconds(store: Filled, turn: int) -> float:
-        return timed_run(store.command("get", keys[store][turn]))
+        return run_seconds(store.command("get", keys[store][turn]))
 
     return row("kvass get", interleaved(seconds, few, many, len(keys[few])), most=1.2)
 
@@ -182,7 +134,7 @@ def reads(few: Filled, many: Filled) -> list[Row]:
     paths = {store: [str(store.mount_point / key) for key in store.keys(few.count)] for store in (few, many)}
 
     def cat(store: Filled, _: int) -> float:
-        return timed_run(["cat", paths[store].pop()])
+        return run_seconds(["cat", paths[store].pop()])
 
     def read(store: Filled, _: int) -> float:
         return read_seconds(paths[store].pop())
@@ -195,39 +147,47 @@ def reads(few: Filled, many: Filled) -> list[Row]:
 
 
 def memory(few: Filled, many: Filled, servers: list[subprocess.Popen[bytes]]) -> list[Row]:
-    """Return the memory of the mount after `ls -lR` of everything and random reads."""
+    """Return the memory of the mount after `ls -lR` of everything and random reads, and what of it names take."""
     for store in (few, many):
         subprocess.run(["ls", "-lR", str(store.mount_point)], check=True, stdout=subprocess.DEVNULL)
         for key in store.keys(min(RANDOM_READS, store.count)):
             read_seconds(str(store.mount_point / key))
     now = [resident_memory(server.pid) / MB for server in servers]
     highest = [peak_memory(server.pid) / MB for server in servers]
-    return [
-        Row("resident memory after all that", "MB", now[0], now[1], now[1] / now[0], "", None),
-        Row("its highest", "MB", highest[0], highest[1], highest[1] / highest[0], "< 100 MB", highest[1] < 100),
-    ]
+    rows = [memory_row("resident memory after all that", now), memory_row("its highest", highest)]
+    if can_drop_caches():
+        drop_caches()
+        names = [max(0, after - settled_memory(server.pid) / MB) for after, server in zip(now, servers, strict=True)]
+        rows.append(memory_row("given back when the kernel forgets all names", names))
+        rest = [most - part for most, part in zip(highest, names, strict=True)]
+        rows.append(memory_row("its highest without that", rest, WANTED_MEMORY))
+    return rows
 
 
-def read_seconds(path: str) -> float:
-    """Time open, read and close of one file."""
-    before = time.perf_counter()
-    descriptor = os.open(path, os.O_RDONLY)
-    content = os.read(descriptor, 1 << 16)
-    os.close(descriptor)
-    seconds = time.perf_counter() - before
-    if not content.startswith(b"value "):
-        raise ValueError(f"{path} came back with other bytes")
-    return seconds
+def memory_row(name: str, megabytes: list[float], most: float = math.inf) -> Row:
+    """Make a row in megabytes, of which the larger store's may be so many at most."""
+    few, many = megabytes
+    is_wanted = math.isfinite(most)
+    return Row(
+        name,
+        "MB",
+        few,
+        many,
+        many / few if few else math.nan,
+        f"<= {most:g} MB" if is_wanted else "",
+        many <= most if is_wanted else None,
+    )
 
 
-def timed_run(command: list[str]) -> float:
-    """Time a whole process that prints a value."""
-    before = time.perf_counter()
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    seconds = time.perf_counter() - before
-    if not done.stdout.startswith(b"value "):
-        raise ValueError(f"{shlex.join(command)} printed something else")
-    return seconds
+def settled_memory(pid: int) -> float:
+    """Return the resident memory of a process once it does not change any more."""
+    seen: list[int] = []
+
+    def find_settled() -> int | None:
+        seen.append(resident_memory(pid))
+        return seen[-1] if len(seen) > SETTLED_LOOKS and len(set(seen[-SETTLED_LOOKS:])) == 1 else None
+
+    return find_within(SETTLE_SECONDS, find_settled, what="the memory of the mount settles", pause=0.1)
 
 
 def interleaved(seconds: Timed, few: Filled, many: Filled, turns: int) -> Pairs:
@@ -252,11 +212,21 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
         f"{options.keys} keys",
         "ratio",
         "wanted",
-        "met",
+        "",
     ]
-    met = {True: "yes", False: "NO", None: ""}
-    body = [[r.name, r.unit, f"{r.few:.2f}", f"{r.many:.2f}", f"{r.ratio:.2f}", r.wanted, met[r.met]] for r in rows]
-    return aligned([head, *body])
+    body = [
+        [
+            r.name,
+            r.unit,
+            f"{r.few:.2f}",
+            f"{r.many:.2f}",
+            f"{r.ratio:.2f}",
+            r.wanted,
+            "" if r.met is None else met(r.met),
+        ]
+        for r in rows
+    ]
+    return f"{machine()}\n\n{aligned([head, *body])}"
 
 
 if __name__ == "__main__":

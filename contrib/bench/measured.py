@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -134,5 +136,16 @@ def say(line: str) -> None:
 
 
 def environment() -> str:
+    """Say on what was measured, and how much else went on."""
+    return f"{machine()}, load {os.getloadavg()[0]:.1f}"
+
+
+def machine() -> str:
     """Say on what was measured."""
-    return f"{os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}"
+    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    processor = found[1] if found else platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return (
+        f"{processor}, {os.cpu_count()} processors, {memory:.0f} GiB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )

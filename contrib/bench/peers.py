@@ -18,7 +18,7 @@ from typing import Self
 import checkout  # noqa: F401
 
 from tests.support.mounts import binding_environment, mount_command, mounted_by
-from tests.support.processes import NotStarted, cpu_seconds
+from tests.support.processes import NotStarted, cpu_seconds, written_bytes
 
 SETTLE_SECONDS = 60.0
 BENCH = Path(__file__).resolve().parent
@@ -36,11 +36,13 @@ class Setting:
         binding: "mfusepy" (libfuse 3) or "fusepy" (libfuse 2), for kvassfs and the plain file system.
         kvass: the command line that runs `kvass`.
         threads: the plain file system runs without `nothreads`.
+        write_back: seconds after which rclone begins to carry a closed file to its directory.
     """
 
     binding: str
     kvass: tuple[str, ...]
     threads: bool = False
+    write_back: float = 5
 
 
 class Peer:
@@ -75,6 +77,10 @@ class Peer:
     def cpu(self) -> float:
         """Return the processor time in seconds that the server took since it started (0 without one)."""
         return 0.0
+
+    def written(self) -> int:
+        """Return the bytes that the server wrote since it started, to files and to the kernel (0 without one)."""
+        return 0
 
 
 class Tmpfs(Peer):
@@ -144,6 +150,10 @@ class Mounted(Peer):
     def cpu(self) -> float:
         """Return the server's."""
         return cpu_seconds(self.pid) if self.pid else 0.0
+
+    def written(self) -> int:
+        """Return the server's: what its calls wrote, whether or not it has reached the disk."""
+        return written_bytes(self.pid) if self.pid else 0
 
 
 class Kvassfs(Mounted):
@@ -234,13 +244,13 @@ class Rclone(Backed):
         """Mount with a configuration and a cache of its own."""
         own = ["--config", str(self.room / "rclone.conf"), "--cache-dir", str(self.room / "cache")]
         Path(own[1]).touch()
-        return ["rclone", "mount", str(self.backing), str(self.directory), "--vfs-cache-mode", "writes", *own]
+        writes = ["--vfs-cache-mode", "writes", "--vfs-write-back", f"{self.setting.write_back}s"]
+        return ["rclone", "mount", str(self.backing), str(self.directory), *writes, *own]
 
     def settle(self) -> None:
-        """Wait until it has carried every file from its cache to the directory (it begins 5 s after a close)."""
+        """Wait until it has carried every file from its cache to the directory (it begins some time after a close)."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        wanted = sizes(self.directory)
-        while time.monotonic() < deadline and sizes(self.backing) != wanted:
+        while time.monotonic() < deadline and any(map(is_dirty, (self.room / "cache" / "vfsMeta").rglob("*"))):
             time.sleep(0.25)
 
 
@@ -271,7 +281,9 @@ class Started:
 PEERS: tuple[type[Peer], ...] = (Kvassfs, Plain, Bindfs, BindfsPlain, Rclone, Peer, Tmpfs)
 
 
-def sizes(directory: Path) -> dict[str, int]:
-    """Return the size of every file below the directory."""
-    paths = [Path(top, name) for top, _, names in os.walk(directory) for name in names]
-    return {str(path.relative_to(directory)): path.stat().st_size for path in paths}
+def is_dirty(path: Path) -> bool:
+    """Tell whether what rclone notes of a file in its cache says that it is still to be carried."""
+    try:
+        return b'"Dirty": true' in path.read_bytes()
+    except (IsADirectoryError, FileNotFoundError):  # a folder, or gone meanwhile
+        return False

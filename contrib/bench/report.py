@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
+
+from measured import met
+from operations import amount_of
+from wanted import MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from operations import Operation
     from rounds import Sample
-    from workload import Operation
-
-MEASURED = "kvassfs"
+    from workload import Amounts
 
 
 @dataclass(frozen=True)
@@ -33,58 +36,94 @@ class Samples:
     def __init__(self, samples: Iterable[Sample]) -> None:
         self.samples = list(samples)
 
-    def rates(self, operation: str, peer: str) -> dict[int, float]:
-        """Return the units per second by round."""
-        return {s.round: s.rate for s in self.of(operation, peer)}
+    def among(self, operations: Iterable[Operation]) -> list[Operation]:
+        """Return those of the operations that were measured."""
+        names = {sample.operation for sample in self.samples}
+        return [row for row in operations if row.name in names]
 
     def of(self, operation: str, peer: str) -> list[Sample]:
         """Return the samples of one cell."""
         return [s for s in self.samples if (s.operation, s.peer) == (operation, peer)]
 
-    def rate(self, operation: str, peer: str) -> float | None:
-        """Return the median rate."""
-        rates = self.rates(operation, peer).values()
-        return median(rates) if rates else None
-
-    def cpu(self, operation: str, peer: str) -> float | None:
-        """Return the median processor time per unit, in microseconds."""
-        values = [s.cpu for s in self.of(operation, peer)]
+    def median(self, figure: str, operation: str, peer: str) -> float | None:
+        """Return the median of a figure of the samples of one cell."""
+        values = [getattr(sample, figure) for sample in self.of(operation, peer)]
         return median(values) if values else None
 
-    def ratio(self, operation: str, peer: str) -> Ratio | None:
-        """Return the rate of kvassfs over the peer's."""
-        ours, theirs = self.rates(operation, MEASURED), self.rates(operation, peer)
-        pairs = [ours[number] / theirs[number] for number in ours if number in theirs]
+    def ratio(self, operation: str, peer: str, other: str) -> Ratio | None:
+        """Return the rate of kvassfs over the peer's in the other operation, which may be the same."""
+        theirs = {sample.round: sample.rate for sample in self.of(other, peer)}
+        pairs = [s.rate / theirs[s.round] for s in self.of(operation, MEASURED) if s.round in theirs]
         return Ratio(median(pairs), min(pairs), max(pairs)) if pairs else None
 
 
-def table(samples: Samples, operations: Sequence[Operation], peers: Sequence[str]) -> str:
-    """Return three tables: rates, ratios of kvassfs to each peer, and the server's processor time per unit."""
+@dataclass(frozen=True)
+class Verdict:
+    """One figure that is wanted of an operation, what was found, and whether that is enough; None: not measured."""
+
+    operation: str
+    wanted: str
+    found: str
+    met: bool | None
+
+
+def verdicts(samples: Samples, operations: Sequence[Operation]) -> list[Verdict]:
+    """Return everything that is wanted of the operations."""
+    found = [(row.name, str(wanted), wanted.find(samples, row.name)) for row in operations for wanted in row.wanted]
+    return [
+        Verdict(name, wanted, each.text if each else "-", each.met if each else None) for name, wanted, each in found
+    ]
+
+
+def tables(samples: Samples, operations: Sequence[Operation], peers: Sequence[str]) -> str:
+    """Return rates, ratios of kvassfs to each peer, what servers spend per unit, and what is wanted."""
     others = [peer for peer in peers if peer != MEASURED]
-    rates = [["median per second", "unit", *peers]]
-    ratios = [["kvassfs / peer", *others, "wanted", "met"]]
-    cpu = [["server CPU per unit, us", "unit", *peers]]
+    head = ["unit", *peers]
+    found = [rates, cpu, written] = [
+        [["median per second", *head]],
+        [["server CPU per unit, us", *head]],
+        [["written by the server per unit, bytes", *head]],
+    ]
+    ratios = [["kvassfs / peer, median (least-greatest)", "rounds", *others]]
     for row in operations:
-        rates.append([row.name, row.unit, *(number(samples.rate(row.name, peer)) for peer in peers)])
-        cpu.append([row.name, row.unit[:-2], *(number(samples.cpu(row.name, peer)) for peer in peers)])
-        found = (samples.ratio(row.name, peer) for peer in others)
-        ratios.append([row.name, *(str(ratio or "-") for ratio in found), *verdict(samples, row)])
-    return "\n\n".join(aligned(rows) for rows in (rates, ratios, cpu))
+        for figure, rows in zip(("rate", "cpu", "written"), found, strict=True):
+            rows.append([row.name, row.unit, *(number(samples.median(figure, row.name, peer)) for peer in peers)])
+        times = str(len(samples.of(row.name, MEASURED)))
+        ratios.append([row.name, times, *(str(samples.ratio(row.name, peer, row.name) or "-") for peer in others)])
+    wanted = [["wanted of kvassfs", "", "found", ""]]
+    wanted += [
+        [each.operation, each.wanted, each.found, "-" if each.met is None else met(each.met)]
+        for each in verdicts(samples, operations)
+    ]
+    return "\n\n".join(aligned(rows) for rows in (rates, ratios, cpu, written, wanted))
 
 
-def verdict(samples: Samples, operation: Operation) -> tuple[str, str]:
-    """Return what is wanted of an operation and whether it is met."""
-    peer, least = operation.wanted
-    ratio = samples.ratio(operation.name, peer)
-    met = "-" if ratio is None else "yes" if ratio.middle >= least else "NO"
-    return f">= {least:g} {peer}", met
+def markdown(samples: Samples, operations: Sequence[Operation], amounts: Amounts) -> str:
+    """Return one table for a document: rates, ratios to the file systems beside it, and what is wanted."""
+    beside = ("plain", "bindfs", "rclone")
+    rows = [["what", "kvassfs", *(f"× {peer}" for peer in beside), "wanted"], ["---"] * (len(beside) + 3)]
+    for row in operations:
+        ratios = (samples.ratio(row.name, peer, row.name) for peer in beside)
+        rate = f"{number(samples.median('rate', row.name, MEASURED))} {row.unit}/s"
+        wanted = ", ".join(map(emphasised, verdicts(samples, [row])))
+        name = f"{row.name}, {amount_of(row, amounts)}"
+        rows.append([name, rate, *(f"{ratio.middle:.2f}" if ratio else "–" for ratio in ratios), wanted])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def emphasised(verdict: Verdict) -> str:
+    """Write what is wanted, in italics where it is not met; of a limit with what was found."""
+    words = verdict.wanted.replace(">=", "≥").replace("<=", "≤").replace(" x ", " × ")
+    if words.startswith("≤"):
+        words += f" ({verdict.found.split()[0]})"
+    return words if verdict.met in {True, None} else f"*{words}*"
 
 
 def number(value: float | None) -> str:
     """Write a figure with three digits or more."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -97,23 +136,23 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def document(samples: Samples, operations: Sequence[Operation], peers: Sequence[str]) -> dict[str, Any]:
-    """Return the same for machines: every sample, and medians, ratios and verdicts by operation."""
+    """Return the same for machines: every sample, medians and ratios by operation, and what is wanted."""
     return {
-        "samples": [vars(sample) for sample in samples.samples],
+        "samples": [asdict(sample) for sample in samples.samples],
         "operations": {row.name: described(samples, row, peers) for row in operations},
+        "wanted": [asdict(each) for each in verdicts(samples, operations)],
     }
 
 
 def described(samples: Samples, operation: Operation, peers: Sequence[str]) -> dict[str, Any]:
-    """Describe one operation's medians, ratios and verdict."""
-    found = {peer: samples.ratio(operation.name, peer) for peer in peers if peer != MEASURED}
-    wanted, met = verdict(samples, operation)
+    """Describe one operation's medians and ratios."""
+    name = operation.name
+    ratios = {peer: samples.ratio(name, peer, name) for peer in peers if peer != MEASURED}
     return {
         "unit": operation.unit,
         "cold": operation.cold,
-        "rate": {peer: samples.rate(operation.name, peer) for peer in peers},
-        "cpu_us": {peer: samples.cpu(operation.name, peer) for peer in peers},
-        "ratio": {peer: vars(ratio) for peer, ratio in found.items() if ratio},
-        "wanted": wanted,
-        "met": met,
+        "rate": {peer: samples.median("rate", name, peer) for peer in peers},
+        "cpu_us": {peer: samples.median("cpu", name, peer) for peer in peers},
+        "written": {peer: samples.median("written", name, peer) for peer in peers},
+        "ratio": {peer: asdict(ratio) for peer, ratio in ratios.items() if ratio},
     }

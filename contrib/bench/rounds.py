@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import checkout  # noqa: F401
+from operations import LIST, Operation
 from peers import Peer, Setting, Started
-from workload import Amounts, Content, Directory, Operation, fill_listed
+from workload import Amounts, Content, Directory, fill_listed
 
 from tests.support.mounts import mount_points
 from tests.support.processes import NotStarted
@@ -26,18 +27,24 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Sample:
-    """One measurement: units per second, and the server's processor time per unit in microseconds."""
+    """One measurement: units per second; and per unit the server's processor time in us, and bytes that it wrote."""
 
     round: int
     operation: str
     peer: str
     rate: float
     cpu: float
+    written: float
+
+    @property
+    def seconds(self) -> float:
+        """Return how long a unit took."""
+        return 1 / self.rate
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: all of it in every round."""
+    """What to run: all of it in every round. Rounds are counted from ``first`` on, as some were run before."""
 
     peers: Sequence[type[Peer]]
     operations: Sequence[Operation]
@@ -45,13 +52,14 @@ class Plan:
     setting: Setting
     rounds: int
     directory: Path | None
+    first: int = 0
 
 
 def run(plan: Plan, say: Say) -> list[Sample]:
     """Return every sample. What fails is said and left out."""
     samples: list[Sample] = []
-    for number in range(plan.rounds):
-        say(f"round {number + 1} of {plan.rounds}")
+    for number in range(plan.first, plan.first + plan.rounds):
+        say(f"round {number + 1} of {plan.first + plan.rounds}")
         base = Path(tempfile.mkdtemp(prefix="bench-", dir=plan.directory))
         try:
             samples += one_round(plan, number, base, say)
@@ -63,12 +71,14 @@ def run(plan: Plan, say: Say) -> list[Sample]:
 def one_round(plan: Plan, number: int, base: Path, say: Say) -> list[Sample]:
     """Start the peers, run each operation on each of them, end them."""
     samples = []
-    content = Content(plan.amounts)
+    content = Content(plan.amounts, base)
     with Started() as started:
         for kind in plan.peers:
             start(started, kind, plan, base, say)
         for operation in plan.operations:
-            for peer in rotated(started.peers, number):
+            say(f"  {operation.name}")
+            fitting = [peer for peer in started.peers if peer.name not in operation.without]
+            for peer in rotated(fitting, number):
                 try:
                     samples.append(measure(operation, peer, content, number))
                 except (OSError, ValueError) as error:
@@ -81,9 +91,15 @@ def start(started: Started, kind: type[Peer], plan: Plan, base: Path, say: Say) 
     room = base / kind.name
     room.mkdir()
     try:
-        started.start(kind(plan.setting, room), lambda path: fill_listed(path, plan.amounts))
+        started.start(kind(plan.setting, room), lambda path: fill(path, plan))
     except (OSError, NotStarted) as error:
         say(f"without {kind.name}: {error}")
+
+
+def fill(path: Path, plan: Plan) -> None:
+    """Make what a peer begins with: the directory that is listed, where it is."""
+    if any(operation.name == LIST for operation in plan.operations):
+        fill_listed(path, plan.amounts)
 
 
 def rotated(peers: Sequence[Peer], number: int) -> list[Peer]:
@@ -99,14 +115,14 @@ def measure(operation: Operation, peer: Peer, content: Content, number: int) -> 
     quieten(peer)
     if operation.cold:
         drop_caches()
-    cpu = peer.cpu()
+    cpu, written = peer.cpu(), peer.written()
     before = time.perf_counter()
     amount = act()
     seconds = time.perf_counter() - before
-    cpu = peer.cpu() - cpu
+    cpu, written = peer.cpu() - cpu, peer.written() - written
     if operation.check:
         operation.check(directory)
-    return Sample(number, operation.name, peer.name, amount / seconds, cpu / amount * 1e6)
+    return Sample(number, operation.name, peer.name, amount / seconds, cpu / amount * 1e6, written / amount)
 
 
 def quieten(peer: Peer) -> None:

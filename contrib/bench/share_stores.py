@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from itertools import islice
 from pathlib import Path
 
-from measured import say
+from filled import merge
 
 from kvassfs.entry import Delivery, Entry, new_token
-from kvassfs.store import Store
 
 SIZE = 1024
 """Bytes of a value."""
-
-PAGE = 2000
-"""Entries merged in one transaction."""
 
 LINE = "a key and its value are shared by the address of that version and by nothing else"
 
@@ -42,17 +36,6 @@ def delivery_of(number: int) -> Delivery:
 def built(directory: Path, count: int) -> Path:
     """Return a database with ``count`` entries, which is made unless it is in ``directory`` already."""
     finished = directory / f"share-{count}.sqlite"
-    if finished.exists():
-        return finished
-    begun = time.monotonic()
-    unfinished = directory / f"share-{count}.unfinished"
-    unfinished.unlink(missing_ok=True)
-    with Store.open(unfinished) as store:
-        deliveries = map(delivery_of, range(count))
-        with store.bulk():
-            while page := list(islice(deliveries, PAGE)):
-                store.inbox.merge_pushed(page)
-        store.upkeep.checkpoint()
-    unfinished.rename(finished)
-    say(f"{count:,} entries made in {time.monotonic() - begun:.1f} s")
+    if not finished.exists():
+        merge(finished, map(delivery_of, range(count)))
     return finished

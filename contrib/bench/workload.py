@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from source_tree import SourceTree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_SIZE = 1024
+PAGE = 4096
 CHUNK = 1 << 20
 MEGABYTE = 1_000_000
 PASSES = 8
@@ -21,25 +25,53 @@ Action = Callable[[], float]
 """The timed part of an operation; returns how many units it did."""
 
 
+def _amount(number: int, noun: str, words: str) -> Any:
+    """Describe a field: its default, what is counted, and the help of its option."""
+    return field(default=number, metadata={"noun": noun, "help": words})
+
+
 @dataclass(frozen=True)
 class Amounts:
-    """How much one measurement does: small files, entries of the listed directory, MiB of the large file."""
+    """How much one measurement does; an operation whose amount is 0 is left out."""
 
-    files: int = 2000
-    entries: int = 10_000
-    mebibytes: int = 64
+    files: int = _amount(2000, "files", "files of 1 KiB that are made, read and saved over")
+    entries: int = _amount(10_000, "entries", "files in the directory that is listed")
+    many: int = _amount(100_000, "entries", "files in another directory that is listed")
+    mebibytes: int = _amount(64, "MiB", "MiB of the large file")
+    reads: int = _amount(2000, "reads", "random reads in it")
+    appends: int = _amount(50, "appends", "appends to it")
+    tree: int = _amount(5000, "files", "files in the source tree")
+    moved: int = _amount(50_000, "files", "files in the directory that is moved")
+    largest: int = _amount(1024, "MiB", "MiB of the largest file")
+
+
+QUICK = Amounts(
+    files=300, entries=1000, many=3000, mebibytes=16, reads=300, appends=10, tree=300, moved=1000, largest=0
+)
+"""For a look that takes less than a minute in all: amounts so small that rates vary."""
 
 
 class Content:
-    """The bytes that one round writes: no two blocks and no two small files are alike."""
+    """What one round writes: no two blocks and no two small files are alike. ``room`` is a directory of its own."""
 
-    def __init__(self, amounts: Amounts) -> None:
+    def __init__(self, amounts: Amounts, room: Path) -> None:
         self.amounts = amounts
+        self._room = room
 
     @cached_property
     def large(self) -> memoryview:
         """The large file's bytes."""
         return memoryview(os.urandom(self.amounts.mebibytes * CHUNK))
+
+    @cached_property
+    def largest(self) -> memoryview:
+        """The largest file's bytes."""
+        return memoryview(os.urandom(self.amounts.largest * CHUNK))
+
+    @cached_property
+    def tree(self) -> SourceTree:
+        """An archive of a source tree with its git repository."""
+        return SourceTree(self._room, self.amounts.tree)
 
     @staticmethod
     def small(count: int) -> Sequence[bytes]:
@@ -56,35 +88,22 @@ class Directory:
         self.content = content
         self.amounts = content.amounts
         self.large = str(path / "large.bin")
+        self.largest = str(path / "largest.bin")
 
     def small(self) -> list[str]:
         """Return the paths of the small files."""
         return numbered(self.path / "small", self.amounts.files)
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One row of the table.
-
-    Args:
-        prepare: does what is not timed and returns what is.
-        wanted: the peer to compare with, and the least ratio to it.
-        cold: the kernel's caches are dropped between the two.
-        check: looks at the result afterwards; raises ValueError.
-    """
-
-    name: str
-    unit: str
-    prepare: Callable[[Directory], Action]
-    wanted: tuple[str, float]
-    cold: bool = False
-    check: Callable[[Directory], None] | None = None
-
-
 def fill_listed(path: Path, amounts: Amounts) -> None:
     """Make the directory that `listing` lists."""
-    (path / "listed").mkdir()
-    write_files(numbered(path / "listed", amounts.entries), Content.small(amounts.entries))
+    make_files(path / "listed", amounts.entries)
+
+
+def make_files(directory: Path, count: int) -> None:
+    """Make a directory with that many small files."""
+    directory.mkdir()
+    write_files(numbered(directory, count), Content.small(count))
 
 
 def numbered(directory: Path, count: int) -> list[str]:
@@ -98,10 +117,15 @@ def create(at: Directory) -> Action:
     return partial(write_files, at.small(), Content.small(at.amounts.files))
 
 
-def write_files(paths: Sequence[str], contents: Sequence[bytes]) -> float:
-    """Create each file with one write."""
+def save_over(at: Directory) -> Action:
+    """Empty, write and close each small file, as a shell's `>` does."""
+    return partial(write_files, at.small(), Content.small(at.amounts.files), os.O_TRUNC)
+
+
+def write_files(paths: Sequence[str], contents: Sequence[bytes], flags: int = os.O_CREAT | os.O_EXCL) -> float:
+    """Write each file with one write."""
     for path, content in zip(paths, contents, strict=True):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | flags, 0o600)
         os.write(descriptor, content)
         os.close(descriptor)
     return len(paths)
@@ -128,6 +152,12 @@ def listing(at: Directory) -> Action:
     return partial(list_directory, str(at.path / "listed"), at.amounts.entries)
 
 
+def listing_many(at: Directory) -> Action:
+    """Do the same in a larger directory, which is made first."""
+    make_files(at.path / "many", at.amounts.many)
+    return partial(list_directory, str(at.path / "many"), at.amounts.many)
+
+
 def list_directory(path: str, expected: int) -> float:
     """Stat every entry."""
     total = count = 0
@@ -139,9 +169,27 @@ def list_directory(path: str, expected: int) -> float:
     return count
 
 
+def move(at: Directory) -> Action:
+    """Rename a directory, which is filled first."""
+    make_files(at.path / "before", at.amounts.moved)
+    return partial(rename, str(at.path / "before"), str(at.path / "after"), at.amounts.moved)
+
+
+def rename(old: str, new: str, expected: int) -> float:
+    """Rename it and look whether the last file is where it has to be."""
+    os.rename(old, new)
+    demand(os.path.exists(f"{new}/note-{expected - 1:06d}.txt"), "not all files were moved")
+    return 1
+
+
 def write_large(at: Directory) -> Action:
     """Write a new large file from its beginning to its end, and close it."""
     return partial(write_chunks, at.large, at.content.large)
+
+
+def write_largest(at: Directory) -> Action:
+    """Do the same with the largest file."""
+    return partial(write_chunks, at.largest, at.content.largest)
 
 
 def write_chunks(path: str, data: memoryview) -> float:
@@ -177,29 +225,73 @@ def read_chunks(path: str, size: int, passes: int) -> float:
     return total / MEGABYTE
 
 
+def random_reads(at: Directory) -> Action:
+    """Read pages of the large file, each another one, the same ones of every peer."""
+    pages = range(len(at.content.large) // PAGE)
+    chosen = random.Random(at.amounts.reads).sample(pages, at.amounts.reads)  # noqa: S311 (no secrets)
+    return partial(read_pages, at.large, [page * PAGE for page in chosen])
+
+
+def read_pages(path: str, offsets: Sequence[int]) -> float:
+    """Read 4 KiB at each offset."""
+    descriptor = os.open(path, os.O_RDONLY)
+    total = sum(len(os.pread(descriptor, PAGE, offset)) for offset in offsets)
+    os.close(descriptor)
+    demand(total == PAGE * len(offsets), "pages came back short")
+    return len(offsets)
+
+
+def append(at: Directory) -> Action:
+    """Append 4 KiB to the large file, and close it, again and again."""
+    return partial(append_pages, at.large, [os.urandom(PAGE) for _ in range(at.amounts.appends)])
+
+
+def append_pages(path: str, pages: Sequence[bytes]) -> float:
+    """Open the file anew for each page."""
+    for page in pages:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.write(descriptor, page)
+        os.close(descriptor)
+    return len(pages)
+
+
+def untar(at: Directory) -> Action:
+    """Unpack the source tree by `tar`."""
+    at.content.tree.archive.read_bytes()  # from now on in the page cache
+    return partial(at.content.tree.unpack, at.path / "tree")
+
+
+def git_status(at: Directory) -> Action:
+    """Have `git` look for changes in the source tree; its index has been made to fit the files before."""
+    tree = at.content.tree
+    tree.find_changes(at.path / "tree")
+    return partial(tree.find_changes, at.path / "tree")
+
+
+def grep(at: Directory) -> Action:
+    """Have `grep` look for the line that one file of the source tree has."""
+    return partial(at.content.tree.search, at.path / "tree")
+
+
 def check_large(at: Directory) -> None:
     """Compare the large file with what was written."""
     with open(at.large, "rb") as file:
         demand(file.read() == at.content.large, "the large file came back with other bytes")
 
 
+def check_appended(at: Directory) -> None:
+    """Compare the size of the large file with what was written."""
+    expected = len(at.content.large) + PAGE * at.amounts.appends
+    demand(os.stat(at.large).st_size == expected, "what was appended is not there")
+
+
+def remove_largest(at: Directory) -> None:
+    """Compare the size of the largest file with what was written, and remove it: it would only be in the way."""
+    demand(os.stat(at.largest).st_size == len(at.content.largest), "the largest file is not whole")
+    os.unlink(at.largest)
+
+
 def demand(condition: bool, message: str) -> None:
     """Raise ValueError unless the condition holds."""
     if not condition:
         raise ValueError(message)
-
-
-OPERATIONS = (
-    Operation("create+write+close 1 KiB", "files/s", create, ("plain", 1.0)),
-    Operation("open+read+close 1 KiB", "files/s", open_read, ("plain", 1.0), cold=True),
-    Operation("list with stat", "entries/s", listing, ("plain", 1.0), cold=True),
-    Operation("write large", "MB/s", write_large, ("bindfs", 1.0)),
-    Operation("read large", "MB/s", read_large, ("bindfs", 0.7), cold=True),
-    Operation("read large again", "MB/s", read_again, ("disk", 0.8), check=check_large),
-)
-MAKERS = {
-    OPERATIONS[1].name: OPERATIONS[0].name,
-    OPERATIONS[4].name: OPERATIONS[3].name,
-    OPERATIONS[5].name: OPERATIONS[3].name,
-}
-"""Which operation makes the files that another one reads."""

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -110,9 +111,15 @@ def open_files(pid: int) -> list[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process and its threads so far (to 10 ms)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the processor time of a process and its threads so far."""
+    return time.clock_gettime(~pid << 3 | 2)  # its clock, as clock_getcpuclockid(3) of Linux makes it of the pid
+
+
+def written_bytes(pid: int) -> int:
+    """Return what the calls of a process have written so far, to files and to everything else."""
+    found = re.search(r"^wchar: (\d+)$", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
 
 
 def resident_memory(pid: int) -> int:
