@@ -18,7 +18,7 @@ from kvassfs_cli import shells, start, tab
 from kvassfs_cli.main import kvass as root
 from kvassfs_cli.process import COMPLETION
 from kvassfs_cli.tab_words import WORDS
-from tests.support.processes import KVASS, unmeasured
+from tests.support.processes import KVASS
 from tests.support.tab_words import write_words
 
 KEYS = (
@@ -145,9 +145,7 @@ def completed(line: str, instruction: str = "zsh_complete", **variables: str) ->
         "from kvassfs_cli.start import main; main()"
     )
     given = {COMPLETION: instruction, "COMP_LINE": line, **variables}
-    return subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, check=False, env={**unmeasured(), **given}
-    )
+    return subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False, env={**os.environ, **given})
 
 
 @pytest.mark.parametrize(
