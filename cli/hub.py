@@ -124,7 +124,7 @@ def _push(store: Store, synchroniser: Synchroniser) -> None:
 
 
 def _has_hub(store: Store, offline: bool) -> bool:
-    return not offline and bool(store.settings.config().remote)
+    return not offline and store.has_hub()
 
 
 def _attempt(store: Store, work: Callable[[Synchroniser], object]) -> KvassError | None:

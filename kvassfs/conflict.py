@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from .entry import Entry, have_same_value
-from .replica import describe_device
 from .tuples import NamedTuple
 
 MOST_SEEN = 8
@@ -118,6 +117,8 @@ def is_conflict(winner: Entry, loser: Entry) -> bool:
 
 def describe_conflict(conflict: Conflict, names: Mapping[int, str]) -> str:
     """Return a line that says which versions met, and how the one that lost is shown; ``names`` are those of devices."""
+    from .replica import describe_device  # noqa: PLC0415  who sets a key has nothing described
+
     return (
         f"{conflict.entry.key!r}: the version of {describe_device(conflict.loser, names)} lost to that of"
         f" {describe_device(conflict.winner, names)}, and neither knew the other; `{find_command(conflict)}` shows it"

@@ -19,7 +19,6 @@ from .local_parts import LocalParts
 from .machine import Machine
 from .own_changes import OwnChanges
 from .revisions import Revisions
-from .settings import Settings
 from .sizes import Sizes
 from .upkeep import Upkeep
 from .xattrs import Xattrs
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from .outbox import Outbox
     from .peers import Peers
     from .processes import Processes
+    from .settings import Settings
     from .share_links import ShareLinks
     from .survey import Survey
     from .transfers import Transfers
@@ -88,7 +88,6 @@ class Parts:
             clock=clock,
             random=random,
         )
-        self.settings = Settings(database, lambda: self.peers)
         self.blocks = Blocks(database, self._contents, clock)
         self.upkeep = Upkeep(database, self._contents, self._holds, self._revisions, self.blocks, self.own_changes)
         database.let_history_go = self.upkeep.let_history_go
@@ -105,6 +104,13 @@ class Parts:
         from .feed import Feed
 
         return Feed(self._database, self._writer)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the user configures."""
+        from .settings import Settings
+
+        return Settings(self._database, self.peers)
 
     @cached_property
     def peers(self) -> Peers:

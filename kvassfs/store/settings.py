@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..errors import InvalidConfiguration
 from ..replica import MAX_NAME, MAX_PROCESS_ID, check_name
 from ..tuples import NamedTuple
 from .database import Database
+from .peers import Peers
 from .setting_rows import HISTORY, read_history, read_json, read_setting, write_json, write_setting
 from .sizes import DAY, KEPT_REVISIONS, KEPT_TIME
-
-TYPE_CHECKING = False  # as in ``typing``, which takes time to load
-if TYPE_CHECKING:
-    from .peers import Peers
 
 KEY_BYTES = 32
 """Bytes in an encryption key."""
@@ -36,14 +33,11 @@ class Config(NamedTuple):
 
 
 class Settings:
-    """Reads and writes the configuration. Nothing is kept in memory: any process may change it.
+    """Reads and writes the configuration. Nothing is kept in memory: any process may change it."""
 
-    ``find_peers`` returns the peers; what only reads the configuration need not load them.
-    """
-
-    def __init__(self, database: Database, find_peers: Callable[[], Peers]) -> None:
+    def __init__(self, database: Database, peers: Peers) -> None:
         self._database = database
-        self._find_peers = find_peers
+        self._peers = peers
 
     def config(self) -> Config:
         """Return the configuration as it is now."""
@@ -77,7 +71,7 @@ class Settings:
     def _change_hub(self, column: str, value: bytes | str) -> None:
         with self._database.transaction:
             self._database.execute(f"UPDATE replica SET {column} = ?", (value,))
-            self._find_peers().forget_hub()
+            self._peers.forget_hub()
 
     def public_url(self) -> str:
         """Return the address under which others reach the hub, ``""`` if that is the remote's."""
@@ -106,7 +100,7 @@ class Settings:
     def names(self) -> dict[int, str]:
         """Return what the devices of this person are called, by their process ids, as far as is known; this one first."""
         own = self.config().process_id
-        return {own: self.name()} | {other: name for other, name in self._find_peers().names().items() if other != own}
+        return {own: self.name()} | {other: name for other, name in self._peers.names().items() if other != own}
 
     def timeouts(self) -> tuple[float, float]:
         """Return for how many seconds to try to connect to the hub, and to wait for progress after that."""

@@ -94,6 +94,10 @@ class Store(Parts):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def has_hub(self) -> bool:
+        """Return whether a hub is configured; the settings say which, and take longer to load."""
+        return bool(self._database.only_row("SELECT remote FROM replica")[0])
+
     # Keys and values
 
     def keys(self, prefix: str = "") -> Iterator[str]:

@@ -13,10 +13,13 @@ from .contents import Contents
 from .database import Database
 from .draft import Draft
 from .holds import PIN_TIMEOUT, Holds
-from .lengthy import Report, ignore, looked_after
 from .own_changes import OwnChanges
 from .revisions import Revisions
 from .room import Room
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from .lengthy import Report
 
 STEP = 16
 """Revisions and blocks that go at a time where a step must be short, or the disk is full, and the log has little room."""
@@ -77,7 +80,7 @@ class Upkeep:
         more = self._blocks.expire(limit) or more
         return self._contents.clean(limit) or more
 
-    def trim(self, keep: int, before: int, report: Report = ignore) -> int:
+    def trim(self, keep: int, before: int, report: Report = lambda _done, _total: None) -> int:
         """Let go of revisions but for the newest ``keep`` of each key, and of those replaced before ``before`` (µs).
 
         Return how many went. In bounded steps, each a transaction, after which ``report`` is told how many, and of how many.
@@ -111,11 +114,13 @@ class Upkeep:
         (blocks,) = self._database.only_row("SELECT count(*) FROM dropped_blocks")
         return int(dropped) + int(blocks) * self._contents.sizes.block
 
-    def give_all_back(self, report: Report = ignore) -> int:
+    def give_all_back(self, report: Report = lambda _done, _total: None) -> int:
         """Give all that is free back to the disk, and return how many bytes; see ``Room.give_all_back``.
 
         ``report`` is told 0 of 0 now and then, as nobody knows how far that is. An interrupt leaves what was given back so.
         """
+        from .lengthy import looked_after  # noqa: PLC0415  few need it
+
         with looked_after(self._database, lambda: report(0, 0)):
             return self._room.give_all_back()
 

@@ -10,6 +10,14 @@ from kvassfs.errors import InvalidConfiguration
 from kvassfs.store import Store
 
 
+def test_a_store_has_a_hub_once_one_is_set(store: Store) -> None:
+    assert not store.has_hub()
+    store.settings.set_remote("hub.example")
+    assert store.has_hub()
+    store.settings.set_remote("")
+    assert not store.has_hub()
+
+
 def test_a_device_is_called_as_its_host_until_it_has_a_name(store: Store) -> None:
     assert store.settings.name() == os.uname().nodename[:64]
     assert store.settings.chosen_name() == ""
