@@ -55,8 +55,8 @@ class PlainMoves:
             for start in range(0, len(names), AT_ONCE):
                 part = dict(names[start : start + AT_ONCE])
                 plain = self._find_plain(part, is_scratch, transient=transient)
-                for is_plain, run in groupby(part, plain.__contains__):
-                    if is_plain:
+                for together, run in groupby(part, plain.__contains__):
+                    if together:
                         self._entries.move_all([plain[old] for old in run], transient=transient)
                     else:
                         for old in run:
@@ -114,10 +114,6 @@ def looks_back(move: Move) -> bool:
 
 
 def is_plain(move: Move) -> bool:
-    """Return True if a move replaces nothing and neither key is that of a share link, or one under which two things can be.
-
-    Those are values whose keys end in ``/``, as that of a directory does, and directories that may be withdrawn.
-    """
+    """Return True if a move replaces nothing, and neither key is that of a share link or of a directory to be withdrawn."""
     replaces = move.target is not None and move.target.live
-    is_alike = not move.row.key.endswith("/") or (move.row.is_directory and move.row.dirty != KEPT)
-    return is_alike and not replaces and not any(key.startswith(LINKS) for key in keys_of(move))
+    return not replaces and move.row.dirty != KEPT and not any(key.startswith(LINKS) for key in keys_of(move))

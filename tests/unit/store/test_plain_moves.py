@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from kvassfs.share_link import LINKS
 from kvassfs.store import Bearer, Store, plain_moves
 from kvassfs.store.own_changes import PAUSE
+from kvassfs.store.plain_moves import is_plain
+from kvassfs.store.rows import KEPT
+from kvassfs.store.versions import Move
 from tests.support.stores import SECOND, Clock, count, failing, is_scratch, read, rows, save
 
 NUMBERS = range(80)
@@ -61,6 +65,27 @@ def test_the_entries_of_directories_move_with_the_files(store: Store) -> None:
     records = [store.tree.directory(f"e/{number}/") for number in NUMBERS]
     assert {record.mode for record in records if record is not None} == {0o40755}
     assert None not in records
+
+
+def test_a_directory_has_the_time_that_it_was_given_under_its_new_name(store: Store) -> None:
+    store.tree.directories.make("d/x/", 0o40755, is_scratch=is_scratch)
+    store.tree.directories.set("d/x/", mtime=5, is_scratch=is_scratch)
+    save(store, "d/x/a", b"later")
+    rename(store, "d/", "e/")
+    record = store.tree.directory("e/x/")
+    assert record is not None
+    assert record.mtime == 5
+
+
+def test_a_move_is_plain_that_replaces_nothing_and_is_of_no_link(filled: Store) -> None:
+    row, other = filled._entries.below("d/")[:2]
+    gone = other._replace(size=0, mode=None, content=None)
+    assert is_plain(Move(row, "e/a", None, erases=False))
+    assert is_plain(Move(row, "e/a", gone, erases=True))
+    assert not is_plain(Move(row, "e/a", other, erases=False))
+    assert not is_plain(Move(row, f"{LINKS}a", None, erases=False))
+    assert not is_plain(Move(row._replace(key=f"{LINKS}a"), "a", None, erases=False))
+    assert not is_plain(Move(row._replace(dirty=KEPT), "e/a", None, erases=False))
 
 
 def test_others_get_each_new_key_before_the_removal_of_the_old_one(filled: Store, clock: Clock) -> None:
