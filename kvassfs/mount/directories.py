@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from .. import paths
-from ..store import Tree
+from ..store import Child, Tree
 from .namespace import Namespace, make_error, parent
 from .open_files import OpenFiles
+from .openfile import OpenFile
 from .stat import Attributes, directory_attributes, file_attributes
 
 
@@ -59,25 +60,28 @@ class Directories:
         Others may be served before the last one: what is there all the time is among them.
         """
         prefix = self._names.prefix(path)
-        in_root = not prefix
         yield ".", self._find_attributes(path)
         yield "..", self._find_attributes(parent(path))
         opened = {file.place.key[len(prefix) :]: file for file in self._open_files.in_directory(prefix)}
         shortened: list[str] = []
-        for component, node, record in self._tree.children(prefix):
-            file = opened.pop(component, None) if opened else None
-            if paths.is_shortened(component):
-                shortened.append(component)
-            elif record is not None:
-                inode = self._tree.directory_inode(f"{prefix}{component}/")
-                yield paths.file_name(component, in_root=in_root), directory_attributes(record, inode)
-            elif file is not None and not file.is_shown_as_stored:
-                yield paths.file_name(component, in_root=in_root), file.attributes
-            elif node is not None:
-                yield paths.file_name(component, in_root=in_root), file_attributes(node)
+        for child in self._tree.children(prefix):
+            file = opened.pop(child.component, None) if opened else None
+            if paths.is_shortened(child.component):
+                shortened.append(child.component)
+            else:
+                yield paths.file_name(child.component, in_root=not prefix), self._describe(prefix, child, file)
         yield from self._look_up(path, (self._find_name(prefix, each) for each in (*shortened, *opened)))
         if len(prefix) > 1:
             yield from self._look_up(path, [paths.VALUE_NAME])
+
+    def _describe(self, prefix: str, child: Child, file: OpenFile | None) -> Attributes:
+        """Return the attributes of what is listed, of which ``file`` may be open and newer than the store."""
+        if child.directory is not None:
+            return directory_attributes(child.directory, self._tree.directory_inode(f"{prefix}{child.component}/"))
+        if file is not None and not file.is_shown_as_stored:
+            return file.attributes
+        assert child.node is not None, "what is no directory is a file"
+        return file_attributes(child.node)
 
     def _find_name(self, prefix: str, component: str) -> str:
         """Return the name of a component, which may be shown as another one's shortened form."""

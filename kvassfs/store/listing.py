@@ -22,10 +22,10 @@ class _Waiting:
 
     __slots__ = ("below", "component", "end", "file")
 
-    def __init__(self, component: str, file: tuple[Any, ...] | None = None) -> None:
+    def __init__(self, component: str) -> None:
         self.component = component
         self.end = component + "0"  # what comes after all that begins with the component and a slash
-        self.file = file
+        self.file: tuple[Any, ...] | None = None
         self.below: tuple[Any, ...] | None = None
 
 
@@ -45,9 +45,7 @@ class Listing:
         (clock,) = self._database.only_row("SELECT clock FROM replica")
         start = len(prefix)
         scratch = list(self._read("scratch", prefix))
-        entries = (
-            row for row in self._read("entries", prefix) if row[APPEARED] <= clock or row[KEY].find("/", start) >= 0
-        )
+        entries = self._read("entries", prefix, until=clock)
         rows = merge(scratch, entries, key=itemgetter(KEY)) if scratch else entries
         for waiting in group_rows(rows, start):
             node = None if waiting.file is None else node_of(waiting.file[:APPEARED])
@@ -112,19 +110,15 @@ def group_rows(rows: Iterable[tuple[Any, ...]], start: int) -> Iterator[_Waiting
     for row in rows:
         rest: str = row[KEY][start:]
         component, slash, _ = rest.partition("/")
+        if not component and not slash and is_directory_mode(row[2]):
+            continue  # the directory's own row is none of its children
         while stack and stack[-1].end <= rest:
             yield stack.pop()
-        if slash:
-            if not stack or stack[-1].component != component:
-                stack.append(_Waiting(component))
-            if (
-                stack[-1].below is None or not stack[-1].below[SEQUENCE]
-            ):  # rows of entries count before those of scratch
-                stack[-1].below = row
-        elif not stack or stack[-1].component != component:
-            # The directory's own row is none of its children.
-            if component or not is_directory_mode(row[2]):
-                stack.append(_Waiting(component, row))
-        else:
-            stack[-1].file = row
+        if not stack or stack[-1].component != component:
+            stack.append(_Waiting(component))
+        waiting = stack[-1]
+        if not slash:
+            waiting.file = row
+        elif waiting.below is None or not waiting.below[SEQUENCE]:  # rows of entries count before those of scratch
+            waiting.below = row
     yield from reversed(stack)
