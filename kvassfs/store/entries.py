@@ -14,7 +14,6 @@ from .conflicts import Conflicts
 from .contents import Contents
 from .database import Database
 from .hub_time import HubTime
-from .inserting import insert_all
 from .journal import Journal
 from .local import DIRECTORY_MODE, DirectoryRecord
 from .local_parts import LocalParts
@@ -26,7 +25,6 @@ from .rows import (
     INSERT,
     KEPT,
     NO_WRITER,
-    REPLACE,
     SELECT,
     SELECT_BELOW,
     SELECT_KEYS_BELOW,
@@ -102,6 +100,11 @@ class Entries:
         """Return the current row of a key, a tombstone included."""
         row = self._database.row(SELECT, (key,))
         return None if row is None else Row._make(row)
+
+    def file(self, key: str) -> Row | None:
+        """Return the current row of a key that has a value."""
+        row = self.current(key)
+        return row if row is not None and row.is_file else None
 
     def current_ones(self, keys: Sequence[str]) -> dict[str, Row]:
         """Return the current rows of at most ``AT_ONCE`` keys, as far as they have one, by their keys."""
@@ -354,8 +357,8 @@ class Entries:
         versions = [change.new for change in changes if change.new is not None]
         erased = [change.key for change in changes if change.new is None]
         self._database.execute("UPDATE replica SET clock = ?", (clock + len(versions),))
-        insert_all(self._database, REPLACE, [row for row in versions if row.live])
-        insert_all(self._database, REPLACE, [row for row in versions if not row.live])
+        self._database.execute_many(INSERT, [row for row in versions if row.live])
+        self._database.execute_many(INSERT, [row for row in versions if not row.live])
         self._database.execute_many("DELETE FROM entries WHERE key = ?", [(key,) for key in erased])
         for change in changes:
             if change.new is not None and change.key.endswith("/"):

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from ..share_link import LINKS
 from ..tuples import NamedTuple
 from .database import Database
-from .inserting import insert_all
 from .rows import Row
 from .versions import Change
 
@@ -97,7 +96,7 @@ class OwnChanges:
         if not steps or self._paused:
             return
         head = (0, self._begin_or_go_on(steps[0], now), now, self._writer, self._find_caller())
-        insert_all(self._database, _INTO, [head + step for step in steps[1:]])
+        self._database.execute_many(f"{_INTO} VALUES (?{', ?' * 10})", [head + step for step in steps[1:]])
 
     def _begin_or_go_on(self, step: Step, now: int) -> int:
         """Note a step, the first of a change or a further one; return the change."""

@@ -106,8 +106,7 @@ class Written(NamedTuple):
     """The clock of this replica when the writer began, having seen the version of that time; ``None`` = just now."""
 
 
-REPLACE = f"INSERT OR REPLACE INTO entries ({COLUMNS})"
-INSERT = f"{REPLACE} VALUES ({', '.join('?' * len(Row._fields))})"
+INSERT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 SELECT = f"SELECT {COLUMNS} FROM entries WHERE key = ?"
 AT_ONCE: Final = 100
 """Keys whose rows are read by one statement."""

@@ -136,15 +136,11 @@ class Store(Parts):
         return row.content, row.size
 
     def _present(self, key: str) -> Row:
-        row = self._find_file(check_key(key))
+        row = self._entries.file(check_key(key))
         if row is None:
             prefix = key if key.endswith("/") else f"{key}/"
             raise KeyMissing(key) if self.tree.directory(prefix) is None else KeyIsDirectory(prefix)
         return row
-
-    def _find_file(self, key: str) -> Row | None:
-        row = self._entries.current(key)
-        return row if row is not None and row.is_file else None
 
     def set(self, key: str, value: bytes) -> Entry:
         """Give a key a value; an empty one deletes it. On return it has reached the disk.
@@ -230,7 +226,7 @@ class Store(Parts):
             InvalidKey, KeyMissing
             KeyIsDirectory: there are keys in the directory of that name.
         """
-        if self._find_file(check_key(key)) is None:
+        if self._entries.file(check_key(key)) is None:
             return self._delete_directory(key)
         size = self._present(key).size
         tombstone = self._database.retry_when_full(lambda: self._remove(self._present(key)), removes=True)
@@ -263,7 +259,7 @@ class Store(Parts):
         return sum(row.is_file for row in removed)
 
     def _delete_all(self, key: str) -> list[Row]:
-        own = None if key.endswith("/") else self._find_file(key)
+        own = None if key.endswith("/") else self._entries.file(key)
         rows = self._entries.below(key if key.endswith("/") else f"{key}/")
         rows += [] if own is None else [own]
         if not rows:

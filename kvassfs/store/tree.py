@@ -112,8 +112,7 @@ class Tree:
 
     def entry(self, key: str) -> Row | None:
         """Return the whole row of an entry that is a file."""
-        row = self._entries.current(key)
-        return row if row is not None and row.is_file else None
+        return self._entries.file(key)
 
     def clock(self) -> int:
         """Return this replica's Lamport clock: whoever begins now has seen what came up to then."""
