@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
-def set_key(store: Store, key: str, value: str | None, *, offline: bool) -> None:
-    """Set a key to an argument of the command line, or to standard input, and push that if there is a hub."""
-    entry = set_from_input(store, key) if value is None else set_to_text(store, key, value)
+def set_key(store: Store, key: str, value: str | None, path: str = STANDARD_INPUT, *, offline: bool) -> None:
+    """Set a key to an argument of the command line, or to what a file holds, and push that if there is a hub."""
+    entry = set_from_input(store, key, path) if value is None else set_to_text(store, key, value)
     end_set(store, entry, offline=offline)
 
 

@@ -8,7 +8,7 @@ from ..arguments import complete_key, parse_key
 from ..database import DatabaseFile, pass_database, require_path
 from ..group import Command
 from ..offline import offline_option
-from ..setting import STANDARD_INPUT, end_set, set_from_input, set_to_text
+from ..setting import STANDARD_INPUT, end_set, set_key
 
 
 def _require_file(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
@@ -47,9 +47,6 @@ def command(database: DatabaseFile, key: str, value: str | None, empty: bool, fi
         raise click.UsageError("a VALUE, --empty and --file exclude each other.")
     with database.open() as store:
         if empty:
-            entry = store.set_empty(key)
-        elif value is None:
-            entry = set_from_input(store, key, STANDARD_INPUT if file is None else file)
+            end_set(store, store.set_empty(key), offline=offline)
         else:
-            entry = set_to_text(store, key, value)
-        end_set(store, entry, offline=offline)
+            set_key(store, key, value, STANDARD_INPUT if file is None else file, offline=offline)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
 
 from ..block import split_hashes
 from ..entry import Entry
 from ..errors import HubFailed
 from ..replica import HubState
 from ..store import Limit, Outgoing, Store
+from ..tuples import NamedTuple
 from .ahead import Ahead
 from .entry_messages import estimate_size
 from .hub_client import TRIES, HubClient, Timed
