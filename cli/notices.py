@@ -28,9 +28,9 @@ def explain_interrupt(explain: Callable[[], str]) -> Iterator[None]:
         raise
 
 
-def print_notice(text: str) -> None:
-    """Say ``text`` on standard error; if nobody can hear it, nothing is lost."""
+def print_notice(*texts: str) -> None:
+    """Say each of ``texts`` on standard error, with nothing of other threads between; if nobody can hear it, nothing is lost."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"kvass: {escape_controls(text)}\n")
+            sys.stderr.write("".join(f"kvass: {escape_controls(text)}\n" for text in texts))
             sys.stderr.flush()

@@ -94,14 +94,15 @@ def command(
 
 
 def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
-    """Say where the store is served, and how devices join as long as there is none."""
+    """Say where the store is served, and how devices join as long as there is none, before the first line of the log."""
     from kvassfs.pairing.addresses import list_addresses
 
-    print_notice(f"serving {database.path} on {url}")
+    notices = [f"serving {database.path} on {url}"]
     if not quiet:
         with contextlib.suppress(KvassError), database.open_existing() as store:
             if not store.settings.config().remote and not store.peers.devices():
-                print_notice(describe_first_steps(list_addresses(url)))
+                notices.append(describe_first_steps(list_addresses(url)))
+    print_notice(*notices)
 
 
 def describe_first_steps(addresses: Sequence[str]) -> str:
