@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import stat
 from binascii import a2b_base64
 from itertools import groupby
 from typing import Any
 
 from ..block import HASH_BYTES, LARGEST_SIZE, pair_runs
-from ..clocks import MAX_TIME
-from ..conflict import MOST_SEEN, Origin, format_seen, parse_origin, parse_seen
-from ..entry import DEFAULT_MODE, MAX_RECEIVED, MAX_TARGET, Delivery, Entry, check_key, is_target
+from ..entry import Delivery, Entry, check_key
+from ..entry_fields import check_numbers, decode_extras, encode_extras
 from ..errors import InvalidKey, InvalidMessage, OutOfRange
-from ..replica import MAX_PROCESS_ID, NOBODY
 from ..share_link import parse_record
 from .message_fields import encode_bytes
 
@@ -30,13 +26,6 @@ ENTRY_FIELDS = frozenset(
 
 LISTED_BLOCKS = 4096
 """Blocks that are listed one by one (of 1 GiB), also where many are equal: programs of before runs know no other form."""
-
-_MOD_TIME = re.compile("-?[0-9]{1,19}")
-
-_FILE_TYPES = (stat.S_IFREG, stat.S_IFLNK)
-
-_OWN_BITS = stat.S_ISUID | stat.S_ISGID
-"""Permissions that stay on the machine where they were given: elsewhere another user runs the file."""
 
 
 def estimate_size(delivery: Delivery) -> int:
@@ -62,14 +51,7 @@ def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:
     }
     if counter != entry.counter:
         fields["WriterCounter"] = entry.counter
-    if entry.mode is not None:
-        fields["Mode"] = entry.mode & ~_OWN_BITS
-    if entry.mod_time is not None:
-        fields["ModTime"] = str(entry.mod_time)  # JavaScript reads no such numbers exactly
-    if entry.seen is not None:
-        fields["Seen"] = parse_seen(entry.seen)
-    if entry.origin is not None:
-        fields["Of"] = parse_origin(entry.origin)
+    fields |= encode_extras(entry)
     if delivery.value is None:
         fields["Size"] = entry.size
         fields["Blocks"] = _encode_blocks(delivery)
@@ -134,50 +116,17 @@ def _decode_entry(fields: dict[str, Any]) -> Delivery:
     if not (type(key) is type(token) is str):
         raise TypeError("a key or token is no text")
     check_key(key)
-    _check_numbers(key, timestamp, process_id, counter, writer_counter)
+    check_numbers(key, timestamp, process_id, counter, writer_counter)
     token.encode()  # what is no text cannot be stored
     value = a2b_base64(fields["Value"] or "", strict_mode=True)
     blocks = fields.get("Blocks")
-    mode, mod_time, seen, origin = fields.get("Mode"), fields.get("ModTime"), fields.get("Seen"), fields.get("Of")
-    if parse_record(key) is not None:  # a link is no file, even where its key ends in "/"
-        mode = mod_time = seen = origin = None
-    if mode is not None:
-        whole = value if blocks is None else None
-        can_lead = is_target(value) if blocks is None else fields["Size"] <= MAX_TARGET
-        mode = _decode_mode(mode, is_directory=key.endswith("/") and whole == b"", can_lead=can_lead)
-    if mod_time is not None:
-        mod_time = _decode_mod_time(key, mod_time)
-    if seen is not None:
-        seen = _decode_seen(key, seen)
-    if origin is not None:
-        origin = str(_decode_origin(key, origin))
-    if blocks is None:
-        entry = Entry(key, timestamp, writer_counter, process_id, token, len(value), mode, mod_time, seen, origin)
-        return Delivery(entry, counter, value)
-    entry = Entry(key, timestamp, writer_counter, process_id, token, fields["Size"], mode, mod_time, seen, origin)
-    return Delivery(entry, counter, None, *_decode_blocks(blocks, entry.size))
-
-
-def _check_numbers(key: str, timestamp: Any, process_id: Any, counter: Any, writer_counter: Any) -> None:
-    if (
-        type(timestamp) is type(process_id) is type(counter) is type(writer_counter) is int
-        and NOBODY < process_id <= MAX_PROCESS_ID
-        and min(timestamp, counter, writer_counter) >= 0
-        and max(timestamp, counter, writer_counter) <= MAX_RECEIVED
-    ):
-        return  # at once, as they are in nearly all entries; otherwise it is to be said what is wrong
-    _check_range(key, "timestamp", timestamp, 0, MAX_RECEIVED)
-    _check_range(key, "process id", process_id, NOBODY + 1, MAX_PROCESS_ID)
-    _check_range(key, "counter", counter, 0, MAX_RECEIVED)
-    _check_range(key, "counter", writer_counter, 0, MAX_RECEIVED)
-
-
-def _check_range(key: str, name: str, number: Any, least: int, greatest: int) -> None:
-    """Raise an error if ``number`` is no integer in a range: ``True`` and ``1.0`` are none either."""
-    if type(number) is not int:
-        raise TypeError(f"the {name} of {key!r} is no integer")
-    if not least <= number <= greatest:
-        raise OutOfRange(key, name, number)
+    whole, size = (value, len(value)) if blocks is None else (None, fields["Size"])
+    is_link = parse_record(key) is not None  # it is no file, even where its key ends in "/"
+    extras = (None,) * 4 if is_link else decode_extras(key, fields, whole, size)
+    entry = Entry(key, timestamp, writer_counter, process_id, token, size, *extras)
+    if whole is not None:
+        return Delivery(entry, counter, whole)
+    return Delivery(entry, counter, None, *_decode_blocks(blocks, size))
 
 
 def _decode_blocks(blocks: Any, size: int) -> tuple[bytes, tuple[int, ...]]:
@@ -203,38 +152,3 @@ def _decode_hashes(text: str) -> bytes:
     if not blocks or len(blocks) % HASH_BYTES:
         raise ValueError("the list of blocks is none")
     return blocks
-
-
-def _decode_mod_time(key: str, text: Any) -> int:
-    if type(text) is not str or not _MOD_TIME.fullmatch(text):
-        raise ValueError("the time of the file is none")
-    _check_range(key, "mtime", int(text), -MAX_TIME - 1, MAX_TIME)
-    return int(text)
-
-
-def _decode_seen(key: str, seen: Any) -> str:
-    if not isinstance(seen, list):
-        raise TypeError("what was seen is no array")
-    if not seen:
-        return ""
-    return format_seen([_decode_origin(key, pair) for pair in seen[:MOST_SEEN]])
-
-
-def _decode_origin(key: str, pair: Any) -> Origin:
-    process_id, counter = pair
-    _check_range(key, "process id of a version before", process_id, NOBODY + 1, MAX_PROCESS_ID)
-    _check_range(key, "counter of a version before", counter, 0, MAX_RECEIVED)
-    return Origin(process_id, counter)
-
-
-def _decode_mode(mode: int, *, is_directory: bool, can_lead: bool) -> int:
-    """Return the mode of a file or symlink; or, where it can be one, of a directory. ``can_lead``: a symlink can, there.
-
-    A symlink that can lead nowhere becomes a file, which keeps its value and holds nothing up: were the entry refused, so
-    would be all that the device has to push. Every replica decides so of the same entry, so they agree on it.
-    """
-    type_ = stat.S_IFMT(mode)
-    known = type_ in _FILE_TYPES or (type_ == stat.S_IFDIR and is_directory)
-    if type_ == stat.S_IFLNK and not can_lead:
-        known = False
-    return mode & (type_ | 0o7777) & ~_OWN_BITS if known else DEFAULT_MODE
