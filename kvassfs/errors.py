@@ -27,8 +27,9 @@
     │   └── NoRoomForCopy         no space left to write it anew
     ├── MessageError              a message between devices
     │   ├── Undecipherable        not sealed with this key
-    │   └── InvalidMessage        sealed with it, and no message of the protocol
-    │       └── OutOfRange        with a number that no replica can have counted
+    │   ├── InvalidMessage        sealed with it, and no message of the protocol
+    │   │   └── OutOfRange        with a number that no replica can have counted
+    │   └── VeilError             what a hub keeps of a sealed store: ``kvassfs.veil.errors`` has the tree below it
     ├── SyncError                 an exchange with the hub; ``kvassfs.sync.errors`` has more below it
     │   ├── HubUnreachable        no connection, no answer in time, or cut off
     │   ├── HubTlsFailed          its certificate or TLS is refused

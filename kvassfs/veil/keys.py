@@ -1,0 +1,136 @@
+"""The keys of a sealed store, the names of its keys, and what only its devices can compute."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import struct
+from binascii import b2a_base64
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ..entry import TOKEN_BYTES, Entry
+from ..tuples import NamedTuple
+
+KEY_BYTES = 32
+"""Bytes of every key here: of AES-256, and of HMAC-SHA-256, whose security RFC 2104, section 3, ties to the length of the hash."""
+
+HASH = "sha256"
+
+_INFO = "kvass sealed 1 "
+"""What HKDF's ``info`` begins with: RFC 5869, section 3.2, has it bind a key to its application."""
+
+_NUMBER, _TWO_NUMBERS, _THREE_NUMBERS = struct.Struct(">I"), struct.Struct(">QQ"), struct.Struct(">QQQ")
+
+_NAME = re.compile("~[A-Za-z0-9_-]{43}")
+
+_OUTER_TOKEN = re.compile("[A-Za-z0-9_-]{22}")
+
+
+class Keys(NamedTuple):
+    """The keys that follow from that of the store.
+
+    ``access`` is the only one that a hub has: messages are sealed with it. ``names`` hides keys, ``blocks`` makes the
+    keys of blocks and lists, ``versions`` those of versions and links, ``proofs`` what shows that a device made something.
+    """
+
+    access: bytes
+    names: bytes
+    blocks: bytes
+    versions: bytes
+    proofs: bytes
+
+
+class Outside(NamedTuple):
+    """What of a version stands outside of its sealed value, and is proven by that: at the hub everybody sees it."""
+
+    name: str
+    token: str
+    timestamp: int
+    process_id: int
+
+    @property
+    def joined(self) -> bytes:
+        """The same as bytes. Name and token have one length each, so no others make the same."""
+        return f"{self.name}{self.token}".encode() + _TWO_NUMBERS.pack(self.timestamp, self.process_id)
+
+
+def derive_keys(secret: bytes) -> Keys:
+    """Return the keys that follow from the 32 random bytes of a store (HKDF-SHA-256, RFC 5869).
+
+    No salt: the secret is random as it is (section 3.1). One key has one purpose, so that what one of them is used for
+    says nothing about the others.
+
+    Raises:
+        ValueError: the secret has another length.
+    """
+    if len(secret) != KEY_BYTES:
+        raise ValueError(f"the secret of a store has {KEY_BYTES} bytes, not {len(secret)}")
+    return Keys(*(_derive(secret, purpose) for purpose in Keys._fields))
+
+
+def _derive(secret: bytes, purpose: str) -> bytes:
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"{_INFO}{purpose}".encode()).derive(secret)
+
+
+def compute_mac(key: bytes, text: bytes) -> bytes:
+    """Return the HMAC-SHA-256 of a text: the function that keys are derived by, as WebCrypto has no HKDF of a derived key."""
+    return hmac.digest(key, text, HASH)
+
+
+def join_parts(*parts: bytes) -> bytes:
+    """Return parts joined so that no others make the same bytes: each with its length before it."""
+    pack = _NUMBER.pack
+    return b"".join([piece for part in parts for piece in (pack(len(part)), part)])
+
+
+def prove(keys: Keys, what: bytes, *parts: bytes) -> bytes:
+    """Return what shows that a device has made something of these parts; ``what`` keeps kinds of things apart."""
+    return hmac.digest(keys.proofs, join_parts(what, *parts), HASH)
+
+
+def encode_url(data: bytes) -> str:
+    """Return base64url without padding (RFC 4648, section 5)."""
+    text = b2a_base64(data, newline=False).rstrip(b"=").decode("ascii")
+    return text.replace("+", "-").replace("/", "_")
+
+
+def clear_highest_bit(data: bytes) -> bytes:
+    """Return bytes whose base64url does not begin with ``-``: a command would take that for an option."""
+    return bytes((data[0] & 0x7F,)) + data[1:]
+
+
+def hide_key(keys: Keys, key: str) -> str:
+    """Return the name that a key has at the hub. It is the same each time, and without the key N nobody can try keys."""
+    return f"~{encode_url(hmac.digest(keys.names, key.encode(), HASH))}"
+
+
+def is_name(text: str) -> bool:
+    """Return True if a key can be the name of one."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_outer_token(text: str) -> bool:
+    """Return True if a text can be the token of a version at the hub: those of links are longer."""
+    return _OUTER_TOKEN.fullmatch(text) is not None
+
+
+def hide_version(keys: Keys, entry: Entry) -> Outside:
+    """Return what stands of a version outside of its sealed value.
+
+    Its token there follows from what names the version among all: another version has another one, even where it has the
+    same value, and who seals the same version has the same one. Mode and the like are left out: where two devices hold
+    a version of which one has lost its mode (a hub of version 1 drops it), the hub must take both for the same. It would
+    decide between them by their tokens, and the devices by what they open, so neither would ever have the last word.
+    """
+    name = hide_key(keys, entry.key)
+    numbers = _THREE_NUMBERS.pack(entry.timestamp, entry.counter, entry.process_id)
+    digest = prove(keys, b"token", name.encode(), entry.url_token.encode(), numbers)
+    token = encode_url(clear_highest_bit(digest[:TOKEN_BYTES]))
+    return Outside(name, token, entry.timestamp, entry.process_id)
+
+
+def derive_version_key(keys: Keys, outer_token: str) -> bytes:
+    """Return the key of a version, C, which its address carries. Each has another one, as its token is another."""
+    return hmac.digest(keys.versions, outer_token.encode(), HASH)
