@@ -1,6 +1,6 @@
-"""The fields of an entry that the original program does not know, as JSON has them, and the ranges of its numbers.
+"""The fields of an entry that the original program does not know, as JSON has them, and what they can be.
 
-Messages have them beside the others; in a sealed store they stand in the head of a value.
+In a sealed store they stand in the head of a value, in another form and with the same ranges.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOD_TIME = re.compile("-?[0-9]{1,19}")
 
 _FILE_TYPES = (stat.S_IFREG, stat.S_IFLNK)
 
-_OWN_BITS = stat.S_ISUID | stat.S_ISGID
+OWN_BITS = stat.S_ISUID | stat.S_ISGID
 """Permissions that stay on the machine where they were given: elsewhere another user runs the file."""
 
 
@@ -27,7 +27,7 @@ def encode_extras(entry: Entry) -> dict[str, Any]:
     """Return the fields for mode, time, and what was seen, as far as an entry has them."""
     fields: dict[str, Any] = {}
     if entry.mode is not None:
-        fields["Mode"] = entry.mode & ~_OWN_BITS
+        fields["Mode"] = entry.mode & ~OWN_BITS
     if entry.mod_time is not None:
         fields["ModTime"] = str(entry.mod_time)  # JavaScript reads no such numbers exactly
     if entry.seen is not None:
@@ -48,8 +48,7 @@ def decode_extras(
     """
     mode, mod_time, seen, origin = fields.get("Mode"), fields.get("ModTime"), fields.get("Seen"), fields.get("Of")
     if mode is not None:
-        can_lead = size <= MAX_TARGET if value is None else is_target(value)
-        mode = _decode_mode(mode, is_directory=key.endswith("/") and value == b"", can_lead=can_lead)
+        mode = check_mode(key, mode, value, size)
     if mod_time is not None:
         mod_time = _decode_mod_time(key, mod_time)
     if seen is not None:
@@ -109,14 +108,14 @@ def _decode_origin(key: str, pair: Any) -> Origin:
     return Origin(process_id, counter)
 
 
-def _decode_mode(mode: int, *, is_directory: bool, can_lead: bool) -> int:
-    """Return the mode of a file or symlink; or, where it can be one, of a directory. ``can_lead``: a symlink can, there.
+def check_mode(key: str, mode: int, value: bytes | None, size: int) -> int:
+    """Return the mode of a file or symlink; or, where it can be one, of a directory. ``value`` is ``None`` where it is long.
 
     A symlink that can lead nowhere becomes a file, which keeps its value and holds nothing up: were the entry refused, so
     would be all that the device has to push. Every replica decides so of the same entry, so they agree on it.
     """
     type_ = stat.S_IFMT(mode)
-    known = type_ in _FILE_TYPES or (type_ == stat.S_IFDIR and is_directory)
-    if type_ == stat.S_IFLNK and not can_lead:
+    known = type_ in _FILE_TYPES or (type_ == stat.S_IFDIR and key.endswith("/") and value == b"")
+    if type_ == stat.S_IFLNK and not (size <= MAX_TARGET if value is None else is_target(value)):
         known = False
-    return mode & (type_ | 0o7777) & ~_OWN_BITS if known else DEFAULT_MODE
+    return mode & (type_ | 0o7777) & ~OWN_BITS if known else DEFAULT_MODE

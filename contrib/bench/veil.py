@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections import deque
 from collections.abc import Callable
-from itertools import repeat
+from itertools import cycle, islice
 
 import checkout  # noqa: F401
 
@@ -71,30 +72,27 @@ def measure_blocks(megabytes: int, rounds: int) -> None:
 
 def measure_stream(megabytes: int, rounds: int) -> None:
     """Measure a large value as a whole, with lists and head."""
-    block = os.urandom(BLOCK_SIZE)
+    blocks = [os.urandom(BLOCK_SIZE) for _ in range(16)]
     count = max(1, megabytes * 10**6 // BLOCK_SIZE)
     entry = Entry("a/large/file", 1, 1, 1, "token", count * BLOCK_SIZE)
     outside = hide_version(KEYS, entry)
 
-    def make() -> list[bytes]:
-        last: list[bytes] = []
-        for piece in seal_stream(KEYS, outside, entry, repeat(block, count)):
-            last = [piece]
-        return last
+    def make() -> deque[bytes]:
+        return deque(seal_stream(KEYS, outside, entry, islice(cycle(blocks), count)), maxlen=1)
 
     (rest,) = make()
-    first, size = seal_block(KEYS, block), count * BLOCK_SIZE + len(rest)
+    sealed, size = [seal_block(KEYS, block) for block in blocks], count * BLOCK_SIZE + len(rest)
 
     def read(start: int, length: int) -> bytes:
-        return first if start < count * BLOCK_SIZE else rest[start - count * BLOCK_SIZE :][:length]
+        number = start // BLOCK_SIZE
+        return sealed[number % 16] if number < count else rest[start - count * BLOCK_SIZE :][:length]
 
     def open_all() -> None:
         head = open_head(KEYS, outside, read_head(read, size))
         assert sum(map(len, read_value(head, read))) == entry.size
 
     report_rate("seal a large value as a stream", entry.size, measure(make, rounds))
-    print(f"{'':44} (its blocks are equal: opening it reads one)")
-    report_rate("open it", entry.size, measure(open_all, rounds))
+    report_rate("open it as a stream", entry.size, measure(open_all, rounds))
 
 
 def measure_entries(count: int, size: int, rounds: int) -> None:

@@ -7,25 +7,20 @@
 from __future__ import annotations
 
 import hmac
-import json
 import struct
 from collections.abc import Iterable
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..echo import is_echo
-from ..entry import Entry, check_key, is_text
-from ..entry_fields import check_numbers, decode_extras, encode_extras
-from ..errors import InvalidKey, OutOfRange
+from ..entry import Entry
 from ..replica import NOBODY
-from ..share_link import ShareLink, parse_record
+from ..share_link import ShareLink
 from ..tuples import NamedTuple
-from .block_cipher import is_zero
+from .attributes import decode_attributes, encode_attributes
 from .errors import CannotBeOpened, NewerForm, Spoiled, Unproven
-from .keys import Keys, Outside, derive_version_key, hide_key, is_name, is_outer_token, prove
-from .layout import INLINE_LIMIT, LARGEST_SEALED_SIZE, LONGEST_HEAD, Layout, lay_out, pad_body
+from .keys import Keys, Outside, derive_version_key, hide_key, prove_version
+from .layout import INLINE_LIMIT, LONGEST_HEAD, Layout, lay_out, pad_body
 from .links import MOST_WRAPS, WRAP_BYTES, choose_links, derive_link_key, make_wraps, open_wraps
 from .lists import RUN_BYTES, ListRun, unpack_runs
 
@@ -44,9 +39,6 @@ _BEGINNING = struct.Struct(f">BQ{NONCE_BYTES}sI")
 """These, the nonce, and the length of the box."""
 
 _LENGTH_BYTES = 4
-
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-"""Made once: that takes as long as encoding a head does."""
 
 
 class Head(NamedTuple):
@@ -97,20 +89,14 @@ def seal_head(keys: Keys, outside: Outside, entry: Entry, content: bytes, links:
     """
     body = _pad(encode_attributes(entry), content)
     prefix = _PREFIX.pack(VERSION, entry.counter)
-    nonce = prove(keys, b"nonce", outside.joined, body)[:NONCE_BYTES]
+    nonce = prove_version(keys, b"nonce", outside, body)[:NONCE_BYTES]
     version_key = derive_version_key(keys, outside.token)
     box = AESGCM(version_key).encrypt(nonce, body, prefix)
     wraps = make_wraps(keys, links, version_key, nonce) if links else []
     head = b"".join((prefix, nonce, len(box).to_bytes(_LENGTH_BYTES), box, bytes((len(wraps),)), *wraps))
     if len(head) + PROOF_BYTES > LONGEST_HEAD:
         raise ValueError("the key is too long, or the value too large, to be sealed")
-    return head + prove(keys, b"head", outside.joined, head)
-
-
-def encode_attributes(entry: Entry) -> bytes:
-    """Return what describes a version, as JSON."""
-    fields = {"Key": entry.key, "UrlToken": entry.url_token, "Size": entry.size} | encode_extras(entry)
-    return _JSON.encode(fields).encode()
+    return head + prove_version(keys, b"head", outside, head)
 
 
 def _pad(attributes: bytes, content: bytes) -> bytes:
@@ -130,10 +116,11 @@ def open_head(keys: Keys, outside: Outside, data: bytes) -> Head:
         Unproven: no device of this store did, or not for this entry.
         Spoiled: one did, and it cannot be read.
     """
-    if not (is_name(outside.name) and is_outer_token(outside.token)):
-        raise Unproven  # with other lengths, other names and tokens would make the same bytes
     parts = _split(data)
-    proof = prove(keys, b"head", outside.joined, data[:-PROOF_BYTES])
+    try:
+        proof = prove_version(keys, b"head", outside, data[:-PROOF_BYTES])
+    except ValueError:
+        raise Unproven from None
     if not hmac.compare_digest(proof, data[-PROOF_BYTES:]):
         raise Unproven
     try:
@@ -214,34 +201,12 @@ def _read_body(body: bytes, parts: _Parts, outside: Outside) -> Head:
     start = _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES])
     content = body[start:]
     try:
-        fields = json.loads(body[_LENGTH_BYTES:start].decode())
-        entry = decode_attributes(fields, content, parts.counter, outside)
-    except (InvalidKey, OutOfRange, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        entry = decode_attributes(body[_LENGTH_BYTES:start], content, parts.counter, outside)
+    except ValueError as error:
         raise Spoiled(f"what describes it cannot be read: {error}") from error
     is_short = entry.size <= INLINE_LIMIT
     lists = [] if is_short else unpack_runs(content, lay_out(entry.size).all_lists)
     taken = entry.size if is_short else len(lists) * RUN_BYTES
-    if len(body) != pad_body(start + taken) or not is_zero(content[taken:]):
+    if len(body) != pad_body(start + taken) or content.count(0, taken) != len(content) - taken:
         raise Spoiled("its head has another length than what is in it")
     return Head(entry, content[:taken] if is_short else None, lists, parts.length, parts.wraps, parts.nonce)
-
-
-def decode_attributes(fields: Any, content: bytes, counter: int, outside: Outside) -> Entry:
-    """Return the version that is described so; ``content`` begins with its value, if that is short.
-
-    Raises:
-        InvalidKey, OutOfRange, KeyError, TypeError, ValueError: it is none.
-    """
-    key, token, size = fields["Key"], fields["UrlToken"], fields["Size"]
-    if type(key) is not str or type(token) is not str or not is_text(token):
-        raise TypeError("a key or token is no text")
-    check_key(key)
-    if parse_record(key) is not None or is_echo(key):
-        raise ValueError("no value has such a key")
-    if type(size) is not int or not 0 <= size <= LARGEST_SEALED_SIZE:
-        raise ValueError("the size is none")
-    # The writer, whom only devices know, was checked with the message.
-    check_numbers(key, outside.timestamp, outside.process_id or 1, counter, counter)
-    value = content[:size] if size <= INLINE_LIMIT else None
-    extras = decode_extras(key, fields, value, size)
-    return Entry(key, outside.timestamp, counter, outside.process_id, token, size, *extras)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 import struct
 from binascii import b2a_base64
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ..entry import TOKEN_BYTES, Entry
@@ -16,12 +17,20 @@ from ..tuples import NamedTuple
 KEY_BYTES = 32
 """Bytes of every key here: of AES-256, and of HMAC-SHA-256, whose security RFC 2104, section 3, ties to the length of the hash."""
 
-HASH = "sha256"
-
 _INFO = "kvass sealed 1 "
 """What HKDF's ``info`` begins with: RFC 5869, section 3.2, has it bind a key to its application."""
 
 _NUMBER, _TWO_NUMBERS, _THREE_NUMBERS = struct.Struct(">I"), struct.Struct(">QQ"), struct.Struct(">QQQ")
+
+NAME_LENGTH = 44
+"""Characters of a name."""
+
+OUTER_TOKEN_LENGTH = 22
+"""Characters of the token of a version at the hub."""
+
+_OUTSIDE_LENGTH = _NUMBER.pack(NAME_LENGTH + OUTER_TOKEN_LENGTH + _TWO_NUMBERS.size)
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
 
 _NAME = re.compile("~[A-Za-z0-9_-]{43}")
 
@@ -50,11 +59,6 @@ class Outside(NamedTuple):
     timestamp: int
     process_id: int
 
-    @property
-    def joined(self) -> bytes:
-        """The same as bytes. Name and token have one length each, so no others make the same."""
-        return f"{self.name}{self.token}".encode() + _TWO_NUMBERS.pack(self.timestamp, self.process_id)
-
 
 def derive_keys(secret: bytes) -> Keys:
     """Return the keys that follow from the 32 random bytes of a store (HKDF-SHA-256, RFC 5869).
@@ -76,7 +80,15 @@ def _derive(secret: bytes, purpose: str) -> bytes:
 
 def compute_mac(key: bytes, text: bytes) -> bytes:
     """Return the HMAC-SHA-256 of a text: the function that keys are derived by, as WebCrypto has no HKDF of a derived key."""
-    return hmac.digest(key, text, HASH)
+    mac = _begin_mac(key).copy()
+    mac.update(text)
+    return mac.finalize()
+
+
+@lru_cache(maxsize=16)
+def _begin_mac(key: bytes) -> HMAC:
+    """Return the HMAC under a key, of nothing yet. A store has four; to begin anew takes longer than a short text does."""
+    return HMAC(key, SHA256())
 
 
 def join_parts(*parts: bytes) -> bytes:
@@ -87,13 +99,26 @@ def join_parts(*parts: bytes) -> bytes:
 
 def prove(keys: Keys, what: bytes, *parts: bytes) -> bytes:
     """Return what shows that a device has made something of these parts; ``what`` keeps kinds of things apart."""
-    return hmac.digest(keys.proofs, join_parts(what, *parts), HASH)
+    return compute_mac(keys.proofs, join_parts(what, *parts))
+
+
+def prove_version(keys: Keys, what: bytes, outside: Outside, text: bytes) -> bytes:
+    """Return what shows that a device has made a text for a version; it is ``prove`` of both.
+
+    Name and token have one length each, so that other ones do not make the same bytes.
+    """
+    name, token, timestamp, process_id = outside
+    if len(name) != NAME_LENGTH or len(token) != OUTER_TOKEN_LENGTH or not (name.isascii() and token.isascii()):
+        raise ValueError("what stands outside is of no version")
+    numbers = _TWO_NUMBERS.pack(timestamp, process_id)
+    pack = _NUMBER.pack
+    beginning = (pack(len(what)), what, _OUTSIDE_LENGTH, name.encode(), token.encode(), numbers)
+    return compute_mac(keys.proofs, b"".join((*beginning, pack(len(text)), text)))
 
 
 def encode_url(data: bytes) -> str:
     """Return base64url without padding (RFC 4648, section 5)."""
-    text = b2a_base64(data, newline=False).rstrip(b"=").decode("ascii")
-    return text.replace("+", "-").replace("/", "_")
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def clear_highest_bit(data: bytes) -> bytes:
@@ -103,7 +128,7 @@ def clear_highest_bit(data: bytes) -> bytes:
 
 def hide_key(keys: Keys, key: str) -> str:
     """Return the name that a key has at the hub. It is the same each time, and without the key N nobody can try keys."""
-    return f"~{encode_url(hmac.digest(keys.names, key.encode(), HASH))}"
+    return f"~{encode_url(compute_mac(keys.names, key.encode()))}"
 
 
 def is_name(text: str) -> bool:
@@ -133,4 +158,4 @@ def hide_version(keys: Keys, entry: Entry) -> Outside:
 
 def derive_version_key(keys: Keys, outer_token: str) -> bytes:
     """Return the key of a version, C, which its address carries. Each has another one, as its token is another."""
-    return hmac.digest(keys.versions, outer_token.encode(), HASH)
+    return compute_mac(keys.versions, outer_token.encode())

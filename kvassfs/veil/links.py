@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ..share_link import ShareLink
 from .errors import CannotBeOpened
-from .keys import HASH, Keys, clear_highest_bit, encode_url, is_name, prove
+from .keys import Keys, clear_highest_bit, compute_mac, encode_url, is_name, prove
 
 NONCE_BYTES = 16
 """Random bytes in the token of a link: as many as in any token, so that nobody finds one by trying."""
@@ -55,7 +55,7 @@ def is_proven(keys: Keys, link: ShareLink) -> bool:
 
 def derive_link_key(keys: Keys, token: str) -> bytes:
     """Return the key of a link, which its address carries: it opens the wraps of the versions that the link leads to."""
-    return hmac.digest(keys.versions, token.encode(), HASH)
+    return compute_mac(keys.versions, token.encode())
 
 
 def choose_links(links: Iterable[ShareLink]) -> list[ShareLink]:

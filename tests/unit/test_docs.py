@@ -21,8 +21,6 @@ from kvassfs.store import peers, schema
 from kvassfs.sync import block_messages, entry_messages, hub, hub_client, messages
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, LARGEST_PAGE
 from kvassfs.sync.seal import HeldBody, compute_mark
-from kvassfs.veil import head
-from kvassfs.veil.keys import Outside
 from tests.support import golden_data
 from tests.support.programs import need
 
@@ -67,9 +65,6 @@ KINDS: dict[str, Callable[[bytes], Any]] = {
     "join": lambda text: pairing.encode_join_request(pairing.decode_join_request(text)),
     "join-response": lambda text: pairing.encode_join_response(pairing.decode_join_response(text)),
     "introduction": lambda text: pairing.encode_introduction(pairing.decode_introduction(text)),
-    "attributes": lambda text: head.encode_attributes(
-        head.decode_attributes(json.loads(text), bytes(7), 8, Outside("", "", 0, 0))
-    ),
     "handover": lambda text: pairing.encode_handover(pairing.decode_handover(text)),
 }
 """What decodes and encodes an example of this program, by the word behind ``json``."""

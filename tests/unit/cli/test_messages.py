@@ -41,6 +41,7 @@ ABSTRACT = {
     "ShareError",
     "SyncError",
     "TransferError",
+    "VeilError",
 }
 """Errors that are only ever one of the kinds below them."""
 
