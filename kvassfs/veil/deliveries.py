@@ -19,7 +19,7 @@ from ..errors import OutOfRange
 from ..share_link import ShareLink, parse_record
 from ..tuples import NamedTuple
 from .block_cipher import Data, hash_block, open_block, refer, seal_block
-from .errors import NotSealed, Spoiled, Unproven
+from .errors import Forged, NotSealed, Spoiled
 from .head import open_head
 from .keys import Keys, Outside, hide_version, is_name, is_outer_token
 from .layout import INLINE_LIMIT, Layout, lay_out
@@ -76,6 +76,18 @@ def seal_delivery(
     else:
         sealed = b"".join(seal_stream(keys, outside, entry, (delivery.value,), links))
     return Delivery(_make_outer(outside, entry, len(sealed)), delivery.sequence, sealed)
+
+
+def seal_pieces(
+    keys: Keys, delivery: Delivery, links: Iterable[ShareLink], pieces: Iterable[bytes]
+) -> tuple[Delivery, Iterator[bytes]]:
+    """Return an entry and the pieces of its sealed value, for a hub of the original program, which takes values whole.
+
+    The entry says nothing of the length, which is not known before the end.
+    """
+    outside = hide_version(keys, delivery.entry)
+    outer = Delivery(_make_outer(outside, delivery.entry, 0), delivery.sequence, None)
+    return outer, seal_stream(keys, outside, delivery.entry, pieces, links)
 
 
 def _make_outer(outside: Outside, entry: Entry, size: int) -> Entry:
@@ -153,7 +165,7 @@ def open_delivery(keys: Keys, delivery: Delivery, fetch: Fetch) -> Delivery:
     its head and lists; ``find_sources`` says where its blocks are.
 
     Raises:
-        NotSealed, NewerForm, Unproven, Spoiled: it is not to be merged.
+        NotSealed, NewerForm, Forged, Spoiled: it is not to be merged.
     """
     entry = delivery.entry
     if is_echo(entry.key):
@@ -199,7 +211,7 @@ def _check_numbers(entry: Entry) -> None:
 def _open_link(keys: Keys, delivery: Delivery, link: ShareLink) -> Delivery:
     """Return the record of a link, or of its end; whose terms a device has made, and of which the counter says nothing."""
     if link.record != delivery.entry.key or not is_proven(keys, link):
-        raise Unproven
+        raise Forged
     if delivery.value != b"":
         raise NotSealed("it is a link with a value")
     return Delivery(delivery.entry._replace(counter=0), 0, b"")

@@ -5,7 +5,7 @@
     VeilError                     an entry of the hub, or what an address leads to, is not used
     ├── NotSealed                 it stands there in the clear
     ├── NewerForm                 a later version of the program has made it
-    ├── Unproven                  no device of this store has made it
+    ├── Forged                  no device of this store has made it
     ├── CannotBeOpened            the key of the address is not one to it
     └── Spoiled                   a device has made it, and parts do not fit it
 """
@@ -38,13 +38,13 @@ class NewerForm(VeilError):
         self.version = version
 
 
-class Unproven(VeilError):
+class Forged(VeilError):
     """The proof of a head, or of a link, is not that of a device of this store."""
 
     def __init__(self) -> None:
         super().__init__(
-            "no device of this store has made it: it was forged or damaged at the hub; where a device has the key, saving"
-            " it there replaces it"
+            "no device of this store has made it: it was forged or damaged at the hub; save the key anew on a device that"
+            " has it, or make the store anew if that does not help"
         )
 
 

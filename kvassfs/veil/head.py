@@ -18,7 +18,7 @@ from ..replica import NOBODY
 from ..share_link import ShareLink
 from ..tuples import NamedTuple
 from .attributes import decode_attributes, encode_attributes
-from .errors import CannotBeOpened, NewerForm, Spoiled, Unproven
+from .errors import CannotBeOpened, Forged, NewerForm, Spoiled
 from .keys import Keys, Outside, derive_version_key, hide_key, prove_version
 from .layout import INLINE_LIMIT, LONGEST_HEAD, Layout, lay_out, pad_body
 from .links import MOST_WRAPS, WRAP_BYTES, choose_links, derive_link_key, make_wraps, open_wraps
@@ -113,16 +113,16 @@ def open_head(keys: Keys, outside: Outside, data: bytes) -> Head:
 
     Raises:
         NewerForm: a later program made it.
-        Unproven: no device of this store did, or not for this entry.
+        Forged: no device of this store did, or not for this entry.
         Spoiled: one did, and it cannot be read.
     """
     parts = _split(data)
     try:
         proof = prove_version(keys, b"head", outside, data[:-PROOF_BYTES])
     except ValueError:
-        raise Unproven from None
+        raise Forged from None
     if not hmac.compare_digest(proof, data[-PROOF_BYTES:]):
-        raise Unproven
+        raise Forged
     try:
         body = AESGCM(derive_version_key(keys, outside.token)).decrypt(parts.nonce, parts.box, parts.prefix)
     except InvalidTag:

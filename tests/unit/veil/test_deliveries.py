@@ -11,8 +11,16 @@ from kvassfs.echo import Echo
 from kvassfs.entry import Delivery, Entry
 from kvassfs.replica import NO_ECHO
 from kvassfs.share_link import ShareLink
-from kvassfs.veil.deliveries import HubBlocks, find_sources, make_blocks, open_delivery, open_source, seal_delivery
-from kvassfs.veil.errors import NotSealed, Spoiled, Unproven, VeilError
+from kvassfs.veil.deliveries import (
+    HubBlocks,
+    find_sources,
+    make_blocks,
+    open_delivery,
+    open_source,
+    seal_delivery,
+    seal_pieces,
+)
+from kvassfs.veil.errors import Forged, NotSealed, Spoiled, VeilError
 from kvassfs.veil.keys import hide_key, is_name
 from kvassfs.veil.layout import LISTED
 from tests.support.sealed import FILE, KEYS, OTHER_KEYS, Blocks, SealedHub, make_entry, make_links, random_bytes
@@ -91,6 +99,14 @@ def test_what_is_sent_in_blocks_is_what_is_sealed_whole() -> None:
     assert whole.value == b"".join(hub.blocks[hash_] * times for hash_, times in pair_runs(sealed.blocks, ()))
     assert whole.entry == sealed.entry
     assert open_delivery(KEYS, whole, fetch_nothing).value == LARGE
+
+
+def test_an_original_hub_gets_the_same_in_pieces() -> None:
+    delivery, _ = make_large()
+    outer, pieces = seal_pieces(KEYS, delivery, (), (LARGE[:1000], LARGE[1000:]))
+    whole = seal(delivery._replace(value=LARGE, blocks=b""))
+    assert b"".join(pieces) == whole.value
+    assert outer.entry.write == whole.entry.write
 
 
 def test_what_the_hub_has_is_not_sent_again() -> None:
@@ -200,9 +216,9 @@ def test_a_plain_entry_is_not_taken() -> None:
         {"url_token": "A" * 22},
     ],
 )
-def test_an_entry_with_something_else_outside_is_unproven(other: dict[str, Any]) -> None:
+def test_an_entry_with_something_else_outside_is_refused_as_forged(other: dict[str, Any]) -> None:
     sealed = seal(DELIVERY)
-    with pytest.raises(Unproven):
+    with pytest.raises(Forged):
         open_delivery(KEYS, sealed._replace(entry=sealed.entry._replace(**other)), fetch_nothing)
 
 
@@ -226,14 +242,14 @@ def test_values_exchanged_between_keys_and_of_earlier_versions_are_refused() -> 
     other = seal(DELIVERY._replace(entry=ENTRY._replace(key="other")))
     earlier = seal(DELIVERY._replace(entry=ENTRY._replace(counter=4)))
     for value in (other.value, earlier.value):
-        with pytest.raises(Unproven):
+        with pytest.raises(Forged):
             open_delivery(KEYS, seal(DELIVERY)._replace(value=value), fetch_nothing)
 
 
 def test_what_another_store_has_sealed_is_refused() -> None:
     sealed = seal_delivery(OTHER_KEYS, DELIVERY)
     assert sealed is not None
-    with pytest.raises(Unproven):
+    with pytest.raises(Forged):
         open_delivery(KEYS, sealed, fetch_nothing)
 
 
@@ -293,7 +309,7 @@ def test_a_link_that_no_device_made_so_is_neither_sent_nor_taken(link: ShareLink
     for token in (link.token, "ended"):
         record = make_record(link, token)
         assert seal_delivery(KEYS, record) is None
-        with pytest.raises(Unproven):
+        with pytest.raises(Forged):
             open_delivery(KEYS, record, fetch_nothing)
 
 
@@ -302,7 +318,7 @@ def test_a_record_has_one_spelling() -> None:
     respelt = record._replace(entry=record.entry._replace(key=record.entry.key.replace("/-/", "/0/")))
     assert respelt != record
     assert seal_delivery(KEYS, respelt) is None
-    with pytest.raises(Unproven):
+    with pytest.raises(Forged):
         open_delivery(KEYS, respelt, fetch_nothing)
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kvassfs.entry import MAX_RECEIVED, Entry
 from kvassfs.veil.attributes import encode_attributes
-from kvassfs.veil.errors import CannotBeOpened, NewerForm, Spoiled, Unproven, VeilError
+from kvassfs.veil.errors import CannotBeOpened, Forged, NewerForm, Spoiled, VeilError
 from kvassfs.veil.head import find_unwrapped, open_by_link_key, open_by_version_key, open_head, seal_head
 from kvassfs.veil.keys import Outside, derive_version_key, hide_key, hide_version, prove_version
 from kvassfs.veil.layout import LONGEST_HEAD, pad_body
@@ -122,13 +122,13 @@ def test_a_head_that_was_cut_is_refused(length: int) -> None:
         {"name": OUTSIDE.name[:-1], "token": OUTSIDE.name[-1] + OUTSIDE.token},
     ],
 )
-def test_a_head_in_another_place_is_unproven(other: dict[str, Any]) -> None:
-    with pytest.raises(Unproven):
+def test_a_head_in_another_place_is_refused_as_forged(other: dict[str, Any]) -> None:
+    with pytest.raises(Forged):
         open_head(KEYS, OUTSIDE._replace(**other), HEAD)
 
 
-def test_a_head_of_another_store_is_unproven() -> None:
-    with pytest.raises(Unproven):
+def test_a_head_of_another_store_is_refused_as_forged() -> None:
+    with pytest.raises(Forged):
         open_head(OTHER_KEYS, OUTSIDE, HEAD)
 
 
@@ -146,20 +146,20 @@ def test_nothing_that_the_holder_of_a_link_has_makes_a_head() -> None:
     forged = HEAD[:21] + len(box).to_bytes(4) + box + b"\0"
     link_key = derive_link_key(KEYS, LINKS[0].token)
     for key in (version_key, link_key, KEYS.access, bytes(32)):
-        with pytest.raises(Unproven):
+        with pytest.raises(Forged):
             open_head(KEYS, OUTSIDE, forged + hmac.digest(key, forged, "sha256"))
-        with pytest.raises(Unproven):
+        with pytest.raises(Forged):
             open_head(KEYS, OUTSIDE, forged + prove_version(KEYS._replace(proofs=key), b"head", OUTSIDE, forged))
-    with pytest.raises(Unproven):
+    with pytest.raises(Forged):
         open_head(KEYS, OUTSIDE, forged + HEAD[-32:])
     # Who trusts him sees what he made, as said in the protocol; a device does not.
     assert open_by_version_key(version_key, forged + bytes(32)).value == b"evil"
 
 
-def test_the_head_of_one_version_with_the_box_of_another_is_unproven() -> None:
+def test_the_head_of_one_version_with_the_box_of_another_is_refused_as_forged() -> None:
     other = ENTRY._replace(counter=9)
     head = seal_head(KEYS, hide_version(KEYS, other), other, VALUE, LINKS)
-    with pytest.raises(Unproven):
+    with pytest.raises(Forged):
         open_head(KEYS, OUTSIDE, HEAD[:BOX] + head[BOX:-32] + HEAD[-32:])
 
 
