@@ -24,7 +24,7 @@ from .head import open_head
 from .keys import Keys, Outside, hide_version, is_name, is_outer_token
 from .layout import INLINE_LIMIT, Layout, lay_out
 from .links import is_proven
-from .values import check_length, read_head, read_references, read_value, seal_short, seal_stream, seal_tail
+from .values import check_length, cut_head, read_head, read_references, read_value, seal_short, seal_stream, seal_tail
 
 Fetch = Callable[[bytes], Data]
 """Returns the block with a hash as the hub has it; empty if it has none."""
@@ -218,14 +218,12 @@ def _open_link(keys: Keys, delivery: Delivery, link: ShareLink) -> Delivery:
 
 
 def _open_whole(keys: Keys, outside: Outside, sealed: bytes) -> Delivery:
-    view = memoryview(sealed)
-
-    def read(start: int, size: int) -> memoryview:
-        return view[start : start + size]
-
-    head = open_head(keys, outside, read_head(read, len(sealed)))
+    head = open_head(keys, outside, cut_head(sealed))
     check_length(head, len(sealed))
-    value = head.value if head.value is not None else b"".join(read_value(head, read))
+    value = head.value
+    if value is None:
+        view = memoryview(sealed)
+        value = b"".join(read_value(head, lambda start, size: view[start : start + size]))
     return Delivery(head.entry, 0, value)
 
 

@@ -140,14 +140,25 @@ def read_head(read: Read, size: int) -> bytes:
     Raises:
         Spoiled: it has none.
     """
-    ending = read(max(0, size - LENGTH_BYTES), LENGTH_BYTES)
-    length = int.from_bytes(ending)
-    if len(ending) < LENGTH_BYTES or not 0 < length <= min(LONGEST_HEAD, size - LENGTH_BYTES):
-        raise Spoiled("it has no head")
+    ending = bytes(read(max(0, size - LENGTH_BYTES), LENGTH_BYTES))
+    length = _read_length(ending, size)
     head = bytes(read(size - LENGTH_BYTES - length, length))
     if len(head) < length:
         raise Spoiled("its head is too short")
     return head
+
+
+def cut_head(sealed: bytes) -> bytes:
+    """Return the head of a sealed value that is at hand. Raises what ``read_head`` does."""
+    length = _read_length(sealed[-LENGTH_BYTES:], len(sealed))
+    return sealed[-LENGTH_BYTES - length : -LENGTH_BYTES]
+
+
+def _read_length(ending: bytes, size: int) -> int:
+    length = int.from_bytes(ending)
+    if len(ending) < LENGTH_BYTES or not 0 < length <= min(LONGEST_HEAD, size - LENGTH_BYTES):
+        raise Spoiled("it has no head")
+    return length
 
 
 def check_length(head: Head, size: int) -> None:

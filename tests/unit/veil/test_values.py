@@ -18,6 +18,7 @@ from kvassfs.veil.links import derive_link_key
 from kvassfs.veil.values import (
     Read,
     check_length,
+    cut_head,
     read_head,
     read_references,
     read_value,
@@ -226,7 +227,7 @@ def test_a_range_of_a_value_with_many_lists_reads_one_of_them() -> None:
         is_zero = number < 5 * LISTED and (number >= 2 * LISTED or number % 2 == 0)
         return seal_block(KEYS, blocks[zeros if is_zero else other])
 
-    head = open_head(KEYS, hide_version(KEYS, entry), tail[-1][0][-4 - int.from_bytes(tail[-1][0][-4:]) : -4])
+    head = open_head(KEYS, hide_version(KEYS, entry), cut_head(tail[-1][0]))
     assert [run.times for run in head.lists] == [2, 3, 1]
     assert sum(times for _, times in read_references(head, read)) == 5 * LISTED + 1
     for position, expected in (
