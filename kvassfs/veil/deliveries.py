@@ -16,7 +16,7 @@ from ..echo import is_echo
 from ..entry import Delivery, Entry
 from ..entry_fields import check_numbers
 from ..errors import OutOfRange
-from ..share_link import ShareLink, parse_record
+from ..share_link import RESERVED, ShareLink, parse_record
 from ..tuples import NamedTuple
 from .block_cipher import Data, hash_block, open_block, refer, seal_block
 from .errors import Forged, NotSealed, Spoiled
@@ -28,6 +28,10 @@ from .values import check_length, cut_head, read_head, read_references, read_val
 
 Fetch = Callable[[bytes], Data]
 """Returns the block with a hash as the hub has it; empty if it has none."""
+
+
+_BARE = (None, None, None, None)
+"""Mode, times, and what was seen, of an entry at the hub."""
 
 
 class PlainBlocks(Protocol):
@@ -63,10 +67,11 @@ def seal_delivery(
         ValueError: it is longer than what can be sealed.
     """
     entry = delivery.entry
-    if is_echo(entry.key):
-        return delivery
-    if (link := parse_record(entry.key)) is not None:
-        return delivery if link.record == entry.key and is_proven(keys, link) else None
+    if entry.key.startswith(RESERVED):
+        if is_echo(entry.key):
+            return delivery
+        if (link := parse_record(entry.key)) is not None:
+            return delivery if link.record == entry.key and is_proven(keys, link) else None
     outside = hide_version(keys, entry)
     if delivery.value is None:
         assert blocks is not None, "they are needed for a large value"
@@ -168,11 +173,9 @@ def open_delivery(keys: Keys, delivery: Delivery, fetch: Fetch) -> Delivery:
         NotSealed, NewerForm, Forged, Spoiled: it is not to be merged.
     """
     entry = delivery.entry
-    if is_echo(entry.key):
-        return delivery
     _check_numbers(entry)
-    if (link := parse_record(entry.key)) is not None:
-        return _open_link(keys, delivery, link)
+    if entry.key.startswith(RESERVED):
+        return _open_reserved(keys, delivery)
     outside = find_outside(entry)
     if delivery.value is not None:
         return _open_whole(keys, outside, delivery.value)
@@ -196,7 +199,7 @@ def find_outside(entry: Entry) -> Outside:
         raise NotSealed("its key is in the clear")
     if not is_outer_token(entry.url_token):
         raise NotSealed("its token is none of a sealed store")
-    if any(extra is not None for extra in (entry.mode, entry.mod_time, entry.seen, entry.origin)):
+    if entry[-len(_BARE) :] != _BARE:
         raise NotSealed("mode or times are in the clear")
     return Outside(entry.key, entry.url_token, entry.timestamp, entry.process_id)
 
@@ -208,8 +211,13 @@ def _check_numbers(entry: Entry) -> None:
         raise Spoiled("its numbers are out of range") from error
 
 
-def _open_link(keys: Keys, delivery: Delivery, link: ShareLink) -> Delivery:
-    """Return the record of a link, or of its end; whose terms a device has made, and of which the counter says nothing."""
+def _open_reserved(keys: Keys, delivery: Delivery) -> Delivery:
+    """Return an echo, or the record of a link or of its end, whose terms a device has made; its counter says nothing."""
+    if is_echo(delivery.entry.key):
+        return delivery
+    link = parse_record(delivery.entry.key)
+    if link is None:
+        raise NotSealed("its key is in the clear")
     if link.record != delivery.entry.key or not is_proven(keys, link):
         raise Forged
     if delivery.value != b"":

@@ -19,7 +19,7 @@ from ..share_link import ShareLink
 from ..tuples import NamedTuple
 from .attributes import decode_attributes, encode_attributes
 from .errors import CannotBeOpened, Forged, NewerForm, Spoiled
-from .keys import Keys, Outside, derive_version_key, hide_key, prove_version
+from .keys import Keys, Outside, derive_version_key, hide_key, prove
 from .layout import INLINE_LIMIT, LONGEST_HEAD, Layout, lay_out, pad_body
 from .links import MOST_WRAPS, WRAP_BYTES, choose_links, derive_link_key, make_wraps, open_wraps
 from .lists import RUN_BYTES, ListRun, unpack_runs
@@ -87,16 +87,17 @@ def seal_head(keys: Keys, outside: Outside, entry: Entry, content: bytes, links:
     Raises:
         ValueError: it is longer than a head can be.
     """
+    joined = outside.join()
     body = _pad(encode_attributes(entry), content)
     prefix = _PREFIX.pack(VERSION, entry.counter)
-    nonce = prove_version(keys, b"nonce", outside, body)[:NONCE_BYTES]
+    nonce = prove(keys, b"nonce", joined, body)[:NONCE_BYTES]
     version_key = derive_version_key(keys, outside.token)
     box = AESGCM(version_key).encrypt(nonce, body, prefix)
     wraps = make_wraps(keys, links, version_key, nonce) if links else []
     head = b"".join((prefix, nonce, len(box).to_bytes(_LENGTH_BYTES), box, bytes((len(wraps),)), *wraps))
     if len(head) + PROOF_BYTES > LONGEST_HEAD:
         raise ValueError("the key is too long, or the value too large, to be sealed")
-    return head + prove_version(keys, b"head", outside, head)
+    return head + prove(keys, b"head", joined, head)
 
 
 def _pad(attributes: bytes, content: bytes) -> bytes:
@@ -118,7 +119,7 @@ def open_head(keys: Keys, outside: Outside, data: bytes) -> Head:
     """
     parts = _split(data)
     try:
-        proof = prove_version(keys, b"head", outside, data[:-PROOF_BYTES])
+        proof = prove(keys, b"head", outside.join(), data[:-PROOF_BYTES])
     except ValueError:
         raise Forged from None
     if not hmac.compare_digest(proof, data[-PROOF_BYTES:]):
@@ -186,14 +187,8 @@ def _split(data: bytes) -> _Parts:
     if not wraps or wraps[0] > MOST_WRAPS or first + wraps[0] * WRAP_BYTES + PROOF_BYTES != len(data):
         raise Spoiled("the lengths in its head do not add up")
     places = range(first, first + wraps[0] * WRAP_BYTES, WRAP_BYTES)
-    return _Parts(
-        counter,
-        data[: _PREFIX.size],
-        nonce,
-        data[_BEGINNING.size : end],
-        [data[start : start + WRAP_BYTES] for start in places],
-        len(data),
-    )
+    found = [data[start : start + WRAP_BYTES] for start in places]
+    return _Parts(counter, data[: _PREFIX.size], nonce, data[_BEGINNING.size : end], found, len(data))
 
 
 def _read_body(body: bytes, parts: _Parts, outside: Outside) -> Head:

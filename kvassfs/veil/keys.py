@@ -27,8 +27,6 @@ NAME_LENGTH = 44
 OUTER_TOKEN_LENGTH = 22
 """Characters of the token of a version at the hub."""
 
-_OUTSIDE_LENGTH = _NUMBER.pack(NAME_LENGTH + OUTER_TOKEN_LENGTH + _TWO_NUMBERS.size)
-
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
 
@@ -53,6 +51,17 @@ class Outside(NamedTuple):
     token: str
     timestamp: int
     process_id: int
+
+    def join(self) -> bytes:
+        """Return the same as bytes. Name and token have one length each, so that no others make the same.
+
+        Raises:
+            ValueError: name or token are none of a version.
+        """
+        name, token, timestamp, process_id = self
+        if not (is_name(name) and is_outer_token(token)):
+            raise ValueError("what stands outside is of no version")
+        return f"{name}{token}".encode() + _TWO_NUMBERS.pack(timestamp, process_id)
 
 
 def derive_keys(secret: bytes) -> Keys:
@@ -89,26 +98,15 @@ def _begin_mac(key: bytes) -> HMAC:
 def join_parts(*parts: bytes) -> bytes:
     """Return parts joined so that no others make the same bytes: each with its length before it."""
     pack = _NUMBER.pack
-    return b"".join([piece for part in parts for piece in (pack(len(part)), part)])
+    joined = b""
+    for part in parts:
+        joined += pack(len(part)) + part
+    return joined
 
 
 def prove(keys: Keys, what: bytes, *parts: bytes) -> bytes:
     """Return what shows that a device has made something of these parts; ``what`` keeps kinds of things apart."""
     return compute_mac(keys.proofs, join_parts(what, *parts))
-
-
-def prove_version(keys: Keys, what: bytes, outside: Outside, text: bytes) -> bytes:
-    """Return what shows that a device has made a text for a version; it is ``prove`` of both.
-
-    Name and token have one length each, so that other ones do not make the same bytes.
-    """
-    name, token, timestamp, process_id = outside
-    if not (is_name(name) and is_outer_token(token)):
-        raise ValueError("what stands outside is of no version")
-    numbers = _TWO_NUMBERS.pack(timestamp, process_id)
-    pack = _NUMBER.pack
-    beginning = (pack(len(what)), what, _OUTSIDE_LENGTH, name.encode(), token.encode(), numbers)
-    return compute_mac(keys.proofs, b"".join((*beginning, pack(len(text)), text)))
 
 
 def encode_url(data: bytes) -> str:

@@ -115,4 +115,4 @@ def pad_length(length: int) -> int:
 
 def pad_body(length: int) -> int:
     """Return the length to which the body of a head is padded."""
-    return max(SHORTEST_BODY, pad_length(length))
+    return SHORTEST_BODY if length <= SHORTEST_BODY else pad_length(length)

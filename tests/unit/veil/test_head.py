@@ -12,7 +12,7 @@ from kvassfs.entry import MAX_RECEIVED, Entry
 from kvassfs.veil.attributes import encode_attributes
 from kvassfs.veil.errors import CannotBeOpened, Forged, NewerForm, Spoiled, VeilError
 from kvassfs.veil.head import find_unwrapped, open_by_link_key, open_by_version_key, open_head, seal_head
-from kvassfs.veil.keys import Outside, derive_version_key, hide_key, hide_version, prove_version
+from kvassfs.veil.keys import Outside, derive_version_key, hide_key, hide_version, prove
 from kvassfs.veil.layout import LONGEST_HEAD, pad_body
 from kvassfs.veil.links import derive_link_key
 from tests.support.sealed import FILE, KEYS, OTHER_KEYS, make_entry, make_links, random_bytes
@@ -34,7 +34,7 @@ def close(body: bytes, *, outside: Outside = OUTSIDE, counter: int = 5) -> bytes
     prefix = b"\1" + counter.to_bytes(8)
     box = AESGCM(derive_version_key(KEYS, outside.token)).encrypt(bytes(12), body, prefix)
     head = prefix + bytes(12) + len(box).to_bytes(4) + box + b"\0"
-    return head + prove_version(KEYS, b"head", outside, head)
+    return head + prove(KEYS, b"head", outside.join(), head)
 
 
 def close_attributes(attributes: bytes, *, outside: Outside = OUTSIDE, counter: int = 5) -> bytes:
@@ -149,7 +149,7 @@ def test_nothing_that_the_holder_of_a_link_has_makes_a_head() -> None:
         with pytest.raises(Forged):
             open_head(KEYS, OUTSIDE, forged + hmac.digest(key, forged, "sha256"))
         with pytest.raises(Forged):
-            open_head(KEYS, OUTSIDE, forged + prove_version(KEYS._replace(proofs=key), b"head", OUTSIDE, forged))
+            open_head(KEYS, OUTSIDE, forged + prove(KEYS._replace(proofs=key), b"head", OUTSIDE.join(), forged))
     with pytest.raises(Forged):
         open_head(KEYS, OUTSIDE, forged + HEAD[-32:])
     # Who trusts him sees what he made, as said in the protocol; a device does not.
@@ -212,7 +212,7 @@ def test_a_head_has_a_greatest_length() -> None:
 def test_a_box_that_does_not_open_under_a_proof_is_spoiled() -> None:
     head = HEAD[: BOX + 3] + bytes((HEAD[BOX + 3] ^ 1,)) + HEAD[BOX + 4 : -32]
     with pytest.raises(Spoiled, match="decrypted"):
-        open_head(KEYS, OUTSIDE, head + prove_version(KEYS, b"head", OUTSIDE, head))
+        open_head(KEYS, OUTSIDE, head + prove(KEYS, b"head", OUTSIDE.join(), head))
 
 
 # By an address
