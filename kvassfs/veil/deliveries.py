@@ -19,7 +19,7 @@ from ..errors import OutOfRange
 from ..share_link import RESERVED, ShareLink, parse_record
 from ..tuples import NamedTuple
 from .block_cipher import Data, hash_block, open_block, refer, seal_block
-from .errors import Forged, NotSealed, Spoiled
+from .errors import Forged, NotSealed, PartMissing, Spoiled, VeilError
 from .head import open_head
 from .keys import Keys, Outside, hide_version, is_name, is_outer_token
 from .layout import INLINE_LIMIT, Layout, lay_out
@@ -51,6 +51,20 @@ class Source(NamedTuple):
     size: int
     sealed: bytes
     padded: int
+
+
+class Opened(NamedTuple):
+    """An entry as the hub has it, and as this store merges it."""
+
+    sealed: Delivery
+    plain: Delivery
+
+
+class Refused(NamedTuple):
+    """An entry of the hub that is not merged, by its name there, and why."""
+
+    name: str
+    error: VeilError
 
 
 # To the hub
@@ -170,7 +184,7 @@ def open_delivery(keys: Keys, delivery: Delivery, fetch: Fetch) -> Delivery:
     its head and lists; ``find_sources`` says where its blocks are.
 
     Raises:
-        NotSealed, NewerForm, Forged, Spoiled: it is not to be merged.
+        NotSealed, NewerForm, Forged, Spoiled: it is not to be merged; PartMissing: nor is it as long as a block is missing.
     """
     entry = delivery.entry
     _check_numbers(entry)
@@ -187,6 +201,18 @@ def open_delivery(keys: Keys, delivery: Delivery, fetch: Fetch) -> Delivery:
         return Delivery(head.entry, 0, head.value)
     runs = ((reference.hash, times) for reference, times in read_references(head, reader.read))
     return Delivery(head.entry, 0, None, *_join_runs(runs))
+
+
+def open_page(keys: Keys, deliveries: Iterable[Delivery], fetch: Fetch) -> tuple[list[Opened], list[Refused]]:
+    """Return the entries of a page, opened, and those that are refused: one that is wrong holds up no other."""
+    opened: list[Opened] = []
+    refused: list[Refused] = []
+    for delivery in deliveries:
+        try:
+            opened.append(Opened(delivery, open_delivery(keys, delivery, fetch)))
+        except VeilError as error:
+            refused.append(Refused(delivery.entry.key, error))
+    return opened, refused
 
 
 def find_outside(entry: Entry) -> Outside:
@@ -274,21 +300,21 @@ class _Reader:
     def _read_block(self, position: int) -> Data:
         if position != self._position:
             block = self._fetch(self._blocks.find(position))
+            if not block:
+                raise PartMissing
             if len(block) != block_length(self._blocks.size, position):
-                raise Spoiled("a block is missing, or has another length")
+                raise Spoiled("a block has another length")
             self._position, self._block = position, block
         return self._block
 
 
-def find_sources(delivery: Delivery, opened: Delivery, wanted: Container[bytes]) -> Iterator[Source]:
-    """Yield where the hub has those blocks of a large value that are ``wanted``, by their hashes, each once.
-
-    ``delivery`` is the entry of the hub, ``opened`` what ``open_delivery`` has made of it.
-    """
-    hub, layout = HubBlocks(delivery), lay_out(opened.entry.size)
+def find_sources(opened: Opened, wanted: Container[bytes]) -> Iterator[Source]:
+    """Yield where the hub has those blocks of a large value that are ``wanted``, by their hashes, each once."""
+    sealed, plain = opened
+    hub, layout = HubBlocks(sealed), lay_out(plain.entry.size)
     position = 0
     done: set[bytes] = set()
-    for hash_, times in pair_runs(opened.blocks, opened.counts):
+    for hash_, times in pair_runs(plain.blocks, plain.counts):
         if hash_ in wanted and hash_ not in done:
             done.add(hash_)
             place, padded, size = layout.place_block(position)
@@ -300,6 +326,8 @@ def open_source(keys: Keys, source: Source, sealed: Data) -> bytes:
     """Return a block that was fetched from the hub.
 
     Raises:
-        Spoiled: it is another one, or damaged.
+        PartMissing: the hub has none; Spoiled: it is another one, or damaged.
     """
+    if not sealed:
+        raise PartMissing
     return open_block(refer(keys, source.hash), sealed[: source.padded], source.size)

@@ -8,6 +8,7 @@
     ├── Forged                  no device of this store has made it
     ├── CannotBeOpened            the key of the address is not one to it
     └── Spoiled                   a device has made it, and parts do not fit it
+        └── PartMissing           or are not there, perhaps because it has been replaced meanwhile
 """
 
 from __future__ import annotations
@@ -59,5 +60,15 @@ class Spoiled(VeilError):
     """Parts of a sealed value are missing, damaged or exchanged; ``reason`` says which."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"it is damaged at the hub: {reason}; where a device has the key, saving it there replaces it")
+        super().__init__(
+            f"it is damaged at the hub: {reason}; save the key anew on a device that has it, or make the store anew if"
+            " that does not help"
+        )
         self.reason = reason
+
+
+class PartMissing(Spoiled):
+    """The hub has not got a block of a value. If it has a later version by now, asking again brings that."""
+
+    def __init__(self) -> None:
+        super().__init__("a block of it is not there")

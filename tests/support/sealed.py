@@ -10,7 +10,7 @@ from kvassfs.block import BLOCK_SIZE, pair_runs
 from kvassfs.entry import Delivery, Entry
 from kvassfs.share_link import ShareLink
 from kvassfs.veil.block_cipher import Data, hash_block, seal_block
-from kvassfs.veil.deliveries import find_sources, make_blocks, open_delivery, open_source, seal_delivery
+from kvassfs.veil.deliveries import Opened, find_sources, make_blocks, open_delivery, open_source, seal_delivery
 from kvassfs.veil.head import Head, open_head
 from kvassfs.veil.keys import Keys, Outside, derive_keys, encode_url, hide_key, hide_version
 from kvassfs.veil.links import make_link
@@ -105,9 +105,9 @@ class SealedHub:
         if opened.value is not None:
             return opened, opened.value
         runs = pair_runs(opened.blocks, opened.counts)
-        blocks = dict(self._open_blocks(sealed, opened, {hash_ for hash_, _ in runs}))
+        blocks = dict(self._open_blocks(Opened(sealed, opened), {hash_ for hash_, _ in runs}))
         return opened, b"".join(blocks[hash_] * times for hash_, times in runs)
 
-    def _open_blocks(self, sealed: Delivery, opened: Delivery, wanted: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        for source in find_sources(sealed, opened, wanted):
+    def _open_blocks(self, opened: Opened, wanted: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        for source in find_sources(opened, wanted):
             yield source.hash, open_source(KEYS, source, self.fetch(source.sealed))

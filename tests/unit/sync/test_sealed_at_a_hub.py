@@ -24,8 +24,15 @@ from kvassfs.sync.limits import DEVICE_LIMITS
 from kvassfs.sync.seal import Seal
 from kvassfs.veil.addresses import address_link, address_version, open_address
 from kvassfs.veil.block_cipher import hash_block, seal_block
-from kvassfs.veil.deliveries import find_sources, make_blocks, open_delivery, open_source, seal_delivery, seal_pieces
-from kvassfs.veil.errors import VeilError
+from kvassfs.veil.deliveries import (
+    find_sources,
+    make_blocks,
+    open_delivery,
+    open_page,
+    open_source,
+    seal_delivery,
+    seal_pieces,
+)
 from kvassfs.veil.keys import hide_key
 from kvassfs.veil.links import make_link
 from kvassfs.veil.values import read_value
@@ -97,19 +104,14 @@ class Device:
         pieces = self._hub.pull(SEAL.seal(messages.encode_pull_request(request))).respond(patient=False)
         assert pieces is not None
         response = messages.decode_pull_response(SEAL.unseal(b"".join(pieces)))
-        opened = [found for sealed in response.deliveries if (found := self._open(sealed)) is not None]
-        self.store.inbox.merge_pulled(opened, cursor=response.cursor, epoch=self.store.peers.hub().epoch)
-
-    def _open(self, sealed: Delivery) -> Delivery | None:
-        try:
-            opened = open_delivery(KEYS, sealed, self.fetch)
-            wanted = set(self.store.inbox.find_missing([opened]))
-            for source in find_sources(sealed, opened, wanted) if wanted else ():
+        opened, refused = open_page(KEYS, response.deliveries, self.fetch)
+        self.refused += [f"{name}: {type(error).__name__}" for name, error in refused]
+        for each in opened:
+            wanted = set(self.store.inbox.find_missing([each.plain]))
+            for source in find_sources(each, wanted) if wanted else ():
                 self.store.blocks.put([open_source(KEYS, source, self.fetch(source.sealed))])
-        except VeilError as error:
-            self.refused.append(f"{sealed.entry.key}: {type(error).__name__}")
-            return None
-        return opened
+        found = [each.plain for each in opened]
+        self.store.inbox.merge_pulled(found, cursor=response.cursor, epoch=self.store.peers.hub().epoch)
 
     def value(self, key: str) -> bytes:
         return b"".join(self.store.get(key).chunks())

@@ -13,14 +13,16 @@ from kvassfs.replica import NO_ECHO
 from kvassfs.share_link import ShareLink
 from kvassfs.veil.deliveries import (
     HubBlocks,
+    Opened,
     find_sources,
     make_blocks,
     open_delivery,
+    open_page,
     open_source,
     seal_delivery,
     seal_pieces,
 )
-from kvassfs.veil.errors import Forged, NotSealed, Spoiled, VeilError
+from kvassfs.veil.errors import Forged, NotSealed, PartMissing, Spoiled, VeilError
 from kvassfs.veil.keys import hide_key, is_name
 from kvassfs.veil.layout import LISTED
 from tests.support.sealed import FILE, KEYS, OTHER_KEYS, Blocks, SealedHub, make_entry, make_links, random_bytes
@@ -128,7 +130,7 @@ def test_a_device_fetches_the_rest_and_the_blocks_that_it_lacks() -> None:
     opened = open_delivery(KEYS, sealed, hub.fetch)
     assert len(hub.fetched) == 1
     wanted = {pair_runs(opened.blocks, ())[number][0] for number in (1, 5)}
-    sources = list(find_sources(sealed, opened, wanted))
+    sources = list(find_sources(Opened(sealed, opened), wanted))
     assert [(source.size, source.padded) for source in sources] == [(BLOCK_SIZE, BLOCK_SIZE), (1000, 32_768)]
     found = [open_source(KEYS, source, hub.blocks[source.sealed]) for source in sources]
     assert found == [LARGE[BLOCK_SIZE : 2 * BLOCK_SIZE], LARGE[5 * BLOCK_SIZE :]]
@@ -200,6 +202,19 @@ def test_what_comes_in_the_clear_is_named_so(other: dict[str, Any]) -> None:
     sealed = seal(DELIVERY)
     with pytest.raises(NotSealed):
         open_delivery(KEYS, sealed._replace(entry=sealed.entry._replace(**other)), fetch_nothing)
+
+
+def test_what_is_wrong_in_a_page_holds_up_nothing_else() -> None:
+    good, other = seal(DELIVERY), seal(DELIVERY._replace(entry=ENTRY._replace(key="other")))
+    bad = other._replace(value=good.value)
+    opened, refused = open_page(KEYS, [DELIVERY, good, bad], fetch_nothing)
+    assert opened == [Opened(good, DELIVERY._replace(sequence=0))]
+    assert [(each.name, type(each.error)) for each in refused] == [("a/b", NotSealed), (bad.entry.key, Forged)]
+
+
+def test_a_key_of_those_that_are_reserved_is_in_the_clear_too() -> None:
+    with pytest.raises(NotSealed, match="its key is in the clear"):
+        open_delivery(KEYS, DELIVERY._replace(entry=ENTRY._replace(key="\x01other")), fetch_nothing)
 
 
 def test_a_plain_entry_is_not_taken() -> None:
@@ -275,6 +290,16 @@ def test_a_block_that_the_hub_has_lost_or_changed_is_refused() -> None:
                 hub.pull(sealed)
         hub.blocks[hash_] = kept
     assert hub.pull(sealed) == (opened, LARGE)
+
+
+def test_a_block_that_is_not_there_is_told_from_a_damaged_one() -> None:
+    hub = SealedHub()
+    sealed, _ = hub.push(*make_large())
+    for hash_ in list(hub.blocks):
+        kept = hub.blocks.pop(hash_)
+        with pytest.raises(PartMissing):
+            hub.pull(sealed)
+        hub.blocks[hash_] = kept
 
 
 # Links and echoes
