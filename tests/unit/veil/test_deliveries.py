@@ -353,6 +353,12 @@ def test_a_link_with_a_value_is_refused() -> None:
             open_delivery(KEYS, make_record(LINK, LINK.token)._replace(value=value), fetch_nothing)
 
 
+def test_another_key_that_begins_as_theirs_do_is_sealed_as_any() -> None:
+    delivery = DELIVERY._replace(entry=ENTRY._replace(key="\x01other"))
+    assert is_name(seal(delivery).entry.key)
+    assert open_delivery(KEYS, seal(delivery), fetch_nothing) == delivery._replace(sequence=0)
+
+
 def test_echoes_travel_as_they_are() -> None:
     echo = Echo.make(1001, NO_ECHO, random_bytes)
     for delivery in echo.deliveries(random_bytes):
