@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ..keeping.store_keeper import StoreKeeper
 from ..store import HUB, Store
 from ..sync.hub import Hub, Pull
 from ..sync.seal import CheckedBody, read_mark
@@ -78,7 +79,7 @@ DEFAULT_LIMITS: Final = HubLimits()
 def open_hub(path: str) -> Iterator[Hub]:
     """``with`` a hub on a store of its own; for one thread."""
     with Store.open(path, profile=HUB) as store:
-        yield Hub(store)
+        yield Hub(StoreKeeper(store))
 
 
 class HubRequests:

@@ -13,6 +13,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ..keeping.store_keeper import StoreKeeper
 from ..pairing.errors import CodeGone, TooManyTries
 from ..pairing.messages import MAX_JOIN
 from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
@@ -51,7 +52,7 @@ _OPEN = {"Content-Type": "application/json", **pages.NEVER_KEPT}
 def open_office(path: str) -> Iterator[PostOffice]:
     """``with`` the mailboxes of a hub on a store of their own; for one thread."""
     with Store.open(path, profile=HUB) as store:
-        yield PostOffice(store)
+        yield PostOffice(StoreKeeper(store))
 
 
 class TryLimit:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
 from ..errors import StoreError, ValueReplaced
+from ..keeping.store_keeper import StoreKeeper
 from ..sharing.address import is_token
 from ..sharing.offers import HeldPieces, Offer, Offers
 from ..store import SEARCHES, SHARING, Profile, Store
@@ -92,7 +93,7 @@ class PreparedResponse(NamedTuple):
 def open_offers(path: str, profile: Profile = SHARING) -> Iterator[Offers]:
     """``with`` what is shared of a store; for one thread."""
     with Store.open(path, profile=profile) as store:
-        yield Offers(store)
+        yield Offers(StoreKeeper(store))
 
 
 class ShareRequests:

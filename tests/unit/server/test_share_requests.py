@@ -16,6 +16,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from kvassfs.errors import StoreBusy, StoreUnavailable, ValueReplaced
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.server.application import Service
 from kvassfs.server.hub_requests import HubLimits
 from kvassfs.server.share_requests import ShareRequest, open_offers, prepare_response
@@ -223,7 +224,7 @@ def test_what_changes_all_the_time_is_given_up(store: Store, database: Path, mon
     with Store.open(database) as other, monkeypatch.context() as patch:
         patch.setattr(Offers, "hold_pieces", replaced)
         with pytest.raises(HTTPException) as raised:
-            prepare_response(Offers(other), ShareRequest("GET", token, {}))
+            prepare_response(Offers(StoreKeeper(other)), ShareRequest("GET", token, {}))
     assert raised.value.status_code == 503
 
 
