@@ -9,6 +9,7 @@ from ..entry import Delivery
 from ..errors import ValueReplaced
 from ..share_link import ShareLink
 from ..store import Limit, Mailbox, Outgoing, Page, Reader, Shared, Store, StoredValue
+from .counters import find_counters
 from .keeper import Description, Keeper, Outcome
 
 
@@ -122,12 +123,3 @@ class StoreKeeper(Keeper):
             after = change(before)
             if after != before:
                 self._store.mailboxes.write(after)
-
-
-def find_counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
-    """Return the greatest counter of each writer, by process id."""
-    counters: dict[int, int] = {}
-    for entry, *_ in deliveries:
-        if entry.counter > counters.get(entry.process_id, -1):
-            counters[entry.process_id] = entry.counter
-    return counters
