@@ -10,8 +10,7 @@ from ...block import pair_runs, split_hashes
 from ...conflict import follows
 from ...entry import Delivery, Entry, have_same_value
 from ...errors import InvalidMessage, OutOfRange
-from ...store import Sizes
-from ...store.merging import MAX_LEAP
+from ...store import MAX_LEAP, Sizes
 from ...verdict import Verdict, judge
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -41,11 +40,6 @@ class State(NamedTuple):
     bytes: int
     most_entries: int | None
     most_bytes: int | None
-
-
-def name_store(name: str) -> UUID:
-    """Return what all rows of the store with a name begin with."""
-    return UUID(bytes=sha256(name.encode()).digest()[:16])
 
 
 class StoreRow:

@@ -13,9 +13,10 @@ from psycopg import Connection
 
 from ...replica import MAX_PROCESS_ID
 from ..errors import NoSuchStore, StoreExists
+from ..store_names import name_store
 from .database import Session
 from .schema import TABLES
-from .store_row import TIMELINE, name_store
+from .store_row import TIMELINE
 
 CLAIM_TIME: Final = 7 * 24 * 3600 * 1_000_000
 """Microseconds for which a code can claim a store."""

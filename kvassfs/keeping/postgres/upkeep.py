@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from ...store.blocks import KEPT_TIME
+from ...store import KEPT_TIME
 from .database import Session
 
 READING_TIME: Final = 3600 * 1_000_000

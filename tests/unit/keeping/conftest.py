@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from random import Random
 
@@ -11,17 +12,17 @@ import pytest
 from kvassfs.keeping.keeper import Keeper
 from kvassfs.keeping.postgres.database import Database, Session
 from kvassfs.keeping.postgres.keeper import PostgresKeeper
-from kvassfs.keeping.postgres.store_row import name_store
 from kvassfs.keeping.postgres.stores import Stores
 from kvassfs.keeping.store_keeper import StoreKeeper
+from kvassfs.keeping.store_names import name_store
 from kvassfs.store import HUB, Store
 from tests.support.postgres import FAST, Server, running_server
 from tests.support.stores import SMALL, Clock
 
 KEY = bytes(range(32))
 
-Another = Callable[[], Keeper]
-"""Makes another keeper of the same store, as another process or thread has it."""
+Another = Callable[[], AbstractContextManager[Keeper]]
+"""``with`` another keeper of the same store, as another process or thread has it."""
 
 
 @pytest.fixture
@@ -53,25 +54,22 @@ def stores(database: Database, clock: Clock) -> Stores:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def another(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterator[Another]:
+def another(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Another:
+    @contextmanager
+    def open_store() -> Iterator[Keeper]:
+        with Store.open(tmp_path / "db.sqlite", clock=clock, profile=HUB, sizes=SMALL) as store:
+            yield StoreKeeper(store)
+
     if request.param == "sqlite":
-        opened: list[Store] = []
-
-        def open_store() -> StoreKeeper:
-            opened.append(Store.open(tmp_path / "db.sqlite", clock=clock, profile=HUB, sizes=SMALL))
-            return StoreKeeper(opened[-1])
-
-        yield open_store
-        for store in opened:
-            store.close()
-        return
+        return open_store
     database: Database = request.getfixturevalue("database")
     stores: Stores = request.getfixturevalue("stores")
     stores.add("family", "code")
     assert stores.claim("family", "code", KEY)
-    yield lambda: PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL)
+    return lambda: nullcontext(PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL))
 
 
 @pytest.fixture
-def keeper(another: Another) -> Keeper:
-    return another()
+def keeper(another: Another) -> Iterator[Keeper]:
+    with another() as made:
+        yield made

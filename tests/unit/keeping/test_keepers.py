@@ -301,7 +301,8 @@ def test_a_link_ends_once_and_devices_learn_of_it(keeper: Keeper, another: Anoth
     link = shared_link(keeper, once=True)
     cursor = pull(keeper).cursor
     assert keeper.end_link(link, lambda: True)
-    assert not another().end_link(link, lambda: True)
+    with another() as other:
+        assert not other.end_link(link, lambda: True)
     assert keeper.find_shared(link.token) is None
     assert keeper.has_ended(link.token)
     (out,) = keeper.mark_as_sent(pull(keeper, cursor + 1).outgoing)
@@ -321,8 +322,8 @@ def test_of_many_at_once_one_ends_a_link(keeper: Keeper, another: Another) -> No
     ended: list[bool] = []
 
     def end() -> None:
-        own = another()
-        ended.append(own.end_link(link, lambda: True))
+        with another() as own:
+            ended.append(own.end_link(link, lambda: True))
 
     threads = [Thread(target=end) for _ in range(8)]
     for thread in threads:
@@ -371,7 +372,8 @@ def test_a_short_value_is_held_without_a_question(keeper: Keeper) -> None:
 def test_mailboxes_are_changed_as_a_whole(keeper: Keeper, another: Another, clock: Clock) -> None:
     box = Mailbox(5, "ticket", clock() // 1000 + 10, share="s")
     keeper.change_mailboxes(lambda before: [*before, box])
-    assert another().read_mailboxes() == [box]
+    with another() as other:
+        assert other.read_mailboxes() == [box]
 
     def fail(_: list[Mailbox]) -> list[Mailbox]:
         raise KeyError
@@ -380,4 +382,5 @@ def test_mailboxes_are_changed_as_a_whole(keeper: Keeper, another: Another, cloc
         keeper.change_mailboxes(fail)
     assert keeper.read_mailboxes() == [box]
     keeper.change_mailboxes(lambda _: [])
-    assert another().read_mailboxes() == []
+    with another() as other:
+        assert other.read_mailboxes() == []
