@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from . import pages
 from .bodies import Bodies
+from .claim_requests import ClaimRequests
 from .homes import FileHome, Home
 from .housekeeping import INTERVAL, Housekeeping
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests
@@ -37,6 +38,8 @@ class Service:
         self.hub = HubRequests(home.open_hubs, self.wakeups, limits, self._bodies)
         self.pairs = PairRequests(home.open_offices, self.wakeups, limits, self._bodies)
         self.shares = ShareRequests(home.open_offers, home.open_offers_at_hand, self.wakeups.notify)
+        self.claims = None if home.open_stores is None else ClaimRequests(home.open_stores, self._bodies)
+        """``None`` where there is but one store."""
         self._housekeeping = Housekeeping(home.open_upkeep, upkeep_interval)
 
     @asynccontextmanager
@@ -47,6 +50,7 @@ class Service:
             self.hub.run(CLOSE_TIMEOUT),
             self.pairs.run(CLOSE_TIMEOUT),
             self.shares.run(CLOSE_TIMEOUT),
+            nullcontext() if self.claims is None else self.claims.run(CLOSE_TIMEOUT),
             self._home.run(self.wakeups, CLOSE_TIMEOUT),
             self._housekeeping.run(CLOSE_TIMEOUT),
         ):
@@ -69,10 +73,10 @@ def serve_file(path: str, **options: Any) -> Service:
     return Service(FileHome(path, **options), **own)
 
 
-def build_application(service: Service, write: Callable[[str], None] = log_line, *, many: bool = False) -> ASGIApp:
+def build_application(service: Service, write: Callable[[str], None] = log_line) -> ASGIApp:
     """Return the application of ``service``; its lifespan must be run. ``write`` gets a line for each request.
 
-    ``many``: each store lies below its own path.
+    Where there can be many stores, each lies below its own path.
     """
     beside = {
         "/": Route.of(service.describe, "GET"),
@@ -86,10 +90,11 @@ def build_application(service: Service, write: Callable[[str], None] = log_line,
         "/pull": Route.of(service.hub.pull, "POST"),
         "/push": Route.of(service.hub.push, "POST"),
     }
-    routes = beside | of_store
-    if many:
-        # What stands beside the stores runs the lifespan.
-        table: ASGIApp = StorePaths(RouteTable(routes, service.run), RouteTable(beside, service.run))
+    if service.claims is None:
+        routes = beside | of_store
+        table: ASGIApp = RouteTable(routes, service.run)
     else:
-        table = RouteTable(routes, service.run)
+        routes = beside | of_store | {"/claim": Route.of(service.claims.claim, "POST")}
+        # What stands beside the stores runs the lifespan.
+        table = StorePaths(RouteTable(routes, service.run), RouteTable(beside, service.run))
     return InTurn(RequestLog(table, routes, write))

@@ -14,6 +14,7 @@ from contextlib import (
 )
 from functools import partial
 from typing import Protocol, TypeVar
+from uuid import UUID
 
 from starlette.types import Scope
 
@@ -40,11 +41,22 @@ class Finder(Protocol[Found]):
         """Return it."""
 
 
+class ClaimedStores(Protocol):
+    """The stores that can be claimed; for one thread."""
+
+    def claim(self, store: UUID, code: str, key: bytes) -> bool:
+        """Give a store its key; ``False`` if the code claims none, or no longer."""
+
+
 class Home(Protocol):
     """Where the stores of a hub are. What a method opens is for the one thread that does so."""
 
     spool: str
     """The folder for long bodies that wait."""
+
+    @property
+    def open_stores(self) -> Callable[[], AbstractContextManager[ClaimedStores]] | None:
+        """``with`` the stores that can be claimed; ``None`` where there is but one."""
 
     def open_hubs(self) -> AbstractContextManager[Finder[Hub]]:
         """``with`` the hubs of stores."""
@@ -112,6 +124,8 @@ class FileHome:
         self._idle = idle
         self._open_hub = open_hub
         self._open_offers = open_offers
+
+    open_stores = None
 
     def open_hubs(self) -> AbstractContextManager[Finder[Hub]]:
         """``with`` the hub."""

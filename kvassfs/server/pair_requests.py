@@ -13,7 +13,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..pairing.errors import CodeGone, TooManyTries
+from ..pairing.errors import ClaimRefused, CodeGone, TooManyTries
 from ..pairing.messages import MAX_JOIN
 from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
 from ..sync.seal import read_mark
@@ -80,7 +80,7 @@ class TryLimit:
         self._tries.append(trial)
         try:
             yield
-        except CodeGone:
+        except (CodeGone, ClaimRefused):
             raise
         except BaseException:
             self._forget(trial)

@@ -13,6 +13,7 @@ from ..keeping.postgres import upkeep
 from ..keeping.postgres.database import Database, Session
 from ..keeping.postgres.keeper import PostgresKeeper
 from ..keeping.postgres.news import Listener, Publisher
+from ..keeping.postgres.stores import Stores
 from ..pairing.post_office import PostOffice
 from ..sharing.offers import Offers
 from ..sync.hub import Hub
@@ -48,6 +49,11 @@ class PostgresHome:
         """``with`` what is shared of stores."""
         session = Session(self._database)
         yield lambda name: Offers(self._find(name, session))
+
+    @contextmanager
+    def open_stores(self) -> Iterator[Stores]:
+        """``with`` the stores themselves."""
+        yield Stores(Session(self._database))
 
     def open_offers_at_hand(self) -> None:
         """Return ``None``: whoever asks the server waits for it."""

@@ -97,7 +97,7 @@ def serve(
         home = stack.enter_context(_open_many(options)) if options.stores else _open_file(options, notice, urls)
         service = Service(home, limits=_choose_limits(options))
         ready = partial(_report, urls, listening, supervisor)
-        application = build_application(service, write, many=bool(options.stores))
+        application = build_application(service, write)
         server = _Server(application, service, context, Connections(limits), ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets))

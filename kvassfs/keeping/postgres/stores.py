@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -82,17 +83,20 @@ class Stores:
         if not self._session.run(insert):
             raise StoreExists(name)
 
-    def claim(self, name: str, code: str, key: bytes) -> bool:
-        """Give a store the key that its person's device has made; ``False`` if the code claims none, or no longer."""
+    def claim(self, store: UUID, code: str, key: bytes) -> bool:
+        """Give a store the key that its person's device has made; ``False`` if the code claims none, or no longer.
+
+        Again with the same code and key is no error: the response may have been lost.
+        """
 
         def update(connection: Connection[Any]) -> bool:
             row = connection.execute(
-                "SELECT claim FROM stores WHERE store = %s AND key IS NULL AND claim_ends > %s FOR UPDATE",
-                (name_store(name), self._clock() // 1000),
+                "SELECT claim FROM stores WHERE store = %s AND (key IS NULL OR key = %s) AND claim_ends > %s FOR UPDATE",
+                (store, key, self._clock() // 1000),
             ).fetchone()
             if row is None or row[0] is None or not hmac.compare_digest(bytes(row[0]), _hash_code(code)):
                 return False
-            connection.execute("UPDATE stores SET key = %s, claim = NULL WHERE store = %s", (key, name_store(name)))
+            connection.execute("UPDATE stores SET key = %s WHERE store = %s", (key, store))
             return True
 
         return self._session.run(update)

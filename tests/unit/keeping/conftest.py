@@ -65,7 +65,7 @@ def another(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Ano
     database: Database = request.getfixturevalue("database")
     stores: Stores = request.getfixturevalue("stores")
     stores.add("family", "code")
-    assert stores.claim("family", "code", KEY)
+    assert stores.claim(name_store("family"), "code", KEY)
     return lambda: nullcontext(PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL))
 
 
