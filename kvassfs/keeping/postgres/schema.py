@@ -38,7 +38,6 @@ TABLES: Final = {
     bytes        bigint NOT NULL,          -- of values and blocks
     most_entries bigint,                   -- the store's share; NULL = the hub's own limit, or none
     most_bytes   bigint,
-    most_rate    integer,                  -- requests of devices a second
     mailboxes    text NOT NULL             -- of pairings, JSON
 """,
     "entries": """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import time
+from base64 import b32encode
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -36,7 +37,6 @@ class StoreStatus(NamedTuple):
     bytes: int
     most_entries: int | None
     most_bytes: int | None
-    most_rate: int | None
 
 
 class Stores:
@@ -105,35 +105,28 @@ class Stores:
         """Return all stores, by name."""
         with self._session.connection() as connection:
             rows = connection.execute(
-                "SELECT name, made, key IS NOT NULL, entries, bytes, most_entries, most_bytes, most_rate FROM stores"
+                "SELECT name, made, key IS NOT NULL, entries, bytes, most_entries, most_bytes FROM stores"
             )
             return sorted(StoreStatus(*row) for row in rows)
 
-    def set_limits(self, name: str, *, entries: int | None, size: int | None, rate: int | None) -> None:
-        """Limit the entries, bytes and requests a second of a store; ``None`` = any number.
+    def set_limits(self, name: str, *, entries: int | None, size: int | None) -> None:
+        """Limit the entries and bytes of a store; ``None`` = any number.
 
         Raises:
             NoSuchStore
         """
-        self._change(
-            name,
-            "UPDATE stores SET most_entries = %s, most_bytes = %s, most_rate = %s WHERE store = %s",
-            (entries, size, rate),
-        )
-
-    def note_restored(self, name: str) -> None:
-        """Begin another incarnation of a store that was brought back from a backup in a way that the server does not tell.
-
-        Raises:
-            NoSuchStore
-        """
-        self._change(name, "UPDATE stores SET timeline = '' WHERE store = %s", ())
-
-    def _change(self, name: str, statement: str, parameters: tuple[Any, ...]) -> None:
         with self._session.connection() as connection:
-            changed = connection.execute(statement, (*parameters, name_store(name)))
+            changed = connection.execute(
+                "UPDATE stores SET most_entries = %s, most_bytes = %s WHERE store = %s",
+                (entries, size, name_store(name)),
+            )
             if not changed.rowcount:
                 raise NoSuchStore(name)
+
+    def note_restored(self) -> None:
+        """Begin another incarnation of each store, as the server was brought back from a backup and cannot tell."""
+        with self._session.connection() as connection:
+            connection.execute("UPDATE stores SET timeline = ''")
 
     def remove(self, name: str) -> None:
         """Remove a store with all that it has, in one transaction.
@@ -151,6 +144,12 @@ class Stores:
 
         if not self._session.run(delete):
             raise NoSuchStore(name)
+
+
+def make_code(random: Callable[[int], bytes] = os.urandom) -> str:
+    """Return a new code: letters and digits in groups of four."""
+    text = b32encode(random(CODE_BYTES)).decode("ascii").lower()
+    return "-".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
 def _hash_code(code: str) -> bytes:
