@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from ..hub_database import parse_url
 from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
 
+if TYPE_CHECKING:
+    from kvassfs.server.run import ServeOptions
+
 LOG_FORMAT = "%(asctime)s %(message)s"
 
 MIB = 1024 * 1024
@@ -30,7 +34,14 @@ SMALLEST_MESSAGE = 16
 _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where it is
 
 
-@click.command("serve", cls=Command, example="kvass serve --bind :8000")
+@click.command(
+    "serve",
+    cls=Command,
+    example="""
+kvass serve --bind :8000
+kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
+""",
+)
 @click.option(
     "--bind",
     metavar="HOST:PORT",
@@ -90,22 +101,21 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
-    from kvassfs.server.run import ServeOptions, serve
+    from kvassfs.server.run import ServeOptions
+
+    body = (max_body * MIB, body_memory * MIB)
+    options = ServeOptions(database.path, bind, tls_cert, tls_key, *body, per_address, take_sockets(), stores or "")
+    run_server(database, options, quiet=quiet)
+
+
+def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:
+    """Serve until a signal, and log what is asked for; ``quiet`` leaves out what is no trouble."""
+    from kvassfs.server.run import serve
 
     log_to_standard_error(quiet=quiet)
     serve(
-        ServeOptions(
-            database.path,
-            bind,
-            tls_cert,
-            tls_key,
-            max_body * MIB,
-            body_memory * MIB,
-            per_address,
-            take_sockets(),
-            stores or "",
-        ),
-        listening=lambda url: announce_many(url) if stores else announce(database, url, quiet=quiet),
+        options,
+        listening=lambda url: announce_many(url) if options.stores else announce(database, url, quiet=quiet),
         notice=print_notice,
         write=(lambda _: None) if quiet else LogLines().write,
         supervisor=take_supervisor(),
