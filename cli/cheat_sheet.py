@@ -51,6 +51,8 @@ COMMANDS = {
     "config": "show or change the configuration",
     "doctor": "look whether all is well, and say what to do",
     "serve": "be the hub of your devices",
+    "claim": "have a store at a hub for many",
+    "hub": "look after the stores of a hub for many",
     "service": "start mount, sync or hub by itself",
     "completion": "print what completes commands and keys in your shell",
     "help": "show the help of a command",

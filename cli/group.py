@@ -179,3 +179,12 @@ def find_command(context: click.Context, path: Sequence[str]) -> click.Context:
 def name_module(command: str) -> str:
     """Return the relative name of the module of a command; that of one that Python has as a keyword ends in ``_``."""
     return f".commands.{command}_" if iskeyword(command) else f".commands.{command}"
+
+
+def invoke_other(context: click.Context, name: str, **parameters: object) -> None:
+    """Do what another command of ``kvass`` does."""
+    root = context.find_root()
+    assert isinstance(root.command, click.Group)
+    other = root.command.get_command(root, name)
+    assert other is not None
+    context.invoke(other, **parameters)

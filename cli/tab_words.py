@@ -246,7 +246,43 @@ kvass serve |
 = --max-body | the longest message taken (default: 256)
 = --body-memory | memory for what others are sending, which then waits in files (default: 64)
 = --per-address | connections that one client address may have, 0 for any number, as for a proxy on another machine (default: 64, and any number for addresses of this machine)
+= --database | be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own
 - --quiet | do not log requests
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass claim | ?
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub |
++ add | add a store, and print what claims it
++ list | list the stores
++ remove | remove a store for good
++ quota | limit what a store may have
++ restored | say that the database was set back
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show help, also after a sub-command
+kvass hub add | ?
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --url | the address under which devices reach the hub
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub list |
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub remove | ?
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+- --yes | do not ask
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub quota | ?
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --mb | how much it may take
+= --keys | how many keys it may have, removed ones among them
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub restored |
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass service |

@@ -15,7 +15,7 @@ from kvassfs.replica import check_name
 from .. import config_values, streams
 from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
-from ..group import Command
+from ..group import Command, invoke_other
 from ..locations import expand_home
 from ..notices import print_notice
 
@@ -118,7 +118,7 @@ def format_joined(handover: Handover, name: str) -> str:
 def _exchange(context: click.Context) -> None:
     """Do what `kvass sync` does."""
     try:
-        _invoke(context, "sync")
+        invoke_other(context, "sync")
     except KvassError:
         print_notice("this device has joined, but could not exchange with the hub; `kvass sync` goes on with that")
         raise
@@ -130,7 +130,7 @@ def offer_mount(context: click.Context) -> None:
         streams.write([f"`kvass mount {MOUNT}` shows the keys as files\n".encode()])
         return
     if click.confirm(f"Show the keys as files in {MOUNT}?", default=True, err=True):
-        _invoke(context, "mount", directory=os.path.abspath(expand_home(MOUNT)))
+        invoke_other(context, "mount", directory=os.path.abspath(expand_home(MOUNT)))
         if has_services():
             streams.write([f"`kvass service install mount {MOUNT}` does so after each login\n".encode()])
 
@@ -138,11 +138,3 @@ def offer_mount(context: click.Context) -> None:
 def has_services() -> bool:
     """Return whether this program can start by itself."""
     return find_spec(f"{__package__}.service") is not None
-
-
-def _invoke(context: click.Context, name: str, **parameters: object) -> None:
-    root = context.find_root()
-    assert isinstance(root.command, click.Group)
-    other = root.command.get_command(root, name)
-    assert other is not None
-    context.invoke(other, **parameters)

@@ -6,16 +6,22 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from kvassfs.errors import KvassError
 
 from .. import process
+from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
+from ..hub_database import parse_url
 from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
+
+if TYPE_CHECKING:
+    from kvassfs.server.run import ServeOptions
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
@@ -28,7 +34,14 @@ SMALLEST_MESSAGE = 16
 _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where it is
 
 
-@click.command("serve", cls=Command, example="kvass serve --bind :8000")
+@click.command(
+    "serve",
+    cls=Command,
+    example="""
+kvass serve --bind :8000
+kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
+""",
+)
 @click.option(
     "--bind",
     metavar="HOST:PORT",
@@ -58,6 +71,14 @@ _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where i
     help="connections that one client address may have, 0 for any number, as for a proxy on another machine"
     " (default: 64, and any number for addresses of this machine)",
 )
+@click.option(
+    "--database",
+    "stores",
+    metavar="URL",
+    type=parse_text,
+    callback=parse_url,
+    help="be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own",
+)
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
 def command(
@@ -68,6 +89,7 @@ def command(
     max_body: int,
     body_memory: int,
     per_address: int | None,
+    stores: str | None,
     quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
@@ -79,14 +101,21 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
-    from kvassfs.server.run import ServeOptions, serve
+    from kvassfs.server.run import ServeOptions
+
+    body = (max_body * MIB, body_memory * MIB)
+    options = ServeOptions(database.path, bind, tls_cert, tls_key, *body, per_address, take_sockets(), stores or "")
+    run_server(database, options, quiet=quiet)
+
+
+def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:
+    """Serve until a signal, and log what is asked for; ``quiet`` leaves out what is no trouble."""
+    from kvassfs.server.run import serve
 
     log_to_standard_error(quiet=quiet)
     serve(
-        ServeOptions(
-            database.path, bind, tls_cert, tls_key, max_body * MIB, body_memory * MIB, per_address, take_sockets()
-        ),
-        listening=lambda url: announce(database, url, quiet=quiet),
+        options,
+        listening=lambda url: announce_many(url) if options.stores else announce(database, url, quiet=quiet),
         notice=print_notice,
         write=(lambda _: None) if quiet else LogLines().write,
         supervisor=take_supervisor(),
@@ -103,6 +132,11 @@ def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
             if not store.settings.config().remote and not store.peers.devices():
                 notices.append(describe_first_steps(list_addresses(url)))
     print_notice(*notices)
+
+
+def announce_many(url: str) -> None:
+    """Say where the stores of a hub for many are served."""
+    print_notice(f"serving the stores of the database on {url}; `kvass hub add NAME` adds one")
 
 
 def describe_first_steps(addresses: Sequence[str]) -> str:

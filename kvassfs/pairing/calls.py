@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ..errors import HubFailed, NotAHub
+from ..keeping.store_keeper import StoreKeeper
 from ..store import Store
 from ..sync.seal import Body
 from .errors import CannotPair, CodeGone, TooManyMailboxes, TooManyTries
@@ -58,7 +59,7 @@ class OwnOffice:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._office = PostOffice(store)
+        self._office = PostOffice(StoreKeeper(store))
         self._sleep = sleep
         self._clock = clock
 

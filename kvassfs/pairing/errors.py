@@ -11,6 +11,9 @@
     ├── CannotPair                what answers knows no mailboxes
     ├── NobodyServes              this store has no hub, and is none
     ├── StoreInUse                what joins has keys or a hub already
+    ├── CannotClaim               no claim of a store, or not in the clear
+    ├── AtAnotherHub              the store that claims one has a hub already
+    ├── ClaimRefused              exit status 4: the code claims no store, or no longer
     ├── HandoverTooLong           settings that no message holds
     ├── InvalidIntroduction       what the other side sent under the right code is no message
     └── PairingRefused            the hub has had enough
@@ -118,6 +121,31 @@ class StoreInUse(PairingError):
         )
         self.path = path
         self.found = found
+
+
+class CannotClaim(PairingError):
+    """What was typed claims no store; nothing was sent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AtAnotherHub(PairingError):
+    """The store has a hub already, at ``address``."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"this store has the hub {address}; `kvass config remote ''` takes it away")
+        self.address = address
+
+
+class ClaimRefused(PairingError):
+    """The code claims no store, or no longer: it was used, or its time is over."""
+
+    exit_code = GONE
+
+    def __init__(self) -> None:
+        super().__init__("this code claims no store, or no longer; ask whoever runs the hub for another one")
 
 
 class HandoverTooLong(PairingError):

@@ -10,8 +10,10 @@ import hmac
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from ..store import Mailbox, Store
+from ..keeping.keeper import MailboxKeeper
+from ..store import Mailbox
 from ..sync.hub import MAX_WAIT
 from ..sync.messages import compute_digest
 from ..sync.seal import Seal
@@ -100,24 +102,20 @@ class PostOffice:
 
     def __init__(
         self,
-        store: Store,
+        keeper: MailboxKeeper,
         *,
         clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._store = store
+        self._keeper = keeper
         self._clock = clock
         self._random = random
 
     def serve(self, body: bytes) -> DeviceErrand:
         """Do what a sealed request of the device asks for; what it waits for is in the errand."""
-        seal = Seal(self._store.settings.config().encryption_key, self._random)
+        seal = Seal(self._keeper.read_key(), self._random)
         request = messages.decode_pair_request(seal.unseal(body))
-        with self._store.transaction:
-            before = self._store.mailboxes.read()
-            after = self._change(drop_expired(before, self.now()), request)
-            if after != before:
-                self._store.mailboxes.write(after)
+        self._keeper.change_mailboxes(lambda before: self._change(drop_expired(before, self.now()), request))
         return DeviceErrand(self, request, seal, compute_digest(body))
 
     def _change(self, mailboxes: list[Mailbox], request: PairRequest) -> list[Mailbox]:
@@ -138,23 +136,25 @@ class PostOffice:
         request = messages.decode_join_request(body)
         found = find_for_joiner(self.read(), request)
         if request.message is not None and found.message is None:
-            with self._store.transaction:
-                mailboxes = self.read()
-                found = find_for_joiner(mailboxes, request)  # another may have been quicker
-                changed = found._replace(message=_encode(request.message))
-                self._store.mailboxes.write(replace(mailboxes, changed))
+            self._change_found(request, message=_encode(request.message))  # another may have been quicker
         return JoinerErrand(self, request)
 
     def note_fetched(self, request: JoinRequest) -> None:
         """Note that a joiner gets the answer."""
-        with self._store.transaction:
-            mailboxes = self.read()
-            found = find_for_joiner(mailboxes, request)
-            self._store.mailboxes.write(replace(mailboxes, found._replace(fetched=True)))
+        self._change_found(request, fetched=True)
+
+    def _change_found(self, request: JoinRequest, **fields: Any) -> None:
+        """Change the mailbox that a joiner may use."""
+
+        def change(before: list[Mailbox]) -> list[Mailbox]:
+            mailboxes = drop_expired(before, self.now())
+            return replace(mailboxes, find_for_joiner(mailboxes, request)._replace(**fields))
+
+        self._keeper.change_mailboxes(change)
 
     def read(self) -> list[Mailbox]:
         """Return the mailboxes whose time is not over."""
-        return drop_expired(self._store.mailboxes.read(), self.now())
+        return drop_expired(self._keeper.read_mailboxes(), self.now())
 
     def now(self) -> int:
         """Return the time in µs since the epoch."""

@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..errors import DiskFull, KvassError, MessageError, NothingShared, ShareError, Undecipherable
-from ..pairing.errors import CodeGone, PairingRefused
+from ..keeping.errors import ShareSpent
+from ..pairing.errors import ClaimRefused, CodeGone, PairingRefused
 from . import pages
 
 log = logging.getLogger(__name__)
@@ -55,10 +56,12 @@ def _explain_failure(request: Request, error: KvassError) -> Response:
         return error_response(request, 403, "cannot decrypt the message")
     if isinstance(error, MessageError):
         return error_response(request, 400, str(error))
-    if isinstance(error, CodeGone | PairingRefused):
-        return error_response(request, 410 if isinstance(error, CodeGone) else 429, str(error))
+    if isinstance(error, CodeGone | ClaimRefused | PairingRefused):
+        return error_response(request, 429 if isinstance(error, PairingRefused) else 410, str(error))
     if isinstance(error, ShareError):
         return share_error_response(request, error)
+    if isinstance(error, ShareSpent):
+        return error_response(request, 507, error.words)
     log.error("%s", error)
     if isinstance(error, DiskFull):
         return error_response(request, 507, "no space left on the disk of the hub")

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from typing import Final
 
 from ..errors import KvassError
-from ..store import HUB, Store
 from .workers import Worker
 
 log = logging.getLogger(__name__)
@@ -21,18 +20,16 @@ REST: Final = 0.25
 """Seconds between two steps where there is much, so that requests are not held up."""
 
 
-def open_store(path: str) -> Store:
-    """Open the store for a thread of its own."""
-    return Store.open(path, profile=HUB)
-
-
 class Housekeeping:
     """Takes one step after the other, each by a thread of its own, and looks every ``interval`` seconds for more."""
 
     def __init__(
-        self, open_store: Callable[[], AbstractContextManager[Store]], interval: float = INTERVAL, rest: float = REST
+        self,
+        open_upkeep: Callable[[], AbstractContextManager[Callable[[], bool]]],
+        interval: float = INTERVAL,
+        rest: float = REST,
     ) -> None:
-        self._open_store = open_store
+        self._open_upkeep = open_upkeep
         self._interval = interval
         self._rest = rest
         self._failure = ""
@@ -40,7 +37,7 @@ class Housekeeping:
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
         """``async with`` a store that is kept in order; at the end the thread has ``timeout`` seconds to end in."""
-        worker = Worker(self._open_store)
+        worker = Worker(self._open_upkeep)
         task = asyncio.create_task(self._keep(worker))
         try:
             yield
@@ -51,16 +48,16 @@ class Housekeeping:
             worker.end()
             worker.join(timeout)
 
-    async def _keep(self, worker: Worker[Store]) -> None:
+    async def _keep(self, worker: Worker[Callable[[], bool]]) -> None:
         more = False
         while True:
             await asyncio.sleep(self._rest if more else self._interval)
             more = await self._step(worker)
 
-    async def _step(self, worker: Worker[Store]) -> bool:
+    async def _step(self, worker: Worker[Callable[[], bool]]) -> bool:
         """Take a step; return whether there is more to do. What fails is tried again at the next look."""
         try:
-            more = await worker.run(take_step)
+            more = await worker.run(lambda take_step: take_step())
         except Exception as error:  # noqa: BLE001  logged
             self._report(error)
             return False
@@ -72,8 +69,3 @@ class Housekeeping:
         if repr(error) != self._failure:
             self._failure = repr(error)
             log.error("the clean-up failed: %s", error, exc_info=None if isinstance(error, KvassError) else error)
-
-
-def take_step(store: Store) -> bool:
-    """Clean up a little, or give some room back; return whether there is more to do."""
-    return store.upkeep.tidy() or store.upkeep.give_some_back()

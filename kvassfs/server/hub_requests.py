@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,12 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..store import HUB, Store
 from ..sync.hub import Hub, Pull
 from ..sync.seal import CheckedBody, read_mark
 from .bodies import DEFAULT_LIMITS as DEFAULT_BODY_LIMITS
 from .bodies import SHORT, Bodies, Body, BodyLimits
 from .failures import CLOSE
+from .homes import Finder, store_of
 from .polls import Polls
 from .replays import Replays
 from .request_log import skip_logging
@@ -74,13 +74,6 @@ class HubLimits:
 DEFAULT_LIMITS: Final = HubLimits()
 
 
-@contextmanager
-def open_hub(path: str) -> Iterator[Hub]:
-    """``with`` a hub on a store of its own; for one thread."""
-    with Store.open(path, profile=HUB) as store:
-        yield Hub(store)
-
-
 class HubRequests:
     """Responds to the requests of devices.
 
@@ -89,26 +82,26 @@ class HubRequests:
 
     def __init__(
         self,
-        open_hub: Callable[[], AbstractContextManager[Hub]],
+        open_hubs: Callable[[], AbstractContextManager[Finder[Hub]]],
         wakeups: Wakeups,
         limits: HubLimits,
         bodies: Bodies,
     ) -> None:
-        self._open_hub = open_hub
+        self._open_hubs = open_hubs
         self._wakeups = wakeups
         self._limits = limits
         self._bodies = bodies
         self._long_pushes = asyncio.Semaphore(LONG_PUSHES)
-        self._workers: Workers[Hub]
-        self._checkers: Workers[Hub]
+        self._workers: Workers[Finder[Hub]]
+        self._checkers: Workers[Finder[Hub]]
         self._polls = Polls()
         self._replays = Replays()
 
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
         """``async with`` the threads that the requests need, which have ``timeout`` seconds to end in."""
-        self._workers = Workers(WORKERS, self._open_hub)
-        self._checkers = Workers(1, self._open_hub)
+        self._workers = Workers(WORKERS, self._open_hubs)
+        self._checkers = Workers(1, self._open_hubs)
         try:
             yield
         finally:
@@ -119,7 +112,7 @@ class HubRequests:
     async def push(self, request: Request) -> Response:
         """Merge entries."""
         async with self._receive(request, self._limits.max_body) as body:
-            checked = await self._check(body)
+            checked = await self._check(request, body)
             if checked is None or checked.plaintext is not None:
                 return await self._change(request, body, lambda hub: hub.push(checked or body.read_all()))
             async with self._long_pushes:
@@ -128,22 +121,22 @@ class HubRequests:
     async def serve_blocks(self, request: Request) -> Response:
         """Store or hand out blocks of large values."""
         async with self._receive(request, MAX_BLOCKS) as body:
-            checked = await self._check(body)
+            checked = await self._check(request, body)
             response = await self._change(request, body, lambda hub: hub.serve_blocks(checked or body.read_all()))
         skip_logging(request.scope)  # a large value takes many, before the push or after the pull that is logged
         return response
 
     async def _change(self, request: Request, body: Body, call: Callable[[Hub], bytes]) -> Response:
-        mark = read_mark(body)
-        content = await self._workers.choose().run(call)
+        mark, store = read_mark(body), store_of(request.scope)
+        content = await self._workers.choose().run(lambda find: call(find(store)))
         self._replays.vouch_if_new(request.scope, mark)
-        self._wakeups.notify()
+        self._wakeups.notify(store)
         return Response(content, headers=_SEALED)
 
     async def pull(self, request: Request) -> Response:
         """Hand out entries; where there are none, as soon as there are if the device waits."""
         async with self._receive(request, MAX_PULL) as body:
-            await self._check(body)
+            await self._check(request, body)
             whole, mark = body.read_all(), read_mark(body)
         try:
             digest = self._polls.check(whole)
@@ -151,18 +144,19 @@ class HubRequests:
             distrust(request.scope)
             raise
         worker = self._workers.choose()
-        pull = await worker.run(lambda hub: hub.pull(whole))
+        store = store_of(request.scope)
+        pull = await worker.run(lambda find: find(store).pull(whole))
         self._replays.vouch_if_new(request.scope, mark)
         async with detect_disconnect(request) as disconnected:
             if not pull.wait:
                 return await self._wait_and_respond(request, worker, pull, disconnected)
-            with self._polls.wait(digest, pull.device) as ended:
+            with self._polls.wait(digest, (store, pull.device)) as ended:
                 return await self._wait_and_respond(request, worker, pull, disconnected, ended)
 
     def _receive(self, request: Request, limit: int) -> AbstractAsyncContextManager[Body]:
         return self._bodies.receive(request, min(limit, self._limits.max_body), self._limits.body_timeout)
 
-    async def _check(self, body: Body) -> CheckedBody | None:
+    async def _check(self, request: Request, body: Body) -> CheckedBody | None:
         """Return a body whose seal is valid; ``None`` for a short one, which costs a worker no time.
 
         Raises:
@@ -172,7 +166,7 @@ class HubRequests:
         if len(body) < CHECKED_APART:
             return None
         checker = self._checkers.choose()
-        check = await checker.run(lambda hub: hub.check(body))
+        check = await checker.run(lambda find: find(store_of(request.scope)).check(body))
         while (checked := await checker.run(lambda _: check.advance())) is None:
             pass
         body.check_kept()
@@ -182,7 +176,7 @@ class HubRequests:
     async def _wait_and_respond(
         self,
         request: Request,
-        worker: Worker[Hub],
+        worker: Worker[Finder[Hub]],
         pull: Pull,
         disconnected: asyncio.Task[None],
         *ended: asyncio.Future[None],
@@ -191,7 +185,7 @@ class HubRequests:
         deadline = loop.time() + pull.wait
         waited = False
         while not disconnected.done():
-            wakeup = self._wakeups.subscribe()
+            wakeup = self._wakeups.subscribe(store_of(request.scope))
             left = 0.0 if self._wakeups.ended or any(each.done() for each in ended) else deadline - loop.time()
             response = await respond_to_pull(worker, pull, patient=left > 0)
             if response is not None:
@@ -207,10 +201,10 @@ class HubRequests:
         raise ClientDisconnect
 
 
-async def respond_to_pull(worker: Worker[Hub], pull: Pull, *, patient: bool) -> Response | None:
+async def respond_to_pull(worker: Worker[Finder[Hub]], pull: Pull, *, patient: bool) -> Response | None:
     """Return the response to a pull, ``None`` if there is nothing to hand out yet and the device is ``patient``."""
 
-    def begin(_: Hub) -> tuple[Iterator[bytes], bytes, bytes] | None:
+    def begin(_: Finder[Hub]) -> tuple[Iterator[bytes], bytes, bytes] | None:
         pieces = pull.respond(patient=patient)
         return None if pieces is None else (pieces, gather(pieces), gather(pieces))
 

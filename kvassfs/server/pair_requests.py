@@ -13,14 +13,14 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..pairing.errors import CodeGone, TooManyTries
+from ..pairing.errors import ClaimRefused, CodeGone, TooManyTries
 from ..pairing.messages import MAX_JOIN
 from ..pairing.post_office import DeviceErrand, JoinerErrand, PostOffice
-from ..store import HUB, Store
 from ..sync.seal import read_mark
 from . import pages
 from .admission import find_place
 from .bodies import Bodies
+from .homes import Finder, store_of
 from .hub_requests import HubLimits, detect_disconnect, wait_for_first
 from .replays import Replays
 from .request_log import skip_logging
@@ -45,13 +45,6 @@ TRIES_OF_ALL: Final = 100
 
 _SEALED = {"Content-Type": "application/octet-stream"}
 _OPEN = {"Content-Type": "application/json", **pages.NEVER_KEPT}
-
-
-@contextmanager
-def open_office(path: str) -> Iterator[PostOffice]:
-    """``with`` the mailboxes of a hub on a store of their own; for one thread."""
-    with Store.open(path, profile=HUB) as store:
-        yield PostOffice(store)
 
 
 class TryLimit:
@@ -87,7 +80,7 @@ class TryLimit:
         self._tries.append(trial)
         try:
             yield
-        except CodeGone:
+        except (CodeGone, ClaimRefused):
             raise
         except BaseException:
             self._forget(trial)
@@ -99,7 +92,7 @@ class TryLimit:
             self._tries.remove(trial)
 
 
-def _respond_to(errand: DeviceErrand | JoinerErrand, patient: bool, _: PostOffice) -> bytes | None:
+def _respond_to(errand: DeviceErrand | JoinerErrand, patient: bool, _: Finder[PostOffice]) -> bytes | None:
     return errand.respond(patient=patient)
 
 
@@ -108,24 +101,24 @@ class PairRequests:
 
     def __init__(
         self,
-        open_office: Callable[[], AbstractContextManager[PostOffice]],
+        open_offices: Callable[[], AbstractContextManager[Finder[PostOffice]]],
         wakeups: Wakeups,
         limits: HubLimits,
         bodies: Bodies,
         tries: TryLimit | None = None,
     ) -> None:
-        self._open_office = open_office
+        self._open_offices = open_offices
         self._wakeups = wakeups
         self._limits = limits
         self._bodies = bodies
         self._tries = tries or TryLimit()
         self._replays = Replays()
-        self._workers: Workers[PostOffice]
+        self._workers: Workers[Finder[PostOffice]]
 
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
         """``async with`` the thread that the requests need, which has ``timeout`` seconds to end in."""
-        self._workers = Workers(1, self._open_office)
+        self._workers = Workers(1, self._open_offices)
         try:
             yield
         finally:
@@ -135,9 +128,10 @@ class PairRequests:
         """Do what a device asks of its mailbox."""
         async with self._bodies.receive(request, MAX_PAIR, self._limits.body_timeout) as body:
             mark = read_mark(body)
-            errand = await self._workers.choose().run(lambda office: office.serve(body.read_all()))
+            store = store_of(request.scope)
+            errand = await self._workers.choose().run(lambda find: find(store).serve(body.read_all()))
         self._replays.vouch_if_new(request.scope, mark)
-        self._wakeups.notify()
+        self._wakeups.notify(store)
         return Response(await self._respond(request, errand), headers=_SEALED)
 
     async def join(self, request: Request) -> Response:
@@ -148,9 +142,10 @@ class PairRequests:
         async with self._bodies.receive(request, MAX_JOIN, timeout) as body:
             whole = body.read_all()
         with self._tries.trying(address):
-            errand = await self._workers.choose().run(lambda office: office.receive(whole))
+            store = store_of(request.scope)
+            errand = await self._workers.choose().run(lambda find: find(store).receive(whole))
             if errand.wait:  # it has left a message; else nobody is to be woken by strangers
-                self._wakeups.notify()
+                self._wakeups.notify(store)
             return Response(await self._respond(request, errand), headers=_OPEN)
 
     async def _respond(self, request: Request, errand: DeviceErrand | JoinerErrand) -> bytes:
@@ -160,13 +155,13 @@ class PairRequests:
             leave_turn(request.scope)
         async with detect_disconnect(request) as disconnected:
             while not disconnected.done():
-                wakeup = self._wakeups.subscribe()
+                wakeup = self._wakeups.subscribe(store_of(request.scope))
                 left = 0.0 if self._wakeups.ended else deadline - loop.time()
                 job = partial(_respond_to, errand, left > 0)
                 response = await self._workers.choose().run(job)
                 if response is not None:
                     if errand.wait:
-                        self._wakeups.notify()
+                        self._wakeups.notify(store_of(request.scope))
                     return response
                 await wait_for_first(wakeup, min(left, self._limits.recheck_interval), disconnected)
         skip_logging(request.scope)

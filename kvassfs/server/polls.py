@@ -27,7 +27,7 @@ class Polls:
         self._of_one_device = of_one_device
         self._remembered = remembered
         self._known: OrderedDict[bytes, None] = OrderedDict()
-        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+        self._waiting: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
 
     def check(self, body: bytes) -> bytes:
         """Return the digest of a pull's body, by which it is known.
@@ -44,8 +44,8 @@ class Polls:
         return digest
 
     @contextmanager
-    def wait(self, digest: bytes, device: int) -> Iterator[asyncio.Future[None]]:
-        """``with`` a pull of a device that waits; the future is done when others have taken its place.
+    def wait(self, digest: bytes, device: tuple[str, int]) -> Iterator[asyncio.Future[None]]:
+        """``with`` a pull of a device that waits, named by its store and process id; the future is done when others have taken its place.
 
         Raises:
             HTTPException: as ``check``.
@@ -68,7 +68,7 @@ class Polls:
         if len(self._known) > self._remembered:
             self._known.popitem(last=False)
 
-    def _leave(self, device: int, ended: asyncio.Future[None]) -> None:
+    def _leave(self, device: tuple[str, int], ended: asyncio.Future[None]) -> None:
         waiting = self._waiting.get(device, [])
         if ended in waiting:
             waiting.remove(ended)

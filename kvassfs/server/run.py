@@ -22,10 +22,12 @@ from ..errors import KvassError
 from ..store import Store
 from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
+from ..sync.hub import MAX_WAIT
 from .admission import DEFAULT_LIMITS, ConnectionLimits
 from .application import Service, build_application
 from .bodies import DISK, MEMORY, BodyLimits
 from .connections import Connections, bound_buffers, find_capacity
+from .homes import FileHome, Home
 from .hub_requests import MAX_BODY, HubLimits
 from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket
 from .protocol import Doorway, HubProtocol
@@ -51,6 +53,7 @@ class ServeOptions:
         body_memory: bytes of all messages that are kept in memory before it is known whose they are.
         per_address: connections of one client address, 0 for any number; ``None``: as ``ConnectionLimits`` says.
         inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
+        stores: URL of the PostgreSQL database that keeps any number of stores, which are served in place of ``database``.
     """
 
     database: str
@@ -61,6 +64,7 @@ class ServeOptions:
     body_memory: int = MEMORY
     per_address: int | None = None
     inherited: int = 0
+    stores: str = ""
 
 
 def serve(
@@ -89,10 +93,9 @@ def serve(
         for opened in sockets:
             stack.enter_context(opened)
             bound_buffers(opened, limits.write)
-        _check_store(options.database, notice)  # reports at once what is wrong with it
-        service = Service(options.database, limits=_choose_limits(options))
         urls = [format_url(opened, secure=context is not None) for opened in sockets]
-        _note_served(options.database, urls)
+        home = stack.enter_context(_open_many(options)) if options.stores else _open_file(options, notice, urls)
+        service = Service(home, limits=_choose_limits(options))
         ready = partial(_report, urls, listening, supervisor)
         application = build_application(service, write)
         server = _Server(application, service, context, Connections(limits), ready, supervisor)
@@ -100,9 +103,31 @@ def serve(
             runner.run(server.serve(sockets))
 
 
+@contextmanager
+def _open_many(options: ServeOptions) -> Iterator[Home]:
+    """``with`` the home of many stores; what is wrong with the database is reported at once."""
+    from ..keeping.postgres.database import Database  # noqa: PLC0415  the hub of one person needs no psycopg
+    from .postgres_home import PostgresHome  # noqa: PLC0415
+
+    database = Database(options.stores)
+    database.open()
+    try:
+        yield PostgresHome(database)
+    finally:
+        database.close()
+
+
+def _open_file(options: ServeOptions, notice: Callable[[str], None], urls: list[str]) -> Home:
+    _check_store(options.database, notice)  # reports at once what is wrong with it
+    _note_served(options.database, urls)
+    return FileHome(options.database)
+
+
 def _choose_limits(options: ServeOptions) -> HubLimits:
     bodies = BodyLimits(memory=options.body_memory, disk=max(DISK, 2 * options.max_body))
-    return HubLimits(max_body=options.max_body, bodies=bodies)
+    limits = HubLimits(max_body=options.max_body, bodies=bodies)
+    # Of many stores, one query a second looks after all that are waited for.
+    return replace(limits, recheck_interval=MAX_WAIT) if options.stores else limits
 
 
 def _check_store(database: str, notice: Callable[[str], None]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
 from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import Final, NamedTuple, Self
@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Scope
 from ..errors import StoreError, ValueReplaced
 from ..sharing.address import is_token
 from ..sharing.offers import HeldPieces, Offer, Offers
-from ..store import SEARCHES, SHARING, Profile, Store
 from . import media, pages
 from .conditions import Decision, Validators, decide
 from .downloads import Downloads
 from .failures import error_response
+from .homes import Finder, store_of
 from .streaming import Headers, LongResponse, ShortResponse, encode_headers, gather
 from .turns import enter_turn
 from .workers import Worker, Workers
@@ -88,38 +88,35 @@ class PreparedResponse(NamedTuple):
     once: Offer | None = None
 
 
-@contextmanager
-def open_offers(path: str, profile: Profile = SHARING) -> Iterator[Offers]:
-    """``with`` what is shared of a store; for one thread."""
-    with Store.open(path, profile=profile) as store:
-        yield Offers(store)
-
-
 class ShareRequests:
-    """Responds to requests for shared values. ``notify`` is called when a link was used up.
+    """Responds to requests for shared values. ``notify`` is called with the store when a link was used up.
 
     Short values are read in the thread of the event loop: that takes less time than handing the request to another
-    thread and back. Readers of the database do not wait for writers (it has a write-ahead log), and the connection of
-    the loop is opened with a profile that waits for nobody; where it would have to, a worker reads.
+    thread and back. What ``open_at_hand`` opens for that waits for nobody; where it would have to, a worker reads.
     """
 
     def __init__(
-        self, open_offers: Callable[[Profile], AbstractContextManager[Offers]], notify: Callable[[], object]
+        self,
+        open_offers: Callable[[], AbstractContextManager[Finder[Offers]]],
+        open_at_hand: Callable[[], AbstractContextManager[Finder[Offers]] | None],
+        notify: Callable[[str], object],
     ) -> None:
         self._open_offers = open_offers
+        self._open_at_hand = open_at_hand
         self._notify = notify
-        self._workers: Workers[Offers]
+        self._workers: Workers[Finder[Offers]]
         self._downloads = Downloads()
-        self._at_hand: Offers | None = None
+        self._at_hand: Finder[Offers] | None = None
         """For the thread of the event loop; ``None`` if it could not be opened."""
 
     @asynccontextmanager
     async def run(self, timeout: float) -> AsyncIterator[None]:
         """``async with`` the threads that the requests need, which have ``timeout`` seconds to end in."""
-        self._workers = Workers(WORKERS, partial(self._open_offers, SHARING))
+        self._workers = Workers(WORKERS, self._open_offers)
         with ExitStack() as opened:
             with suppress(StoreError):  # the workers will try again
-                self._at_hand = opened.enter_context(self._open_offers(SEARCHES))
+                at_hand = self._open_at_hand()
+                self._at_hand = None if at_hand is None else opened.enter_context(at_hand)
             try:
                 yield
             finally:
@@ -129,13 +126,13 @@ class ShareRequests:
     async def check(self) -> None:
         """Raise a StoreError if the database cannot be read."""
         if not self._can_read_at_once():
-            await self._workers.choose().run(Offers.check)
+            await self._workers.choose().run(lambda find: find("").check())
 
     def _can_read_at_once(self) -> bool:
         if self._at_hand is None:
             return False
         try:
-            self._at_hand.check()
+            self._at_hand("").check()
         except StoreError:
             return False
         return True
@@ -154,10 +151,11 @@ class ShareRequests:
         if self._at_hand is None or request.method == "POST":
             return None
         try:
-            offer = self._at_hand.find_offer(request.token)
+            offers = self._at_hand(store_of(http_request.scope))
+            offer = offers.find_offer(request.token)
             if offer.value.is_large:
                 return None
-            return build_response(http_request, prepare_value(self._at_hand, request, offer))
+            return build_response(http_request, prepare_value(offers, request, offer))
         except StoreError:
             return None
 
@@ -170,9 +168,10 @@ class ShareRequests:
                 if await http_request.is_disconnected():  # it would be used up for nobody
                     raise ClientDisconnect
             worker = self._workers.choose()
-            prepared = await worker.run(partial(prepare_response, request=request))
+            store = store_of(http_request.scope)
+            prepared = await worker.run(lambda find: prepare_response(find(store), request))
             if request.method == "POST":
-                self._notify()
+                self._notify(store)
             on_end = leaving.pop_all().close if prepared.pieces is not None else None
             return build_response(http_request, prepared, worker, on_end)
 
@@ -180,7 +179,7 @@ class ShareRequests:
 def build_response(
     request: Request,
     prepared: PreparedResponse,
-    worker: Worker[Offers] | None = None,
+    worker: Worker[Finder[Offers]] | None = None,
     on_end: Callable[[], object] | None = None,
 ) -> ASGIApp:
     """Return what sends a response that ``worker``, or else this thread, has prepared; ``on_end`` is called at its end."""

@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple, Self
 
 from ..entry import Entry
-from ..errors import NothingShared, ShareEnded, ValueReplaced
+from ..errors import NothingShared, ShareEnded
+from ..keeping.keeper import Pieces, ShareKeeper
 from ..share_link import ShareLink
-from ..store import Reader, Shared, Store, StoredValue
+from ..store import Shared, StoredValue
 from .address import is_token
 
 HEAD_BYTES = 64 * 1024
@@ -41,7 +42,7 @@ class HeldPieces:
         what entering ``holding`` raises.
     """
 
-    def __init__(self, holding: AbstractContextManager[Reader], start: int = 0, stop: int | None = None) -> None:
+    def __init__(self, holding: AbstractContextManager[Pieces], start: int = 0, stop: int | None = None) -> None:
         self._holding = ExitStack()
         self._pieces = self._holding.enter_context(holding).pieces(start, stop)
 
@@ -61,15 +62,15 @@ class HeldPieces:
 
 
 class Offers:
-    """Finds and reads what is shared in ``store``, for the thread that has it. ``clock`` returns ns since the epoch."""
+    """Finds and reads what is shared in a store, for the thread that has it. ``clock`` returns ns since the epoch."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
-        self._store = store
+    def __init__(self, keeper: ShareKeeper, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self._keeper = keeper
         self._clock = clock
 
     def check(self) -> None:
         """Raise a StoreError if the database cannot be read."""
-        self._store.settings.config()
+        self._keeper.check()
 
     def find_offer(self, token: str) -> Offer:
         """Return what the token leads to.
@@ -80,26 +81,26 @@ class Offers:
         """
         if not is_token(token):
             raise NothingShared
-        found = self._store.share_links.find(token)
+        found = self._keeper.find_shared(token)
         if isinstance(found, ShareLink):
             found = self._follow_link(found)
         if found is not None:
             return Offer(*found, derive_tag(found.entry.url_token))
-        if self._store.share_links.has_ended(token):
+        if self._keeper.has_ended(token):
             raise ShareEnded("what was shared here has been removed, replaced or used up")
         raise NothingShared
 
     def _follow_link(self, link: ShareLink) -> Shared:
         if link.has_expired(self._clock() // 1000):
             raise ShareEnded("this link has expired")
-        found = self._store.share_links.resolve(link)
+        found = self._keeper.resolve_link(link)
         if found is None:
             raise ShareEnded("what this link leads to has been removed")
         return found
 
     def read_head(self, offer: Offer) -> bytes:
         """Return the first ``HEAD_BYTES`` of the value, or all of a shorter one."""
-        return self._store.values.head(offer.value, HEAD_BYTES)
+        return self._keeper.read_head(offer.value, HEAD_BYTES)
 
     def hold_pieces(self, token: str, offer: Offer, start: int = 0, stop: int | None = None) -> HeldPieces:
         """Hold the value of an offer and return its bytes from ``start`` to ``stop`` (default: the end), in pieces.
@@ -110,7 +111,7 @@ class Offers:
             ValueReplaced: the token leads to something else by now.
             NothingShared, ShareEnded: it leads to nothing any more.
         """
-        holding = self._store.values.held(offer.value, lambda: self.find_offer(token) == offer)
+        holding = self._keeper.hold(offer.value, lambda: self.find_offer(token) == offer)
         return HeldPieces(holding, start, stop)
 
     def consume_link(self, token: str) -> tuple[Offer, HeldPieces]:
@@ -130,18 +131,12 @@ class Offers:
         # not be told from that of another reader of the same value, which would be released in its place.
         pieces = self.hold_pieces(token, offer)
         try:
-            self._end_link(offer.link, offer)
+            if not self._keeper.end_link(offer.link, lambda: self.find_offer(token) == offer):
+                raise NothingShared
         except BaseException:
             pieces.close()
             raise
         return offer, pieces
-
-    def _end_link(self, link: ShareLink, offer: Offer) -> None:
-        with self._store.durably(), self._store.transaction:
-            if self.find_offer(link.token) != offer:
-                raise ValueReplaced
-            if not self._store.share_links.end(link):
-                raise NothingShared
 
 
 def derive_tag(token: str) -> str:

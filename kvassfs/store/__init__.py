@@ -8,6 +8,7 @@ TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
     from ..block import BLOCK_SIZE
     from ..replica import HubState
+    from .blocks import KEPT_TIME
     from .draft import Draft
     from .feed import Changes, Event, Position, Seen
     from .glance import GLANCE_FAILURES, Glance, explain_glance, take_glance
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from .inodes import ROOT_INODE, directories_above, new_inode
     from .local import DIRECTORY_MODE, DirectoryRecord
     from .mailboxes import Mailbox
-    from .merging import MAX_HUB_LEAP, Merged
+    from .merging import MAX_HUB_LEAP, MAX_LEAP, Merged
     from .names import flush
     from .nodes import Child, Found, Node
     from .numbers import Mended, Oddity
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "..block": "BLOCK_SIZE",
     "..replica": "HubState",
+    ".blocks": "KEPT_TIME",
     ".draft": "Draft",
     ".feed": "Changes Event Position Seen",
     ".glance": "GLANCE_FAILURES Glance explain_glance take_glance",
@@ -49,7 +51,7 @@ _HOMES = {
     ".inodes": "ROOT_INODE directories_above new_inode",
     ".local": "DIRECTORY_MODE DirectoryRecord",
     ".mailboxes": "Mailbox",
-    ".merging": "MAX_HUB_LEAP Merged",
+    ".merging": "MAX_HUB_LEAP MAX_LEAP Merged",
     ".names": "flush",
     ".nodes": "Child Found Node",
     ".numbers": "Mended Oddity",
@@ -99,7 +101,9 @@ __all__ = [
     "GLANCE_FAILURES",
     "HUB",
     "INLINE_LIMIT",
+    "KEPT_TIME",
     "MAX_HUB_LEAP",
+    "MAX_LEAP",
     "MOUNT",
     "ROOT_INODE",
     "SEARCHES",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from ..clocks import bound_clock
 from ..entry import Delivery
 from ..errors import DiskFull, KvassError, StoreBusy
-from ..replica import Incarnation
-from ..store import Config, Limit, Merged, Page, Store
+from ..keeping.keeper import EntryKeeper, Outcome
+from ..store import Limit, Page
 from . import block_messages, messages
 from .entry_messages import estimate_size
 from .limits import HUB_LIMITS, MessageLimits
@@ -23,7 +23,7 @@ MAX_WAIT = 60.0
 
 
 class Hub:
-    """Responds to requests from ``store``, for the one thread that has it.
+    """Responds to requests from what ``keeper`` has, for the one thread that has that.
 
     ``clock`` returns ns since the epoch, ``random(n)`` n random bytes. The key is read at every request: it may
     be changed meanwhile. Every method raises a MessageError for a request that cannot be used, and a StoreError.
@@ -31,13 +31,13 @@ class Hub:
 
     def __init__(
         self,
-        store: Store,
+        keeper: EntryKeeper,
         *,
         clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
         limits: MessageLimits = HUB_LIMITS,
     ) -> None:
-        self._store = store
+        self._keeper = keeper
         self._clock = bound_clock(clock)
         self._random = random
         self._limits = limits
@@ -48,11 +48,11 @@ class Hub:
         plaintext, opened = seal.open(body)
         deliveries = messages.decode_push(plaintext)
         try:
-            merged = self._merge(deliveries)
+            outcome = self._keeper.merge(deliveries)
         except DiskFull:
-            self._store.inbox.merge_removals(deliveries)
-            merged = self._merge(deliveries)
-        return self._respond_to_push(seal, opened, [merged])
+            self._keeper.merge_removals(deliveries)
+            outcome = self._keeper.merge(deliveries)
+        return self._respond_to_push(seal, opened, [outcome])
 
     def check(self, body: LongBody) -> TagCheck:
         """Return the check whether a long body is of a device."""
@@ -65,44 +65,31 @@ class Hub:
         """
         seal = self._load_seal()
         try:
-            merged = [self._merge(page) for page in _read_pages(seal, checked, self._put_blocks)]
+            outcomes = self._merge_pages(seal, checked)
         except DiskFull:
             for page in _read_pages(seal, checked, lambda _: None):
-                self._store.inbox.merge_removals(page)
-            merged = [self._merge(page) for page in _read_pages(seal, checked, self._put_blocks)]
-        return self._respond_to_push(seal, checked.body, merged or [self._merge([])])
+                self._keeper.merge_removals(page)
+            outcomes = self._merge_pages(seal, checked)
+        return self._respond_to_push(seal, checked.body, outcomes or [self._keeper.merge([])])
 
-    def _put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
-        # The push that names them, or its page, waits for the disk, with all that was written before.
-        with self._store.bulk():
-            self._store.blocks.put(blocks)
+    def _merge_pages(self, seal: Seal, checked: CheckedBody) -> list[Outcome]:
+        return [self._keeper.merge(page) for page in _read_pages(seal, checked, self._keeper.put_blocks)]
 
-    def _respond_to_push(
-        self, seal: Seal, body: LongBody, pages: Sequence[tuple[Merged, Config, list[Incarnation]]]
-    ) -> bytes:
+    def _respond_to_push(self, seal: Seal, body: LongBody, outcomes: Sequence[Outcome]) -> bytes:
         with suppress(KvassError):  # the entries are merged, whatever becomes of this
-            self._store.upkeep.tidy_briefly()
-        _, config, incarnations = pages[-1]
-        missing = b"".join(hash_ for merged, _, _ in pages for hash_ in merged.missing)
+            self._keeper.tidy_briefly()
+        _, process_id, clock, incarnations = outcomes[-1]
+        missing = b"".join(hash_ for outcome in outcomes for hash_ in outcome.missing)
         digest = messages.compute_long_digest(read_pieces(body))
-        response = messages.PushResponse(digest, config.clock, config.process_id, self._now(), missing, incarnations)
+        response = messages.PushResponse(digest, clock, process_id, self._now(), missing, incarnations)
         return seal.seal(messages.encode_push_response(response))
-
-    def _merge(self, deliveries: Sequence[Delivery]) -> tuple[Merged, Config, list[Incarnation]]:
-        with self._store.transaction:
-            merged = self._store.inbox.merge_pushed(deliveries)
-            self._store.peers.note_counters(_find_counters(deliveries))
-            config = self._store.settings.config()
-            return merged, config, self._store.peers.announce_clock(config.clock)
 
     def pull(self, body: bytes) -> Pull:
         """Return the pull that a request asks for."""
         seal = self._load_seal()
         request = messages.decode_pull_request(seal.unseal(body), self._limits.page_bytes)
-        device = request.device or request.process_id
-        self._store.peers.note_device(device)
-        self._store.peers.note_names(request.names, of=device)
-        return Pull(self._store, request, seal, messages.compute_digest(body), self._now, self._limits)
+        self._keeper.note_device(request.device or request.process_id, request.names)
+        return Pull(self._keeper, request, seal, messages.compute_digest(body), self._now, self._limits)
 
     def serve_blocks(self, body: bytes | CheckedBody) -> bytes:
         """Store the blocks of a request, and return those that it asks for."""
@@ -110,13 +97,13 @@ class Hub:
         plaintext, opened = seal.open(body)
         request = block_messages.decode_blocks_request(plaintext)
         if request.put:
-            self._put_blocks(request.put)
+            self._keeper.put_blocks(request.put)
         # A request that names more than fit into a page gets the first of them.
-        found = self._store.blocks.get(request.get[: self._limits.page_blocks])
+        found = self._keeper.get_blocks(request.get[: self._limits.page_blocks])
         return seal.seal_joined(block_messages.encode_blocks_response(_name_request(opened, request.version), found))
 
     def _load_seal(self) -> Seal:
-        return Seal(self._store.settings.config().encryption_key, self._random)
+        return Seal(self._keeper.read_key(), self._random)
 
     def _now(self) -> int:
         return self._clock() // 1000
@@ -134,15 +121,6 @@ def _read_pages(seal: Seal, checked: CheckedBody, put: Callable[[list[bytes]], N
     return map(messages.decode_push, split_push(seal.unseal_checked(checked), put))
 
 
-def _find_counters(deliveries: Iterable[Delivery]) -> dict[int, int]:
-    """Return the greatest counter of each writer, by process id."""
-    counters: dict[int, int] = {}
-    for entry, *_ in deliveries:
-        if entry.counter > counters.get(entry.process_id, -1):
-            counters[entry.process_id] = entry.counter
-    return counters
-
-
 class Pull:
     """One pull: ``respond`` may be called again until there is a response.
 
@@ -152,14 +130,14 @@ class Pull:
 
     def __init__(
         self,
-        store: Store,
+        keeper: EntryKeeper,
         request: messages.PullRequest,
         seal: Seal,
         digest: str,
         now: Callable[[], int],
         limits: MessageLimits,
     ) -> None:
-        self._store = store
+        self._keeper = keeper
         self._request = request
         self._seal = seal
         self._digest = digest
@@ -186,26 +164,26 @@ class Pull:
         was_set_back = page.clock < self._request.first - 1  # to a backup: the device must know at once
         if patient and not page.outgoing and not was_set_back:
             return None
-        config = self._store.settings.config()
+        told = self._keeper.describe(page.clock, self._request.device)
         response = messages.PullResponse(
             [out.delivery for out in page.outgoing],
             max(page.cursor, self._request.first - 1),
             self._digest,
             page.more,
             page.clock,
-            config.process_id,
+            told.process_id,
             self._now(),
-            self._store.peers.announce_clock(page.clock),
-            self._store.peers.counter_of(self._request.device),
-            self._store.settings.names(),
+            told.incarnations,
+            told.counter,
+            told.names,
         )
         return iter([self._seal.seal(messages.encode_pull_response(response))])
 
     def _read_page(self, first: int, whole: int) -> Page:
         limit = Limit(self._request.max_bytes, whole, estimate_size)
-        page = self._store.outbox.read_since(first, self._request.process_id, limit)
+        page = self._keeper.read_page(first, self._request.process_id, limit)
         self.held = page.held
-        return page._replace(outgoing=self._store.outbox.mark_as_sent(page.outgoing))
+        return page._replace(outgoing=self._keeper.mark_as_sent(page.outgoing))
 
     def _read_everything(self) -> Iterator[tuple[Delivery, Iterator[bytes]]]:
         """Yield the entries with their whole values, as the original program hands them out, but for too large ones."""
@@ -214,7 +192,7 @@ class Pull:
             page = self._read_page(first, 0)
             for out in page.outgoing:
                 if out.value.size <= self._limits.original_bytes:
-                    yield out.delivery, self._store.outbox.pieces(out)
+                    yield out.delivery, self._keeper.read_pieces(out)
             if not page.more:
                 return
             first = page.cursor + 1

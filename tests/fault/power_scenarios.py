@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kvassfs.entry import Delivery, Entry
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.sharing.offers import Offers
 from kvassfs.store import FOLLOWER, HUB, MOUNT, SHARING, Store, names
 from kvassfs.sync import messages
@@ -97,7 +98,7 @@ def pushes(db: str, mark: Mark) -> None:
     """Acknowledge pushes as a hub does, whose links also are used once."""
     with Store.open(db, profile=HUB) as store, Store.open(db, profile=SHARING) as sharing:
         seal = Seal(store.settings.config().encryption_key)
-        hub = Hub(store)
+        hub = Hub(StoreKeeper(store))
         for number in range(1, 4):
             value = f"{number}:{40_000 * number}"
             mark(f"began pushed {value}")
@@ -105,7 +106,7 @@ def pushes(db: str, mark: Mark) -> None:
             mark(f"done pushed {value}")
         link = store.share_links.create("pushed", once=True)
         mark(f"link {link.token}")
-        _, pieces = Offers(sharing).consume_link(link.token)
+        _, pieces = Offers(StoreKeeper(sharing)).consume_link(link.token)
         mark(f"used {link.token}")
         pieces.close()
 

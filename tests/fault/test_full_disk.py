@@ -14,6 +14,7 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, NoRoomForCopy
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.store import HUB, MOUNT, Store
 from kvassfs.store.reserve import RESERVE, Reserve
 from kvassfs.store.room import Room
@@ -169,7 +170,7 @@ class TestHub:
 
     def push(self, store: Store, *deliveries: Delivery) -> None:
         seal = Seal(store.settings.config().encryption_key)
-        Hub(store).push(seal.seal(messages.encode_push(deliveries)))
+        Hub(StoreKeeper(store)).push(seal.seal(messages.encode_push(deliveries)))
 
     def delivery(self, key: str, value: bytes, counter: int) -> Delivery:
         entry = Entry(key, time.time_ns() // 1000, counter, 1001, f"token {counter}", len(value), None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import StoreBusy, ValueReplaced
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.store import HUB, MOUNT, Store, StoredValue
 from kvassfs.sync import messages
 from kvassfs.sync.hub import Hub
@@ -103,7 +104,7 @@ def test_one_that_was_replaced_since_is_not_written_over(path: Path, store: Stor
 @pytest.mark.parametrize("first", [1, 1000])
 def test_a_pull_of_what_was_sent_before_needs_no_lock(path: Path, first: int) -> None:
     with Store.open(path, profile=HUB) as store:
-        hub = Hub(store)
+        hub = Hub(StoreKeeper(store))
         seal = Seal(store.settings.config().encryption_key)
 
         def pull(device: int) -> messages.PullResponse:
@@ -122,7 +123,7 @@ def test_a_pull_of_what_is_new_waits_where_the_device_does(path: Path) -> None:
     with Store.open(path, profile=HUB) as store:
         seal = Seal(store.settings.config().encryption_key)
         request = messages.PullRequest(1, 7, messages.VERSION, 5.0)
-        pull = Hub(store).pull(seal.seal(messages.encode_pull_request(request)))
+        pull = Hub(StoreKeeper(store)).pull(seal.seal(messages.encode_pull_request(request)))
         with write_lock_held(path) as holder:
             assert pull.respond(patient=True) is None
             with pytest.raises(StoreBusy):
@@ -133,7 +134,7 @@ def test_a_pull_of_what_is_new_waits_where_the_device_does(path: Path) -> None:
 
 def test_an_idle_pull_writes_nothing(path: Path) -> None:
     with Store.open(path, profile=HUB) as store, Store.open(path) as other:
-        hub = Hub(store)
+        hub = Hub(StoreKeeper(store))
         seal = Seal(store.settings.config().encryption_key)
         request = seal.seal(messages.encode_pull_request(messages.PullRequest(1000, 7, messages.VERSION, 0.0)))
         assert hub.pull(request).respond(patient=False) is not None

@@ -19,6 +19,7 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, KeyMissing, KvassError
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.store import MOUNT, Bearer, Draft, Limit, Node, Store, Written
 from kvassfs.store.database import Database
 from kvassfs.sync import messages
@@ -121,7 +122,7 @@ def answer_a_push(store: Store) -> None:
     """Answer as the hub, which also tells the device how far it has come."""
     store.blocks.put(blocks_of(value_of(400) + b"and more"))
     body = Seal(store.settings.config().encryption_key, bytes).seal(messages.encode_push(deliveries()))
-    Hub(store, clock=Clock(), random=bytes).push(body)
+    Hub(StoreKeeper(store), clock=Clock(), random=bytes).push(body)
 
 
 def acknowledge(store: Store) -> None:

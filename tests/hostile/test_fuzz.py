@@ -17,6 +17,7 @@ import pytest
 from kvassfs import paths
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import InvalidMessage, KvassError, MessageError, Undecipherable
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.pairing import messages as pairing
 from kvassfs.replica import Incarnation
 from kvassfs.store import Store
@@ -192,7 +193,7 @@ def test_a_hub_with_the_key_takes_or_refuses_what_comes_and_stays_whole(tmp_path
     seal = Seal(KEY)
     with Store.open(tmp_path / "hub") as store:
         store.settings.set_encryption_key(KEY)
-        hub = Hub(store)
+        hub = Hub(StoreKeeper(store))
         calls: dict[str, Callable[[bytes], Any]] = {
             "push": hub.push,
             "pull": lambda body: list(hub.pull(body).respond(patient=False) or ()),

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from kvassfs.server.admission import Phase
-from kvassfs.server.application import Service, build_application
+from kvassfs.server.application import build_application, serve_file
 from kvassfs.server.connections import Connections
 from kvassfs.server.protocol import HubProtocol
 from kvassfs.store import Store
@@ -188,7 +188,7 @@ def spoil_request(random: Random, request: bytes) -> bytes:
 @asynccontextmanager
 async def serve(database: Path) -> AsyncIterator[Callable[[Wire], tuple[HubProtocol, Watched]]]:
     """``async with`` what begins the hub's side of a connection."""
-    service = Service(str(database))
+    service = serve_file(str(database))
     async with service.run():
         configuration = uvicorn.Config(build_application(service), http="httptools", ws="none", log_config=None)
         configuration.load()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import HubUnreachable, WrongKey
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.remote import http as remote
 from kvassfs.store import Store
 from kvassfs.sync.hub import Hub
@@ -39,7 +40,7 @@ class NearHub:
             raise self.failure
         request = body if isinstance(body, bytes) else b"".join(body)
         with Store.open(self.store.path) as store:  # any thread may call
-            hub = Hub(store, clock=lambda: time.time_ns() + self.ahead)
+            hub = Hub(StoreKeeper(store), clock=lambda: time.time_ns() + self.ahead)
             if call == "pull":
                 answer = hub.pull(request).respond(patient=False)
                 assert answer is not None

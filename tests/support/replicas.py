@@ -12,6 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undecipherable, WrongKey
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.store import Store
 from kvassfs.sync import Remote, Synchroniser
 from kvassfs.sync.hub import Hub
@@ -61,7 +62,7 @@ class KvassHub:
     def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
         """Return the body of the answer; ``None`` if it has none yet and may be ``patient``."""
         store = self._store()
-        hub = Hub(store, clock=store._entries._clock, random=self._random, limits=self._limits)
+        hub = Hub(StoreKeeper(store), clock=store._entries._clock, random=self._random, limits=self._limits)
         if call == "pull":
             pieces = hub.pull(body).respond(patient=patient)
             return None if pieces is None else b"".join(pieces)

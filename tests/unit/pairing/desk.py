@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.pairing.post_office import JoinerErrand, PostOffice
 from kvassfs.store import Store
 
@@ -24,7 +25,7 @@ class Desk:
         self.store = Store.open(path)
         self.store.settings.set_encryption_key(KEY)
         self.seconds = 0.0
-        self.office = PostOffice(self.store, clock=lambda: BEGIN + int(self.seconds * 10**9))
+        self.office = PostOffice(StoreKeeper(self.store), clock=lambda: BEGIN + int(self.seconds * 10**9))
         self.acts: Callable[[], object] = lambda: None
         self.change: Change = lambda _, body: body
         self.failures: list[Exception] = []

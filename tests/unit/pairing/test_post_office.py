@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import InvalidMessage, Undecipherable
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.pairing import messages, post_office
 from kvassfs.pairing.calls import OwnOffice
 from kvassfs.pairing.errors import CodeGone, TooManyMailboxes
@@ -177,7 +178,7 @@ def test_guesses_of_strangers_write_nothing(desk: Desk, tmp_path: Path) -> None:
 def test_the_numbers_come_from_the_random_source(tmp_path: Path) -> None:
     with Store.open(tmp_path / "hub.sqlite") as store:
         store.settings.set_encryption_key(KEY)
-        office = PostOffice(store, random=lambda size: bytes([41]) * size)
+        office = PostOffice(StoreKeeper(store), random=lambda size: bytes([41]) * size)
         assert [ask(office, PairRequest(ticket(each))).mailbox for each in (1, 2)] == [42, 43]
 
 
@@ -216,7 +217,7 @@ def test_the_hub_itself_looks_until_a_joiner_comes(desk: Desk) -> None:
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == 3:
-            leave(PostOffice(desk.store), number[0])
+            leave(PostOffice(StoreKeeper(desk.store)), number[0])
 
     own = OwnOffice(desk.store, sleep=sleep, clock=lambda: next(clock))
     number.append(_post(own, PairRequest(ticket(1))).mailbox)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 
-from kvassfs.server.application import Service, build_application
+from kvassfs.server.application import Service, build_application, serve_file
 from kvassfs.server.hub_requests import HubLimits
 from kvassfs.store import Store
 from kvassfs.sync.hub import Hub, Pull
@@ -188,4 +188,4 @@ def stub_service(
 
         return opened()
 
-    return Service(str(database), limits=HubLimits(**limits), open_hub=open_stub)
+    return serve_file(str(database), limits=HubLimits(**limits), open_hub=open_stub)

@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, InvalidMessage, StoreBusy, StoreUnavailable, Undecipherable
-from kvassfs.server.application import Service
+from kvassfs.server.application import Service, serve_file
 from kvassfs.server.bodies import SHORT, BodyLimits
 from kvassfs.server.hub_requests import CHECKED_APART, MAX_BLOCKS, MAX_PULL, HubLimits
 from kvassfs.server.streaming import PIECE
@@ -180,7 +180,7 @@ KEY = bytes(range(32))
 def service(database: Path) -> Service:
     with Store.open(database) as store:
         store.settings.set_encryption_key(KEY)
-    return Service(str(database))
+    return serve_file(str(database))
 
 
 def pieces_of(body: bytes) -> list[bytes]:
@@ -552,7 +552,7 @@ def test_the_log_is_emptied_when_nothing_changes_any_more(database: Path) -> Non
         store.set("key", b"value")
 
         async def talk() -> None:
-            async with served(Service(str(database), idle=0.05)):
+            async with served(serve_file(str(database), idle=0.05)):
                 await until(lambda: pages_in_log(store) == 0)
 
         assert pages_in_log(store)
@@ -565,7 +565,7 @@ def test_a_small_database_from_before_is_written_anew_then(database: Path) -> No
     with Store.open(database) as store:
 
         async def talk() -> None:
-            async with served(Service(str(database), idle=0.05)):
+            async with served(serve_file(str(database), idle=0.05)):
                 await until(store.upkeep.gives_back)
 
         run(talk())
@@ -577,7 +577,7 @@ def test_what_is_free_goes_back_to_the_disk(database: Path) -> None:
         assert database.stat().st_size > 12_000_000
 
         async def talk() -> None:
-            async with served(Service(str(database), upkeep_interval=0.05)):
+            async with served(serve_file(str(database), upkeep_interval=0.05)):
                 await until(lambda: database.stat().st_size < 6_000_000)
 
         run(talk())
@@ -592,7 +592,7 @@ def pages_in_log(store: Store) -> int:
 def test_a_commit_by_others_wakes_the_requests_that_wait(database: Path) -> None:
     async def talk() -> None:
         with Store.open(database) as store:
-            async with served(Service(str(database), limits=HubLimits(recheck_interval=60.0))) as app:
+            async with served(serve_file(str(database), limits=HubLimits(recheck_interval=60.0))) as app:
                 seal = Seal(store.settings.config().encryption_key)
                 request = messages.PullRequest(1, 7, messages.VERSION, 60.0)
                 poll = begin(app, "/pull", seal.seal(messages.encode_pull_request(request)))
@@ -616,7 +616,7 @@ def test_two_devices_exchange_an_entry_through_a_real_hub(database: Path, tmp_pa
         pushed = seal.seal(messages.encode_push([outgoing.delivery]))
 
     async def talk() -> tuple[Answer, Answer]:
-        async with served(Service(str(database))) as app:
+        async with served(serve_file(str(database))) as app:
             poll = begin(
                 app,
                 "/pull",
@@ -633,4 +633,4 @@ def test_two_devices_exchange_an_entry_through_a_real_hub(database: Path, tmp_pa
 
 def test_another_key_is_a_403(database: Path) -> None:
     Store.open(database).close()
-    assert answer_to(Service(str(database)), "/pull", Seal(bytes(32)).seal(b"{}")).status == 403
+    assert answer_to(serve_file(str(database)), "/pull", Seal(bytes(32)).seal(b"{}")).status == 403

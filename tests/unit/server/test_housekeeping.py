@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from kvassfs.errors import StoreBusy
-from kvassfs.server.housekeeping import Housekeeping, open_store, take_step
+from kvassfs.server.homes import FileHome
+from kvassfs.server.housekeeping import Housekeeping
 from kvassfs.store import Store
 from tests.support.stores import free_room
 
@@ -41,18 +42,13 @@ class Upkeep:
         return self._take("give_some_back")
 
 
-class StubStore:
-    def __init__(self, upkeep: Upkeep) -> None:
-        self.upkeep = upkeep
-
-
 def run_until(upkeep: Upkeep, done: Callable[[], bool], *, interval: float = 0.01, rest: float = 0.0) -> None:
     @contextmanager
-    def open_stub() -> Iterator[StubStore]:
-        yield StubStore(upkeep)
+    def open_stub() -> Iterator[Callable[[], bool]]:
+        yield lambda: upkeep.tidy() or upkeep.give_some_back()
 
     async def keep() -> None:
-        async with asyncio.timeout(SECONDS), Housekeeping(open_stub, interval, rest).run(CLOSE):  # type: ignore[arg-type]
+        async with asyncio.timeout(SECONDS), Housekeeping(open_stub, interval, rest).run(CLOSE):
             while not done():
                 await asyncio.sleep(0.005)
 
@@ -91,7 +87,7 @@ def test_what_fails_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixt
 def test_a_real_store_is_opened_for_it(tmp_path: Path) -> None:
     with Store.open(tmp_path / "db") as store:
         free_room(store, 6_000_000)
-    with open_store(str(tmp_path / "db")) as store:
-        while take_step(store):  # how much one does in its time depends on the machine
+    with FileHome(str(tmp_path / "db")).open_upkeep() as take_step:
+        while take_step():  # how much one does in its time depends on the machine
             pass
     assert (tmp_path / "db").stat().st_size < 5_000_000

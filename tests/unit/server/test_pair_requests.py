@@ -15,7 +15,7 @@ import pytest
 from kvassfs.pairing import messages, post_office
 from kvassfs.pairing.errors import CodeGone, TooManyTries
 from kvassfs.pairing.messages import MAX_JOIN, JoinRequest, PairRequest, PairResponse
-from kvassfs.server.application import Service
+from kvassfs.server.application import Service, serve_file
 from kvassfs.server.pair_requests import TRIES_OF_ALL, TRIES_OF_ONE, WINDOW, TryLimit
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
@@ -32,7 +32,7 @@ MESSAGE = bytes(range(80))
 def service(tmp_path: Path) -> Service:
     with Store.open(tmp_path / "db.sqlite") as store:
         store.settings.set_encryption_key(KEY)
-    return Service(str(tmp_path / "db.sqlite"))
+    return serve_file(str(tmp_path / "db.sqlite"))
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -82,7 +82,7 @@ def test_messages_cross_in_both_directions_and_both_sides_wait_for_them(service:
 
 def test_two_servers_of_one_store_have_the_same_mailboxes(service: Service, tmp_path: Path) -> None:
     async def talk() -> None:
-        other = Service(str(tmp_path / "db.sqlite"))
+        other = serve_file(str(tmp_path / "db.sqlite"))
         async with served(service) as app, served(other) as other_app:
             number = await open_box(app)
             waiting = begin(app, "/pair", sealed(PairRequest(TICKET, SHARE, wait=50)))

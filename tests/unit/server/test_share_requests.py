@@ -16,9 +16,11 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from kvassfs.errors import StoreBusy, StoreUnavailable, ValueReplaced
-from kvassfs.server.application import Service
+from kvassfs.keeping.store_keeper import StoreKeeper
+from kvassfs.server.application import serve_file
+from kvassfs.server.homes import open_offers
 from kvassfs.server.hub_requests import HubLimits
-from kvassfs.server.share_requests import ShareRequest, open_offers, prepare_response
+from kvassfs.server.share_requests import ShareRequest, prepare_response
 from kvassfs.sharing.offers import HeldPieces, Offer, Offers
 from kvassfs.store import SEARCHES, Profile, Store
 from tests.support.golden_data import GOLDEN
@@ -55,7 +57,7 @@ def answers(store: Store, *requests: tuple[str, str, dict[str, str]]) -> list[An
     """Return the answers to requests: method, path and query, headers."""
 
     async def talk() -> list[Answer]:
-        async with served(Service(store.path)) as app:
+        async with served(serve_file(store.path)) as app:
             found = []
             for method, target, headers in requests:
                 path, _, query = target.partition("?")
@@ -223,7 +225,7 @@ def test_what_changes_all_the_time_is_given_up(store: Store, database: Path, mon
     with Store.open(database) as other, monkeypatch.context() as patch:
         patch.setattr(Offers, "hold_pieces", replaced)
         with pytest.raises(HTTPException) as raised:
-            prepare_response(Offers(other), ShareRequest("GET", token, {}))
+            prepare_response(Offers(StoreKeeper(other)), ShareRequest("GET", token, {}))
     assert raised.value.status_code == 503
 
 
@@ -232,7 +234,7 @@ def test_a_database_that_cannot_be_read_is_said_so(store: Store) -> None:
         raise StoreUnavailable(path, "gone")
 
     async def talk() -> Answer:
-        async with served(Service(store.path, open_offers=failing)) as app:
+        async with served(serve_file(store.path, open_offers=failing)) as app:
             return await ask(app, "/health", method="GET")
 
     answer = run(talk())
@@ -293,7 +295,7 @@ def test_a_post_whose_client_has_left_uses_nothing_up(store: Store) -> None:
     link = store.share_links.create("key", once=True)
 
     async def talk() -> None:
-        async with served(Service(store.path)) as app:
+        async with served(serve_file(store.path)) as app:
             request = begin(app, "/get", None, query=f"q={link.token}".encode())
             request.leave()
             await request.task
@@ -329,7 +331,7 @@ def test_a_failure_after_a_link_was_used_up_lets_go_of_the_value(store: Store, m
     monkeypatch.setattr(Offers, "read_head", busy)
 
     async def talk() -> int:
-        async with served(Service(store.path)) as app:
+        async with served(serve_file(store.path)) as app:
             answer = await ask(app, "/get", query=f"q={link.token}".encode())
             assert count(store, "pins") == 0
             return answer.status
@@ -366,7 +368,7 @@ def test_devices_that_wait_learn_of_a_link_that_was_used_up(store: Store) -> Non
     link = store.share_links.create("key", once=True)
 
     async def talk() -> bool:
-        service = Service(store.path, limits=HubLimits(recheck_interval=60))
+        service = serve_file(store.path, limits=HubLimits(recheck_interval=60))
         async with served(service) as app:
             wakeup = service.wakeups.subscribe()
             await ask(app, "/get", query=f"q={link.token}".encode())
@@ -382,7 +384,7 @@ def test_a_reader_that_leaves_lets_go_of_the_value(store: Store) -> None:
     token = store.set("key", LARGE).url_token
 
     async def talk() -> None:
-        async with served(Service(store.path)) as app:
+        async with served(serve_file(store.path)) as app:
             taken = asyncio.Event()
 
             async def slowly() -> None:
@@ -403,7 +405,7 @@ def test_a_value_that_is_replaced_while_it_is_sent_arrives_as_it_was(store: Stor
     token = store.set("key", LARGE).url_token
 
     async def talk() -> Answer:
-        async with served(Service(store.path)) as app:
+        async with served(serve_file(store.path)) as app:
 
             async def meanwhile() -> None:
                 store.set("key", b"other")
@@ -430,7 +432,7 @@ def test_a_connection_that_is_closed_under_an_answer_is_no_trouble(
     token = store.set("key", value).url_token
 
     async def talk() -> None:
-        async with served(Service(store.path)) as app:
+        async with served(serve_file(store.path)) as app:
 
             async def closed() -> None:
                 raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
@@ -537,7 +539,7 @@ def test_a_database_that_could_not_be_opened_at_first_is_tried_again(store: Stor
         return open_offers(path, profile)
 
     async def talk() -> Answer:
-        async with served(Service(store.path, open_offers=failing_first)) as app:
+        async with served(serve_file(store.path, open_offers=failing_first)) as app:
             return await ask(app, "/get", method="GET", query=f"q={token}".encode())
 
     assert run(talk()).body == b"value"

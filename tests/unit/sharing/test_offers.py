@@ -11,6 +11,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE
 from kvassfs.errors import DamagedStore, DiskFull, NothingShared, ShareEnded, ValueReplaced
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.share_link import ShareLink
 from kvassfs.sharing.offers import HEAD_BYTES, HeldPieces, Offers
 from kvassfs.store import SHARING, Store
@@ -36,7 +37,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 @pytest.fixture
 def offers(store: Store, clock: Clock) -> Offers:
-    return Offers(store, clock=clock)
+    return Offers(StoreKeeper(store), clock=clock)
 
 
 def whole(pieces: Iterator[bytes]) -> bytes:
@@ -262,7 +263,7 @@ def test_it_has_reached_the_disk_and_reading_waits_for_no_disk(
 
     monkeypatch.setattr(ShareLinks, "end", noted)
     with Store.open(tmp_path / "db", profile=SHARING) as shared:
-        whole(Offers(shared).consume_link(link.token)[1])
+        whole(Offers(StoreKeeper(shared)).consume_link(link.token)[1])
         assert (durable, is_durable(shared)) == ([True], False)
 
 
@@ -348,7 +349,7 @@ def test_a_thousand_races_have_one_winner_each(store: Store, tmp_path: Path) -> 
 
     def race(number: int) -> None:
         with Store.open(tmp_path / "db") as own:
-            offers = Offers(own)
+            offers = Offers(StoreKeeper(own))
             for token in tokens:
                 start.wait(60)
                 try:

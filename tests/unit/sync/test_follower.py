@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, KeyMissing, StoreError, WrongKey
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.remote.http import TimeLimits
 from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
@@ -93,7 +94,7 @@ class FakeRemote:
 
     def _answer(self, call: str, body: bytes, *, patient: bool) -> bytes:
         with self.hub.store() as store:
-            hub = Hub(store)
+            hub = Hub(StoreKeeper(store))
             if call != "pull":
                 return hub.push(body) if call == "push" else hub.serve_blocks(body)
             pull = hub.pull(body)

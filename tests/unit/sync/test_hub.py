@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kvassfs.block import BLOCK_SIZE, HASH_BYTES
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, InvalidMessage, KvassError, MessageError, Undecipherable
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.store import Store, Written
 from kvassfs.store.rows import AT_ONCE
 from kvassfs.store.settling import SETTLING_TIME
@@ -63,7 +64,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 @pytest.fixture
 def hub(store: Store, clock: Clock) -> Hub:
-    return Hub(store, clock=clock, random=Random(2).randbytes)
+    return Hub(StoreKeeper(store), clock=clock, random=Random(2).randbytes)
 
 
 def answer(hub: Hub, request: bytes, *, patient: bool = False) -> bytes:
@@ -146,7 +147,7 @@ def test_a_long_push_is_merged_as_a_short_one(hub: Hub, store: Store, tmp_path: 
     with Store.open(tmp_path / "other", clock=clock, random=Random(1).randbytes) as other:
         other.settings.set_process_id(9009)
         other.settings.set_encryption_key(KEY)
-        push(Hub(other, clock=clock), *pushed)
+        push(Hub(StoreKeeper(other), clock=clock), *pushed)
         answered = push_long(hub, long_push(*pushed))
         assert (answered.missing, answered.process_id) == (b"", 9009)
         assert [answered.clock] == [other.settings.config().clock]
@@ -285,7 +286,7 @@ def test_the_answer_to_an_original_client_leaves_out_what_it_cannot_keep(hub: Hu
 def test_the_answer_to_an_original_client_holds_everything_though_it_takes_many_pages(
     store: Store, clock: Clock
 ) -> None:
-    hub = Hub(store, clock=clock, limits=HUB_LIMITS._replace(page_bytes=1000))
+    hub = Hub(StoreKeeper(store), clock=clock, limits=HUB_LIMITS._replace(page_bytes=1000))
     for number in range(20):
         store.set(str(number), bytes(100))
     assert len(entries_of(SEAL.unseal(replay(hub, "03-pull")))) == 20

@@ -12,6 +12,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE, split_hashes
 from kvassfs.entry import Delivery, Entry
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.store import Sizes, Store, settling
 from kvassfs.sync import block_messages, messages
 from kvassfs.sync.hub import Hub
@@ -62,7 +63,7 @@ class Desk:
     def __init__(self, store: Store, clock: Clock, limits: MessageLimits) -> None:
         self.store = store
         self.clock = clock
-        self.hub = Hub(store, clock=clock, limits=limits)
+        self.hub = Hub(StoreKeeper(store), clock=clock, limits=limits)
 
     @cached_property
     def seal(self) -> Seal:

@@ -14,6 +14,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE, split_hashes
 from kvassfs.entry import Delivery
+from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.replica import NOBODY
 from kvassfs.sharing.offers import Offers
 from kvassfs.store import Limit, Outgoing, Store
@@ -127,7 +128,7 @@ def hub_store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def hub(hub_store: Store) -> Hub:
-    return Hub(hub_store, clock=Clock(), random=Random(2).randbytes)
+    return Hub(StoreKeeper(hub_store), clock=Clock(), random=Random(2).randbytes)
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def test_the_hub_serves_what_a_link_leads_to_and_its_holder_opens_it(
     sealed = seal_delivery(KEYS, out.delivery, [link])
     record = Delivery(out.delivery.entry._replace(key=link.record, url_token=link.token, size=0, mode=None), 0, b"")
     hub.push(SEAL.seal(messages.encode_push([sealed, record] if sealed else [])))
-    offers = Offers(hub_store, clock=Clock())
+    offers = Offers(StoreKeeper(hub_store), clock=Clock())
     for address in (address_link(KEYS, link), address_version(KEYS, out.delivery.entry)):
         offer = offers.find_offer(address.token)
         found = b"".join(offers.hold_pieces(address.token, offer))

@@ -1,0 +1,60 @@
+"""The PostgreSQL database of a hub for many, as commands name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import click
+
+from .arguments import parse_text
+
+if TYPE_CHECKING:
+    from kvassfs.keeping.postgres.database import Database
+
+VARIABLE = "KVASS_HUB_DATABASE"
+"""Names the database: a URL may have a password, which does not belong into the list of processes."""
+
+SCHEMES = ("postgresql://", "postgres://")
+
+
+def parse_url(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
+    """Return the URL of a PostgreSQL database, if there is one, and what it is reached by."""
+    if url is None:
+        return None
+    if not url.startswith(SCHEMES):
+        raise click.BadParameter("it begins with postgresql://, as in postgresql://user@host/database.")
+    if find_spec("psycopg") is None:
+        raise click.UsageError("a hub for many needs psycopg; install kvassfs[postgres].")
+    return url
+
+
+database_option = click.option(
+    "--database",
+    metavar="URL",
+    required=True,
+    envvar=VARIABLE,
+    show_envvar=False,
+    type=parse_text,
+    callback=parse_url,
+    help=f"the PostgreSQL database of the hub (default: ${VARIABLE})",
+)
+
+
+@contextmanager
+def open_database(url: str) -> Iterator[Database]:
+    """``with`` the database of a hub.
+
+    Raises:
+        DatabaseUnreachable, NewerSchema
+    """
+    from kvassfs.keeping.postgres.database import Database
+
+    database = Database(url, connections=1)
+    database.open()
+    try:
+        yield database
+    finally:
+        database.close()

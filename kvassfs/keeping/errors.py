@@ -1,0 +1,57 @@
+"""The errors of a hub's database that is a server.
+
+::
+
+    StoreError
+    ├── DatabaseUnreachable   cannot be reached, or was lost on the way
+    ├── NewerSchema           was made by a later program
+    └── DiskFull
+        └── ShareSpent        one store has had its share
+"""
+
+from __future__ import annotations
+
+from ..errors import DiskFull, KvassError, StoreError
+
+
+class DatabaseUnreachable(StoreError):
+    """The database server cannot be reached, refuses what is asked, or was lost before it had answered."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, f"cannot use the database {address}: {reason}")
+        self.reason = reason
+
+
+class NewerSchema(StoreError):
+    """The schema was made by a later version of the program; it is left as it was."""
+
+    def __init__(self, address: str, version: int) -> None:
+        super().__init__(
+            address, f"the database {address} was made by a newer kvassfs (schema {version}); upgrade kvassfs"
+        )
+        self.version = version
+
+
+class ShareSpent(DiskFull):
+    """A store has as many entries or bytes at the hub as it may; ``words`` say so."""
+
+    def __init__(self, address: str, words: str) -> None:
+        super().__init__(address)
+        self.args = (words,)
+        self.words = words
+
+
+class StoreExists(KvassError):
+    """A store of that name is there and claimed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the hub has a store {name!r} already; name another one, or remove it first")
+        self.name = name
+
+
+class NoSuchStore(KvassError):
+    """The hub has no store of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the hub has no store {name!r}; `kvass hub list` shows those that it has")
+        self.name = name

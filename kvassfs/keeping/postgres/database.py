@@ -1,0 +1,177 @@
+"""Connections to the PostgreSQL server: a pool, the transactions of one thread, and errors in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import Connection, errors
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from ...errors import DiskFull, StoreError
+from ..errors import DatabaseUnreachable, NewerSchema
+from . import schema
+
+T = TypeVar("T")
+
+PATIENCE: Final = 10.0
+"""Seconds for which a request waits for a connection."""
+
+TRIES: Final = 5
+"""How often a transaction is tried that the server gives up in favour of another."""
+
+SCHEMES: Final = ("postgresql", "postgres")
+
+_GIVEN_UP = (errors.SerializationFailure, errors.DeadlockDetected)
+
+
+class Database:
+    """The database at a URL, with at most ``connections`` connections; for any number of threads. Open it first."""
+
+    def __init__(self, url: str, *, connections: int = 8, patience: float = PATIENCE) -> None:
+        self.address = describe_url(url)
+        self._url = url
+        self._pool: ConnectionPool[Connection[Any]] = ConnectionPool(
+            url,
+            min_size=0,
+            max_size=connections,
+            open=False,
+            timeout=patience,
+            kwargs={"autocommit": True, "application_name": "kvassfs", "connect_timeout": round(patience)},
+            check=ConnectionPool.check_connection if patience else None,
+        )
+
+    def open(self) -> None:
+        """Connect, and make or check the schema.
+
+        Raises:
+            DatabaseUnreachable, NewerSchema
+        """
+        with self.translating():
+            with psycopg.connect(self._url, autocommit=True, connect_timeout=round(PATIENCE)) as connection:
+                prepare_schema(connection, self.address)
+            self._pool.open()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+    def connect(self) -> Connection[Any]:
+        """Return a connection of its own, beside the pool.
+
+        Raises:
+            DatabaseUnreachable
+        """
+        with self.translating():
+            return psycopg.connect(
+                self._url, autocommit=True, application_name="kvassfs", connect_timeout=round(PATIENCE)
+            )
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[Any]]:
+        """``with`` a connection of the pool, on which each statement commits by itself.
+
+        Raises:
+            StoreError: what the server reported, in words.
+        """
+        with self.translating(), self._pool.connection() as connection:
+            yield connection
+
+    @contextmanager
+    def translating(self) -> Iterator[None]:
+        """``with`` what the server reports raised as a StoreError, but for what is worth another try."""
+        try:
+            yield
+        except _GIVEN_UP:
+            raise
+        except psycopg.Error as error:
+            raise translate_error(error, self.address) from error
+
+
+def translate_error(error: psycopg.Error, address: str) -> StoreError:
+    """Return what the server reported, in words."""
+    if isinstance(error, errors.DiskFull):
+        return DiskFull(address)
+    if isinstance(error, PoolTimeout):
+        return DatabaseUnreachable(address, "no connection became free in time, or it cannot be reached")
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return DatabaseUnreachable(address, lines[0])
+
+
+def describe_url(url: str) -> str:
+    """Return the URL as it may be shown and logged: without user, password and parameters."""
+    parts = urlsplit(url)
+    place = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{place}{port}{parts.path}"
+
+
+class Session:
+    """One thread's way to the database: it has a connection only for as long as a statement or a transaction takes."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._open: Connection[Any] | None = None
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[Any]]:
+        """``with`` the connection of the open transaction, or else one on which each statement commits by itself."""
+        if self._open is not None:
+            yield self._open
+            return
+        with self.database.connection() as connection:
+            yield connection
+
+    def run(self, work: Callable[[Connection[Any]], T]) -> T:
+        """Return what ``work`` does in one transaction; inside another one, as a part of that.
+
+        Where the server gives it up in favour of another transaction, it is tried again.
+
+        Raises:
+            StoreError: among others, it is not known whether it was committed.
+        """
+        if self._open is not None:
+            return work(self._open)
+        for _ in range(TRIES - 1):
+            try:
+                return self._run_once(work)
+            except _GIVEN_UP:
+                continue
+        try:
+            return self._run_once(work)
+        except _GIVEN_UP as error:
+            raise translate_error(error, self.database.address) from error
+
+    def _run_once(self, work: Callable[[Connection[Any]], T]) -> T:
+        with self.database.connection() as connection, connection.transaction():
+            self._open = connection
+            try:
+                return work(connection)
+            finally:
+                self._open = None
+
+
+def prepare_schema(connection: Connection[Any], address: str) -> None:
+    """Make the schema in an empty database, or bring it up to date; of several processes, one does.
+
+    Raises:
+        NewerSchema: a later program has.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (schema.LOCK,))
+        connection.execute(schema.VERSIONS)
+        row = connection.execute("SELECT max(version) FROM hub_schema").fetchone()
+        version = None if row is None else row[0]
+        if version is not None and version > schema.VERSION:
+            raise NewerSchema(address, version)
+        statements = schema.list_statements() if version is None else []
+        for earlier in range(version or schema.VERSION, schema.VERSION):
+            statements += schema.MIGRATIONS[earlier]
+        for statement in statements:
+            connection.execute(statement)
+        if statements:
+            connection.execute("DELETE FROM hub_schema")
+            connection.execute("INSERT INTO hub_schema VALUES (%s)", (schema.VERSION,))

@@ -1,0 +1,384 @@
+"""The keeper of one store in PostgreSQL, of many in the same database."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from ...clocks import bound_clock
+from ...entry import Delivery, Entry, new_token, next_timestamp
+from ...errors import ValueReplaced
+from ...replica import MOST_NAMES
+from ...share_link import ShareLink, parse_record
+from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue
+from ..counters import find_counters
+from ..keeper import Description, Keeper, Outcome
+from . import upkeep
+from .database import Session
+from .merging import Known, Plan, Version, list_wanted, plan_merge
+from .rows import Rows, hash_token
+from .store_row import StoreRow
+
+SEEN_INTERVAL: Final = 5 * 60 * 1_000_000
+"""Microseconds between two notes that a device has been seen."""
+
+BATCH: Final = 64
+"""Entries that are read first for a page; more where they are short."""
+
+LARGEST_BATCH: Final = 2048
+"""Entries that are read at once at most."""
+
+
+class PostgresKeeper(Keeper):
+    """Keeps the store ``store`` for a hub, as ``Keeper`` says; for the one thread that has ``session``.
+
+    Where there is no such store it behaves as one with another key, in which nothing is. ``changed`` is called with the
+    store after each commit that others may wait for. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        store: UUID,
+        *,
+        changed: Callable[[UUID], None] = lambda _: None,
+        clock: Callable[[], int] = time.time_ns,
+        random: Callable[[int], bytes] = os.urandom,
+        sizes: Sizes | None = None,
+    ) -> None:
+        self._session = session
+        self._store = store
+        self._changed = changed
+        self._clock = bound_clock(clock)
+        self._random = random
+        self._sizes = sizes or Sizes()
+        self._address = session.database.address
+        self._rows = Rows(store, self._address)
+        self._row = StoreRow(store, self._address, self._now, random)
+
+    def read_key(self) -> bytes:
+        """Return the key; of a store that nobody has claimed, or that is not there, one that nobody has."""
+        with self._session.connection() as connection:
+            row = connection.execute("SELECT key FROM stores WHERE store = %s", (self._store,)).fetchone()
+        return self._random(32) if row is None or row[0] is None else bytes(row[0])
+
+    # Entries
+
+    def merge(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Merge what a device has pushed; a value that loses is not kept: its device has it in its history."""
+        outcome, has_changed = self._session.run(lambda connection: self._merge(connection, deliveries))
+        if has_changed:
+            self._changed(self._store)
+        return outcome
+
+    def _merge(self, connection: Connection[Any], deliveries: Sequence[Delivery]) -> tuple[Outcome, bool]:
+        state = self._row.lock(connection)
+        plan = self._plan(connection, deliveries, state.clock)
+        now = self._now()
+        if plan.written or plan.handed_out:
+            stored = self._rows.add_blocks(connection, plan.blocks, now)
+            self._rows.write(connection, plan)
+            self._drop(connection, plan, now)
+            state = self._row.count(connection, state, plan.entries, plan.size + stored)
+        connection.execute(
+            "UPDATE stores SET clock = %s WHERE store = %s AND clock <> %s", (plan.clock, self._store, plan.clock)
+        )
+        self._note_counters(connection, find_counters(deliveries))
+        incarnations = self._row.list_incarnations(connection, state._replace(clock=plan.clock))
+        return Outcome(plan.missing, state.process_id, plan.clock, incarnations), plan.clock > state.clock
+
+    def _plan(self, connection: Connection[Any], deliveries: Sequence[Delivery], clock: int) -> Plan:
+        versions = self._rows.read_versions(connection, {delivery.entry.key for delivery in deliveries})
+        lengths = self._rows.read_lengths(connection, list_wanted(deliveries))
+        return plan_merge(
+            deliveries, Known(versions, lengths, self._read_counters(connection, deliveries), clock), self._sizes
+        )
+
+    def _read_counters(self, connection: Connection[Any], deliveries: Sequence[Delivery]) -> dict[int, int]:
+        writers = list({delivery.entry.process_id for delivery in deliveries})
+        rows = connection.execute(
+            "SELECT process_id, counter FROM devices WHERE store = %s AND process_id = ANY(%s)", (self._store, writers)
+        )
+        return dict(rows.fetchall())
+
+    def _drop(self, connection: Connection[Any], plan: Plan, now: int) -> None:
+        if plan.dropped:
+            connection.execute(
+                "INSERT INTO dropped_contents SELECT %s, content, %s FROM unnest(%s::bigint[]) AS content",
+                (self._store, now, plan.dropped),
+            )
+        ended = [hash_token(entry.url_token) for entry in plan.ended if entry.is_file or parse_record(entry.key)]
+        if ended:
+            connection.execute(
+                "INSERT INTO ended_tokens SELECT %s, token, %s FROM unnest(%s::bytea[]) AS token ON CONFLICT DO NOTHING",
+                (self._store, now, list(set(ended))),
+            )
+
+    def _note_counters(self, connection: Connection[Any], counters: Mapping[int, int]) -> None:
+        if counters:
+            connection.execute(
+                "INSERT INTO devices AS old SELECT %s, process_id, 0, counter, ''"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS new (process_id, counter)"
+                " ON CONFLICT (store, process_id) DO UPDATE SET counter = excluded.counter WHERE old.counter < excluded.counter",
+                (self._store, [*counters], [*counters.values()]),
+            )
+
+    def merge_removals(self, deliveries: Iterable[Delivery]) -> None:
+        """Merge the tombstones alone."""
+        removals = [delivery for delivery in deliveries if delivery.entry.deleted]
+        if removals:
+            self.merge(removals)
+
+    def put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
+        """Keep blocks until an entry names them."""
+        named = {sha256(block).digest(): block for block in blocks}
+
+        def put(connection: Connection[Any]) -> None:
+            state = self._row.lock(connection)
+            self._row.count(connection, state, 0, self._rows.add_blocks(connection, named, self._now()))
+
+        self._session.run(put)
+
+    def get_blocks(self, wanted: Sequence[bytes]) -> list[bytes | None]:
+        """Return blocks by their hashes."""
+        with self._session.connection() as connection:
+            found = self._rows.read_blocks(connection, wanted)
+        return [found.get(hash_) for hash_ in wanted]
+
+    def tidy_briefly(self) -> None:
+        """Leave it to the process that cleans up."""
+
+    def note_device(self, process_id: int, names: Mapping[int, str]) -> None:
+        """Note that a device asks."""
+        with self._session.connection() as connection:
+            rows = connection.execute("SELECT process_id, seen, name FROM devices WHERE store = %s", (self._store,))
+            known = {row[0]: row[1:] for row in rows}
+            now = self._now()
+            seen = known.get(process_id, (0, ""))[0]
+            new = {
+                named: name
+                for named, name in names.items()
+                if known.get(named, (0, ""))[1] != name and (named == process_id or not known.get(named, (0, ""))[1])
+            }
+            if process_id and abs(now - seen) > SEEN_INTERVAL:
+                self._write_device(connection, process_id, now, None)
+            for named, name in new.items():
+                self._write_device(connection, named, None, name)
+
+    def _write_device(self, connection: Connection[Any], process_id: int, seen: int | None, name: str | None) -> None:
+        connection.execute(
+            "INSERT INTO devices AS old VALUES (%s, %s, coalesce(%s, 0), 0, coalesce(%s, ''))"
+            " ON CONFLICT (store, process_id) DO UPDATE SET seen = coalesce(%s, old.seen), name = coalesce(%s, old.name)",
+            (self._store, process_id, seen, name, seen, name),
+        )
+
+    def read_page(self, first: int, not_from: int, limit: Limit) -> Page:
+        """Return a page of entries, up to the clock that is read before them."""
+        with self._session.connection() as connection:
+            row = connection.execute("SELECT clock FROM stores WHERE store = %s", (self._store,)).fetchone()
+            clock = 0 if row is None else int(row[0])
+            outgoing: list[Outgoing] = []
+            size, batch = 0, BATCH
+            while versions := self._rows.read_since(connection, first, clock, not_from, batch):
+                for version in versions:
+                    out = self._prepare(connection, version, limit.whole)
+                    size += limit.size_of(out.delivery)
+                    if outgoing and size > limit.page:
+                        return Page(outgoing, outgoing[-1].delivery.sequence, more=True, held=False, clock=clock)
+                    outgoing.append(out)
+                if len(versions) < batch:
+                    break
+                first = versions[-1].sequence + 1
+                batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
+        return Page(outgoing, clock, more=False, held=False, clock=clock)
+
+    def _prepare(self, connection: Connection[Any], version: Version, whole: int) -> Outgoing:
+        entry, sequence, data, content = version
+        value = _take_stored(version)
+        if content is None:
+            return Outgoing(Delivery(entry, sequence, data or b""), value, True)
+        if entry.size <= whole:
+            return Outgoing(Delivery(entry, sequence, b"".join(self._read(content, 0, entry.size))), value, True)
+        runs = self._rows.list_runs(connection, content)
+        counts = tuple(run.times for run in runs)
+        blocks = b"".join(run.hash for run in runs)
+        return Outgoing(Delivery(entry, sequence, None, blocks, counts if max(counts) > 1 else ()), value, True)
+
+    def mark_as_sent(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+        """Return the same: nothing is written here that has to be dated anew."""
+        return list(outgoing)
+
+    def read_pieces(self, out: Outgoing) -> Iterator[bytes]:
+        """Yield the value of an entry."""
+        if out.delivery.value is not None:
+            yield out.delivery.value
+        elif out.value.content is not None:
+            yield from self._read(out.value.content, 0, out.value.size)
+
+    def describe(self, clock: int, device: int) -> Description:
+        """Return what a device is told."""
+        with self._session.connection() as connection:
+            state = self._row.read(connection, self._session)
+            rows = connection.execute(
+                "SELECT process_id, counter, name FROM devices WHERE store = %s ORDER BY seen DESC, process_id",
+                (self._store,),
+            ).fetchall()
+            counter = next((row[1] for row in rows if row[0] == device), 0)
+            names = {row[0]: row[2] for row in rows if row[2]}
+            return Description(
+                state.process_id,
+                self._row.list_incarnations(connection, state._replace(clock=max(clock, state.clock))),
+                counter,
+                dict([*names.items()][:MOST_NAMES]),
+            )
+
+    # What is shared
+
+    def check(self) -> None:
+        """Return if the database can be read."""
+        with self._session.connection() as connection:
+            connection.execute("SELECT 1")
+
+    def find_shared(self, token: str) -> Shared | ShareLink | None:
+        """Return what a token is of."""
+        with self._session.connection() as connection:
+            versions = self._rows.find_by_token(connection, token)
+        for version in versions:
+            if version.entry.is_file:
+                return Shared(version.entry, _take_stored(version))
+            if (link := parse_record(version.entry.key)) is not None and link.token == token:
+                return link
+        return None
+
+    def resolve_link(self, link: ShareLink) -> Shared | None:
+        """Return what a link leads to."""
+        with self._session.connection() as connection:
+            version = self._rows.find_by_key(connection, link.key)
+        if version is None or not version.entry.is_file:
+            return None
+        return Shared(version.entry, _take_stored(version), link)
+
+    def has_ended(self, token: str) -> bool:
+        """Whether a token once led to something."""
+        with self._session.connection() as connection:
+            row = connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM ended_tokens WHERE store = %s AND token = %s)"
+                " OR EXISTS (SELECT 1 FROM entries WHERE store = %s AND token = %s)",
+                (self._store, hash_token(token), self._store, hash_token(token)),
+            ).fetchone()
+        return row is not None and bool(row[0])
+
+    def read_head(self, value: StoredValue, length: int) -> bytes:
+        """Return the first bytes of a value."""
+        if value.data is not None or value.content is None:
+            return (value.data or b"")[:length]
+        return next(self._read(value.content, 0, min(length, value.size)), b"")
+
+    @contextmanager
+    def hold(self, value: StoredValue, still: Callable[[], bool]) -> Iterator[_Held]:
+        """``with`` a value that stays: what is dropped is kept for longer than any response lasts."""
+        if value.is_large and not still():
+            raise ValueReplaced
+        yield _Held(self, value)
+
+    def end_link(self, link: ShareLink, still: Callable[[], bool]) -> bool:
+        """End a link for good: its row is locked, and another tombstone takes its place."""
+
+        def end(connection: Connection[Any]) -> bool:
+            state = self._row.lock(connection)
+            if not still():
+                raise ValueReplaced
+            version = self._rows.find_by_key(connection, link.record)
+            if version is None or not version.entry.deleted or version.entry.url_token != link.token:
+                return False
+            clock = state.clock + 1
+            timestamp = next_timestamp(self._now(), version.entry.timestamp)
+            entry = Entry(link.record, timestamp, clock, state.process_id, new_token(self._random), 0)
+            written = {link.record: Version(entry, clock, b"", None)}
+            plan = Plan(clock, written, {}, {}, {}, [], [version.entry], [], 0, 0)
+            self._rows.write(connection, plan)
+            self._drop(connection, plan, self._now())
+            connection.execute("UPDATE stores SET clock = %s WHERE store = %s", (clock, self._store))
+            return True
+
+        ended = self._session.run(end)
+        if ended:
+            self._changed(self._store)
+        return ended
+
+    def _read(self, content: int, start: int, stop: int) -> Iterator[bytes]:
+        with self._session.connection() as connection:
+            runs = self._rows.list_runs(connection, content)
+        if not runs:
+            raise ValueReplaced
+        return self._rows.read_range(self._session.connection, runs, self._sizes.block, start, stop)
+
+    # Mailboxes
+
+    def read_mailboxes(self) -> list[Mailbox]:
+        """Return all mailboxes."""
+        with self._session.connection() as connection:
+            row = connection.execute("SELECT mailboxes FROM stores WHERE store = %s", (self._store,)).fetchone()
+        return _decode_mailboxes("" if row is None else row[0])
+
+    def change_mailboxes(self, change: Callable[[list[Mailbox]], list[Mailbox]]) -> None:
+        """Change the mailboxes, under the store's lock."""
+
+        def apply(connection: Connection[Any]) -> bool:
+            row = connection.execute(
+                "SELECT mailboxes FROM stores WHERE store = %s FOR UPDATE", (self._store,)
+            ).fetchone()
+            before = _decode_mailboxes("" if row is None else row[0])
+            after = change(before)
+            if after == before or row is None:
+                return False
+            text = json.dumps(after) if after else ""
+            connection.execute("UPDATE stores SET mailboxes = %s WHERE store = %s", (text, self._store))
+            return True
+
+        if self._session.run(apply):
+            self._changed(self._store)
+
+    # Upkeep
+
+    def tidy(self) -> bool:
+        """Clean up a little of this store; return whether there is more to do."""
+        return self._session.run(lambda connection: upkeep.tidy_store(connection, self._store, self._now()))
+
+    def _now(self) -> int:
+        return self._clock() // 1000
+
+
+class _Held:
+    """A value that is held."""
+
+    def __init__(self, keeper: PostgresKeeper, value: StoredValue) -> None:
+        self._keeper = keeper
+        self._value = value
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield its bytes."""
+        stop = self._value.size if stop is None else stop
+        content, data = self._value.content, self._value.data
+        if data is not None:
+            if data:
+                yield data[start:stop]
+        elif content is not None:
+            yield from self._keeper._read(content, start, stop)  # noqa: SLF001  of its own module
+
+
+def _take_stored(version: Version) -> StoredValue:
+    data = None if version.content is not None else version.data or b""
+    return StoredValue(version.entry.size, version.content, data)
+
+
+def _decode_mailboxes(text: str) -> list[Mailbox]:
+    return [Mailbox(*fields) for fields in json.loads(text)] if text else []

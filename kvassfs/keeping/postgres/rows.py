@@ -1,0 +1,210 @@
+"""Rows of entries, lists of blocks and blocks: how they are read and written, for one store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from ...entry import Entry
+from ...errors import DamagedStore
+from .merging import Plan, Run, Version
+
+_FIELDS: Final = "key, timestamp, counter, process_id, url_token, size, mode, mod_time, seen, origin, sequence"
+
+_BY_NAMES: Final = f"SELECT {_FIELDS}, content FROM entries WHERE store = %s AND name = ANY(%s)"
+
+_BY_TOKEN: Final = f"SELECT {_FIELDS}, data, content FROM entries WHERE store = %s AND token = %s"
+
+_BY_NAME: Final = f"SELECT {_FIELDS}, data, content FROM entries WHERE store = %s AND name = %s"
+
+_SINCE: Final = (
+    f"SELECT {_FIELDS}, data, content FROM entries"
+    " WHERE store = %s AND sequence >= %s AND sequence <= %s AND process_id <> %s ORDER BY sequence LIMIT %s"
+)
+
+_WRITE: Final = """
+INSERT INTO entries AS old SELECT %s, * FROM unnest(
+    %s::bytea[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bigint[],
+    %s::integer[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::bigint[])
+ON CONFLICT (store, name) DO UPDATE SET
+    timestamp = excluded.timestamp, counter = excluded.counter, process_id = excluded.process_id,
+    url_token = excluded.url_token, token = excluded.token, size = excluded.size, mode = excluded.mode,
+    mod_time = excluded.mod_time, seen = excluded.seen, origin = excluded.origin, sequence = excluded.sequence,
+    data = CASE WHEN excluded.content IS NOT DISTINCT FROM old.content AND excluded.data IS NULL
+        AND excluded.url_token = old.url_token THEN old.data ELSE excluded.data END,
+    content = excluded.content
+"""
+# A version that changes mode or time alone keeps its value, which was not read.
+
+_HAND_OUT: Final = """
+UPDATE entries SET sequence = moved.sequence FROM unnest(%s::bytea[], %s::bigint[]) AS moved (name, sequence)
+WHERE entries.store = %s AND entries.name = moved.name
+"""
+
+PIECE: Final = 4
+"""Blocks of a value that are read at once, into memory."""
+
+
+def name_key(key: str) -> bytes:
+    """Return what finds the row of a key."""
+    return sha256(key.encode()).digest()
+
+
+def hash_token(token: str) -> bytes:
+    """Return what finds the row of a token."""
+    return sha256(token.encode()).digest()[:16]
+
+
+class Rows:
+    """Reads and writes the rows of one store; ``connection`` is inside the transaction of its caller, or in none."""
+
+    def __init__(self, store: UUID, address: str) -> None:
+        self._store = store
+        self._address = address
+
+    # Entries
+
+    def read_versions(self, connection: Connection[Any], keys: Iterable[str]) -> dict[str, Version]:
+        """Return the current versions of keys without short values, by key."""
+        rows = connection.execute(_BY_NAMES, (self._store, [name_key(key) for key in keys]))
+        versions = (_read_version((*row[:-1], None, row[-1])) for row in rows)
+        return {version.entry.key: version for version in versions}
+
+    def find_by_key(self, connection: Connection[Any], key: str) -> Version | None:
+        """Return the current version of a key."""
+        row = connection.execute(_BY_NAME, (self._store, name_key(key))).fetchone()
+        return None if row is None else _read_version(row)
+
+    def find_by_token(self, connection: Connection[Any], token: str) -> list[Version]:
+        """Return the current versions that have a token."""
+        rows = connection.execute(_BY_TOKEN, (self._store, hash_token(token)))
+        return [version for version in map(_read_version, rows) if version.entry.url_token == token]
+
+    def read_since(
+        self, connection: Connection[Any], first: int, last: int, not_from: int, limit: int
+    ) -> list[Version]:
+        """Return at most ``limit`` versions with sequences from ``first`` to ``last`` that ``not_from`` did not write."""
+        return [*map(_read_version, connection.execute(_SINCE, (self._store, first, last, not_from, limit)))]
+
+    def write(self, connection: Connection[Any], plan: Plan) -> None:
+        """Write what a plan changes of entries and lists of blocks."""
+        if plan.written:
+            columns = zip(*map(_list_columns, plan.written.values()), strict=True)
+            connection.execute(_WRITE, (self._store, *map(list, columns)))
+        if plan.handed_out:
+            names = [name_key(key) for key in plan.handed_out]
+            connection.execute(_HAND_OUT, (names, list(plan.handed_out.values()), self._store))
+        if plan.runs:
+            self._write_runs(connection, plan.runs)
+
+    def _write_runs(self, connection: Connection[Any], runs: Mapping[int, Sequence[Run]]) -> None:
+        rows = [(content, *run) for content, listed in runs.items() for run in listed]
+        contents, positions, hashes, counts = map(list, zip(*rows, strict=True))
+        connection.execute(
+            "INSERT INTO content_blocks SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bigint[])",
+            (self._store, contents, positions, hashes, counts),
+        )
+        connection.execute(
+            "UPDATE blocks SET named = true WHERE store = %s AND hash = ANY(%s) AND NOT named",
+            (self._store, list(set(hashes))),
+        )
+
+    # Lists of blocks
+
+    def list_runs(self, connection: Connection[Any], content: int) -> list[Run]:
+        """Return the blocks of a large value, in order."""
+        rows = connection.execute(
+            "SELECT position, hash, count FROM content_blocks WHERE store = %s AND content = %s ORDER BY position",
+            (self._store, content),
+        )
+        return [Run(*row) for row in rows]
+
+    # Blocks
+
+    def read_lengths(self, connection: Connection[Any], wanted: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the lengths of those of the blocks that are there, by hash."""
+        if not wanted:
+            return {}
+        rows = connection.execute(
+            "SELECT hash, size FROM blocks WHERE store = %s AND hash = ANY(%s)", (self._store, list(wanted))
+        )
+        return dict(rows.fetchall())
+
+    def read_blocks(self, connection: Connection[Any], wanted: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return those of the blocks that are there, by hash."""
+        rows = connection.execute(
+            "SELECT hash, data FROM blocks WHERE store = %s AND hash = ANY(%s)", (self._store, list(wanted))
+        )
+        return dict(rows.fetchall())
+
+    def add_blocks(self, connection: Connection[Any], blocks: Mapping[bytes, bytes | memoryview], now: int) -> int:
+        """Store blocks, or note that they have come once more; return the bytes of those that are new.
+
+        Belongs inside a transaction that has the store's lock.
+        """
+        known = self.read_lengths(connection, [*blocks])
+        new = {hash_: block for hash_, block in blocks.items() if hash_ not in known}
+        if known:
+            connection.execute(
+                "UPDATE blocks SET arrived = %s WHERE store = %s AND hash = ANY(%s)", (now, self._store, [*known])
+            )
+        if new:
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO blocks VALUES (%s, %s, %s, %b, %s, false)",
+                    [(self._store, hash_, len(block), block, now) for hash_, block in new.items()],
+                )
+        return sum(map(len, new.values()))
+
+    def read_range(
+        self, connect: Callable[[], Any], runs: Sequence[Run], block: int, start: int, stop: int
+    ) -> Iterator[bytes]:
+        """Yield the bytes of a value from ``start`` to ``stop``, a block at a time; ``connect`` returns a ``with`` for each few.
+
+        Raises:
+            DamagedStore: a block is missing.
+        """
+        at = start
+        places = _list_places(runs, block, start, stop)
+        while some := [place for _, place in zip(range(PIECE), places, strict=False)]:
+            with connect() as connection:
+                found = self.read_blocks(connection, list({hash_ for _, hash_ in some}))
+            for position, hash_ in some:
+                if hash_ not in found:
+                    raise DamagedStore(self._address, f"block {hash_.hex()} is missing")
+                piece = found[hash_][at - position * block : stop - position * block]
+                at = (position + 1) * block
+                yield piece
+
+
+def _list_places(runs: Sequence[Run], block: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the position and hash of each block that has some of the bytes from ``start`` to ``stop``."""
+    first, end = start // block, -(-stop // block)
+    for run in runs:
+        for position in range(max(first, run.position), min(end, run.position + run.times)):
+            yield position, run.hash
+
+
+def _read_version(row: Sequence[Any]) -> Version:
+    key, timestamp, counter, process_id, token, size, mode, mod_time, seen, origin, sequence, data, content = row
+    entry = Entry(key, timestamp, counter, process_id, token.decode(), size, mode, mod_time, seen, origin)
+    return Version(entry, sequence, data, content)
+
+
+def _list_columns(version: Version) -> tuple[Any, ...]:
+    """Return the columns of a row of ``entries`` after the store."""
+    entry = version.entry
+    return (
+        name_key(entry.key),
+        *entry[:4],
+        entry.url_token.encode(),
+        hash_token(entry.url_token),
+        *entry[5:],
+        version.sequence,
+        version.data,
+        version.content,
+    )

@@ -1,0 +1,107 @@
+"""The row of a store: its clock, its lock, what it has and may have, and the incarnations of it as a hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection
+
+from ...errors import StoreError
+from ...replica import Incarnation
+from ..errors import ShareSpent
+from .database import Session
+
+KEPT_INCARNATIONS: Final = 32
+"""Incarnations that are remembered: a device that was away for longer exchanges everything."""
+
+TIMELINE: Final = (
+    "(SELECT system_identifier FROM pg_control_system()) || '/' ||"
+    " substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+)
+"""What names the database server and its timeline, which is another one after a failover or a restored backup."""
+
+_STATE: Final = (
+    f"SELECT clock, process_id, mark, timeline, {TIMELINE}, entries, bytes, most_entries, most_bytes"
+    " FROM stores WHERE store = %s"
+)
+
+
+class State(NamedTuple):
+    """The row of a store."""
+
+    clock: int
+    process_id: int
+    mark: int
+    timeline: str
+    present: str
+    entries: int
+    bytes: int
+    most_entries: int | None
+    most_bytes: int | None
+
+
+class StoreRow:
+    """Reads and writes the row of one store. ``now`` returns µs since the epoch, ``random(n)`` n random bytes."""
+
+    def __init__(self, store: UUID, address: str, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+        self._store = store
+        self._address = address
+        self._now = now
+        self._random = random
+
+    def lock(self, connection: Connection[Any]) -> State:
+        """Return the row of the store, which other writers of the store wait for until this transaction ends."""
+        row = connection.execute(f"{_STATE} FOR UPDATE", (self._store,)).fetchone()
+        if row is None:
+            raise StoreError(self._address, "the store was removed meanwhile")
+        state = State._make(row)
+        return state if state.timeline == state.present else self._renew_mark(connection, state)
+
+    def _renew_mark(self, connection: Connection[Any], state: State) -> State:
+        """Begin another incarnation: the server is another one, or on another timeline, and may lack what it was told."""
+        renewed = state._replace(mark=int.from_bytes(self._random(6)), timeline=state.present)
+        connection.execute(
+            "INSERT INTO incarnations VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (self._store, state.mark, state.clock, self._now()),
+        )
+        connection.execute(
+            "UPDATE stores SET mark = %s, timeline = %s WHERE store = %s", (renewed.mark, renewed.timeline, self._store)
+        )
+        return renewed
+
+    def count(self, connection: Connection[Any], state: State, entries: int, size: int) -> State:
+        """Count what the store has more now.
+
+        Raises:
+            ShareSpent: it would have more than it may.
+        """
+        after = state._replace(entries=state.entries + entries, bytes=state.bytes + size)
+        if entries > 0 and state.most_entries is not None and after.entries > state.most_entries:
+            raise ShareSpent(
+                self._address, f"this store may have {state.most_entries:,} keys at the hub, and has as many"
+            )
+        if size > 0 and state.most_bytes is not None and after.bytes > state.most_bytes:
+            most = f"{state.most_bytes / 1_000_000:,.0f} MB"
+            raise ShareSpent(self._address, f"this store may take {most} at the hub, and there is no more room in that")
+        connection.execute(
+            "UPDATE stores SET entries = %s, bytes = %s WHERE store = %s", (after.entries, after.bytes, self._store)
+        )
+        return after
+
+    def read(self, connection: Connection[Any], session: Session) -> State:
+        """Return the row of the store."""
+        row = connection.execute(_STATE, (self._store,)).fetchone()
+        if row is None:
+            raise StoreError(self._address, "the store was removed meanwhile")
+        state = State._make(row)
+        return state if state.timeline == state.present else session.run(self.lock)
+
+    def list_incarnations(self, connection: Connection[Any], state: State) -> list[Incarnation]:
+        """Return the incarnations, the present one at the end."""
+        rows = connection.execute(
+            "SELECT mark, told FROM incarnations WHERE store = %s AND mark <> %s ORDER BY ended DESC LIMIT %s",
+            (self._store, state.mark, KEPT_INCARNATIONS - 1),
+        ).fetchall()
+        return [*(Incarnation(*row) for row in reversed(rows)), Incarnation(state.mark, state.clock)]

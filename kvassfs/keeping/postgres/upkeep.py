@@ -1,0 +1,91 @@
+"""Clean-up of stores in PostgreSQL: lists of blocks that nobody reads any more, blocks that no list names, old tokens."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from ...store import KEPT_TIME
+from .database import Session
+
+READING_TIME: Final = 3600 * 1_000_000
+"""Microseconds for which the blocks of a version that was replaced stay, for who reads them; no response lasts longer."""
+
+REMEMBERED: Final = 90 * 24 * 3600 * 1_000_000
+"""Microseconds for which it is known that a token has led to something."""
+
+STEP: Final = 256
+"""Rows that one step removes: blocks of 64 MiB."""
+
+LOCK: Final = 0x6B76617374
+"""The advisory lock of the process that cleans up."""
+
+_DUE: Final = """
+(SELECT store FROM dropped_contents WHERE dropped < %(unread)s ORDER BY dropped LIMIT 1)
+UNION ALL (SELECT store FROM blocks WHERE NOT named AND arrived < %(unnamed)s ORDER BY arrived LIMIT 1)
+LIMIT 1
+"""
+
+_OLD_TOKENS: Final = """
+DELETE FROM ended_tokens WHERE (store, token) IN (
+    SELECT store, token FROM ended_tokens WHERE ended < %s ORDER BY ended LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
+
+
+def tidy(session: Session, now: int) -> bool:
+    """Clean up a little of some store, unless another process does; return whether there is more to do. ``now`` in µs."""
+
+    def step(connection: Connection[Any]) -> bool:
+        row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()
+        if row is None or not row[0]:
+            return False
+        due = connection.execute(_DUE, {"unread": now - READING_TIME, "unnamed": now - KEPT_TIME}).fetchone()
+        if due is not None:
+            return tidy_store(connection, due[0], now)
+        return connection.execute(_OLD_TOKENS, (now - REMEMBERED, STEP)).rowcount == STEP
+
+    return session.run(step)
+
+
+def tidy_store(connection: Connection[Any], store: UUID, now: int) -> bool:
+    """Clean up a little of one store, under its lock; return whether there is more to do. ``now`` in µs."""
+    connection.execute("SELECT 1 FROM stores WHERE store = %s FOR UPDATE", (store,))
+    lists = _drop_lists(connection, store, now)
+    freed = _drop_blocks(connection, store, now)
+    if freed:
+        connection.execute("UPDATE stores SET bytes = bytes - %s WHERE store = %s", (sum(freed), store))
+    return lists or len(freed) == STEP
+
+
+def _drop_lists(connection: Connection[Any], store: UUID, now: int) -> bool:
+    """Remove rows of lists whose time is over, and mark the blocks that no other list names; return whether some may be left."""
+    row = connection.execute(
+        "SELECT content FROM dropped_contents WHERE store = %s AND dropped < %s LIMIT 1", (store, now - READING_TIME)
+    ).fetchone()
+    if row is None:
+        return False
+    removed = connection.execute(
+        "DELETE FROM content_blocks WHERE store = %s AND content = %s AND position IN (SELECT position FROM content_blocks"
+        " WHERE store = %s AND content = %s ORDER BY position LIMIT %s) RETURNING hash",
+        (store, row[0], store, row[0], STEP),
+    ).fetchall()
+    if len(removed) < STEP:
+        connection.execute("DELETE FROM dropped_contents WHERE store = %s AND content = %s", (store, row[0]))
+    connection.execute(
+        "UPDATE blocks SET named = false WHERE store = %s AND hash = ANY(%s) AND NOT EXISTS ("
+        "SELECT 1 FROM content_blocks AS list WHERE list.store = blocks.store AND list.hash = blocks.hash)",
+        (store, [hash_ for (hash_,) in removed]),
+    )
+    return True
+
+
+def _drop_blocks(connection: Connection[Any], store: UUID, now: int) -> list[int]:
+    """Remove blocks that no list names and no device has sent lately; return their sizes."""
+    rows = connection.execute(
+        "DELETE FROM blocks WHERE store = %s AND NOT named AND hash IN ("
+        "SELECT hash FROM blocks WHERE store = %s AND NOT named AND arrived < %s LIMIT %s) RETURNING size",
+        (store, store, now - KEPT_TIME, STEP),
+    ).fetchall()
+    return [size for (size,) in rows]

@@ -1,0 +1,79 @@
+"""The home of many stores: a PostgreSQL database, which any number of processes and machines serve."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from uuid import UUID
+
+from ..keeping.postgres import upkeep
+from ..keeping.postgres.database import Database, Session
+from ..keeping.postgres.keeper import PostgresKeeper
+from ..keeping.postgres.news import Listener, Publisher
+from ..keeping.postgres.stores import Stores
+from ..pairing.post_office import PostOffice
+from ..sharing.offers import Offers
+from ..sync.hub import Hub
+from .homes import Finder
+from .wakeups import Wakeups
+
+
+class PostgresHome:
+    """The stores in ``database``, which is open; a store is named by the text of its UUID."""
+
+    def __init__(self, database: Database) -> None:
+        self.spool = tempfile.gettempdir()
+        self._database = database
+        self._publisher = Publisher(database)
+
+    def _find(self, name: str, session: Session) -> PostgresKeeper:
+        return PostgresKeeper(session, UUID(name) if name else UUID(int=0), changed=self._publisher.tell)
+
+    @contextmanager
+    def open_hubs(self) -> Iterator[Finder[Hub]]:
+        """``with`` the hubs of stores."""
+        session = Session(self._database)
+        yield lambda name: Hub(self._find(name, session))
+
+    @contextmanager
+    def open_offices(self) -> Iterator[Finder[PostOffice]]:
+        """``with`` the mailboxes of stores."""
+        session = Session(self._database)
+        yield lambda name: PostOffice(self._find(name, session))
+
+    @contextmanager
+    def open_offers(self) -> Iterator[Finder[Offers]]:
+        """``with`` what is shared of stores."""
+        session = Session(self._database)
+        yield lambda name: Offers(self._find(name, session))
+
+    @contextmanager
+    def open_stores(self) -> Iterator[Stores]:
+        """``with`` the stores themselves."""
+        yield Stores(Session(self._database))
+
+    def open_offers_at_hand(self) -> None:
+        """Return ``None``: whoever asks the server waits for it."""
+
+    @contextmanager
+    def open_upkeep(self) -> Iterator[Callable[[], bool]]:
+        """``with`` what cleans up a little, unless another process is at it."""
+        session = Session(self._database)
+        yield lambda: upkeep.tidy(session, time.time_ns() // 1000)
+
+    @asynccontextmanager
+    async def run(self, wakeups: Wakeups, timeout: float) -> AsyncIterator[None]:
+        """``async with`` threads that tell other processes of changes, and hear of theirs."""
+        loop = asyncio.get_running_loop()
+
+        def wake(store: UUID) -> None:
+            loop.call_soon_threadsafe(wakeups.notify, str(store))
+
+        def list_waited() -> list[UUID]:
+            return [UUID(store) for store in wakeups.list_waited() if store]
+
+        with self._publisher.run(timeout), Listener(self._database, list_waited, wake).run(timeout):
+            yield
