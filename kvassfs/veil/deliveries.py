@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Iterator
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, repeat
 from typing import Protocol
 
-from ..block import BLOCK_SIZE, block_count, block_length, pair_runs
+from ..block import BLOCK_SIZE, HASH_BYTES, block_count, block_length
 from ..echo import is_echo
 from ..entry import Delivery, Entry
 from ..entry_fields import check_numbers
@@ -117,12 +117,17 @@ def _seal_large(
     keys: Keys, outside: Outside, delivery: Delivery, links: Iterable[ShareLink], blocks: PlainBlocks
 ) -> Delivery:
     layout = lay_out(delivery.entry.size)
-    runs = [(blocks.find_sealed(hash_), times) for hash_, times in _find_full(delivery, layout)]
     size = layout.first_list
-    for piece, times in _make_tail(keys, outside, delivery, links, blocks):
-        runs.append((hash_block(piece), times))
-        size += len(piece) * times
-    hashes, counts = _join_runs(runs)
+
+    def list_runs() -> Iterator[tuple[bytes, int]]:
+        nonlocal size
+        for hash_, times in _find_full(delivery, layout):
+            yield blocks.find_sealed(hash_), times
+        for piece, times in _make_tail(keys, outside, delivery, links, blocks):
+            size += len(piece) * times
+            yield hash_block(piece), times
+
+    hashes, counts = _join_runs(list_runs())
     return Delivery(_make_outer(outside, delivery.entry, size), delivery.sequence, None, hashes, counts)
 
 
@@ -145,7 +150,7 @@ def make_blocks(
 def _find_full(delivery: Delivery, layout: Layout) -> Iterator[tuple[bytes, int]]:
     """Yield the hashes of the full blocks of a value, and how often each comes."""
     left = layout.blocks
-    for hash_, times in pair_runs(delivery.blocks, delivery.counts):
+    for hash_, times in _iterate_runs(delivery):
         if left:
             yield hash_, min(left, times)
             left -= min(left, times)
@@ -157,12 +162,18 @@ def _make_tail(
     keys: Keys, outside: Outside, delivery: Delivery, links: Iterable[ShareLink], blocks: PlainBlocks
 ) -> Iterator[tuple[Data, int]]:
     """Yield what follows the full blocks of a value, as blocks of the hub, and how often each comes."""
-    runs = pair_runs(delivery.blocks, delivery.counts)
-    last = blocks.read(runs[-1][0]) if lay_out(delivery.entry.size).last else b""
-    for piece, times in seal_tail(keys, outside, delivery.entry, runs, last, links):
+    last = blocks.read(delivery.blocks[-HASH_BYTES:]) if lay_out(delivery.entry.size).last else b""
+    for piece, times in seal_tail(keys, outside, delivery.entry, _iterate_runs(delivery), last, links):
         view = memoryview(piece)
         for start in range(0, len(piece), BLOCK_SIZE):
             yield view[start : start + BLOCK_SIZE], times
+
+
+def _iterate_runs(delivery: Delivery) -> Iterator[tuple[bytes, int]]:
+    """Yield the hashes of the blocks of a delivery, each with how often its block comes: millions, maybe, and never a list."""
+    starts = range(0, len(delivery.blocks), HASH_BYTES)
+    for start, times in zip(starts, delivery.counts or repeat(1, len(starts)), strict=True):
+        yield delivery.blocks[start : start + HASH_BYTES], times
 
 
 def _join_runs(runs: Iterable[tuple[bytes, int]]) -> tuple[bytes, tuple[int, ...]]:
@@ -269,15 +280,17 @@ class HubBlocks:
     """
 
     def __init__(self, delivery: Delivery) -> None:
-        self._runs = pair_runs(delivery.blocks, delivery.counts)
-        self._ends = list(accumulate(times for _, times in self._runs))
+        self._blocks = delivery.blocks
+        self._ends = list(accumulate(delivery.counts))
         self.size = delivery.entry.size
-        if not self._ends or self._ends[-1] != block_count(self.size):
+        count = self._ends[-1] if self._ends else len(self._blocks) // HASH_BYTES
+        if count != block_count(self.size):
             raise Spoiled("it has more or fewer blocks than its size makes")
 
     def find(self, position: int) -> bytes:
         """Return the hash of the block at a position."""
-        return self._runs[bisect_right(self._ends, position)][0]
+        index = bisect_right(self._ends, position) if self._ends else position
+        return self._blocks[index * HASH_BYTES : (index + 1) * HASH_BYTES]
 
 
 class _Reader:
@@ -314,7 +327,7 @@ def find_sources(opened: Opened, wanted: Container[bytes]) -> Iterator[Source]:
     hub, layout = HubBlocks(sealed), lay_out(plain.entry.size)
     position = 0
     done: set[bytes] = set()
-    for hash_, times in pair_runs(plain.blocks, plain.counts):
+    for hash_, times in _iterate_runs(plain):
         if hash_ in wanted and hash_ not in done:
             done.add(hash_)
             place, padded, size = layout.place_block(position)
