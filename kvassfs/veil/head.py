@@ -31,6 +31,7 @@ NONCE_BYTES = 12
 """Bytes of the nonce; NIST SP 800-38D, section 5.2.1.1, recommends 96 bits."""
 
 PROOF_BYTES = 32
+"""Bytes of the proof: all of an HMAC-SHA-256, as only devices look at it and none need type it."""
 
 _PREFIX = struct.Struct(">BQ")
 """The version, and the writer's counter."""
