@@ -259,6 +259,8 @@ kvass hub |
 + remove | remove a store for good
 + quota | limit what a store may have
 + restored | say that the database was set back
++ import | take in the hub of one person
++ export | make a store the hub of one person
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show help, also after a sub-command
 kvass hub add | ?
@@ -282,6 +284,14 @@ kvass hub quota | ?
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass hub restored |
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub import | ? ?
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub export | ? ?
 = --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help

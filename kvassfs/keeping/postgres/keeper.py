@@ -65,9 +65,11 @@ class PostgresKeeper(Keeper):
         self._row = StoreRow(store, self._address, self._now, random)
 
     def read_key(self) -> bytes:
-        """Return the key; of a store that nobody has claimed, or that is not there, one that nobody has."""
+        """Return the key; of a store that nobody has claimed, that has moved, or that is not there, one that nobody has."""
         with self._session.connection() as connection:
-            row = connection.execute("SELECT key FROM stores WHERE store = %s", (self._store,)).fetchone()
+            row = connection.execute(
+                "SELECT key FROM stores WHERE store = %s AND closed = 0", (self._store,)
+            ).fetchone()
         return self._random(32) if row is None or row[0] is None else bytes(row[0])
 
     # Entries

@@ -73,7 +73,7 @@ class Stores:
             )
             added = connection.execute(
                 "INSERT INTO stores AS old (store, name, made, claim, claim_ends, process_id, mark, timeline, clock, entries,"
-                f" bytes, mailboxes) VALUES (%s, %s, %s, %s, %s, %s, %s, {TIMELINE}, 0, 0, 0, '')"
+                f" bytes, mailboxes, closed) VALUES (%s, %s, %s, %s, %s, %s, %s, {TIMELINE}, 0, 0, 0, '', 0)"
                 " ON CONFLICT (store) DO UPDATE SET claim = excluded.claim, claim_ends = excluded.claim_ends"
                 " WHERE old.key IS NULL",
                 row,
