@@ -100,7 +100,7 @@ def format_status(status: StoreStatus) -> str:
         f" of {format_size(status.most_bytes)}" if status.most_bytes is not None else ""
     )
     state = "claimed" if status.is_claimed else "waits to be claimed"
-    return f"{format_local_time(status.made)}  {status.name}  {state}, {entries} keys, {size}"
+    return f"{format_local_time(status.made)}  {status.name}  {state}, {entries} key{'' if status.entries == 1 else 's'}, {size}"
 
 
 @command.command(

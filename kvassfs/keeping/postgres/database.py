@@ -59,6 +59,15 @@ class Database:
         """Close all connections."""
         self._pool.close()
 
+    def count_connections(self) -> dict[str, float]:
+        """Return how many connections there are, are free, and are waited for."""
+        found = self._pool.get_stats()
+        return {
+            "database_connections": found.get("pool_size", 0),
+            "database_connections_free": found.get("pool_available", 0),
+            "database_requests_waiting": found.get("requests_waiting", 0),
+        }
+
     def connect(self) -> Connection[Any]:
         """Return a connection of its own, beside the pool.
 

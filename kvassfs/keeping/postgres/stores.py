@@ -109,6 +109,16 @@ class Stores:
             )
             return sorted(StoreStatus(*row) for row in rows)
 
+    def count_sizes(self) -> dict[str, float]:
+        """Return how many stores there are, how many bytes they have, and how many are of which size."""
+        with self._session.connection() as connection:
+            row = connection.execute(
+                "SELECT count(*), coalesce(sum(bytes), 0), count(*) FILTER (WHERE bytes < 1e6),"
+                " count(*) FILTER (WHERE bytes >= 1e6 AND bytes < 1e8), count(*) FILTER (WHERE bytes >= 1e8) FROM stores"
+            ).fetchone()
+        names = ("stores", "stores_bytes", "stores_below_1_mb", "stores_from_1_mb", "stores_from_100_mb")
+        return dict(zip(names, map(float, row or ()), strict=False))
+
     def set_limits(self, name: str, *, entries: int | None, size: int | None) -> None:
         """Limit the entries and bytes of a store; ``None`` = any number.
 
