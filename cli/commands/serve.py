@@ -163,7 +163,7 @@ def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
 
 def announce_many(url: str) -> None:
     """Say where the stores of a hub for many are served."""
-    print_notice(f"serving the stores of the database on {url}; `kvass hub add NAME` adds one")
+    print_notice(f"serving the stores of the database on {url}")
 
 
 def describe_first_steps(addresses: Sequence[str]) -> str:

@@ -41,7 +41,6 @@ class Database:
             open=False,
             timeout=patience,
             kwargs={"autocommit": True, "application_name": "kvassfs", "connect_timeout": round(patience)},
-            check=ConnectionPool.check_connection if patience else None,
         )
 
     def open(self) -> None:

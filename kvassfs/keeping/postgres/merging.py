@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -48,6 +48,7 @@ class Plan(NamedTuple):
     """What a push changes.
 
     Attributes:
+        known: keys that the store has a version of.
         clock: of the store, afterwards.
         written: versions that are new, by key.
         handed_out: sequences with which versions that stay are handed out anew, by key.
@@ -59,6 +60,7 @@ class Plan(NamedTuple):
         entries, size: by how much the number of entries, and the bytes of short values, grow.
     """
 
+    known: Collection[str]
     clock: int
     written: dict[str, Version]
     handed_out: dict[str, int]
@@ -113,6 +115,7 @@ class _Planner:
     def plan(self) -> Plan:
         added = len(self._versions) - len(self._known.versions)
         return Plan(
+            self._known.versions.keys(),
             self._clock,
             self._written,
             self._handed_out,

@@ -78,7 +78,7 @@ class _Import:
                 if version.content is not None
             }
             written = {version.entry.key: version for version in versions}
-            self._rows.write(connection, Plan(0, written, {}, runs, {}, [], [], [], 0, 0))
+            self._rows.write(connection, Plan((), 0, written, {}, runs, {}, [], [], [], 0, 0))
             count += len(page)
             size += sum(len(version.data or b"") for version in versions)
         connection.execute("UPDATE stores SET entries = %s, bytes = %s WHERE store = %s", (count, size, self._id))
