@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -79,6 +80,20 @@ kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
     callback=parse_url,
     help="be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own",
 )
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(min=1, max=256),
+    default=1,
+    help="with --database, how many processes serve it (default: 1)",
+)
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    default="",
+    type=parse_text,
+    help="serve numbers for Prometheus there, each further process at the next port",
+)
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
 def command(
@@ -90,6 +105,8 @@ def command(
     body_memory: int,
     per_address: int | None,
     stores: str | None,
+    processes: int,
+    metrics: str,
     quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
@@ -101,11 +118,21 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
+    if processes > 1 and not stores:
+        raise click.UsageError("--processes needs --database.")
+    check_metrics(metrics)
     from kvassfs.server.run import ServeOptions
 
-    body = (max_body * MIB, body_memory * MIB)
-    options = ServeOptions(database.path, bind, tls_cert, tls_key, *body, per_address, take_sockets(), stores or "")
+    bodies = (max_body * MIB, body_memory * MIB)
+    places = (take_sockets(), stores or "", processes, metrics)
+    options = ServeOptions(database.path, bind, tls_cert, tls_key, *bodies, per_address, *places)
     run_server(database, options, quiet=quiet)
+
+
+def check_metrics(metrics: str) -> None:
+    """Return if numbers can be served, or nobody wants them."""
+    if metrics and find_spec("prometheus_client") is None:
+        raise click.UsageError("--metrics needs prometheus-client; install kvassfs[postgres].")
 
 
 def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:
@@ -136,7 +163,7 @@ def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
 
 def announce_many(url: str) -> None:
     """Say where the stores of a hub for many are served."""
-    print_notice(f"serving the stores of the database on {url}; `kvass hub add NAME` adds one")
+    print_notice(f"serving the stores of the database on {url}")
 
 
 def describe_first_steps(addresses: Sequence[str]) -> str:

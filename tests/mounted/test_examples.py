@@ -39,10 +39,13 @@ NOT_RUN = {
     **dict.fromkeys(
         (
             "kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000",
+            "kvass serve --database postgresql:///kvass --processes 4 --metrics 127.0.0.1:9100",
             "kvass hub add family --database postgresql:///kvass --url https://hub.example.com",
             "kvass hub list --database postgresql:///kvass",
             "kvass hub remove family --yes --database postgresql:///kvass",
             "kvass hub quota family --mb 5000 --keys 100000 --database postgresql:///kvass",
+            "kvass hub import ~/.kvassdb.sqlite family --database postgresql:///kvass",
+            "kvass hub export family family.sqlite --database postgresql:///kvass",
             "kvass hub restored --database postgresql:///kvass",
             "kvass claim https://hub.example.com/s/family#hv5s-2nqk-7gte-x6lp-3mwa-4c2y",
         ),

@@ -41,7 +41,6 @@ class Database:
             open=False,
             timeout=patience,
             kwargs={"autocommit": True, "application_name": "kvassfs", "connect_timeout": round(patience)},
-            check=ConnectionPool.check_connection if patience else None,
         )
 
     def open(self) -> None:
@@ -58,6 +57,15 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+    def count_connections(self) -> dict[str, float]:
+        """Return how many connections there are, are free, and are waited for."""
+        found = self._pool.get_stats()
+        return {
+            "database_connections": found.get("pool_size", 0),
+            "database_connections_free": found.get("pool_available", 0),
+            "database_requests_waiting": found.get("requests_waiting", 0),
+        }
 
     def connect(self) -> Connection[Any]:
         """Return a connection of its own, beside the pool.

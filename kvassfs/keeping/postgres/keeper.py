@@ -65,9 +65,11 @@ class PostgresKeeper(Keeper):
         self._row = StoreRow(store, self._address, self._now, random)
 
     def read_key(self) -> bytes:
-        """Return the key; of a store that nobody has claimed, or that is not there, one that nobody has."""
+        """Return the key; of a store that nobody has claimed, that has moved, or that is not there, one that nobody has."""
         with self._session.connection() as connection:
-            row = connection.execute("SELECT key FROM stores WHERE store = %s", (self._store,)).fetchone()
+            row = connection.execute(
+                "SELECT key FROM stores WHERE store = %s AND closed = 0", (self._store,)
+            ).fetchone()
         return self._random(32) if row is None or row[0] is None else bytes(row[0])
 
     # Entries
@@ -87,10 +89,10 @@ class PostgresKeeper(Keeper):
             stored = self._rows.add_blocks(connection, plan.blocks, now)
             self._rows.write(connection, plan)
             self._drop(connection, plan, now)
-            state = self._row.count(connection, state, plan.entries, plan.size + stored)
-        connection.execute(
-            "UPDATE stores SET clock = %s WHERE store = %s AND clock <> %s", (plan.clock, self._store, plan.clock)
-        )
+            self._row.check_share(state, plan.entries, plan.size + stored)
+            self._row.count(connection, plan.clock, plan.entries, plan.size + stored)
+        elif plan.clock != state.clock:
+            self._row.count(connection, plan.clock)
         self._note_counters(connection, find_counters(deliveries))
         incarnations = self._row.list_incarnations(connection, state._replace(clock=plan.clock))
         return Outcome(plan.missing, state.process_id, plan.clock, incarnations), plan.clock > state.clock
@@ -143,7 +145,9 @@ class PostgresKeeper(Keeper):
 
         def put(connection: Connection[Any]) -> None:
             state = self._row.lock(connection)
-            self._row.count(connection, state, 0, self._rows.add_blocks(connection, named, self._now()))
+            size = self._rows.add_blocks(connection, named, self._now())
+            self._row.check_share(state, 0, size)
+            self._row.count(connection, state.clock, 0, size)
 
         self._session.run(put)
 
@@ -303,10 +307,10 @@ class PostgresKeeper(Keeper):
             timestamp = next_timestamp(self._now(), version.entry.timestamp)
             entry = Entry(link.record, timestamp, clock, state.process_id, new_token(self._random), 0)
             written = {link.record: Version(entry, clock, b"", None)}
-            plan = Plan(clock, written, {}, {}, {}, [], [version.entry], [], 0, 0)
+            plan = Plan(written, clock, written, {}, {}, {}, [], [version.entry], [], 0, 0)
             self._rows.write(connection, plan)
             self._drop(connection, plan, self._now())
-            connection.execute("UPDATE stores SET clock = %s WHERE store = %s", (clock, self._store))
+            self._row.count(connection, clock)
             return True
 
         ended = self._session.run(end)

@@ -26,6 +26,11 @@ _SINCE: Final = (
     " WHERE store = %s AND sequence >= %s AND sequence <= %s AND process_id <> %s ORDER BY sequence LIMIT %s"
 )
 
+_ADD: Final = (
+    "COPY entries (store, name, key, timestamp, counter, process_id, url_token, token, size, mode, mod_time, seen, origin,"
+    " sequence, data, content) FROM STDIN"
+)
+
 _WRITE: Final = """
 INSERT INTO entries AS old SELECT %s, * FROM unnest(
     %s::bytea[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bigint[],
@@ -91,9 +96,18 @@ class Rows:
         return [*map(_read_version, connection.execute(_SINCE, (self._store, first, last, not_from, limit)))]
 
     def write(self, connection: Connection[Any], plan: Plan) -> None:
-        """Write what a plan changes of entries and lists of blocks."""
-        if plan.written:
-            columns = zip(*map(_list_columns, plan.written.values()), strict=True)
+        """Write what a plan changes of entries and lists of blocks.
+
+        Belongs inside a transaction that has the store's lock, so that no other one adds a key.
+        """
+        new = [version for key, version in plan.written.items() if key not in plan.known]
+        if new:
+            with connection.cursor() as cursor, cursor.copy(_ADD) as copy:
+                for version in new:
+                    copy.write_row((self._store, *_list_columns(version)))
+        if len(new) < len(plan.written):
+            others = (version for key, version in plan.written.items() if key in plan.known)
+            columns = zip(*map(_list_columns, others), strict=True)
             connection.execute(_WRITE, (self._store, *map(list, columns)))
         if plan.handed_out:
             names = [name_key(key) for key in plan.handed_out]
