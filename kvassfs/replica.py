@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 
 from .errors import InvalidConfiguration
 from .tuples import NamedTuple
@@ -17,6 +18,17 @@ MOST_NAMES = 64
 """Devices whose names a message carries at most."""
 
 MAX_PROCESS_ID = 2**32 - 1
+
+
+class Kind(Enum):
+    """What the encryption key of a replica is; the values stand in its settings."""
+
+    PLAIN = ""
+    """The key of a store, which its hub has as well."""
+    DEVICE = "device"
+    """That of a sealed store, on one of its devices: no hub has it."""
+    HUB = "hub"
+    """The access key of a sealed store, at its hub."""
 
 
 class Incarnation(NamedTuple):

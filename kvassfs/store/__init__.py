@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
     from .revisions import Became, Revision
     from .rows import Row, Written
+    from .sealed import RefusedEntry
     from .settings import Config
     from .share_links import Shared
     from .sizes import INLINE_LIMIT, Sizes
@@ -65,6 +66,7 @@ _HOMES = {
     ".profile": "FOLLOWER HUB MOUNT SEARCHES SHARING Profile",
     ".revisions": "Became Revision",
     ".rows": "Row Written",
+    ".sealed": "RefusedEntry",
     ".settings": "Config",
     ".share_links": "Shared",
     ".sizes": "INLINE_LIMIT Sizes",
@@ -138,6 +140,7 @@ __all__ = [
     "Position",
     "Profile",
     "Reader",
+    "RefusedEntry",
     "Revision",
     "Row",
     "Seen",

@@ -281,6 +281,9 @@ class Contents:
             "AND NOT EXISTS (SELECT 1 FROM segment_blocks WHERE block = blocks.id)",
             blocks,
         )
+        self._database.execute_many(
+            "DELETE FROM sealed_blocks WHERE block = ?1 AND NOT EXISTS (SELECT 1 FROM blocks WHERE id = ?1)", blocks
+        )
         self._database.execute_many("DELETE FROM dropped_blocks WHERE block = ?", blocks)
         return content is not None or len(blocks) == limit
 

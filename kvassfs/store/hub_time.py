@@ -7,9 +7,12 @@ from collections.abc import Callable
 from ..entry import CLOCK_TOLERANCE
 from .database import Database
 from .machine import Machine
+from .setting_rows import IS_SEALED
 
 _NOTICED = 100_000
 """Microseconds by which a new measurement must differ to be noted."""
+
+_DATING = f"SELECT clock_offset FROM hub WHERE boot = ? AND NOT {IS_SEALED}"
 
 
 class HubTime:
@@ -32,13 +35,21 @@ class HubTime:
         row = self._database.row("SELECT clock_offset FROM hub WHERE boot = ?", (self._identify_boot(),))
         return None if row is None or row[0] is None else self.compare(row[0])
 
+    def dating_difference(self) -> int | None:
+        """Return the difference by which versions are dated: that of a hub which cannot read them is only told.
+
+        It is somebody else's, and its names of versions tell when they were made, so that they never change.
+        """
+        row = self._database.row(_DATING, (self._identify_boot(),))
+        return None if row is None or row[0] is None else self.compare(row[0])
+
     def compare(self, offset: int) -> int:
         """Return the hub's clock minus ours, where ``offset`` is the hub's minus the uptime (µs)."""
         return int(offset + self.uptime() - self._clock() // 1000)
 
     def correction(self) -> int:
         """Return what a time of our clock lacks to be one of the hub's (µs): 0 where they agree, or nothing is known."""
-        return significant(self.difference())
+        return significant(self.dating_difference())
 
     def now(self) -> int:
         """Return the present by the clock that dates what is written, µs since the epoch."""

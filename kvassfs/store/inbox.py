@@ -13,6 +13,7 @@ from .database import Database
 from .entries import Entries
 from .merging import Merged, Merging
 from .revisions import Revisions
+from .setting_rows import IS_SEALED
 
 
 class Inbox:
@@ -86,6 +87,7 @@ class Inbox:
             now=self._clock(),
             pushed=pushed,
             dirty=dirty,
+            sealed=not pushed and bool(self._database.only_row(f"SELECT {IS_SEALED}")[0]),
         )
 
     def find_missing(self, deliveries: Iterable[Delivery]) -> list[bytes]:

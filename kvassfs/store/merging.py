@@ -39,7 +39,7 @@ class Merging:
     """One merge of a page, for use inside one transaction.
 
     ``now`` is ns since the epoch. ``pushed``: the entries were pushed to this store as the hub, and not pulled from
-    its own. ``dirty``: the hub of this store has not got them.
+    its own. ``dirty``: the hub of this store has not got them. ``sealed``: it cannot read them.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Merging:
         now: int,
         pushed: bool,
         dirty: bool,
+        sealed: bool = False,
     ) -> None:
         self._database = database
         self._contents = contents
@@ -61,6 +62,7 @@ class Merging:
         self._blocks = blocks
         self._now = now
         self._pushed = pushed
+        self._sealed = sealed
         self._clock = 0
         self._dirty = DIRTY if dirty else CLEAN
         self._changed = 0
@@ -130,7 +132,7 @@ class Merging:
         if current is None:
             self._accept(delivery, None)
             return
-        verdict = judge(current.entry, entry, pushed=self._pushed)
+        verdict = judge(current.entry, entry, pushed=self._pushed, sealed=self._sealed)
         if verdict is Verdict.ACCEPT:
             self._accept(delivery, current)
         elif verdict is Verdict.REJECT:

@@ -209,7 +209,7 @@ class Outbox:
             return list(outgoing)
         with self._database.transaction:
             (process_id,) = self._database.only_row("SELECT process_id FROM replica")
-            difference = self._hub_time.difference()
+            difference = self._hub_time.dating_difference()
             dating = None if difference is None else _Dating(process_id, significant(difference), self._clock() // 1000)
             parts = (outgoing[start : start + AT_ONCE] for start in range(0, len(outgoing), AT_ONCE))
             return [sent for part in parts for sent in self._finalise(part, dating)]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .outbox import Outbox
     from .peers import Peers
     from .processes import Processes
+    from .sealed import Sealed
     from .settings import Settings
     from .share_links import ShareLinks
     from .survey import Survey
@@ -112,6 +113,13 @@ class Parts:
         from .settings import Settings
 
         return Settings(self._database, self.peers)
+
+    @cached_property
+    def sealed(self) -> Sealed:
+        """Whether the hub can read this store, and what is kept where it cannot."""
+        from .sealed import Sealed
+
+        return Sealed(self._database, self.settings, self._clock)
 
     @cached_property
     def peers(self) -> Peers:

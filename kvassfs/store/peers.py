@@ -59,6 +59,11 @@ class Peers:
                 (version, process_id, told, incarnation, told, epoch),
             )
 
+    def doubt_hub(self, *, epoch: int) -> None:
+        """Note that the hub is to be asked before anything is pushed to it, as if it were not known yet."""
+        with self._database.transaction:
+            self._database.execute("UPDATE hub SET version = 0 WHERE epoch = ?", (epoch,))
+
     def note_echo(self, echo: KnownEcho, *, epoch: int) -> None:
         """Note the last echo that came back from a hub of the original program, unless that of another process is later."""
         with self._database.transaction:

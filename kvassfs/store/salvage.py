@@ -150,6 +150,7 @@ class _Rescue:
         """Have the rows that every store has; a place is none, so that the file can be put where the other one is."""
         target = self._target
         target.execute("DELETE FROM settings WHERE name = 'place'")
+        target.execute("DELETE FROM sealed_blocks")  # of blocks that are lost, maybe; they are found anew
         clock = f"SELECT max({', '.join(f'(SELECT ifnull(max({name}), 0) FROM entries)' for name in ('sequence', 'counter'))})"
         highest = int(target.row(clock)[0])
         if not self._count("replica"):

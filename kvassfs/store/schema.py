@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x4B565346
 """``PRAGMA application_id`` of a kvassfs database: "KVSF"."""
 
-VERSION = 13
+VERSION = 14
 """``PRAGMA user_version`` of this schema; a greater one was written by a later program."""
 
 TABLES = """
@@ -361,6 +361,21 @@ ALTER TABLE hub ADD COLUMN echo TEXT NOT NULL DEFAULT '';
 ALTER TABLE hub ADD COLUMN echo_sequence INTEGER NOT NULL DEFAULT 0;
 """
 
+SEALED = """
+-- What the full blocks of a sealed store are called at its hub, under the present key. A row goes with its block.
+CREATE TABLE sealed_blocks (
+    block INTEGER PRIMARY KEY,   -- blocks.id
+    hash  BLOB NOT NULL          -- SHA-256 of the block as the hub has it
+) STRICT;
+
+-- What the hub of a sealed store has that was not taken. The latest rows are kept.
+CREATE TABLE refused (
+    name   TEXT PRIMARY KEY,     -- as the hub has it
+    reason TEXT    NOT NULL,
+    time   INTEGER NOT NULL      -- µs: when it was pulled
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS = {
     1: SYNC_TABLES,
     2: SHARING,
@@ -374,6 +389,7 @@ MIGRATIONS = {
     10: HISTORY,
     11: CONFLICTS,
     12: ECHO,
+    13: SEALED,
 }
 """What to run on a store of an earlier version to bring it to the next one."""
 

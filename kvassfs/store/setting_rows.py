@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 PUSH_FAILURE = "push failure"
 """The row that says why the last push failed."""
 
+SEALED = "sealed"
+"""The row that says what the key is, see ``kvassfs.replica.Kind``."""
+
+IS_SEALED = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value = 'device')"
+"""Whether this is a device of a sealed store, in SQL."""
+
+SEALED_ANEW = "sealed anew"
+"""The row that a store has which was sealed here, until its hub was found to have nothing else."""
+
 HISTORY = "history"
 """The row that says how many revisions are kept of each key, and for how many days."""
 

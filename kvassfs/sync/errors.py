@@ -40,3 +40,34 @@ class TooLargeForHub(SyncError):
         )
         self.key = key
         self.largest = largest
+
+
+class HubIsSealed(SyncError):
+    """The hub has entries of a sealed store, and this store is none."""
+
+    def __init__(self, remote: str) -> None:
+        super().__init__(
+            remote,
+            f"what the hub {remote} has is sealed, and this store is not: nothing is pushed there; join it by `kvass pair` on a"
+            " device that has the sealed store, or give this one the hub of another store by `kvass config remote`",
+        )
+
+
+class HubNotEmpty(SyncError):
+    """A store was sealed, and the hub that it is to be pushed to has something else, under ``name``."""
+
+    def __init__(self, remote: str, name: str) -> None:
+        super().__init__(
+            remote,
+            f"the hub {remote} has entries that are not of this sealed store ({name}), and nothing is pushed there: a sealed store"
+            " wants one that is empty; there, give the access key to a new one (`kvass --db FILE config key`)",
+        )
+        self.name = name
+
+
+class TooLargeToSeal(SyncError):
+    """The value of ``key`` is larger than what can be sealed."""
+
+    def __init__(self, remote: str, key: str) -> None:
+        super().__init__(remote, f"{key} stays on this device: it is too large to be sealed; keep it in several keys")
+        self.key = key

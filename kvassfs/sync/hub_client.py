@@ -6,6 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ..block import BLOCK_SIZE
@@ -106,13 +107,16 @@ class HubClient:
         self._uptime = store.hub_time.uptime
         self.address = remote.address
         self._report = report
+        hub = store.peers.hub()
+        self.epoch = (
+            hub.epoch
+        )  # before the key: where that is another one meanwhile, this hub is the current one no more
         config = store.settings.config()
-        self._seal = Seal(config.encryption_key, random)
+        self.keys = store.sealed.keys()
+        self._seal = Seal(config.encryption_key if self.keys is None else self.keys.access, random)
         self._random = random
         self._nonces: deque[bytes] = deque(maxlen=KEPT_NONCES)
         self.process_id = config.process_id
-        hub = store.peers.hub()
-        self.epoch = hub.epoch
         self._version = hub.version
         self.progress = Progress()
         self._counting = threading.Lock()
@@ -156,9 +160,13 @@ class HubClient:
 
     def get_blocks(self, hashes: list[bytes]) -> list[Block]:
         """Ask the hub for blocks and return those that it has."""
+        return [block for _, block in self.find_blocks(hashes) if block is not None]
+
+    def find_blocks(self, hashes: list[bytes]) -> list[tuple[bytes, Block | None]]:
+        """Ask the hub for blocks and return each with what it was asked for by; ``None`` if the hub has not got it."""
         body = self._seal.seal_joined(encode_blocks_request(BlocksRequest(hashes, [])))
         found = self._exchange_blocks(body, len(hashes) * BLOCK_SIZE + SMALL_ANSWER)
-        return [block for block in found if block is not None]
+        return list(zip_longest(hashes, found[: len(hashes)]))
 
     def prepare_blocks(self, blocks: Sequence[Block]) -> Callable[[], None]:
         """Seal blocks; what is returned sends them to the hub."""

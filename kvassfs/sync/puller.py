@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 
 from ..block import BLOCK_SIZE
 from ..echo import Echo, Proof
@@ -19,6 +20,7 @@ from .errors import PullRefused
 from .hub_client import TRIES, HubClient, Timed
 from .limits import MessageLimits
 from .messages import VERSION, PullRequest, PullResponse
+from .passage import Passage, Taken
 
 ECHO_INTERVAL = 60 * 1_000_000
 """Microseconds for which a hub of version 1 is believed that there is nothing new."""
@@ -60,11 +62,14 @@ class _Asked(NamedTuple):
 
 
 class Puller:
-    """Pulls into ``store`` through ``client``. The parameters are those of ``Synchroniser``."""
+    """Pulls into ``store`` through ``client``; the ``passage`` says how. The parameters are those of ``Synchroniser``."""
 
-    def __init__(self, store: Store, client: HubClient, *, ahead: bool, limits: MessageLimits) -> None:
+    def __init__(
+        self, store: Store, client: HubClient, passage: Passage, *, ahead: bool, limits: MessageLimits
+    ) -> None:
         self._store = store
         self._client = client
+        self._passage = passage
         self._ahead = ahead
         self._limits = limits
         self._names: dict[int, str] = {}
@@ -90,9 +95,10 @@ class Puller:
                 continue
             arrived = ()
             self._store.peers.note_names(response.names)
-            merged = self._take(hub, response, ahead)
+            merged = self._take(hub, response, ahead, last=incomplete == TRIES - 1)
             changed += merged.changed
             if not merged.missing and not response.more:
+                self._passage.conclude()
                 self._store.peers.note_exchange(epoch=self._client.epoch, idle=is_idle and not changed)
                 break
             incomplete = incomplete + 1 if merged.missing else 0
@@ -166,52 +172,54 @@ class Puller:
     def _acknowledge(self, arrived: Iterable[Outgoing], deliveries: Iterable[Delivery]) -> None:
         # Not where only the key is: something older may have come to the hub in its place.
         there = {delivery.entry.write for delivery in deliveries}
-        self._client.acknowledge([out for out in arrived if out.delivery.entry.write in there])
+        self._client.acknowledge([out for out in arrived if self._passage.name_write(out) in there])
 
-    def _take(self, hub: HubState, response: PullResponse, ahead: _ReadAhead) -> Merged:
+    def _take(self, hub: HubState, response: PullResponse, ahead: _ReadAhead, *, last: bool) -> Merged:
         """Merge a page and the blocks that it needs; return which of these are missing still."""
-        wanted = self._store.inbox.find_missing(response.deliveries)
-        changed = self._merge_small(response.deliveries) if wanted else 0
-        missing = self._fetch(wanted, response.deliveries)
-        if not missing and response.more and self._ahead:
+        taken = self._passage.open(response.deliveries, last=last)
+        wanted = self._store.inbox.find_missing(taken.deliveries)
+        changed = self._merge_small(taken.deliveries) if wanted else 0
+        if wanted:
+            self._fetch(wanted)
+            taken = self._passage.settle(taken, last=last)
+        if taken.complete and response.more and self._ahead:
             ahead.begin(self._make_request(hub, response.cursor), hub)
-        merged = self._merge(hub, response, complete=not missing)
-        return Merged(changed + merged.changed, missing or merged.missing)
+        merged = self._merge(hub, response, taken)
+        self._passage.finish()
+        return Merged(changed + merged.changed, merged.missing or ([] if taken.complete else wanted or [b""]))
 
     def _merge_small(self, deliveries: list[Delivery]) -> int:
         """Merge what need not wait for the blocks of large values; they may take long, or find no room."""
         small = [delivery for delivery in deliveries if delivery.value is not None]
         return self._store.inbox.merge_pulled(small, cursor=None, epoch=self._client.epoch).changed
 
-    def _fetch(self, wanted: list[bytes], deliveries: list[Delivery]) -> list[bytes]:
-        """Fetch the blocks that are missing here; return those that are missing still."""
+    def _fetch(self, wanted: list[bytes]) -> None:
+        """Fetch the blocks that are missing here."""
         self._store.blocks.check_room(len(wanted))
         self._client.expect(left=len(wanted) * BLOCK_SIZE)
-        most = self._limits.page_blocks
-        with Ahead[list[Block]](apart=self._ahead and len(wanted) > most) as ahead:
-            for start in range(0, len(wanted) + most, most):
+        with Ahead[list[Block]](apart=self._ahead and len(wanted) > self._limits.page_blocks) as ahead:
+            for call in chain(self._passage.plan(wanted), (None,)):
                 blocks = ahead.finish()
-                if wanted[start:]:
-                    ahead.begin(partial(self._client.get_blocks, wanted[start : start + most]))
+                if call is not None:
+                    ahead.begin(call)
                 if blocks:
                     self._store.blocks.put(blocks)
-        return self._store.inbox.find_missing(deliveries) if wanted else []
 
-    def _merge(self, hub: HubState, response: PullResponse, *, complete: bool) -> Merged:
+    def _merge(self, hub: HubState, response: PullResponse, taken: Taken) -> Merged:
         """Merge a page; where it is not complete, what is left out is asked for again."""
         if response.digest is not None and response.cursor > max(hub.cursor, response.clock):
             raise PullRefused(self._client.address, "it has entries only up to a lower number than it says")
-        cursor = max(hub.cursor, response.cursor) if complete else hub.cursor
-        if not response.deliveries and cursor == hub.cursor:
+        cursor = max(hub.cursor, response.cursor) if taken.complete else hub.cursor
+        if not taken.deliveries and cursor == hub.cursor:
             return Merged(0, [])
         try:
-            merged = self._store.inbox.merge_pulled(response.deliveries, cursor=cursor, epoch=self._client.epoch)
+            merged = self._store.inbox.merge_pulled(taken.deliveries, cursor=cursor, epoch=self._client.epoch)
         except OutOfRange as error:
             raise PullRefused(self._client.address, error.reason) from error
         with suppress(StoreError):  # the entries are merged, whatever becomes of this
             self._store.upkeep.tidy_briefly()
         self._client.expect(to_pull=max(0, response.clock - cursor))
         # A hub of version 1 hands out what was pushed to it, too.
-        pulled = merged.changed if response.digest is None else len(response.deliveries)
-        self._client.count(pulled=pulled if complete else 0)
+        pulled = merged.changed if response.digest is None else len(taken.deliveries)
+        self._client.count(pulled=pulled if taken.complete else 0)
         return merged

@@ -12,6 +12,7 @@ from .hub_client import TRIES, HubClient
 from .limits import MessageLimits
 from .messages import VERSION, encode_array, encode_push
 from .page_pusher import PagePusher
+from .passage import Packed, Passage
 from .puller import Puller
 
 LEASE_INTERVAL = 0.02
@@ -32,6 +33,7 @@ class Pusher:
         store: Store,
         client: HubClient,
         puller: Puller,
+        passage: Passage,
         *,
         sleep: Callable[[float], None],
         ahead: bool,
@@ -40,9 +42,10 @@ class Pusher:
         self._store = store
         self._client = client
         self._puller = puller
+        self._passage = passage
         self._sleep = sleep
         self._limits = limits
-        self._pages = PagePusher(store, client, ahead=ahead, limits=limits, note_upload=self._note_upload)
+        self._pages = PagePusher(store, client, passage, ahead=ahead, limits=limits, note_upload=self._note_upload)
         self._sent_before = 0
 
     def push(self) -> int:
@@ -118,9 +121,9 @@ class Pusher:
                 return
             found = {out.delivery.entry.key for out in page if out.value.size > self._limits.original_bytes}
             too_large |= found
-            page = self._pages.prepare([out for out in page if out.delivery.entry.key not in found])
+            packed = self._pages.prepare([out for out in page if out.delivery.entry.key not in found])
             pushed = self._client.progress.pushed
-            sent = self._push_whole(page)
+            sent = self._push_whole(packed)
             self._note_upload()
             if sent is None:
                 self._puller.pull()  # it has been upgraded just now
@@ -131,20 +134,23 @@ class Pusher:
                 raise self._pages.make_failure()
         self._pages.push()
 
-    def _push_whole(self, page: list[Outgoing]) -> list[Outgoing] | None:
+    def _push_whole(self, page: list[Packed]) -> list[Outgoing] | None:
         """Push a page, each large value in a message of its own.
 
         Return what was sent, ``None`` if the hub is of version 2 by now.
         """
-        small = [out for out in page if out.delivery.value is not None]
-        if small and self._client.push(encode_push(out.delivery for out in small)).response is not None:
+        self._client.acknowledge([out for out, delivery, _ in page if delivery is None])
+        small = [packed for packed in page if packed.delivery is not None and packed.out.delivery.value is not None]
+        message = encode_push(delivery for _, delivery, _ in small if delivery is not None)
+        if small and self._client.push(message).response is not None:
             return None
-        return small + [out for out in page if out.delivery.value is None and self._push_large(out)]
+        large = [out for out, *_ in page if out.delivery.value is None and self._push_large(out)]
+        return [out for out, *_ in small] + large
 
     def _push_large(self, out: Outgoing) -> bool:
         """Push a large value; ``False`` if the key has another version by now, which is pushed in its turn."""
         try:
-            self._client.push_stream(encode_array([(out.delivery, self._store.outbox.pieces(out))], pushed=True))
+            self._client.push_stream(encode_array([self._passage.pack_whole(out)], pushed=True))
         except ValueReplaced:
             return False
         return True

@@ -12,6 +12,7 @@ from ..tuples import NamedTuple
 from .hub_client import HubClient, Progress, Remote, measure_clock
 from .limits import DEVICE_LIMITS, MessageLimits
 from .messages import VERSION, PullRequest
+from .passage import Passage, PlainPassage
 from .puller import Puller
 from .pusher import Pusher
 
@@ -49,8 +50,9 @@ class Synchroniser:
         self._store = store
         self._remote = remote
         self._client = HubClient(store, remote, random=random, report=report)
-        self._puller = Puller(store, self._client, ahead=ahead, limits=limits)
-        self._pusher = Pusher(store, self._client, self._puller, sleep=sleep, ahead=ahead, limits=limits)
+        passage = open_passage(store, self._client, limits)
+        self._puller = Puller(store, self._client, passage, ahead=ahead, limits=limits)
+        self._pusher = Pusher(store, self._client, self._puller, passage, sleep=sleep, ahead=ahead, limits=limits)
 
     @property
     def address(self) -> str:
@@ -88,3 +90,12 @@ class Synchroniser:
             return 0
         with self._store.bulk():
             return self._pusher.push()
+
+
+def open_passage(store: Store, client: HubClient, limits: MessageLimits) -> Passage:
+    """Return how entries look on their way between a store and its hub."""
+    if client.keys is None:
+        return PlainPassage(store, client, at_once=limits.page_blocks)
+    from .sealed_passage import SealedPassage  # noqa: PLC0415  a plain store has no need of the veil
+
+    return SealedPassage(store, client, client.keys, at_once=limits.page_blocks)

@@ -20,7 +20,7 @@ from ..share_link import RESERVED, ShareLink, parse_record
 from ..tuples import NamedTuple
 from .block_cipher import Data, hash_block, open_block, refer, seal_block
 from .errors import Forged, NotSealed, PartMissing, Spoiled, VeilError
-from .head import open_head
+from .head import find_unwrapped, open_head
 from .keys import Keys, Outside, hide_version, is_name, is_outer_token
 from .layout import INLINE_LIMIT, Layout, lay_out
 from .links import is_proven
@@ -224,6 +224,19 @@ def open_page(keys: Keys, deliveries: Iterable[Delivery], fetch: Fetch) -> tuple
         except VeilError as error:
             refused.append(Refused(delivery.entry.key, error))
     return opened, refused
+
+
+def find_missing_wraps(keys: Keys, delivery: Delivery, links: Iterable[ShareLink], fetch: Fetch) -> list[ShareLink]:
+    """Return those of the live links of a key whose holders cannot open an entry of the hub, and should.
+
+    Raises:
+        VeilError: it cannot be opened at all.
+    """
+    if delivery.value is None:
+        head = read_head(_Reader(HubBlocks(delivery), fetch).read, delivery.entry.size)
+    else:
+        head = cut_head(delivery.value)
+    return find_unwrapped(keys, open_head(keys, find_outside(delivery.entry), head), links)
 
 
 def find_outside(entry: Entry) -> Outside:

@@ -13,6 +13,7 @@ import pytest
 from kvassfs.conflict import Origin, parse_seen
 from kvassfs.entry import MAX_RECEIVED, Delivery, Entry
 from kvassfs.errors import StoreError
+from kvassfs.replica import Kind
 from kvassfs.store import Became, Store, Written
 from kvassfs.store.database import Database
 from kvassfs.store.schema import VERSION
@@ -233,4 +234,17 @@ def test_of_what_was_there_before_conflicts_were_told_none_is(path: Path) -> Non
         store.set("new", b"both")
         assert parse_seen(store.entry("new").seen) == [Origin(4712, 9000)]
         assert list(store.conflicts.open()) == []
+        audit(store)
+
+
+def test_a_store_is_not_sealed_before_it_is_told_so(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((GOLDEN / "store-version-13.sql").read_text(encoding="utf-8"))
+    with Store.open(path, sizes=SMALL) as store:
+        assert store.settings.kind() is Kind.PLAIN
+        assert store.sealed.keys() is None
+        assert store.sealed.refused() == []
+        assert count(store, "sealed_blocks") == 0
+        assert store.get("blocks").read() == bytes(range(256)) * 2
+        assert [link.key for link in store.share_links.list_all()] == ["shared"]
         audit(store)
