@@ -21,7 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.support.histories import FATES, Peers
 from tests.support.replicas import Pool
-from tests.support.searches import examples
+from tests.support.sealed_histories import SealedPeers
+from tests.support.searches import LONG, examples
 from tests.support.stores import DAY, REGULAR, SECOND
 
 HISTORIES = int(os.environ.get("KVASS_HISTORIES", "0"))
@@ -167,17 +168,38 @@ class DevicesOfAnOriginalHub(Devices):
     original_hub = True
 
 
+@cache
+def sealed_pool() -> Pool:
+    return Pool(PEERS + 1, sealed=True)
+
+
+class SealedDevices(Devices):
+    """Devices of a sealed store, whose hub cannot read what it keeps."""
+
+    @initialize(replicas=st.integers(1, PEERS), steady=st.booleans())
+    def begin(self, replicas: int, steady: bool) -> None:
+        self.peers = SealedPeers(
+            sealed_pool().replicas(1 + replicas, Random(0)), original_hub=self.original_hub, steady=steady
+        )
+
+
+class SealedDevicesOfAnOriginalHub(SealedDevices):
+    """The same with a hub of the original program."""
+
+    original_hub = True
+
+
 def batches(usual: int) -> list[int]:
     """Return the numbers of the batches that hold as many histories as are asked for, or as usual."""
     return list(range(FIRST_SEED, FIRST_SEED - (-(HISTORIES or usual) // BATCH)))
 
 
-def run_batch(machine: type[Devices], number: int) -> None:
+def run_batch(machine: type[Devices], number: int, histories: int = BATCH) -> None:
     batch = seed(number)(type(machine.__name__, (machine,), {}))
     run_state_machine_as_test(
         batch,
         settings=settings(
-            max_examples=BATCH,
+            max_examples=histories,
             stateful_step_count=8,
             derandomize=False,
             database=None,
@@ -197,3 +219,17 @@ def test_replicas_agree_and_lose_nothing_with_a_hub_of_this_program(number: int)
 @pytest.mark.parametrize("number", batches(examples(125, long=4_000)))
 def test_replicas_agree_and_lose_nothing_with_a_hub_of_the_original_program(number: int) -> None:
     run_batch(DevicesOfAnOriginalHub, number)
+
+
+SEALED_BATCH = BATCH if LONG or HISTORIES else 20
+"""Histories in a batch of sealed stores, of which each takes twice as long."""
+
+
+@pytest.mark.parametrize("number", batches(examples(1, long=4_000)))
+def test_sealed_replicas_agree_and_lose_nothing_with_a_hub_of_this_program(number: int) -> None:
+    run_batch(SealedDevices, number, SEALED_BATCH)
+
+
+@pytest.mark.parametrize("number", batches(examples(1, long=2_000)))
+def test_sealed_replicas_agree_and_lose_nothing_with_a_hub_of_the_original_program(number: int) -> None:
+    run_batch(SealedDevicesOfAnOriginalHub, number, SEALED_BATCH)

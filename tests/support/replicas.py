@@ -13,10 +13,13 @@ from typing import NamedTuple
 
 from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undecipherable, WrongKey
 from kvassfs.keeping.store_keeper import StoreKeeper
-from kvassfs.store import Store
+from kvassfs.replica import Kind
+from kvassfs.store import Sizes, Store
+from kvassfs.store.sizes import SIZES
 from kvassfs.sync import Remote, Synchroniser
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.limits import DEVICE_LIMITS, HUB_LIMITS, MessageLimits
+from kvassfs.veil.keys import derive_keys
 from tests.support.original import OriginalHub
 from tests.support.stores import SMALL, Clock, ClockMachine, rows
 
@@ -31,6 +34,9 @@ SMALL_LIMITS = MessageLimits(page_bytes=700, whole_bytes=100, page_blocks=2)
 
 KEEPING = SMALL._replace(revisions=10_000, kept_time=10**18)
 """The sizes of a store that keeps every revision."""
+
+KEEPING_SEALED = SIZES._replace(revisions=10_000, kept_time=10**18)
+"""The same of a sealed one."""
 
 
 class OneProcess(ClockMachine):
@@ -110,8 +116,11 @@ def way_to(hub: KvassHub | OriginalHub) -> Way:
 class Replica:
     """A store of one device, or of a hub: made from a template, with a clock of its own, and able to crash."""
 
-    def __init__(self, path: Path, template: bytes, clock: Clock, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, path: Path, template: bytes, clock: Clock, random: Callable[[int], bytes], sizes: Sizes = KEEPING
+    ) -> None:
         self.path = path
+        self.sizes = sizes
         self.clock = clock
         self.machine = OneProcess(clock)
         self.random = random
@@ -133,7 +142,7 @@ class Replica:
 
     def open(self) -> None:
         """Open the store as a new process does: the one before is no more."""
-        self.store = Store.open(self.path, clock=self.clock, random=self.random, sizes=KEEPING, machine=self.machine)
+        self.store = Store.open(self.path, clock=self.clock, random=self.random, sizes=self.sizes, machine=self.machine)
         for table in ("pusher", "holders", "incarnations"):
             self.store._database.execute(f"UPDATE {table} SET started = ''")
 
@@ -226,9 +235,13 @@ def acknowledged(store: Store) -> dict[str, tuple[int, int, int]]:
 
 
 class Pool:
-    """Directory and templates of replicas, made once for many histories; the first one is the hub's."""
+    """Directory and templates of replicas, made once for many histories; the first one is the hub's.
 
-    def __init__(self, size: int) -> None:
+    ``sealed``: the others are devices of a sealed store, whose blocks are of the one size that these have.
+    """
+
+    def __init__(self, size: int, *, sealed: bool = False) -> None:
+        self._sealed = sealed
         memory = Path("/dev/shm")
         self.directory = Path(tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None))
         atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
@@ -239,7 +252,12 @@ class Pool:
         path = self.directory / str(number)
         with Store.open(path, clock=(clock := Clock()), machine=OneProcess(clock)) as store:
             store.settings.set_process_id(number + 1)
-            store.settings.set_encryption_key(KEY)
+            if self._sealed and number:
+                store.settings.set_encryption_key(KEY, Kind.DEVICE)
+            elif self._sealed:
+                store.settings.set_encryption_key(derive_keys(KEY).access, Kind.HUB)
+            else:
+                store.settings.set_encryption_key(KEY)
             if number:
                 store.settings.set_remote(ADDRESS)
             return bytes(store._database.connection.serialize())
@@ -248,7 +266,13 @@ class Pool:
         """Return fresh replicas; those of the time before are no more."""
         self.close()
         self._open = [
-            Replica(self.directory / str(number), template, Clock(step=0), random.randbytes)
+            Replica(
+                self.directory / str(number),
+                template,
+                Clock(step=0),
+                random.randbytes,
+                KEEPING_SEALED if self._sealed else KEEPING,
+            )
             for number, template in enumerate(self.templates[:count])
         ]
         return self._open
