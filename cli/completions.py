@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 def find_links(store: Store, _context: click.Context, beginning: str) -> Iterator[Offer]:
     """Yield what ``kvass unlink`` takes: keys with links, level by level, and, once they are begun, tokens and addresses."""
-    from kvassfs.sharing.address import find_base_url, format_share_url
-    from kvassfs.sharing.links import list_links
+    from kvassfs.sharing.address import find_base_url
+    from kvassfs.sharing.links import find_locator, list_links
 
     links = list_links(store)
     yield from cut_to_level((link.key for link in links), beginning)
     if beginning:
         base = find_base_url(store)
+        locate = find_locator(store, base)
         for link in links:
             yield link.token, link.key
             if base:
-                yield format_share_url(base, link.token), link.key
+                yield locate(link), link.key
 
 
 def cut_to_level(keys: Iterable[str], beginning: str) -> Iterator[str]:

@@ -6,7 +6,11 @@ import re
 
 from kvassfs.errors import InvalidConfiguration
 from kvassfs.remote.address import hide_credentials, parse_base_url, show_address
-from kvassfs.replica import MAX_PROCESS_ID
+from kvassfs.replica import KEY_PREFIXES, MAX_PROCESS_ID, Kind, StoreKey
+
+TYPE_CHECKING = False  # as in ``typing``, which takes time to load
+if TYPE_CHECKING:
+    from kvassfs.store import Store
 
 MAX_TIMEOUT = 3600
 """Seconds to wait for the hub at most."""
@@ -23,6 +27,38 @@ def parse_encryption_key(text: str) -> bytes:
     if len(text) != 64:
         raise _key_error(f"has {len(text)}")
     return bytes.fromhex(text)
+
+
+def parse_store_key(text: str) -> StoreKey:
+    """Return a key as ``kvass config show`` and ``kvass config access-key`` print it.
+
+    Raises:
+        InvalidConfiguration: it is none; the message does not show it.
+    """
+    for kind, prefix in KEY_PREFIXES.items():
+        if prefix and text.startswith(prefix):
+            return StoreKey(parse_encryption_key(text.removeprefix(prefix)), kind)
+    return StoreKey(parse_encryption_key(text))
+
+
+def check_new_key(store: Store, new: StoreKey) -> None:
+    """Return if a store can be given a key.
+
+    Raises:
+        InvalidConfiguration: what is in the store would come to a hub that can read it, or be mixed up with what is sealed.
+    """
+    kind = store.settings.kind()
+    if new == store.settings.store_key():
+        return
+    if kind == Kind.DEVICE and new.kind == Kind.PLAIN:
+        raise InvalidConfiguration(
+            "this store is sealed, and that is the key of one that its hub can read; `kvass config sealed off` comes first"
+        )
+    if Kind.HUB in {kind, new.kind} and store.settings.config().clock:
+        raise InvalidConfiguration(
+            "the hub of a sealed store begins with an empty one, and has no use for another key afterwards; give the key to a"
+            " new one by `kvass --db FILE config key`"
+        )
 
 
 def _key_error(reason: str) -> InvalidConfiguration:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from kvassfs.replica import StoreKey
+
 from . import config_values, streams
 
 _LINE = 1024  # bytes read at most of a line that should hold 64 digits
 
 
-def ask_for_key() -> bytes:
+def ask_for_key() -> StoreKey:
     """Return the key that is typed at the terminal and not shown, or else the first line of standard input.
 
     Raises:
@@ -17,11 +19,11 @@ def ask_for_key() -> bytes:
     """
     if streams.input_is_terminal():
         typed: str = click.prompt("Encryption key", hide_input=True, err=True)
-        return config_values.parse_encryption_key(typed)
+        return config_values.parse_store_key(typed)
     return read_key()
 
 
-def read_key() -> bytes:
+def read_key() -> StoreKey:
     """Return the key that is the first line of standard input.
 
     Raises:
@@ -31,10 +33,10 @@ def read_key() -> bytes:
         return parse_line(stream.readline(_LINE))
 
 
-def parse_line(line: bytes) -> bytes:
+def parse_line(line: bytes) -> StoreKey:
     """Return the key that a line holds.
 
     Raises:
         InvalidConfiguration: it is none.
     """
-    return config_values.parse_encryption_key(line.decode("ascii", "replace").strip())
+    return config_values.parse_store_key(line.decode("ascii", "replace").strip())

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from kvassfs.sharing.address import format_share_url, require_base_url
-from kvassfs.sharing.links import share
+from kvassfs.sharing.address import require_base_url
+from kvassfs.sharing.links import share_at
 from kvassfs.sharing.terms import Terms
 
 from . import hub
@@ -58,5 +58,4 @@ def get_address(database: DatabaseFile, key: str, terms: Terms, *, offline: bool
     """
     with database.open_existing() as store:
         base = require_base_url(store)
-        token = hub.pull_and_push(store, lambda: share(store, key, terms), offline=offline, otherwise=LATER)
-    return format_share_url(base, token)
+        return hub.pull_and_push(store, lambda: share_at(store, base, key, terms), offline=offline, otherwise=LATER)

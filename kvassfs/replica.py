@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 
 from .errors import InvalidConfiguration
 from .tuples import NamedTuple
@@ -20,8 +19,8 @@ MOST_NAMES = 64
 MAX_PROCESS_ID = 2**32 - 1
 
 
-class Kind(Enum):
-    """What the encryption key of a replica is; the values stand in its settings."""
+class Kind:
+    """What the encryption key of a replica is, as its settings have it. No ``Enum``, which takes long to load."""
 
     PLAIN = ""
     """The key of a store, which its hub has as well."""
@@ -29,6 +28,20 @@ class Kind(Enum):
     """That of a sealed store, on one of its devices: no hub has it."""
     HUB = "hub"
     """The access key of a sealed store, at its hub."""
+
+
+class StoreKey(NamedTuple):
+    """An encryption key as a person copies it: its text says what it is, so that it does not come to the wrong place."""
+
+    key: bytes
+    kind: str = Kind.PLAIN
+
+    def __str__(self) -> str:
+        return f"{KEY_PREFIXES[self.kind]}{self.key.hex()}"
+
+
+KEY_PREFIXES = {Kind.PLAIN: "", Kind.DEVICE: "sealed-", Kind.HUB: "access-"}
+"""What the texts of keys begin with."""
 
 
 class Incarnation(NamedTuple):

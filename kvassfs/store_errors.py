@@ -8,6 +8,7 @@
     ├── DatabaseInUse         open in processes that have to end first
     ├── SystemRefused         the system gives no memory or descriptor, or lets nobody write
     ├── ReadOnlyStore         can be read, and not be written
+    ├── SealedHub             is that of a hub which cannot read it
     └── StoreChanged          was changed while it was read, where it cannot be locked
 """
 
@@ -81,6 +82,19 @@ class ReadOnlyStore(StoreError):
         remedy = remedy or "make a copy elsewhere with `kvass backup FILE`, and use that with --db"
         super().__init__(path, f"the database {path} can only be read: {reason}; {remedy}")
         self.reason = reason
+
+
+class SealedHub(StoreError):
+    """The store is the hub of a sealed one: it has not got the key, so nothing in it is made or changed but by devices."""
+
+    errno = errno.EROFS
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            path,
+            f"{path} is what the hub of a sealed store keeps, and cannot be read or changed here: use it on a device, which"
+            " joins by `kvass pair` on another one",
+        )
 
 
 class StoreChanged(StoreBusy):

@@ -48,6 +48,6 @@ def claim_store(database: DatabaseFile, text: str) -> None:
     with database.open_to_write() as store:
         check_claims(store)
         with open_hub_at(address) as remote:
-            claim_store(remote, Claim(code, store.settings.config().encryption_key))
+            claim_store(remote, Claim(code, store.sealed.message_key()))
         store.settings.set_remote(address)
     streams.write([f"this device has its store at {show_address(address)}; `kvass pair` lets others join\n".encode()])

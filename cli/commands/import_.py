@@ -189,7 +189,7 @@ def _open_hub(wanted: Wanted, database: str, bar: Bar) -> AbstractContextManager
             key = parse_line(file.read(1024).partition(b"\n")[0])
 
     remote = config_values.check_remote(parse_text(wanted.remote or ""))
-    return HubSource(remote, key, os.path.dirname(database), partial(update_exchange, bar))
+    return HubSource(remote, key.key, os.path.dirname(database), partial(update_exchange, bar), kind=key.kind)
 
 
 def run_import(store: Store, source: Source, bar: Bar, prefix: str, *, dry_run: bool, scratch: bool) -> Imported:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 from kvassfs.share_link import ShareLink
-from kvassfs.sharing.address import find_base_url, format_share_url
-from kvassfs.sharing.links import list_links
+from kvassfs.sharing.address import find_base_url
+from kvassfs.sharing.links import find_locator, list_links
 from kvassfs.store import Store
 
 from .. import hub, streams
@@ -38,16 +38,12 @@ def command(database: DatabaseFile, prefix: str, offline: bool) -> None:
 
 def format_links(store: Store, prefix: str) -> Iterator[str]:
     """Yield a line for each share link to a key that begins with ``prefix``, in the order of the keys."""
-    base = find_base_url(store)
+    locate = find_locator(store, find_base_url(store))
     for link in list_links(store, prefix):
-        yield format_link(link, base) + ("" if store.share_links.resolve(link) else " (removed)")
+        yield format_link(link, locate(link)) + ("" if store.share_links.resolve(link) else " (removed)")
 
 
-def format_link(link: ShareLink, base: str) -> str:
-    """Return when a share link ends, whether it works once, its address, and its key.
-
-    ``base`` is what addresses begin with; where that is ``""``, the token alone is in their place.
-    """
+def format_link(link: ShareLink, address: str) -> str:
+    """Return when a share link ends, whether it works once, its address, and its key."""
     end = format_local_time(link.expires) if link.expires else "-"
-    address = format_share_url(base, link.token) if base else link.token
     return f"{end:<19} {'once' if link.once else '-':<4} {address} {link.key}"

@@ -50,7 +50,7 @@ def pair(store: Store) -> str:
 
     reachable, handover = find_reachable(store), collect_handover(store)
     with open_hub_of(store) as remote:
-        invitation = Invitation(remote, handover.key, notice=print_notice)
+        invitation = Invitation(remote, store.sealed.message_key(), notice=print_notice)
         try:
             with invitation:
                 show(reachable, str(invitation.code))

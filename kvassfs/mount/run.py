@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..errors import KvassError
+from ..replica import Kind
 from ..scratch import ScratchNames
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread
-from ..store_errors import ReadOnlyStore
+from ..store_errors import ReadOnlyStore, SealedHub
 from ..supervisor import NOBODY, Supervisor
 from . import daemon, mountpoint, requirements
 from .announcing import Announcer
@@ -104,6 +105,8 @@ def _check_store(options: MountOptions, notice: Callable[[str], None]) -> None:
     with Store.open(options.database, notice=notice) as store:
         if store.obstacle and not options.read_only:
             raise ReadOnlyStore(store.path, store.obstacle, "mount it with --read-only")
+        if store.settings.kind() == Kind.HUB:
+            raise SealedHub(store.path)
         if store.is_copy:  # each thread would make one
             remedy = "it is of an earlier version, so make a copy elsewhere with `kvass backup FILE`, and mount that with --db"
             raise ReadOnlyStore(store.path, store.obstacle, remedy)

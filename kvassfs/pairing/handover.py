@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..errors import InvalidConfiguration
 from ..remote.address import hide_credentials, parse_base_url, show_address
+from ..replica import Kind
 from ..store import Store
+from ..store_errors import SealedHub
 from . import messages
 from .agreement import CONFIRMATION_BYTES
 from .errors import HandoverTooLong, InvalidIntroduction, StoreInUse
@@ -19,8 +21,10 @@ def collect_handover(store: Store) -> Handover:
     How long to wait for the hub, the process id and the like belong to one device.
 
     Raises:
+        SealedHub: it has not got the key.
         HandoverTooLong: addresses alone do not fit into a message.
     """
+    check_devices(store)
     settings, config = store.settings, store.settings.config()
     handover = Handover(
         settings.name(),
@@ -28,11 +32,22 @@ def collect_handover(store: Store) -> Handover:
         config.remote,
         settings.public_url(),
         settings.scratch_patterns(),
+        settings.kind() == Kind.DEVICE,
     )
     for fitting in (handover, handover._replace(scratch=None)):
         if len(messages.encode_handover(fitting)) <= MAX_SECRET - _OVERHEAD:
             return fitting
     raise HandoverTooLong
+
+
+def check_devices(store: Store) -> None:
+    """Return if the store is one that devices share.
+
+    Raises:
+        SealedHub: it is the hub of a sealed one.
+    """
+    if store.settings.kind() == Kind.HUB:
+        raise SealedHub(store.path)
 
 
 def check_joins(store: Store) -> None:
@@ -69,12 +84,20 @@ def take_over(store: Store, handover: Handover, remote: str, name: str) -> None:
 
     Raises:
         InvalidIntroduction: a setting is none.
+        SealedHub: it cannot be, as it is the hub of a sealed store.
+        InvalidConfiguration: what is sealed in it would come to a hub that can read it.
     """
+    check_devices(store)
+    if store.settings.kind() == Kind.DEVICE and not handover.sealed:
+        raise InvalidConfiguration(
+            "this store is sealed, and the hub of the other device can read what it has; to let it read this store too, type"
+            " `kvass config sealed off`, and join again"
+        )
     public_url = handover.public_url
     if public_url and not _is_public(public_url):
         raise InvalidIntroduction("its public address is none")
     with store.transaction:
-        store.settings.set_encryption_key(handover.key)
+        store.settings.set_encryption_key(handover.key, Kind.DEVICE if handover.sealed else Kind.PLAIN)
         store.settings.set_remote(remote)
         if public_url:
             store.settings.set_public_url(public_url)

@@ -60,13 +60,17 @@ class JoinResponse(NamedTuple):
 
 
 class Handover(NamedTuple):
-    """What a device hands over; ``scratch`` is ``None`` where it says nothing of scratch patterns."""
+    """What a device hands over; ``scratch`` is ``None`` where it says nothing of scratch patterns.
+
+    ``sealed``: the hub of the store cannot read it.
+    """
 
     name: str
     key: bytes
     remote: str
     public_url: str
     scratch: tuple[str, ...] | None = None
+    sealed: bool = False
 
 
 # The device and the hub
@@ -185,6 +189,7 @@ def encode_handover(handover: Handover) -> bytes:
             "Remote": handover.remote,
             "PublicUrl": handover.public_url,
             "Scratch": handover.scratch,
+            "Sealed": handover.sealed,
         }
     )
 
@@ -201,6 +206,7 @@ def decode_handover(plaintext: bytes) -> Handover:
         _read_text(message, "Remote", MAX_SECRET),
         _read_text(message, "PublicUrl", MAX_SECRET),
         _read_patterns(message.get("Scratch")),
+        message.get("Sealed") is True,
     )
 
 

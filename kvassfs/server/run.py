@@ -18,7 +18,8 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from ..errors import KvassError
+from ..errors import InvalidConfiguration, KvassError
+from ..replica import Kind
 from ..store import Store
 from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
@@ -191,6 +192,11 @@ def _check_store(database: str, notice: Callable[[str], None]) -> None:
     with Store.open(database, notice=notice) as store:
         if store.obstacle:
             raise ReadOnlyStore(store.path, store.obstacle)
+        if store.settings.kind() == Kind.DEVICE:
+            raise InvalidConfiguration(
+                "this store is sealed, and no hub may have its key; give what `kvass config access-key` prints to a new store,"
+                " by `kvass --db FILE config key`, and serve that"
+            )
 
 
 def _report(urls: list[str], listening: Callable[[str], None], supervisor: Supervisor) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from ..errors import InvalidConfiguration, LinkMissing
 from ..share_link import ShareLink
 from ..store import Store
-from .address import find_token
+from .address import find_token, format_share_url
 from .terms import UNLIMITED, Terms, hub_time
 
 
@@ -27,6 +28,33 @@ def share(store: Store, key: str, terms: Terms = UNLIMITED, *, clock: Callable[[
     return create_link(store, key, terms, clock=clock).token
 
 
+def share_at(store: Store, base: str, key: str, terms: Terms = UNLIMITED) -> str:
+    """Return the address, at the hub with the base URL ``base``, of what ``share`` does; that of a sealed store opens it.
+
+    Raises:
+        InvalidConfiguration: the hub does not know share links, or the key has too many.
+        InvalidKey, KeyMissing
+    """
+    keys = store.sealed.keys()
+    if keys is None:
+        return format_share_url(base, share(store, key, terms))
+    from .sealed_links import locate_version  # noqa: PLC0415
+
+    if terms == UNLIMITED:
+        return locate_version(store, keys, base, key)
+    return find_locator(store, base)(create_link(store, key, terms))
+
+
+def find_locator(store: Store, base: str) -> Callable[[ShareLink], str]:
+    """Return a function that returns the address of a link; its token alone where ``base`` is ``""``."""
+    keys = store.sealed.keys()
+    if keys is None or not base:
+        return lambda link: format_share_url(base, link.token) if base else link.token
+    from .sealed_links import locate_link  # noqa: PLC0415
+
+    return partial(locate_link, keys, base)
+
+
 def create_link(store: Store, key: str, terms: Terms, *, clock: Callable[[], int] = time.time_ns) -> ShareLink:
     """Make a share link to a key.
 
@@ -38,7 +66,13 @@ def create_link(store: Store, key: str, terms: Terms, *, clock: Callable[[], int
         raise InvalidConfiguration(
             "the hub is that of the original kvass, which knows no links that end; leave --expires and --once away"
         )
-    return store.share_links.create(key, expires=terms.expires_at(hub_time(store, clock)), once=terms.once)
+    now = hub_time(store, clock)
+    keys = store.sealed.keys()
+    if keys is None:
+        return store.share_links.create(key, expires=terms.expires_at(now), once=terms.once)
+    from .sealed_links import add_link  # noqa: PLC0415  a plain store has no need of it
+
+    return add_link(store, keys, key, expires=terms.expires_at(now), once=terms.once, now=now)
 
 
 def list_links(store: Store, prefix: str = "", *, clock: Callable[[], int] = time.time_ns) -> list[ShareLink]:
@@ -47,8 +81,17 @@ def list_links(store: Store, prefix: str = "", *, clock: Callable[[], int] = tim
     Those to a key that was removed in a mount are among them.
     """
     now = hub_time(store, clock)
-    found = (link for link in store.share_links.list_all() if link.key.startswith(prefix) and not link.has_expired(now))
+    found = (link for link in _list_named(store) if link.key.startswith(prefix) and not link.has_expired(now))
     return sorted(found, key=lambda link: (link.key, link.expires, link.token))
+
+
+def _list_named(store: Store) -> list[ShareLink]:
+    keys = store.sealed.keys()
+    if keys is None:
+        return store.share_links.list_all()
+    from .sealed_links import name_links  # noqa: PLC0415
+
+    return name_links(store, keys)
 
 
 def end_links(store: Store, names: Iterable[str], *, clock: Callable[[], int] = time.time_ns) -> list[LinkMissing]:
@@ -66,8 +109,17 @@ def _end_named(store: Store, name: str, now: int) -> bool:
     links = [link for link in store.share_links.list_to(name) if not link.has_expired(now)]
     for link in links:
         store.share_links.end(link)
-    token = find_token(name)
+    token = _find_token(store, name)
     return bool(links) or (token is not None and _end_token(store, token))
+
+
+def _find_token(store: Store, name: str) -> str | None:
+    keys = store.sealed.keys()
+    if keys is None:
+        return find_token(name)
+    from .sealed_links import find_stored_token  # noqa: PLC0415
+
+    return find_stored_token(store, keys, name)
 
 
 def _end_token(store: Store, token: str) -> bool:

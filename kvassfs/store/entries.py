@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from ..clocks import clamp_time
 from ..conflict import find_origin, note_seen
 from ..entry import Entry, new_token, next_timestamp
+from ..share_link import RESERVED
+from ..store_errors import SealedHub
 from .conflicts import Conflicts
 from .contents import Contents
 from .database import Database
@@ -35,6 +37,7 @@ from .rows import (
     find_predecessor,
     find_shown,
 )
+from .setting_rows import IS_SEALED_HUB
 from .settling import is_transient, state_after_write
 from .versions import Move, Stamp, make_tombstone, make_version, plan_moves
 from .xattrs import Bearer
@@ -42,6 +45,9 @@ from .xattrs import Bearer
 TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:
     from typing import ClassVar
+
+
+_REPLICA = f"SELECT clock, process_id, {IS_SEALED_HUB} FROM replica"
 
 
 class Fate:
@@ -335,7 +341,9 @@ class Entries:
 
         ``time`` (µs, of our clock) is when it was, ``None`` if it is to be dated as its predecessor.
         """
-        clock, process_id = self._database.only_row("SELECT clock, process_id FROM replica")
+        clock, process_id, is_sealed = self._database.only_row(_REPLICA)
+        if is_sealed and not (replaced is not None and replaced.key.startswith(RESERVED)):  # it may end links
+            raise SealedHub(self._database.path)
         # RETURNING would take one statement for the two, and seven times as long.
         self._database.execute("UPDATE replica SET clock = ?", (clock + 1,))
         now = 0 if time is None else self._date(time)
@@ -351,7 +359,9 @@ class Entries:
         """Move plain files as ``write`` and ``remove`` do one by one, in a few statements for all; see ``PlainMoves``."""
         changed = self._clock()
         now = changed // 1000
-        clock, process_id = self._database.only_row("SELECT clock, process_id FROM replica")
+        clock, process_id, is_sealed = self._database.only_row(_REPLICA)
+        if is_sealed:
+            raise SealedHub(self._database.path)
         last = Stamp(now, clock, self._date(now), process_id, self.writer)
         changes = list(plan_moves(moves, last, changed, self._random, transient=transient))
         versions = [change.new for change in changes if change.new is not None]

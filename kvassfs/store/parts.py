@@ -168,7 +168,7 @@ class Parts:
         """The links that end by themselves."""
         from .share_links import ShareLinks
 
-        return ShareLinks(self._database, self._entries, self._random)
+        return ShareLinks(self._database, self._entries, self._random, lambda: self.sealed.keys())  # noqa: PLW0108  not loaded before
 
     @cached_property
     def tree(self) -> Tree:

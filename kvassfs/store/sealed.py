@@ -38,7 +38,7 @@ class Sealed:
 
     def keys(self) -> Keys | None:
         """Return the keys of a device of a sealed store; ``None`` where the hub can read it, or this is the hub."""
-        if self._settings.kind() is not Kind.DEVICE:
+        if self._settings.kind() != Kind.DEVICE:
             return None
         from ..veil.keys import derive_keys  # noqa: PLC0415  a plain store has no need of it
 

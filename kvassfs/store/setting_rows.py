@@ -20,6 +20,9 @@ IS_SEALED = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value =
 SEALED_ANEW = "sealed anew"
 """The row that a store has which was sealed here, until its hub was found to have nothing else."""
 
+IS_SEALED_HUB = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value = 'hub')"
+"""Whether this is the hub of one."""
+
 HISTORY = "history"
 """The row that says how many revisions are kept of each key, and for how many days."""
 

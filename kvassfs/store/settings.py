@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from ..errors import InvalidConfiguration
-from ..replica import MAX_NAME, MAX_PROCESS_ID, Kind, check_name
+from ..replica import MAX_NAME, MAX_PROCESS_ID, Kind, StoreKey, check_name
 from ..tuples import NamedTuple
 from .database import Database
 from .peers import Peers
@@ -43,7 +43,7 @@ class Settings:
         """Return the configuration as it is now."""
         return Config._make(self._database.only_row("SELECT encryption_key, process_id, remote, clock FROM replica"))
 
-    def set_encryption_key(self, key: bytes, kind: Kind = Kind.PLAIN, *, anew: bool = False) -> None:
+    def set_encryption_key(self, key: bytes, kind: str = Kind.PLAIN, *, anew: bool = False) -> None:
         """Set the key that all devices of one person share, 32 bytes, and what it is; all entries are pushed anew.
 
         ``anew``: the key of a sealed store was made here, so its hub has nothing yet.
@@ -55,14 +55,18 @@ class Settings:
             raise InvalidConfiguration("an encryption key has 32 bytes: 64 hexadecimal digits")
         with self._database.transaction:
             self._change_hub("encryption_key", key)
-            write_setting(self._database, SEALED, kind.value or None)
+            write_setting(self._database, SEALED, kind or None)
             write_setting(self._database, SEALED_ANEW, "1" if anew else None)
             self._database.execute("DELETE FROM sealed_blocks")
             self._database.execute("DELETE FROM refused")
 
-    def kind(self) -> Kind:
+    def store_key(self) -> StoreKey:
+        """Return the key, and what it is."""
+        return StoreKey(self.config().encryption_key, self.kind())
+
+    def kind(self) -> str:
         """Return what the key is."""
-        return Kind(read_setting(self._database, SEALED) or "")
+        return read_setting(self._database, SEALED) or Kind.PLAIN
 
     def set_process_id(self, process_id: int) -> None:
         """Set the id of this replica; the lower one wins where two writes are equal otherwise.

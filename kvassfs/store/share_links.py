@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from ..entry import Entry, check_key, new_token
 from ..errors import KeyMissing
@@ -13,6 +13,9 @@ from .database import Database
 from .entries import Entries
 from .rows import Written
 from .values import StoredValue
+
+if TYPE_CHECKING:
+    from ..veil.keys import Keys
 
 _WITH_DATA = f"SELECT {', '.join(Entry._fields)}, content, (SELECT data FROM contents WHERE id = content) FROM entries"
 
@@ -26,10 +29,20 @@ class Shared(NamedTuple):
 
 
 class ShareLinks:
-    """Finds, makes and ends what leads to entries. ``random(n)`` returns n random bytes."""
+    """Finds, makes and ends what leads to entries. ``random(n)`` returns n random bytes.
 
-    def __init__(self, database: Database, entries: Entries, random: Callable[[int], bytes]) -> None:
+    ``find_keys`` returns the keys of a sealed store, in which links name their keys as the hub does; ``None`` in others.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        entries: Entries,
+        random: Callable[[int], bytes],
+        find_keys: Callable[[], Keys | None] = lambda: None,
+    ) -> None:
         self._database = database
+        self._find_keys = find_keys
         self._entries = entries
         self._random = random
 
@@ -74,7 +87,18 @@ class ShareLinks:
 
     def list_to(self, key: str) -> list[ShareLink]:
         """Return the links to a key among ``list_all``."""
-        return [link for link in self.list_all() if link.key == key]
+        links = self.list_all()
+        name = self._name_all([key])[0] if links else ""
+        return [link for link in links if link.key == name]
+
+    def _name_all(self, keys: Iterable[str]) -> list[str]:
+        """Return what links name keys: in a sealed store what they are called at the hub."""
+        sealed = self._find_keys()
+        if sealed is None:
+            return list(keys)
+        from ..veil.keys import hide_key  # noqa: PLC0415  a plain store has no need of it
+
+        return [hide_key(sealed, key) for key in keys]
 
     # Making and ending
 
@@ -85,6 +109,15 @@ class ShareLinks:
             InvalidKey, KeyMissing
         """
         link = ShareLink(new_token(self._random), check_key(key), expires, once)
+        self.add(link, key)
+        return link
+
+    def add(self, link: ShareLink, key: str, *, anew: bool = False) -> None:
+        """Keep a link to a key that is there; ``anew``: its version is saved anew, so that whoever has the link can open it.
+
+        Raises:
+            KeyMissing
+        """
         with self._database.transaction:
             row = self._entries.current(key)
             if row is None or not row.is_file:
@@ -92,7 +125,8 @@ class ShareLinks:
             self._entries.write(
                 link.record, Written(url_token=link.token), old=self._entries.current(link.record), listing=None
             )
-        return link
+            if anew:
+                self._entries.renew_token(row)
 
     def end(self, link: ShareLink) -> bool:
         """End a link for good; ``False`` if it has been already, so of several who try only one is told ``True``."""
@@ -105,10 +139,21 @@ class ShareLinks:
 
     def end_to(self, *keys: str, below: bool = False) -> None:
         """End the links to keys, and with ``below`` those to the keys below them."""
+        links = self.list_all()
+        if not links:
+            return
         wanted, prefixes = set(keys), tuple(f"{key}/" for key in keys) if below else ()
-        for link in self.list_all():
+        if self._find_keys() is not None:
+            for prefix in prefixes:  # of those that went, there are tombstones
+                wanted |= self._find_below(prefix)
+            wanted, prefixes = set(self._name_all(wanted)), ()
+        for link in links:
             if link.key in wanted or link.key.startswith(prefixes):
                 self.end(link)
+
+    def _find_below(self, prefix: str) -> set[str]:
+        rows = self._database.rows("SELECT key FROM entries WHERE key >= ? AND key < ?", (prefix, f"{prefix[:-1]}0"))
+        return {key for (key,) in rows}
 
     def renew_token(self, token: str) -> bool:
         """Give the version of a key that has ``token`` another one; ``False`` if there is none.

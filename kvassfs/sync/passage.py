@@ -103,7 +103,7 @@ class PlainPassage(Passage):
         self._store = store
         self._client = client
         self._at_once = at_once
-        self._is_hub = store.settings.kind() is Kind.HUB
+        self._is_hub = store.settings.kind() == Kind.HUB
 
     def estimate_size(self, delivery: Delivery) -> int:
         """Return about how many bytes an entry takes in a message."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Self
 
+from ..replica import Kind, StoreKey
 from ..store import Draft, Node, Store
 from ..sync import Progress
 from ..sync.connection import open_synchroniser
@@ -18,7 +19,7 @@ from .items import Entry, Item, Siblings, keep_permissions, whole
 
 
 class HubSource:
-    """The keys of the hub at ``remote``, whose encryption key is ``encryption_key``.
+    """The keys of the hub at ``remote``, with the ``key`` that its devices have, of a ``kind``.
 
     They are pulled into a store of their own first, in a directory in ``beside`` that is removed at the end; ``report`` is
     told how far that is.
@@ -27,10 +28,16 @@ class HubSource:
     has_file_names = False
 
     def __init__(
-        self, remote: str, encryption_key: bytes, beside: str, report: Callable[[Progress], None] = lambda _: None
+        self,
+        remote: str,
+        key: bytes,
+        beside: str,
+        report: Callable[[Progress], None] = lambda _: None,
+        *,
+        kind: str = Kind.PLAIN,
     ) -> None:
         self._remote = remote
-        self._encryption_key = encryption_key
+        self._key = StoreKey(key, kind)
         self._beside = beside
         self._report = report
         self._stack = ExitStack()
@@ -41,7 +48,7 @@ class HubSource:
         with ExitStack() as stack:
             directory = stack.enter_context(self._make_directory())
             self._store = stack.enter_context(Store.open(os.path.join(directory, "hub.sqlite")))
-            self._store.settings.set_encryption_key(self._encryption_key)
+            self._store.settings.set_encryption_key(*self._key)
             self._store.settings.set_remote(self._remote)
             with open_synchroniser(self._store, self._report, patient=True) as synchroniser:
                 synchroniser.pull()

@@ -256,7 +256,7 @@ def main(name: str, room: str, most: str, seed: str) -> None:
     said: dict[str, dict[str, int]] = {}
     for title, refusal in REFUSALS.items():
         total = trials.count(refusal.kinds)
-        lasting = 3 if refusal.kinds is Kind.MEMORY else 2**62
+        lasting = 3 if refusal.kinds == Kind.MEMORY else 2**62
         for at, times in itertools.product(numbers(total, int(most), chance), (1, lasting)):
             try:
                 error = trials.fail(refusal, at, times)

@@ -40,7 +40,7 @@ class Rig:
         self.sent: list[tuple[str, bytes]] = []
         self.devices = [self.add(directory / f"device{number}", 10 + number) for number in range(count)]
 
-    def add(self, path: Path, seed: int, kind: Kind = Kind.DEVICE, key: bytes = SECRET, *, anew: bool = False) -> Store:
+    def add(self, path: Path, seed: int, kind: str = Kind.DEVICE, key: bytes = SECRET, *, anew: bool = False) -> Store:
         """Add a device."""
         store = self._open.enter_context(Store.open(path, clock=self.clock, random=Random(seed).randbytes))
         store.settings.set_encryption_key(key, kind, anew=anew)

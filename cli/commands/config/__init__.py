@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kvassfs.replica import check_name
+from kvassfs.replica import Kind, StoreKey, check_name
 from kvassfs.sharing.address import require_base_url
 from kvassfs.store import Config
 
@@ -16,6 +16,7 @@ from ...group import Group
 from ...notices import print_notice
 from .rekey import command as rekey
 from .scratch import command as scratch
+from .sealed import access_key, sealed
 
 _NUMBERS = {"ignore_unknown_options": True}  # a negative one is refused in words
 
@@ -29,14 +30,14 @@ def show(database: DatabaseFile) -> None:
     """Show the encryption key, the process id, the remote, and the public address and the name if they are set."""
     with database.open() as store:
         settings = store.settings
-        text = format_config(settings.config(), settings.public_url(), settings.chosen_name())
+        text = format_config(settings.config(), settings.public_url(), settings.chosen_name(), settings.kind())
     streams.write([text.encode()])
 
 
-def format_config(config: Config, public_url: str = "", name: str = "") -> str:
+def format_config(config: Config, public_url: str = "", name: str = "", kind: str = Kind.PLAIN) -> str:
     """Return the configuration in the original program's words, which know no public address and no name."""
     return (
-        f"Encryption Key:  \t{config.encryption_key.hex()}\n"
+        f"Encryption Key:  \t{StoreKey(config.encryption_key, kind)}\n"
         f"ProcessID:       \t{config.process_id}\n"
         f"Remote:          \t{config.remote or '(None)'}\n"
     ) + "".join(
@@ -54,15 +55,20 @@ def format_config(config: Config, public_url: str = "", name: str = "") -> str:
 def key(database: DatabaseFile, key: str | None) -> None:
     """Set the encryption key that your devices share: 64 hex digits.
 
+    That of a sealed store begins with `sealed-`, and with `access-` what its hub gets, which cannot read it then.
+
     Without HEX the key is asked for and not shown, and with - it is read from standard input: so
     it stays out of the shell's history and the list of processes.
     """
     if key is None:
-        encryption_key = ask_for_key()
+        new = ask_for_key()
+    elif key == "-":
+        new = read_key()
     else:
-        encryption_key = read_key() if key == "-" else config_values.parse_encryption_key(key)
+        new = config_values.parse_store_key(key)
     with database.open() as store:
-        store.settings.set_encryption_key(encryption_key)
+        config_values.check_new_key(store, new)
+        store.settings.set_encryption_key(*new)
     if key not in {None, "-"}:
         print_notice(
             "warning: others could read the key in the list of processes, and the shell's history may have it; without HEX"
@@ -189,3 +195,5 @@ def pid(database: DatabaseFile, number: str) -> None:
 
 command.add_command(rekey)
 command.add_command(scratch)
+command.add_command(sealed)
+command.add_command(access_key)

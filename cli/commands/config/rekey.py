@@ -6,6 +6,9 @@ import os
 
 import click
 
+from kvassfs.errors import InvalidConfiguration
+from kvassfs.replica import Kind
+
 from ... import config_values, streams
 from ...database import DatabaseFile, pass_database
 from ...group import Command
@@ -21,6 +24,10 @@ def command(database: DatabaseFile, yes: bool) -> None:
     changed on them meanwhile is kept, and pushed then. Best done on the machine of the hub.
     """
     with database.open_existing() as store:
+        if store.settings.kind() != Kind.PLAIN:
+            raise InvalidConfiguration(
+                "this store is sealed; `kvass config sealed on`, on a device, makes a new key, which no hub gets"
+            )
         remote = store.settings.config().remote
         if not yes and streams.input_is_terminal():
             click.confirm("All other devices lose touch until they are given the new key. Go on?", abort=True, err=True)

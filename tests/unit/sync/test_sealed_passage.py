@@ -214,4 +214,4 @@ def test_the_time_of_the_hub_dates_nothing(one: Store) -> None:
     assert one.hub_time.correction() == 0
     assert one.set("key", b"value").timestamp < 10**16
     one.settings.set_encryption_key(bytes(32))  # with which the hub can read it
-    assert one.settings.kind() is Kind.PLAIN
+    assert one.settings.kind() == Kind.PLAIN
