@@ -6,13 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kvassfs.clocks import describe_difference
 from kvassfs.conflict import Conflict, describe_conflict
+from kvassfs.replica import Kind
 from kvassfs.status import HubStatus, Status
-from kvassfs.store import Device, Follower, Space, Upload
+from kvassfs.store import Device, Follower, RefusedEntry, Space, Upload
 
 from .formats import format_age, format_entry_count, format_left, format_local_time, format_size, format_span
 from .notices import escape_controls
 
 NOTHING = "(None)"
+
+SEALED = {Kind.DEVICE: "the hub cannot read this store", Kind.HUB: "this is the hub, and cannot read what is here"}
+"""What is said of a store whose hub cannot read it."""
+
+MOST_REFUSED = 10
+"""Entries that were not taken that are told in full."""
 
 MOST_CONFLICTS = 10
 """Conflicts that are told in full where they are not what was asked for."""
@@ -41,10 +48,21 @@ def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "Hub", status.hub.address if status.hub else NOTHING
     if status.hub:
         yield from _list_hub_facts(status.hub, status.now)
+    if status.kind:
+        yield "Sealed", SEALED[status.kind]
+        yield from (("", line) for line in list_refused(status.refused))
     yield from _list_texts("Followers", [format_follower(follower, status.now) for follower in status.followers])
     yield from _list_texts("Devices", [format_device(device, status.now) for device in status.devices])
     if status.conflicts:
         yield from _list_texts("Conflicts", list(list_conflicts(status.conflicts, status.names)))
+
+
+def list_refused(refused: Sequence[RefusedEntry]) -> Iterator[str]:
+    """Yield what the hub of a sealed store has that was not taken, and why; of many, the latest in full."""
+    for entry in refused[:MOST_REFUSED]:
+        yield f"not taken from the hub, {entry.name}: {entry.reason}"
+    if len(refused) > MOST_REFUSED:
+        yield f"and {format_entry_count(len(refused) - MOST_REFUSED)} more"
 
 
 def format_space(space: Space) -> str:

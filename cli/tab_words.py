@@ -186,6 +186,8 @@ kvass config |
 + pid | set the process id
 + rekey | make a new key after a device was lost
 + scratch | show or change the names that stay on this machine
++ sealed | show or set whether the hub can read the store
++ access-key | print the key that the hub of a sealed store gets
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show help, also after a sub-command
 kvass config show |
@@ -229,6 +231,13 @@ kvass config scratch remove | ?...
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass config scratch reset |
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass config sealed | ?
+- --yes | do not ask
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass config access-key |
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass doctor |

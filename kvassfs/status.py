@@ -10,7 +10,8 @@ from typing import NamedTuple
 from .conflict import Conflict
 from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
 from .remote.address import show_address
-from .store import Device, Follower, Space, Store, Upload, User, list_users
+from .replica import Kind
+from .store import Device, Follower, RefusedEntry, Space, Store, Upload, User, list_users
 
 _RESPONSES = (WrongKey, HubFailed, HubDowngraded)
 """Errors that a hub, and nothing else, responds with."""
@@ -50,7 +51,8 @@ class Status(NamedTuple):
     ``obstacle`` says why the store can only be read, or is ``""``; its hub is left alone then.
     ``names`` are those of devices, by process id. ``size`` is that of the database in bytes, ``gives_back``: what is free of it
     goes back to the disk by itself, ``in_touch``: a follower keeps the store current. ``strays`` are processes that still have
-    a file open that was the database once.
+    a file open that was the database once. ``kind`` is that of the key, ``refused`` what the hub of a sealed store has that was not
+    taken.
     """
 
     path: str
@@ -67,6 +69,8 @@ class Status(NamedTuple):
     names: Mapping[int, str]
     now: int
     strays: Sequence[User] = ()
+    kind: str = Kind.PLAIN
+    refused: Sequence[RefusedEntry] = ()
 
 
 def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time_ns) -> Status:
@@ -88,6 +92,8 @@ def inspect(store: Store, *, offline: bool, clock: Callable[[], int] = time.time
         conflicts=list(store.conflicts.open()),
         names=store.settings.names(),
         now=clock() // 1000,
+        kind=store.settings.kind(),
+        refused=store.sealed.refused(),
         strays=[user for user in list_users(store.path) if user.is_stray],
     )
 

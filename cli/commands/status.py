@@ -58,6 +58,10 @@ def build_object(status: Status) -> dict[str, Any]:
             }
             for device in status.devices
         ],
+        "sealed": status.kind or None,
+        "refused": [
+            {"name": entry.name, "reason": entry.reason, "time": _format_moment(entry.time)} for entry in status.refused
+        ],
         "conflicts": [_build_conflict(conflict, status.names) for conflict in status.conflicts],
     }
 

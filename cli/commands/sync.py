@@ -14,7 +14,7 @@ from ..formats import format_entry_count, format_size
 from ..group import Command
 from ..notices import explain_interrupt, print_notice
 from ..progress import show_exchange
-from ..status_text import list_conflicts
+from ..status_text import list_conflicts, list_refused
 from ..supervision import take_supervisor
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def exchange(database: DatabaseFile) -> Progress:
         moved = synchroniser.exchange()
         hub.warn_of_clock(store)
         for line in list_conflicts(list(store.conflicts.open()), store.settings.names()):
+            print_notice(line)
+        for line in list_refused(store.sealed.refused()):
             print_notice(line)
         hub.tell_port(store, synchroniser)
         return moved

@@ -78,6 +78,7 @@ def _examine_store(wanted: Examination) -> Iterator[Finding]:
             yield from database.judge_oddities(database.collect_oddities(store))
             yield from mounts.judge_closed(mounts.collect_closed(store))
             yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline or bool(store.obstacle)))
+            yield from hub.judge_sealed(store.settings.kind(), store.sealed.refused())
             yield from database.judge_ahead(database.collect_ahead(store, WARNED_AHEAD))
             yield database.judge_room(store.upkeep.gives_back(), store.upkeep.space().free)
     except KvassError as error:

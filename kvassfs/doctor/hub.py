@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..clocks import describe_difference
 from ..errors import InvalidConfiguration, KvassError, SyncError, WrongKey
 from ..remote.address import show_address
-from ..store import Store
+from ..replica import Kind
+from ..store import RefusedEntry, Store
 from .finding import OK, WARNING, Finding, find_error
 
 PATIENCE = 5.0
@@ -60,6 +61,18 @@ def judge_hub(found: Hub) -> Iterator[Finding]:
         yield Finding("key", OK, "the hub accepts it")
     if found.difference is not None:
         yield _judge_clock(found.difference)
+
+
+def judge_sealed(kind: str, refused: Sequence[RefusedEntry]) -> Iterator[Finding]:
+    """Yield whether the hub can read the store, where it cannot, and what it has that was not taken."""
+    if kind == Kind.DEVICE:
+        yield Finding("sealed", OK, "the hub cannot read this store")
+    elif kind == Kind.HUB:
+        yield Finding("sealed", OK, "this is the hub of a sealed store, and cannot read it")
+    if refused:
+        latest = refused[0]
+        text = f"{len(refused)} of the hub's entries were not taken, {latest.name} the last one"
+        yield Finding("sealed", WARNING, text, latest.reason)
 
 
 def _judge_response(found: Hub) -> Finding:

@@ -143,3 +143,19 @@ def test_a_key_has_sixteen_links(kvass: Kvass, store: Store, sealed_hub: NearHub
     keys = store.sealed.keys()
     assert keys is not None
     assert {link.key for link in store.share_links.list_all()} == {hide_key(keys, "k")}
+
+
+def test_what_is_wrong_at_the_hub_is_named(kvass: Kvass, store: Store, sealed_hub: NearHub) -> None:
+    store.set("k", b"value")
+    kvass("sync")
+    sealed_hub.store._database.execute("DELETE FROM settings WHERE name = 'sealed'")  # somebody who has the access key
+    sealed_hub.store.set("plain", b"in the clear")
+    assert "not taken from the hub, plain: it is not sealed" in kvass("sync")[2]
+    out = kvass("status", "--offline")[1].decode()
+    assert "Sealed:          \tthe hub cannot read this store\n" in out
+    assert "not taken from the hub, plain: it is not sealed" in out
+    out = kvass("doctor", "--offline")[1].decode()
+    assert re.search(r"^ok +sealed +the hub cannot read this store$", out, re.MULTILINE)
+    assert re.search(
+        r"^warning +sealed +1 of the hub's entries were not taken, plain the last one; ", out, re.MULTILINE
+    )
