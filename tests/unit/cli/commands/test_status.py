@@ -180,6 +180,8 @@ def test_json_has_names_that_stay_times_in_utc_and_null_for_what_is_not_known() 
             {"process_id": 752176921, "name": "phone", "last_seen": "2026-11-23T01:16:12Z"},
             {"process_id": 1001, "name": None, "last_seen": "2026-11-23T01:19:12Z"},
         ],
+        "sealed": None,
+        "refused": [],
         "conflicts": [],
     }
 
