@@ -38,6 +38,7 @@ COMMANDS = {
     "qr": "draw that address as a QR code",
     "links": "list the links that end by themselves",
     "unlink": "end links",
+    "fetch": "get what an address of a sealed store leads to",
     "mount": "show the keys as files in a directory",
     "umount": "end a mount",
     "import": "take in files, an archive, or what another program keeps",

@@ -116,6 +116,10 @@ kvass unlink | ?...
 - --offline | do not contact the hub
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
+kvass fetch | ? ?
+- --force | replace FILE if it is there
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
 kvass mount | ?
 - --foreground | serve the mount here, until an interrupt or `kvass umount`
 - --read-only | allow no change through the mount

@@ -19,7 +19,7 @@ import urllib3.exceptions
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from .. import __version__
-from ..errors import HubUnreachable, SyncError
+from ..errors import HubUnreachable, NothingShared, ShareEnded, SyncError
 from ..tuples import NamedTuple
 from . import diagnosis
 from .address import SERVED_PORT, hide_credentials, may_mean_served_port, name_port, parse_base_url
@@ -31,6 +31,9 @@ __all__ = ["HttpRemote", "TimeLimits"]
 
 MAX_RESPONSE = 2**31 - 1
 """Bytes that a response may have where its caller says nothing else: no more can be unsealed."""
+
+LARGEST_DOWNLOAD = 2**50
+"""Bytes of what is downloaded by its address: the disk has less."""
 
 MAX_COMPLAINT = 64 * 1024
 """Bytes that are read of a response that is no success."""
@@ -131,6 +134,40 @@ class HttpRemote:
             self._patience -= allowance.elapsed
         self._patience += allowance.moved / BRISK
         return response
+
+    def download(self, token: str) -> Body:
+        """Return what is shared under a token; a link that works once is used up by that.
+
+        Raises:
+            NothingShared, ShareEnded
+            SyncError: the hub is not to be reached.
+        """
+        self._dialer.allow(Allowance(self._limits.total, LARGEST_DOWNLOAD, patience=inf, clock=self._clock))
+        for method in ("GET", "POST"):
+            try:
+                with self._session.request(
+                    method,
+                    f"{self._base}/get",
+                    params={"q": token},
+                    timeout=self._limits.progress,
+                    stream=True,
+                    allow_redirects=False,
+                    proxies=self._proxies,
+                ) as response:
+                    if method == "POST" or response.status_code != requests.codes.method_not_allowed:
+                        return self._read_download(response)
+            except _FAILURES as error:
+                raise self._diagnose(error) from error
+        raise NothingShared
+
+    def _read_download(self, response: requests.Response) -> Body:
+        if response.status_code == requests.codes.not_found:
+            raise NothingShared
+        if response.status_code == requests.codes.gone:
+            raise ShareEnded("what was shared here has been removed, replaced or used up")
+        if response.status_code != requests.codes.ok or _is_page(response):
+            raise diagnosis.diagnose_response(self.address, f"{self._base}/get", _read_refusal(response))
+        return read_body(response, self.address, LARGEST_DOWNLOAD)
 
     def _limit(self, largest: int) -> int:
         return min(largest, self._largest)

@@ -12,6 +12,7 @@ import pytest
 from kvassfs.errors import HubUnreachable, WrongKey
 from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.remote import http as remote
+from kvassfs.sharing.offers import Offers
 from kvassfs.store import Store
 from kvassfs.sync.hub import Hub
 
@@ -46,6 +47,14 @@ class NearHub:
                 assert answer is not None
                 return b"".join(answer)
             return hub.push(request) if call == "push" else hub.serve_blocks(request)
+
+    def download(self, token: str) -> bytes:
+        with Store.open(self.store.path) as store:
+            offers = Offers(StoreKeeper(store))
+            offer = offers.find_offer(token)
+            if offer.link is not None and offer.link.once:
+                return b"".join(offers.consume_link(token)[1])
+            return b"".join(offers.hold_pieces(token, offer))
 
     def close(self) -> None:
         self.closed += 1

@@ -46,6 +46,7 @@ Sub-commands:
     kvass qr         draw that address as a QR code
     kvass links      list the links that end by themselves
     kvass unlink     end links
+    kvass fetch      get what an address of a sealed store leads to
     kvass mount      show the keys as files in a directory
     kvass umount     end a mount
     kvass import     take in files, an archive, or what another program keeps
@@ -83,7 +84,7 @@ def test_a_group_without_a_command_prints_its_own_cheat_sheet(kvass: Kvass) -> N
     status, out, err = kvass("config")
     assert (status, err) == (0, "")
     assert out.startswith(b"kvass config [--db=string]\n")
-    assert b"    kvass config show     show key, process id and remote\n" in out
+    assert b"    kvass config show       show key, process id and remote\n" in out
 
 
 def test_version(kvass: Kvass) -> None:
