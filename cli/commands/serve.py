@@ -15,7 +15,7 @@ from .. import process
 from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..hub_database import parse_url
+from ..hub_database import parse_blocks, parse_url
 from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
 
@@ -68,6 +68,20 @@ _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where i
     callback=parse_url,
     help="be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own",
 )
+@click.option(
+    "--blocks",
+    metavar="s3://BUCKET/PREFIX",
+    type=parse_text,
+    callback=parse_blocks,
+    help="with --database: keep the blocks of large values in this object store, which speaks S3; credentials and region are"
+    " found as by other programs for it",
+)
+@click.option(
+    "--blocks-endpoint",
+    metavar="URL",
+    type=parse_text,
+    help="the address of the object store (default: that of AWS)",
+)
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
 def command(
@@ -79,6 +93,8 @@ def command(
     body_memory: int,
     per_address: int | None,
     stores: str | None,
+    blocks: str,
+    blocks_endpoint: str | None,
     quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
@@ -90,6 +106,10 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
+    if blocks and not stores:
+        raise click.UsageError("--blocks needs --database.")
+    if blocks_endpoint is not None and not blocks:
+        raise click.UsageError("--blocks-endpoint needs --blocks.")
     from kvassfs.server.run import ServeOptions, serve
 
     log_to_standard_error(quiet=quiet)
@@ -104,6 +124,8 @@ def command(
             per_address,
             take_sockets(),
             stores or "",
+            blocks,
+            blocks_endpoint or "",
         ),
         listening=lambda url: announce_many(url) if stores else announce(database, url, quiet=quiet),
         notice=print_notice,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from uuid import UUID
 
+from ..keeping.objects import ObjectStore
 from ..keeping.postgres import upkeep
 from ..keeping.postgres.database import Database, Session
 from ..keeping.postgres.keeper import PostgresKeeper
@@ -22,15 +23,20 @@ from .wakeups import Wakeups
 
 
 class PostgresHome:
-    """The stores in ``database``, which is open; a store is named by the text of its UUID."""
+    """The stores in ``database``, which is open; a store is named by the text of its UUID.
 
-    def __init__(self, database: Database) -> None:
+    Blocks that come go into ``objects``, or else into the database.
+    """
+
+    def __init__(self, database: Database, objects: ObjectStore | None = None) -> None:
         self.spool = tempfile.gettempdir()
         self._database = database
+        self._objects = objects
         self._publisher = Publisher(database)
 
     def _find(self, name: str, session: Session) -> PostgresKeeper:
-        return PostgresKeeper(session, UUID(name) if name else UUID(int=0), changed=self._publisher.tell)
+        store = UUID(name) if name else UUID(int=0)
+        return PostgresKeeper(session, store, changed=self._publisher.tell, objects=self._objects)
 
     @contextmanager
     def open_hubs(self) -> Iterator[Finder[Hub]]:
@@ -62,7 +68,7 @@ class PostgresHome:
     def open_upkeep(self) -> Iterator[Callable[[], bool]]:
         """``with`` what cleans up a little, unless another process is at it."""
         session = Session(self._database)
-        yield lambda: upkeep.tidy(session, time.time_ns() // 1000)
+        yield lambda: upkeep.tidy(session, time.time_ns() // 1000, self._objects)
 
     @asynccontextmanager
     async def run(self, wakeups: Wakeups, timeout: float) -> AsyncIterator[None]:

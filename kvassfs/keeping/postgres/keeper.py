@@ -21,9 +21,11 @@ from ...share_link import ShareLink, parse_record
 from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue
 from ..counters import find_counters
 from ..keeper import Description, Keeper, Outcome
+from ..objects import ObjectStore
 from . import upkeep
+from .blocks import Blocks
 from .database import Session
-from .merging import Known, Plan, Version, list_wanted, plan_merge
+from .merging import Known, Plan, Run, Version, list_wanted, plan_merge
 from .rows import Rows, hash_token
 from .store_row import StoreRow
 
@@ -41,7 +43,8 @@ class PostgresKeeper(Keeper):
     """Keeps the store ``store`` for a hub, as ``Keeper`` says; for the one thread that has ``session``.
 
     Where there is no such store it behaves as one with another key, in which nothing is. ``changed`` is called with the
-    store after each commit that others may wait for. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
+    store after each commit that others may wait for. Blocks that come go into ``objects``, or else into the database.
+    ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class PostgresKeeper(Keeper):
         clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
         sizes: Sizes | None = None,
+        objects: ObjectStore | None = None,
     ) -> None:
         self._session = session
         self._store = store
@@ -61,7 +65,8 @@ class PostgresKeeper(Keeper):
         self._random = random
         self._sizes = sizes or Sizes()
         self._address = session.database.address
-        self._rows = Rows(store, self._address)
+        self._rows = Rows(store)
+        self._blocks = Blocks(session, store, objects, self._now, random)
         self._row = StoreRow(store, self._address, self._now, random)
 
     def read_key(self) -> bytes:
@@ -74,30 +79,49 @@ class PostgresKeeper(Keeper):
 
     def merge(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Merge what a device has pushed; a value that loses is not kept: its device has it in its history."""
-        outcome, has_changed = self._session.run(lambda connection: self._merge(connection, deliveries))
+        uploaded = self._upload_whole(deliveries)
+        outcome, has_changed = self._session.run(lambda connection: self._merge(connection, deliveries, uploaded))
         if has_changed:
             self._changed(self._store)
         return outcome
 
-    def _merge(self, connection: Connection[Any], deliveries: Sequence[Delivery]) -> tuple[Outcome, bool]:
+    def _upload_whole(self, deliveries: Sequence[Delivery]) -> dict[bytes, str]:
+        """Put the blocks of large values that came whole into objects, as far as it looks now as if they were needed."""
+        if not self._blocks.has_objects or not any(
+            len(delivery.value or b"") > self._sizes.inline for delivery in deliveries
+        ):
+            return {}
+        with self._session.connection() as connection:
+            plan = self._plan(connection, deliveries, self._row.read(connection, self._session).clock)
+        return self._upload(plan.blocks)
+
+    def _upload(self, blocks: Mapping[bytes, bytes | memoryview]) -> dict[bytes, str]:
+        def check(connection: Connection[Any], size: int) -> None:
+            self._row.check(self._row.read(connection, self._session), 0, size)
+
+        return self._blocks.upload(blocks, check)
+
+    def _merge(
+        self, connection: Connection[Any], deliveries: Sequence[Delivery], uploaded: Mapping[bytes, str]
+    ) -> tuple[Outcome, bool]:
         state = self._row.lock(connection)
         plan = self._plan(connection, deliveries, state.clock)
         now = self._now()
         if plan.written or plan.handed_out:
-            stored = self._rows.add_blocks(connection, plan.blocks, now)
+            stored = self._blocks.add(connection, plan.blocks, uploaded)
             self._rows.write(connection, plan)
-            self._drop(connection, plan, now)
+            self._rows.drop(connection, plan, now)
             state = self._row.count(connection, state, plan.entries, plan.size + stored)
         connection.execute(
             "UPDATE stores SET clock = %s WHERE store = %s AND clock <> %s", (plan.clock, self._store, plan.clock)
         )
-        self._note_counters(connection, find_counters(deliveries))
+        self._rows.note_counters(connection, find_counters(deliveries))
         incarnations = self._row.list_incarnations(connection, state._replace(clock=plan.clock))
         return Outcome(plan.missing, state.process_id, plan.clock, incarnations), plan.clock > state.clock
 
     def _plan(self, connection: Connection[Any], deliveries: Sequence[Delivery], clock: int) -> Plan:
         versions = self._rows.read_versions(connection, {delivery.entry.key for delivery in deliveries})
-        lengths = self._rows.read_lengths(connection, list_wanted(deliveries))
+        lengths = self._blocks.read_lengths(connection, list_wanted(deliveries))
         return plan_merge(
             deliveries, Known(versions, lengths, self._read_counters(connection, deliveries), clock), self._sizes
         )
@@ -109,28 +133,6 @@ class PostgresKeeper(Keeper):
         )
         return dict(rows.fetchall())
 
-    def _drop(self, connection: Connection[Any], plan: Plan, now: int) -> None:
-        if plan.dropped:
-            connection.execute(
-                "INSERT INTO dropped_contents SELECT %s, content, %s FROM unnest(%s::bigint[]) AS content",
-                (self._store, now, plan.dropped),
-            )
-        ended = [hash_token(entry.url_token) for entry in plan.ended if entry.is_file or parse_record(entry.key)]
-        if ended:
-            connection.execute(
-                "INSERT INTO ended_tokens SELECT %s, token, %s FROM unnest(%s::bytea[]) AS token ON CONFLICT DO NOTHING",
-                (self._store, now, list(set(ended))),
-            )
-
-    def _note_counters(self, connection: Connection[Any], counters: Mapping[int, int]) -> None:
-        if counters:
-            connection.execute(
-                "INSERT INTO devices AS old SELECT %s, process_id, 0, counter, ''"
-                " FROM unnest(%s::bigint[], %s::bigint[]) AS new (process_id, counter)"
-                " ON CONFLICT (store, process_id) DO UPDATE SET counter = excluded.counter WHERE old.counter < excluded.counter",
-                (self._store, [*counters], [*counters.values()]),
-            )
-
     def merge_removals(self, deliveries: Iterable[Delivery]) -> None:
         """Merge the tombstones alone."""
         removals = [delivery for delivery in deliveries if delivery.entry.deleted]
@@ -140,17 +142,17 @@ class PostgresKeeper(Keeper):
     def put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
         """Keep blocks until an entry names them."""
         named = {sha256(block).digest(): block for block in blocks}
+        uploaded = self._upload(named)
 
         def put(connection: Connection[Any]) -> None:
             state = self._row.lock(connection)
-            self._row.count(connection, state, 0, self._rows.add_blocks(connection, named, self._now()))
+            self._row.count(connection, state, 0, self._blocks.add(connection, named, uploaded))
 
         self._session.run(put)
 
     def get_blocks(self, wanted: Sequence[bytes]) -> list[bytes | None]:
         """Return blocks by their hashes."""
-        with self._session.connection() as connection:
-            found = self._rows.read_blocks(connection, wanted)
+        found = self._blocks.read(wanted)
         return [found.get(hash_) for hash_ in wanted]
 
     def tidy_briefly(self) -> None:
@@ -182,32 +184,39 @@ class PostgresKeeper(Keeper):
 
     def read_page(self, first: int, not_from: int, limit: Limit) -> Page:
         """Return a page of entries, up to the clock that is read before them."""
-        with self._session.connection() as connection:
-            row = connection.execute("SELECT clock FROM stores WHERE store = %s", (self._store,)).fetchone()
-            clock = 0 if row is None else int(row[0])
-            outgoing: list[Outgoing] = []
-            size, batch = 0, BATCH
-            while versions := self._rows.read_since(connection, first, clock, not_from, batch):
-                for version in versions:
-                    out = self._prepare(connection, version, limit.whole)
-                    size += limit.size_of(out.delivery)
-                    if outgoing and size > limit.page:
-                        return Page(outgoing, outgoing[-1].delivery.sequence, more=True, held=False, clock=clock)
-                    outgoing.append(out)
-                if len(versions) < batch:
-                    break
-                first = versions[-1].sequence + 1
-                batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
+        clock, versions = self._read_batch(first, None, not_from, BATCH)
+        outgoing: list[Outgoing] = []
+        size, batch = 0, BATCH
+        while versions:
+            for version in versions:
+                out = self._prepare(version, limit.whole)
+                size += limit.size_of(out.delivery)
+                if outgoing and size > limit.page:
+                    return Page(outgoing, outgoing[-1].delivery.sequence, more=True, held=False, clock=clock)
+                outgoing.append(out)
+            if len(versions) < batch:
+                break
+            first = versions[-1].sequence + 1
+            batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
+            clock, versions = self._read_batch(first, clock, not_from, batch)
         return Page(outgoing, clock, more=False, held=False, clock=clock)
 
-    def _prepare(self, connection: Connection[Any], version: Version, whole: int) -> Outgoing:
+    def _read_batch(self, first: int, clock: int | None, not_from: int, batch: int) -> tuple[int, list[Version]]:
+        """Return versions up to ``clock``, and that; ``None``: the store's, which is read before them."""
+        with self._session.connection() as connection:
+            if clock is None:
+                row = connection.execute("SELECT clock FROM stores WHERE store = %s", (self._store,)).fetchone()
+                clock = 0 if row is None else int(row[0])
+            return clock, self._rows.read_since(connection, first, clock, not_from, batch)
+
+    def _prepare(self, version: Version, whole: int) -> Outgoing:
         entry, sequence, data, content = version
         value = _take_stored(version)
         if content is None:
             return Outgoing(Delivery(entry, sequence, data or b""), value, True)
         if entry.size <= whole:
             return Outgoing(Delivery(entry, sequence, b"".join(self._read(content, 0, entry.size))), value, True)
-        runs = self._rows.list_runs(connection, content)
+        runs = self._list_runs(content)
         counts = tuple(run.times for run in runs)
         blocks = b"".join(run.hash for run in runs)
         return Outgoing(Delivery(entry, sequence, None, blocks, counts if max(counts) > 1 else ()), value, True)
@@ -305,7 +314,7 @@ class PostgresKeeper(Keeper):
             written = {link.record: Version(entry, clock, b"", None)}
             plan = Plan(clock, written, {}, {}, {}, [], [version.entry], [], 0, 0)
             self._rows.write(connection, plan)
-            self._drop(connection, plan, self._now())
+            self._rows.drop(connection, plan, self._now())
             connection.execute("UPDATE stores SET clock = %s WHERE store = %s", (clock, self._store))
             return True
 
@@ -315,11 +324,14 @@ class PostgresKeeper(Keeper):
         return ended
 
     def _read(self, content: int, start: int, stop: int) -> Iterator[bytes]:
-        with self._session.connection() as connection:
-            runs = self._rows.list_runs(connection, content)
+        runs = self._list_runs(content)
         if not runs:
             raise ValueReplaced
-        return self._rows.read_range(self._session.connection, runs, self._sizes.block, start, stop)
+        return self._blocks.read_range(runs, self._sizes.block, start, stop)
+
+    def _list_runs(self, content: int) -> list[Run]:
+        with self._session.connection() as connection:
+            return self._rows.list_runs(connection, content)
 
     # Mailboxes
 

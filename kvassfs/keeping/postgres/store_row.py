@@ -77,6 +77,18 @@ class StoreRow:
         Raises:
             ShareSpent: it would have more than it may.
         """
+        after = self.check(state, entries, size)
+        connection.execute(
+            "UPDATE stores SET entries = %s, bytes = %s WHERE store = %s", (after.entries, after.bytes, self._store)
+        )
+        return after
+
+    def check(self, state: State, entries: int, size: int) -> State:
+        """Return the row as it is once the store has so much more.
+
+        Raises:
+            ShareSpent: it would have more than it may.
+        """
         after = state._replace(entries=state.entries + entries, bytes=state.bytes + size)
         if entries > 0 and state.most_entries is not None and after.entries > state.most_entries:
             raise ShareSpent(
@@ -85,9 +97,6 @@ class StoreRow:
         if size > 0 and state.most_bytes is not None and after.bytes > state.most_bytes:
             most = f"{state.most_bytes / 1_000_000:,.0f} MB"
             raise ShareSpent(self._address, f"this store may take {most} at the hub, and there is no more room in that")
-        connection.execute(
-            "UPDATE stores SET entries = %s, bytes = %s WHERE store = %s", (after.entries, after.bytes, self._store)
-        )
         return after
 
     def read(self, connection: Connection[Any], session: Session) -> State:
