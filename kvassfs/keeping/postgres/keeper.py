@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from ...clocks import bound_clock
 from ...entry import Delivery, Entry, new_token, next_timestamp
-from ...errors import ValueReplaced
+from ...errors import StoreError, ValueReplaced
 from ...replica import MOST_NAMES
 from ...share_link import ShareLink, parse_record
 from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue
@@ -25,7 +25,7 @@ from . import upkeep
 from .database import Session
 from .merging import Known, Plan, Version, list_wanted, plan_merge
 from .rows import Rows, hash_token
-from .store_row import StoreRow
+from .store_row import State, StoreRow
 
 SEEN_INTERVAL: Final = 5 * 60 * 1_000_000
 """Microseconds between two notes that a device has been seen."""
@@ -63,6 +63,7 @@ class PostgresKeeper(Keeper):
         self._address = session.database.address
         self._rows = Rows(store, self._address)
         self._row = StoreRow(store, self._address, self._now, random)
+        self._mark: int | None = None  # of the incarnation that the last page is of
 
     def read_key(self) -> bytes:
         """Return the key; of a store that nobody has claimed, that has moved, or that is not there, one that nobody has."""
@@ -76,13 +77,18 @@ class PostgresKeeper(Keeper):
 
     def merge(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Merge what a device has pushed; a value that loses is not kept: its device has it in its history."""
-        outcome, has_changed = self._session.run(lambda connection: self._merge(connection, deliveries))
+
+        def merge(connection: Connection[Any]) -> tuple[Outcome, bool]:
+            merged = self._merge(connection, self._row.lock(connection), deliveries)
+            self._note_counters(connection, find_counters(deliveries))
+            return merged
+
+        outcome, has_changed = self._session.run(merge)
         if has_changed:
             self._changed(self._store)
         return outcome
 
-    def _merge(self, connection: Connection[Any], deliveries: Sequence[Delivery]) -> tuple[Outcome, bool]:
-        state = self._row.lock(connection)
+    def _merge(self, connection: Connection[Any], state: State, deliveries: Sequence[Delivery]) -> tuple[Outcome, bool]:
         plan = self._plan(connection, deliveries, state.clock)
         now = self._now()
         if plan.written or plan.handed_out:
@@ -93,7 +99,6 @@ class PostgresKeeper(Keeper):
             self._row.count(connection, plan.clock, plan.entries, plan.size + stored)
         elif plan.clock != state.clock:
             self._row.count(connection, plan.clock)
-        self._note_counters(connection, find_counters(deliveries))
         incarnations = self._row.list_incarnations(connection, state._replace(clock=plan.clock))
         return Outcome(plan.missing, state.process_id, plan.clock, incarnations), plan.clock > state.clock
 
@@ -134,10 +139,16 @@ class PostgresKeeper(Keeper):
             )
 
     def merge_removals(self, deliveries: Iterable[Delivery]) -> None:
-        """Merge the tombstones alone."""
+        """Merge the tombstones of keys that are here, which make room and take none."""
         removals = [delivery for delivery in deliveries if delivery.entry.deleted]
-        if removals:
-            self.merge(removals)
+
+        def merge(connection: Connection[Any]) -> tuple[Outcome, bool]:
+            state = self._row.lock(connection)
+            known = self._rows.read_versions(connection, {removal.entry.key for removal in removals})
+            return self._merge(connection, state, [removal for removal in removals if removal.entry.key in known])
+
+        if removals and self._session.run(merge)[1]:
+            self._changed(self._store)
 
     def put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
         """Keep blocks until an entry names them."""
@@ -186,9 +197,9 @@ class PostgresKeeper(Keeper):
 
     def read_page(self, first: int, not_from: int, limit: Limit) -> Page:
         """Return a page of entries, up to the clock that is read before them."""
+        state = self._row.read(self._session)
+        clock, self._mark = state.clock, state.mark
         with self._session.connection() as connection:
-            row = connection.execute("SELECT clock FROM stores WHERE store = %s", (self._store,)).fetchone()
-            clock = 0 if row is None else int(row[0])
             outgoing: list[Outgoing] = []
             size, batch = 0, BATCH
             while versions := self._rows.read_since(connection, first, clock, not_from, batch):
@@ -209,9 +220,11 @@ class PostgresKeeper(Keeper):
         value = _take_stored(version)
         if content is None:
             return Outgoing(Delivery(entry, sequence, data or b""), value, True)
-        if entry.size <= whole:
-            return Outgoing(Delivery(entry, sequence, b"".join(self._read(content, 0, entry.size))), value, True)
         runs = self._rows.list_runs(connection, content)
+        if entry.size <= whole:
+            # By this very connection: who has one and waits for another may wait for long.
+            pieces = self._rows.read_range(lambda: nullcontext(connection), runs, self._sizes.block, 0, entry.size)
+            return Outgoing(Delivery(entry, sequence, b"".join(pieces)), value, True)
         counts = tuple(run.times for run in runs)
         blocks = b"".join(run.hash for run in runs)
         return Outgoing(Delivery(entry, sequence, None, blocks, counts if max(counts) > 1 else ()), value, True)
@@ -228,9 +241,11 @@ class PostgresKeeper(Keeper):
             yield from self._read(out.value.content, 0, out.value.size)
 
     def describe(self, clock: int, device: int) -> Description:
-        """Return what a device is told."""
+        """Return what a device is told, unless the page was read from a server whose place another one has taken since."""
+        state = self._row.read(self._session)
+        if self._mark not in {None, state.mark}:
+            raise StoreError(self._address, "the database was set back meanwhile")
         with self._session.connection() as connection:
-            state = self._row.read(connection, self._session)
             rows = connection.execute(
                 "SELECT process_id, counter, name FROM devices WHERE store = %s ORDER BY seen DESC, process_id",
                 (self._store,),
@@ -370,8 +385,7 @@ class _Held:
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield its bytes."""
-        stop = self._value.size if stop is None else stop
-        content, data = self._value.content, self._value.data
+        stop, content, data = self._value.size if stop is None else stop, self._value.content, self._value.data
         if data is not None:
             if data:
                 yield data[start:stop]

@@ -92,9 +92,10 @@ class StoreRow:
             (clock, entries, size, self._store),
         )
 
-    def read(self, connection: Connection[Any], session: Session) -> State:
-        """Return the row of the store."""
-        row = connection.execute(_STATE, (self._store,)).fetchone()
+    def read(self, session: Session) -> State:
+        """Return the row of the store; it has no connection any more when it needs one to write."""
+        with session.connection() as connection:
+            row = connection.execute(_STATE, (self._store,)).fetchone()
         if row is None:
             raise StoreError(self._address, "the store was removed meanwhile")
         state = State._make(row)
