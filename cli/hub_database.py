@@ -12,6 +12,7 @@ import click
 from .arguments import parse_text
 
 if TYPE_CHECKING:
+    from kvassfs.keeping.objects import ObjectStore
     from kvassfs.keeping.postgres.database import Database
 
 VARIABLE = "KVASS_HUB_DATABASE"
@@ -54,6 +55,42 @@ database_option = click.option(
     callback=parse_url,
     help=f"the PostgreSQL database of the hub (default: ${VARIABLE})",
 )
+
+
+blocks_option = click.option(
+    "--blocks",
+    metavar="s3://BUCKET/PREFIX",
+    type=parse_text,
+    callback=parse_blocks,
+    help="the object store for blocks of large values, which speaks S3; it takes credentials and region from where boto3 does",
+)
+
+blocks_endpoint_option = click.option(
+    "--blocks-endpoint",
+    metavar="URL",
+    type=parse_text,
+    default="",
+    help="the address of the object store (default: that of AWS)",
+)
+
+
+def check_blocks(blocks: str, endpoint: str) -> None:
+    """Return if there is an object store that an address belongs to, or no address."""
+    if endpoint and not blocks:
+        raise click.UsageError("--blocks-endpoint needs --blocks.")
+
+
+def open_objects(blocks: str, endpoint: str) -> ObjectStore | None:
+    """Return the object store, if there is one."""
+    from kvassfs.keeping.objects import parse_place
+
+    check_blocks(blocks, endpoint)
+    place = parse_place(blocks)
+    if place is None:
+        return None
+    from kvassfs.keeping.s3 import S3Objects
+
+    return S3Objects(place, endpoint or None)
 
 
 @contextmanager

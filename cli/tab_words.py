@@ -247,6 +247,10 @@ kvass serve |
 = --body-memory | memory for what others are sending, which then waits in files (default: 64)
 = --per-address | connections that one client address may have, 0 for any number, as for a proxy on another machine (default: 64, and any number for addresses of this machine)
 = --database | be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own
+= --blocks | the object store for blocks of large values, which speaks S3; it takes credentials and region from where boto3 does
+= --blocks-endpoint | the address of the object store (default: that of AWS)
+= --processes | with --database, how many processes serve it (default: 1)
+= --metrics | serve numbers for Prometheus there, each further process at the next port
 - --quiet | do not log requests
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
@@ -259,6 +263,8 @@ kvass hub |
 + remove | remove a store for good
 + quota | limit what a store may have
 + restored | say that the database was set back
++ import | take in the hub of one person
++ export | make a store the hub of one person
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show help, also after a sub-command
 kvass hub add | ?
@@ -283,6 +289,16 @@ kvass hub quota | ?
 - -h --help | show this help
 kvass hub restored |
 = --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub import | ? ?
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
+- -h --help | show this help
+kvass hub export | ? ?
+= --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --blocks | the object store for blocks of large values, which speaks S3; it takes credentials and region from where boto3 does
+= --blocks-endpoint | the address of the object store (default: that of AWS)
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass service |

@@ -6,6 +6,8 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +17,12 @@ from .. import process
 from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..hub_database import parse_blocks, parse_url
+from ..hub_database import blocks_endpoint_option, blocks_option, check_blocks, parse_url
 from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
+
+if TYPE_CHECKING:
+    from kvassfs.server.run import ServeOptions
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
@@ -30,7 +35,14 @@ SMALLEST_MESSAGE = 16
 _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where it is
 
 
-@click.command("serve", cls=Command, example="kvass serve --bind :8000")
+@click.command(
+    "serve",
+    cls=Command,
+    example="""
+kvass serve --bind :8000
+kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
+""",
+)
 @click.option(
     "--bind",
     metavar="HOST:PORT",
@@ -68,19 +80,21 @@ _TLS_FILE = click.Path(readable=False)  # whether it can be read is said where i
     callback=parse_url,
     help="be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own",
 )
+@blocks_option
+@blocks_endpoint_option
 @click.option(
-    "--blocks",
-    metavar="s3://BUCKET/PREFIX",
-    type=parse_text,
-    callback=parse_blocks,
-    help="with --database: keep the blocks of large values in this object store, which speaks S3; credentials and region are"
-    " found as by other programs for it",
+    "--processes",
+    metavar="N",
+    type=click.IntRange(min=1, max=256),
+    default=1,
+    help="with --database, how many processes serve it (default: 1)",
 )
 @click.option(
-    "--blocks-endpoint",
-    metavar="URL",
+    "--metrics",
+    metavar="HOST:PORT",
+    default="",
     type=parse_text,
-    help="the address of the object store (default: that of AWS)",
+    help="serve numbers for Prometheus there, each further process at the next port",
 )
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
@@ -94,7 +108,9 @@ def command(
     per_address: int | None,
     stores: str | None,
     blocks: str,
-    blocks_endpoint: str | None,
+    blocks_endpoint: str,
+    processes: int,
+    metrics: str,
     quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
@@ -106,28 +122,41 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
+    check_metrics(metrics)
+    check_many(stores, processes, blocks, blocks_endpoint)
+    from kvassfs.server.run import ServeOptions
+
+    bodies = (max_body * MIB, body_memory * MIB)
+    places = (take_sockets(), stores or "", processes, metrics)
+    options = ServeOptions(
+        database.path, bind, tls_cert, tls_key, *bodies, per_address, *places, blocks, blocks_endpoint
+    )
+    run_server(database, options, quiet=quiet)
+
+
+def check_many(stores: str | None, processes: int, blocks: str, endpoint: str) -> None:
+    """Return if nothing is asked for that only a hub for many can do, or it is one."""
+    check_blocks(blocks, endpoint)
+    if processes > 1 and not stores:
+        raise click.UsageError("--processes needs --database.")
     if blocks and not stores:
         raise click.UsageError("--blocks needs --database.")
-    if blocks_endpoint is not None and not blocks:
-        raise click.UsageError("--blocks-endpoint needs --blocks.")
-    from kvassfs.server.run import ServeOptions, serve
+
+
+def check_metrics(metrics: str) -> None:
+    """Return if numbers can be served, or nobody wants them."""
+    if metrics and find_spec("prometheus_client") is None:
+        raise click.UsageError("--metrics needs prometheus-client; install kvassfs[postgres].")
+
+
+def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:
+    """Serve until a signal, and log what is asked for; ``quiet`` leaves out what is no trouble."""
+    from kvassfs.server.run import serve
 
     log_to_standard_error(quiet=quiet)
     serve(
-        ServeOptions(
-            database.path,
-            bind,
-            tls_cert,
-            tls_key,
-            max_body * MIB,
-            body_memory * MIB,
-            per_address,
-            take_sockets(),
-            stores or "",
-            blocks,
-            blocks_endpoint or "",
-        ),
-        listening=lambda url: announce_many(url) if stores else announce(database, url, quiet=quiet),
+        options,
+        listening=lambda url: announce_many(url) if options.stores else announce(database, url, quiet=quiet),
         notice=print_notice,
         write=(lambda _: None) if quiet else LogLines().write,
         supervisor=take_supervisor(),
@@ -148,7 +177,7 @@ def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
 
 def announce_many(url: str) -> None:
     """Say where the stores of a hub for many are served."""
-    print_notice(f"serving the stores of the database on {url}; `kvass hub add NAME` adds one")
+    print_notice(f"serving the stores of the database on {url}")
 
 
 def describe_first_steps(addresses: Sequence[str]) -> str:

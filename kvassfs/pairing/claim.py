@@ -10,13 +10,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import HubFailed, InvalidMessage, NotAHub, Undecipherable
-from ..remote.address import parse_base_url
+from ..remote.address import parse_base_url, show_address
 from ..store import Store
 from ..sync.message_fields import decode_json, encode_bytes, encode_json, require_object
 from ..sync.messages import compute_digest
 from ..sync.seal import Seal
 from .calls import Remote
-from .errors import CannotClaim, ClaimRefused, StoreInUse
+from .errors import AtAnotherHub, CannotClaim, ClaimRefused
 from .messages import KEY_BYTES
 
 MAX_CLAIM = 1024
@@ -63,10 +63,10 @@ def check_claims(store: Store) -> None:
     """Return if a store can be given to another hub.
 
     Raises:
-        StoreInUse: it has one.
+        AtAnotherHub: it has one.
     """
-    if store.settings.config().remote:
-        raise StoreInUse(store.path, "it has a hub, which `kvass config remote ''` takes away")
+    if remote := store.settings.config().remote:
+        raise AtAnotherHub(show_address(remote))
 
 
 def claim_store(remote: Remote, claim: Claim) -> None:
@@ -84,10 +84,10 @@ def claim_store(remote: Remote, claim: Claim) -> None:
             raise ClaimRefused from error
         raise
     try:
-        proof = require_object(decode_json(Seal(claim.key).unseal(bytes(response))))
-    except (InvalidMessage, Undecipherable) as error:
-        raise NotAHub(remote.address, "its response is not that of a hub") from error
-    if proof != _prove(body):
+        digest = decode_proof(Seal(claim.key).unseal(bytes(response)))
+    except (InvalidMessage, Undecipherable):
+        digest = ""
+    if digest != compute_digest(body):
         raise NotAHub(remote.address, "its response is not that of a hub")
 
 
@@ -104,8 +104,9 @@ def decode_claim(body: bytes) -> Claim:
     """
     message = require_object(decode_json(body))
     try:
-        claim = Claim(str(message["Code"]), a2b_base64(message["Key"], strict_mode=True))
-    except (KeyError, TypeError, ValueError) as error:
+        claim = Claim(message["Code"], a2b_base64(message["Key"], strict_mode=True))
+        claim.code.encode()  # what is no text is no code
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidMessage("it is of another kind") from error
     if message.get("Type") != "claim" or len(claim.code) > MAX_CODE or len(claim.key) != KEY_BYTES:
         raise InvalidMessage("it is of another kind")
@@ -114,8 +115,21 @@ def decode_claim(body: bytes) -> Claim:
 
 def encode_claim_response(body: bytes, key: bytes, random: Callable[[int], bytes] = os.urandom) -> bytes:
     """Return the response to the request ``body``, sealed with the key that it gave: so nobody else has made it."""
-    return Seal(key, random).seal(encode_json(_prove(body)))
+    return Seal(key, random).seal(encode_proof(compute_digest(body)))
 
 
-def _prove(body: bytes) -> dict[str, str]:
-    return {"Type": "claim response", "Request": compute_digest(body)}
+def encode_proof(digest: str) -> bytes:
+    """Return what a hub says that has taken the claim with a digest."""
+    return encode_json({"Type": "claim response", "Request": digest})
+
+
+def decode_proof(plaintext: bytes | bytearray) -> str:
+    """Return the digest of the claim that a hub has taken.
+
+    Raises:
+        InvalidMessage
+    """
+    message = require_object(decode_json(plaintext))
+    if message.get("Type") != "claim response":
+        raise InvalidMessage("it is of another kind")
+    return str(message.get("Request"))

@@ -12,6 +12,7 @@
     ├── NobodyServes              this store has no hub, and is none
     ├── StoreInUse                what joins has keys or a hub already
     ├── CannotClaim               no claim of a store, or not in the clear
+    ├── AtAnotherHub              the store that claims one has a hub already
     ├── ClaimRefused              exit status 4: the code claims no store, or no longer
     ├── HandoverTooLong           settings that no message holds
     ├── InvalidIntroduction       what the other side sent under the right code is no message
@@ -128,6 +129,14 @@ class CannotClaim(PairingError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class AtAnotherHub(PairingError):
+    """The store has a hub already, at ``address``."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"this store has the hub {address}; `kvass config remote ''` takes it away")
+        self.address = address
 
 
 class ClaimRefused(PairingError):

@@ -17,7 +17,7 @@ from .homes import FileHome, Home
 from .housekeeping import INTERVAL, Housekeeping
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests
 from .pair_requests import PairRequests
-from .request_log import RequestLog, log_line, skip_logging
+from .request_log import Note, RequestLog, log_line, skip_logging
 from .routing import Route, RouteTable
 from .share_requests import ShareRequests
 from .store_paths import StorePaths
@@ -26,6 +26,10 @@ from .wakeups import Wakeups
 
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds at the end in which the databases have to be closed."""
+
+
+CALLS: Final = ("/", "/blocks", "/claim", "/get", "/health", "/join", "/pair", "/pull", "/push", "/ready")
+"""The paths that there can be."""
 
 
 class Service:
@@ -61,10 +65,22 @@ class Service:
         return pages.render_about(request)
 
     async def check_health(self, request: Request) -> Response:
+        """Say that this process is alive: the hub of one person is where its database can be read."""
+        return await self.check_ready(request) if self.claims is None else _say_ok(request)
+
+    async def check_ready(self, request: Request) -> Response:
         """Say that requests can be served, for a load balancer."""
         await self.shares.check()
-        skip_logging(request.scope)
-        return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
+        return _say_ok(request)
+
+    def read_numbers(self) -> dict[str, float]:
+        """Return numbers of this moment, for whoever watches over the hub; for any thread."""
+        return {"waiting_pulls": self.hub.count_waiting(), **self._home.read_numbers()}
+
+
+def _say_ok(request: Request) -> Response:
+    skip_logging(request.scope)
+    return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
 
 
 def serve_file(path: str, **options: Any) -> Service:
@@ -73,14 +89,17 @@ def serve_file(path: str, **options: Any) -> Service:
     return Service(FileHome(path, **options), **own)
 
 
-def build_application(service: Service, write: Callable[[str], None] = log_line) -> ASGIApp:
-    """Return the application of ``service``; its lifespan must be run. ``write`` gets a line for each request.
+def build_application(service: Service, write: Callable[[str], None] = log_line, note: Note | None = None) -> ASGIApp:
+    """Return the application of ``service``; its lifespan must be run.
+
+    ``write`` gets a line for each request, and ``note`` is told of it.
 
     Where there can be many stores, each lies below its own path.
     """
     beside = {
         "/": Route.of(service.describe, "GET"),
         "/health": Route.of(service.check_health, "GET"),
+        "/ready": Route.of(service.check_ready, "GET"),
     }
     of_store = {
         "/blocks": Route.of(service.hub.serve_blocks, "POST"),
@@ -97,4 +116,4 @@ def build_application(service: Service, write: Callable[[str], None] = log_line)
         routes = beside | of_store | {"/claim": Route.of(service.claims.claim, "POST")}
         # What stands beside the stores runs the lifespan.
         table = StorePaths(RouteTable(routes, service.run), RouteTable(beside, service.run))
-    return InTurn(RequestLog(table, routes, write))
+    return InTurn(RequestLog(table, routes, write, note=note))

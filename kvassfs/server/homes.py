@@ -73,6 +73,9 @@ class Home(Protocol):
     def open_upkeep(self) -> AbstractContextManager[Callable[[], bool]]:
         """``with`` what takes a step of cleaning up, and returns whether there is more to do."""
 
+    def read_numbers(self) -> dict[str, float]:
+        """Return numbers of this moment by their names, for whoever watches over the hub; for any thread."""
+
     def run(self, wakeups: Wakeups, timeout: float) -> AbstractAsyncContextManager[None]:
         """``async with`` what wakes those that wait for changes; at the end it has ``timeout`` seconds to end in."""
 
@@ -148,6 +151,10 @@ class FileHome:
         """``with`` what cleans up a little, or gives some room back."""
         with Store.open(self._path, profile=HUB) as store:
             yield lambda: store.upkeep.tidy() or store.upkeep.give_some_back()
+
+    def read_numbers(self) -> dict[str, float]:
+        """Return none."""
+        return {}
 
     @asynccontextmanager
     async def run(self, wakeups: Wakeups, _: float) -> AsyncIterator[None]:

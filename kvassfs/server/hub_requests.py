@@ -109,6 +109,10 @@ class HubRequests:
             if not all(ended):
                 log.warning("ended while the database was still being waited for")
 
+    def count_waiting(self) -> int:
+        """Return how many pulls wait for news."""
+        return self._polls.count()
+
     async def push(self, request: Request) -> Response:
         """Merge entries."""
         async with self._receive(request, self._limits.max_body) as body:

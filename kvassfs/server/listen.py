@@ -46,7 +46,7 @@ def open_socket(bind: str) -> socket.socket:
     try:
         return _open_everywhere(port) if host in _EVERYWHERE else _open_at(host, port)
     except (OSError, UnicodeError) as error:
-        raise CannotListen(bind, _explain(error, host, port)) from error
+        raise CannotListen(bind, explain_failure(error, host, port)) from error
 
 
 def inherit_sockets(count: int, first: int = FIRST_INHERITED) -> list[socket.socket]:
@@ -88,7 +88,8 @@ def _open_at(host: str, port: int) -> socket.socket:
     return socket.create_server(where, family=family, backlog=BACKLOG)
 
 
-def _explain(error: OSError | UnicodeError, host: str, port: int) -> str:
+def explain_failure(error: OSError | UnicodeError, host: str, port: int) -> str:
+    """Return why nothing can listen at a port of a host."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"{host!r} is no address and no name that this machine knows"
     if error.errno == errno.EADDRINUSE:

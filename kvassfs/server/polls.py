@@ -29,6 +29,10 @@ class Polls:
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._waiting: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
 
+    def count(self) -> int:
+        """Return how many wait; for any thread."""
+        return sum(map(len, list(self._waiting.values())))
+
     def check(self, body: bytes) -> bytes:
         """Return the digest of a pull's body, by which it is known.
 

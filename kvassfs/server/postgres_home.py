@@ -6,9 +6,11 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final
 from uuid import UUID
 
+from ..errors import StoreError
 from ..keeping.objects import ObjectStore
 from ..keeping.postgres import upkeep
 from ..keeping.postgres.database import Database, Session
@@ -20,6 +22,9 @@ from ..sharing.offers import Offers
 from ..sync.hub import Hub
 from .homes import Finder
 from .wakeups import Wakeups
+
+COUNT_INTERVAL: Final = 60.0
+"""Seconds between two counts of all stores."""
 
 
 class PostgresHome:
@@ -33,6 +38,8 @@ class PostgresHome:
         self._database = database
         self._objects = objects
         self._publisher = Publisher(database)
+        self._counted = -COUNT_INTERVAL
+        self._sizes: dict[str, float] = {}
 
     def _find(self, name: str, session: Session) -> PostgresKeeper:
         store = UUID(name) if name else UUID(int=0)
@@ -69,6 +76,15 @@ class PostgresHome:
         """``with`` what cleans up a little, unless another process is at it."""
         session = Session(self._database)
         yield lambda: upkeep.tidy(session, time.time_ns() // 1000, self._objects)
+
+    def read_numbers(self) -> dict[str, float]:
+        """Return how the connections are used, and how large the stores are; the latter is looked at once a minute."""
+        now = time.monotonic()
+        if now - self._counted >= COUNT_INTERVAL:
+            self._counted = now
+            with suppress(StoreError):
+                self._sizes = Stores(Session(self._database)).count_sizes()
+        return {**self._database.count_connections(), **self._sizes}
 
     @asynccontextmanager
     async def run(self, wakeups: Wakeups, timeout: float) -> AsyncIterator[None]:

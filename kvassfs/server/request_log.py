@@ -36,6 +36,10 @@ class Traffic:
     sent: int = 0
 
 
+Note = Callable[[str, int, float, int, int], None]
+"""Notes a request that has ended: its path, status, seconds, and the bytes of the bodies that were received and sent."""
+
+
 def log_line(text: str) -> None:
     """Log a line about a request."""
     log.info("%s", text)
@@ -46,7 +50,7 @@ class RequestLog:
 
     Of any other path it has no more than what tells how it came about: see ``redact_path``.
 
-    An exception is logged too; the client gets status 500, or a response that breaks off if it has begun.
+    ``note`` is told of each. An exception is logged too; the client gets status 500, or a response that breaks off if it has begun.
     """
 
     def __init__(
@@ -55,11 +59,13 @@ class RequestLog:
         paths: Collection[str],
         write: Callable[[str], None] = log_line,
         clock: Callable[[], float] = time.monotonic,
+        note: Note | None = None,
     ) -> None:
         self._app = app
         self._paths = frozenset(paths)
         self._write = write
         self._clock = clock
+        self._note = note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -71,7 +77,10 @@ class RequestLog:
         try:
             await self._serve(scope, _count_received(receive, traffic), _count_sent(send, traffic), traffic)
         finally:
-            text = format_line(scope, self._paths, traffic, self._clock() - begin)
+            seconds = self._clock() - begin
+            text = format_line(scope, self._paths, traffic, seconds)
+            if self._note is not None:
+                self._note(scope["path"], traffic.status, seconds, traffic.received, traffic.sent)
             if _SKIPPED in scope:
                 log.debug("%s", text)
             else:

@@ -26,14 +26,15 @@ from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
 from ..sync.hub import MAX_WAIT
 from .admission import DEFAULT_LIMITS, ConnectionLimits
-from .application import Service, build_application
+from .application import CALLS, Service, build_application
 from .bodies import DISK, MEMORY, BodyLimits
 from .connections import Connections, bound_buffers, find_capacity
 from .homes import FileHome, Home
 from .hub_requests import MAX_BODY, HubLimits
-from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket
+from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket, parse_bind
+from .processes import keep_processes
 from .protocol import Doorway, HubProtocol
-from .request_log import log_line
+from .request_log import Note, log_line
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,9 @@ class ServeOptions:
         per_address: connections of one client address, 0 for any number; ``None``: as ``ConnectionLimits`` says.
         inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
         stores: URL of the PostgreSQL database that keeps any number of stores, which are served in place of ``database``.
-        blocks: where their blocks go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
+        processes: how many serve these.
+        metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
+        blocks: where blocks of these stores go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
         blocks_endpoint: URL of the object store; "": as boto3 finds it.
     """
 
@@ -71,6 +74,8 @@ class ServeOptions:
     per_address: int | None = None
     inherited: int = 0
     stores: str = ""
+    processes: int = 1
+    metrics: str = ""
     blocks: str = ""
     blocks_endpoint: str = ""
 
@@ -97,18 +102,70 @@ def serve(
     context = _load_tls(options)
     with ExitStack() as stack:
         limits = replace(limits, capacity=min(limits.capacity, find_capacity()), per_address=options.per_address)
+        sockets = stack.enter_context(_open_sockets(options, limits))
+        urls = [format_url(opened, secure=context is not None) for opened in sockets]
+        report = partial(_report, urls, listening, supervisor)
+        run = partial(_serve_on, sockets, options, context=context, limits=limits, write=write)
+        if not options.stores:
+            run(_open_file(options, notice, urls), report, supervisor)
+        elif options.processes == 1:
+            run(stack.enter_context(_open_many(options)), report, supervisor)
+        else:
+            with _open_many(options):
+                report()  # the sockets listen already
+            keep_processes(options.processes, partial(_serve_as_one, options, run), supervisor)
+
+
+@contextmanager
+def _open_sockets(options: ServeOptions, limits: ConnectionLimits) -> Iterator[list[socket.socket]]:
+    """``with`` the sockets that are served."""
+    with ExitStack() as stack:
         sockets = inherit_sockets(options.inherited) or [open_socket(options.bind)]
         for opened in sockets:
             stack.enter_context(opened)
             bound_buffers(opened, limits.write)
-        urls = [format_url(opened, secure=context is not None) for opened in sockets]
-        home = stack.enter_context(_open_many(options)) if options.stores else _open_file(options, notice, urls)
-        service = Service(home, limits=_choose_limits(options))
-        ready = partial(_report, urls, listening, supervisor)
-        application = build_application(service, write)
+        yield sockets
+
+
+def _serve_as_one(options: ServeOptions, run: Callable[..., None], number: int) -> None:
+    """Serve as one of several processes, in which nothing was opened before."""
+    with _open_many(options) as home:
+        run(home, lambda: None, NOBODY, number)
+
+
+def _serve_on(
+    sockets: list[socket.socket],
+    options: ServeOptions,
+    home: Home,
+    ready: Callable[[], None],
+    supervisor: Supervisor,
+    number: int = 0,
+    *,
+    context: ssl.SSLContext | None,
+    limits: ConnectionLimits,
+    write: Callable[[str], None],
+) -> None:
+    """Serve the stores of ``home`` in this process, the one with a ``number`` of those that do."""
+    service = Service(home, limits=_choose_limits(options))
+    with _open_metrics(options, service, number) as note:
+        application = build_application(service, write, note)
         server = _Server(application, service, context, Connections(limits), ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets))
+
+
+@contextmanager
+def _open_metrics(options: ServeOptions, service: Service, number: int) -> Iterator[Note | None]:
+    """``with`` what notes requests for Prometheus, if that is asked for: each process at a port of its own."""
+    if not options.metrics:
+        yield None
+        return
+    from .metrics import Metrics  # noqa: PLC0415  others need no prometheus_client
+
+    host, port = parse_bind(options.metrics)
+    metrics = Metrics(CALLS, service.read_numbers)
+    with metrics.serve(host, port + number if port else 0):
+        yield metrics.note
 
 
 @contextmanager

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .feed import Changes, Event, Position, Seen
     from .glance import GLANCE_FAILURES, Glance, explain_glance, take_glance
     from .history import Version
+    from .hub_record import HubRecord, KnownDevice
     from .inodes import ROOT_INODE, directories_above, new_inode
     from .local import DIRECTORY_MODE, DirectoryRecord
     from .mailboxes import Mailbox
@@ -48,6 +49,7 @@ _HOMES = {
     ".feed": "Changes Event Position Seen",
     ".glance": "GLANCE_FAILURES Glance explain_glance take_glance",
     ".history": "Version",
+    ".hub_record": "HubRecord KnownDevice",
     ".inodes": "ROOT_INODE directories_above new_inode",
     ".local": "DIRECTORY_MODE DirectoryRecord",
     ".mailboxes": "Mailbox",
@@ -121,7 +123,9 @@ __all__ = [
     "Follower",
     "Found",
     "Glance",
+    "HubRecord",
     "HubState",
+    "KnownDevice",
     "Limit",
     "Mailbox",
     "Mended",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .feed import Feed
     from .history import History
     from .history import Parts as HistoryParts
+    from .hub_record import HubRecords
     from .identity import Identity
     from .imports import Imports
     from .inbox import Inbox
@@ -198,6 +199,13 @@ class Parts:
         from .outbox import Outbox
 
         return Outbox(self._database, self._contents, self.values, self.blocks, self.hub_time, self._clock)
+
+    @cached_property
+    def hub_records(self) -> HubRecords:
+        """What makes this store the hub that its devices know."""
+        from .hub_record import HubRecords
+
+        return HubRecords(self._database, self.inbox)
 
     @cached_property
     def inbox(self) -> Inbox:

@@ -36,6 +36,23 @@ NOT_RUN = {
     "kvass log --forget notes/plan.txt         # or leave it at that": "it is in place of the line before; the help has it",
     "sudo kvass service install serve --system": "it would change the machine: a user, /etc, /var/lib",
     "sudo kvass service uninstall --system": "it would remove what is installed on the machine",
+    **dict.fromkeys(
+        (
+            "kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000",
+            "kvass serve --database postgresql:///kvass --processes 4 --metrics 127.0.0.1:9100",
+            "kvass serve --database postgresql:///kvass --blocks s3://kvass/blocks --blocks-endpoint https://objects.example.com",
+            "kvass hub add family --database postgresql:///kvass --url https://hub.example.com",
+            "kvass hub list --database postgresql:///kvass",
+            "kvass hub remove family --yes --database postgresql:///kvass",
+            "kvass hub quota family --mb 5000 --keys 100000 --database postgresql:///kvass",
+            "kvass hub import ~/.kvassdb.sqlite family --database postgresql:///kvass",
+            "kvass hub export family family.sqlite --database postgresql:///kvass",
+            "kvass hub export family family.sqlite --blocks s3://kvass/blocks --blocks-endpoint https://objects.example.com --database postgresql:///kvass",
+            "kvass hub restored --database postgresql:///kvass",
+            "kvass claim https://hub.example.com/s/family#hv5s-2nqk-7gte-x6lp-3mwa-4c2y",
+        ),
+        "tests/many/test_commands.py runs it, on a PostgreSQL of its own",
+    ),
 }
 """Lines that are left out, and why."""
 

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -93,13 +94,22 @@ def _find_port() -> int:
 
 
 @contextmanager
-def running_server(place: Path, *settings: str) -> Iterator[Server]:
+def own_folder() -> Iterator[Path]:
+    """``with`` a folder that the user of servers reaches; pytest closes its own to others whenever it starts somewhere."""
+    with tempfile.TemporaryDirectory(prefix="kvass-postgres-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def running_server(*settings: str) -> Iterator[Server]:
     """``with`` a new server that has the template."""
-    server = Server(place, *settings)
-    server.make()
-    server.start()
-    try:
-        server.create_template()
-        yield server
-    finally:
-        server.stop()
+    with own_folder() as folder:
+        server = Server(folder / "server", *settings)
+        server.make()
+        server.start()
+        try:
+            server.create_template()
+            yield server
+        finally:
+            server.stop()

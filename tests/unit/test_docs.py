@@ -13,8 +13,8 @@ import pytest
 
 from kvassfs import block
 from kvassfs.errors import InvalidMessage
+from kvassfs.pairing import claim, post_office
 from kvassfs.pairing import messages as pairing
-from kvassfs.pairing import post_office
 from kvassfs.remote import http
 from kvassfs.server import hub_requests
 from kvassfs.store import peers, schema
@@ -64,6 +64,8 @@ KINDS: dict[str, Callable[[bytes], Any]] = {
     "pair-response": lambda text: pairing.encode_pair_response(pairing.decode_pair_response(text)),
     "join": lambda text: pairing.encode_join_request(pairing.decode_join_request(text)),
     "join-response": lambda text: pairing.encode_join_response(pairing.decode_join_response(text)),
+    "claim": lambda text: claim.encode_claim(claim.decode_claim(text)),
+    "claim-response": lambda text: claim.encode_proof(claim.decode_proof(text)),
     "introduction": lambda text: pairing.encode_introduction(pairing.decode_introduction(text)),
     "handover": lambda text: pairing.encode_handover(pairing.decode_handover(text)),
 }

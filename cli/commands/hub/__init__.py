@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,22 +16,32 @@ from ... import streams
 from ...arguments import parse_text
 from ...formats import format_local_time, format_size
 from ...group import Group
-from ...hub_database import database_option, open_database
+from ...hub_database import blocks_endpoint_option, blocks_option, database_option, open_database, open_objects
+from ...notices import print_notice
 
 if TYPE_CHECKING:
+    from kvassfs.keeping.postgres.database import Session
     from kvassfs.keeping.postgres.stores import Stores, StoreStatus
 
 command = Group("hub", help="look after the stores of a hub for many")
 
 
 @contextmanager
-def open_stores(url: str) -> Iterator[Stores]:
-    """``with`` the stores in a database."""
+def open_session(url: str) -> Iterator[Session]:
+    """``with`` a way to the database of a hub."""
     from kvassfs.keeping.postgres.database import Session
-    from kvassfs.keeping.postgres.stores import Stores
 
     with open_database(url) as database:
-        yield Stores(Session(database))
+        yield Session(database)
+
+
+@contextmanager
+def open_stores(url: str) -> Iterator[Stores]:
+    """``with`` the stores in a database."""
+    from kvassfs.keeping.postgres.stores import Stores
+
+    with open_session(url) as session:
+        yield Stores(session)
 
 
 def _check_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -88,7 +100,7 @@ def format_status(status: StoreStatus) -> str:
         f" of {format_size(status.most_bytes)}" if status.most_bytes is not None else ""
     )
     state = "claimed" if status.is_claimed else "waits to be claimed"
-    return f"{format_local_time(status.made)}  {status.name}  {state}, {entries} keys, {size}"
+    return f"{format_local_time(status.made)}  {status.name}  {state}, {entries} key{'' if status.entries == 1 else 's'}, {size}"
 
 
 @command.command(
@@ -141,3 +153,62 @@ def restored(database: str) -> None:
     """
     with open_stores(database) as stores:
         stores.note_restored()
+
+
+@command.command(
+    "import",
+    short_help="take in the hub of one person",
+    example="kvass hub import ~/.kvassdb.sqlite family --database postgresql:///kvass",
+)
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
+@_name
+@database_option
+def import_(file: str, name: str, database: str) -> None:
+    """Make the store in FILE, which was a hub, one of those here, so that its devices need not notice.
+
+    Its key, clock, links and the sequence of its entries stay; its history stays behind. End `kvass serve` on FILE for good
+    before, and have the address of the hub lead to /s/NAME here.
+    """
+    from kvassfs.keeping.postgres.moving import import_store
+    from kvassfs.store import Store
+
+    with Store.open(file, create=False, notice=print_notice) as store, open_session(database) as session:
+        count = import_store(store, session, name)
+    streams.write([format_moved(count, name).encode()])
+
+
+def format_moved(count: int, place: str) -> str:
+    """Return how much was moved."""
+    return f"moved {count:,} entr{'y' if count == 1 else 'ies'} to {place}\n"
+
+
+@command.command(
+    "export",
+    short_help="make a store the hub of one person",
+    example="kvass hub export family family.sqlite --database postgresql:///kvass",
+)
+@_name
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
+@database_option
+@blocks_option
+@blocks_endpoint_option
+def export(name: str, file: str, database: str, blocks: str, blocks_endpoint: str) -> None:
+    """Make FILE, which is new, the hub that a store here was, and close the store, so that its devices need not notice.
+
+    Then have the address of the hub lead to `kvass serve --db FILE`; `kvass hub remove` removes what is left here.
+    """
+    from kvassfs.keeping.postgres.moving import export_store
+    from kvassfs.store import HUB, Store
+
+    if os.path.lexists(file):
+        raise click.BadParameter(f"{file} is there already.", param_hint="FILE")
+    objects = open_objects(blocks, blocks_endpoint)
+    with open_session(database) as session:
+        try:
+            with Store.open(file, profile=HUB) as store:
+                count = export_store(store, session, name, objects=objects)
+        except BaseException:
+            for suffix in ("", "-wal", "-shm", "-reserve"):
+                Path(f"{file}{suffix}").unlink(missing_ok=True)
+            raise
+    streams.write([format_moved(count, file).encode()])

@@ -113,9 +113,7 @@ class Blocks:
 
     # Writing
 
-    def upload(
-        self, blocks: Mapping[bytes, bytes | memoryview], check: Callable[[Connection[Any], int], None]
-    ) -> dict[bytes, str]:
+    def upload(self, blocks: Mapping[bytes, bytes | memoryview], check: Callable[[int], None]) -> dict[bytes, str]:
         """Put those of the blocks that are not there yet into objects; return their names, which were noted before.
 
         Belongs outside of any transaction. ``check`` is called with how many bytes there will be more, before that.
@@ -129,10 +127,11 @@ class Blocks:
             return {}
         with self._session.connection() as connection:
             known = self.read_lengths(connection, [*blocks])
-            names = {hash_: self._random(16).hex() for hash_ in blocks if hash_ not in known}
-            if not names:
-                return {}
-            check(connection, sum(len(blocks[hash_]) for hash_ in names))
+        names = {hash_: self._random(16).hex() for hash_ in blocks if hash_ not in known}
+        if not names:
+            return {}
+        check(sum(len(blocks[hash_]) for hash_ in names))
+        with self._session.connection() as connection:
             connection.execute(
                 "INSERT INTO loose_objects SELECT %s, name, %s FROM unnest(%s::text[]) AS name",
                 (self._store, self._now() + NOTED_TIME, [*names.values()]),

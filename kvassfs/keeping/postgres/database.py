@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import Connection, errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ...errors import DiskFull, StoreError
@@ -41,7 +41,6 @@ class Database:
             open=False,
             timeout=patience,
             kwargs={"autocommit": True, "application_name": "kvassfs", "connect_timeout": round(patience)},
-            check=ConnectionPool.check_connection if patience else None,
         )
 
     def open(self) -> None:
@@ -50,6 +49,10 @@ class Database:
         Raises:
             DatabaseUnreachable, NewerSchema
         """
+        if _split_url(self._url) is None:  # psycopg's own message shows what it stumbles over
+            raise DatabaseUnreachable(
+                self.address, "its URL cannot be read; write / : @ % ? # in a password as %2F %3A %40 %25 %3F %23"
+            )
         with self.translating():
             with psycopg.connect(self._url, autocommit=True, connect_timeout=round(PATIENCE)) as connection:
                 prepare_schema(connection, self.address)
@@ -58,6 +61,15 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+    def count_connections(self) -> dict[str, float]:
+        """Return how many connections there are, are free, and are waited for."""
+        found = self._pool.get_stats()
+        return {
+            "database_connections": found.get("pool_size", 0),
+            "database_connections_free": found.get("pool_available", 0),
+            "database_requests_waiting": found.get("requests_waiting", 0),
+        }
 
     def connect(self) -> Connection[Any]:
         """Return a connection of its own, beside the pool.
@@ -103,10 +115,30 @@ def translate_error(error: psycopg.Error, address: str) -> StoreError:
 
 def describe_url(url: str) -> str:
     """Return the URL as it may be shown and logged: without user, password and parameters."""
-    parts = urlsplit(url)
-    place = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{place}{port}{parts.path}"
+    scheme = url.partition(":")[0]
+    parts = _split_url(url)
+    if parts is None:
+        return f"{scheme}://…"
+    hosts, ports, name = parts
+    places = [_describe_place(host, port) for host, port in zip(hosts, ports * len(hosts), strict=False)]
+    return f"{scheme}://{','.join(places)}/{name}"
+
+
+def _describe_place(host: str, port: str) -> str:
+    host = "" if host.startswith("/") else f"[{host}]" if ":" in host else host
+    return f"{host}:{port}" if port else host
+
+
+def _split_url(url: str) -> tuple[list[str], list[str], str] | None:
+    """Return hosts, ports and the database's name; ``None`` where any of that may be a part of the password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return None
+    hosts, ports, name = (str(parts.get(part, "")) for part in ("host", "port", "dbname"))
+    if "@" in hosts + name or ports.strip("0123456789,"):
+        return None
+    return hosts.split(","), ports.split(","), name
 
 
 class Session:

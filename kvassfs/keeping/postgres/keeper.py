@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from ...clocks import bound_clock
 from ...entry import Delivery, Entry, new_token, next_timestamp
-from ...errors import ValueReplaced
+from ...errors import StoreError, ValueReplaced
 from ...replica import MOST_NAMES
 from ...share_link import ShareLink, parse_record
 from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue
@@ -27,7 +27,7 @@ from .blocks import Blocks
 from .database import Session
 from .merging import Known, Plan, Run, Version, list_wanted, plan_merge
 from .rows import Rows, hash_token
-from .store_row import StoreRow
+from .store_row import State, StoreRow
 
 SEEN_INTERVAL: Final = 5 * 60 * 1_000_000
 """Microseconds between two notes that a device has been seen."""
@@ -68,11 +68,14 @@ class PostgresKeeper(Keeper):
         self._rows = Rows(store)
         self._blocks = Blocks(session, store, objects, self._now, random)
         self._row = StoreRow(store, self._address, self._now, random)
+        self._mark: int | None = None  # of the incarnation that the last page is of
 
     def read_key(self) -> bytes:
-        """Return the key; of a store that nobody has claimed, or that is not there, one that nobody has."""
+        """Return the key; of a store that nobody has claimed, that has moved, or that is not there, one that nobody has."""
         with self._session.connection() as connection:
-            row = connection.execute("SELECT key FROM stores WHERE store = %s", (self._store,)).fetchone()
+            row = connection.execute(
+                "SELECT key FROM stores WHERE store = %s AND closed = 0", (self._store,)
+            ).fetchone()
         return self._random(32) if row is None or row[0] is None else bytes(row[0])
 
     # Entries
@@ -80,7 +83,13 @@ class PostgresKeeper(Keeper):
     def merge(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Merge what a device has pushed; a value that loses is not kept: its device has it in its history."""
         uploaded = self._upload_whole(deliveries)
-        outcome, has_changed = self._session.run(lambda connection: self._merge(connection, deliveries, uploaded))
+
+        def merge(connection: Connection[Any]) -> tuple[Outcome, bool]:
+            merged = self._merge(connection, self._row.lock(connection), deliveries, uploaded)
+            self._rows.note_counters(connection, find_counters(deliveries))
+            return merged
+
+        outcome, has_changed = self._session.run(merge)
         if has_changed:
             self._changed(self._store)
         return outcome
@@ -91,31 +100,31 @@ class PostgresKeeper(Keeper):
             len(delivery.value or b"") > self._sizes.inline for delivery in deliveries
         ):
             return {}
+        state = self._row.read(self._session)
         with self._session.connection() as connection:
-            plan = self._plan(connection, deliveries, self._row.read(connection, self._session).clock)
+            plan = self._plan(connection, deliveries, state.clock)
         return self._upload(plan.blocks)
 
     def _upload(self, blocks: Mapping[bytes, bytes | memoryview]) -> dict[bytes, str]:
-        def check(connection: Connection[Any], size: int) -> None:
-            self._row.check(self._row.read(connection, self._session), 0, size)
-
-        return self._blocks.upload(blocks, check)
+        return self._blocks.upload(blocks, lambda size: self._row.check_share(self._row.read(self._session), 0, size))
 
     def _merge(
-        self, connection: Connection[Any], deliveries: Sequence[Delivery], uploaded: Mapping[bytes, str]
+        self,
+        connection: Connection[Any],
+        state: State,
+        deliveries: Sequence[Delivery],
+        uploaded: Mapping[bytes, str],
     ) -> tuple[Outcome, bool]:
-        state = self._row.lock(connection)
         plan = self._plan(connection, deliveries, state.clock)
         now = self._now()
         if plan.written or plan.handed_out:
             stored = self._blocks.add(connection, plan.blocks, uploaded)
             self._rows.write(connection, plan)
             self._rows.drop(connection, plan, now)
-            state = self._row.count(connection, state, plan.entries, plan.size + stored)
-        connection.execute(
-            "UPDATE stores SET clock = %s WHERE store = %s AND clock <> %s", (plan.clock, self._store, plan.clock)
-        )
-        self._rows.note_counters(connection, find_counters(deliveries))
+            self._row.check_share(state, plan.entries, plan.size + stored)
+            self._row.count(connection, plan.clock, plan.entries, plan.size + stored)
+        elif plan.clock != state.clock:
+            self._row.count(connection, plan.clock)
         incarnations = self._row.list_incarnations(connection, state._replace(clock=plan.clock))
         return Outcome(plan.missing, state.process_id, plan.clock, incarnations), plan.clock > state.clock
 
@@ -123,21 +132,20 @@ class PostgresKeeper(Keeper):
         versions = self._rows.read_versions(connection, {delivery.entry.key for delivery in deliveries})
         lengths = self._blocks.read_lengths(connection, list_wanted(deliveries))
         return plan_merge(
-            deliveries, Known(versions, lengths, self._read_counters(connection, deliveries), clock), self._sizes
+            deliveries, Known(versions, lengths, self._rows.read_counters(connection, deliveries), clock), self._sizes
         )
-
-    def _read_counters(self, connection: Connection[Any], deliveries: Sequence[Delivery]) -> dict[int, int]:
-        writers = list({delivery.entry.process_id for delivery in deliveries})
-        rows = connection.execute(
-            "SELECT process_id, counter FROM devices WHERE store = %s AND process_id = ANY(%s)", (self._store, writers)
-        )
-        return dict(rows.fetchall())
 
     def merge_removals(self, deliveries: Iterable[Delivery]) -> None:
-        """Merge the tombstones alone."""
+        """Merge the tombstones of keys that are here, which make room and take none."""
         removals = [delivery for delivery in deliveries if delivery.entry.deleted]
-        if removals:
-            self.merge(removals)
+
+        def merge(connection: Connection[Any]) -> tuple[Outcome, bool]:
+            state = self._row.lock(connection)
+            known = self._rows.read_versions(connection, {removal.entry.key for removal in removals})
+            return self._merge(connection, state, [removal for removal in removals if removal.entry.key in known], {})
+
+        if removals and self._session.run(merge)[1]:
+            self._changed(self._store)
 
     def put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
         """Keep blocks until an entry names them."""
@@ -146,7 +154,9 @@ class PostgresKeeper(Keeper):
 
         def put(connection: Connection[Any]) -> None:
             state = self._row.lock(connection)
-            self._row.count(connection, state, 0, self._blocks.add(connection, named, uploaded))
+            size = self._blocks.add(connection, named, uploaded)
+            self._row.check_share(state, 0, size)
+            self._row.count(connection, state.clock, 0, size)
 
         self._session.run(put)
 
@@ -171,23 +181,17 @@ class PostgresKeeper(Keeper):
                 if known.get(named, (0, ""))[1] != name and (named == process_id or not known.get(named, (0, ""))[1])
             }
             if process_id and abs(now - seen) > SEEN_INTERVAL:
-                self._write_device(connection, process_id, now, None)
+                self._rows.write_device(connection, process_id, now, None)
             for named, name in new.items():
-                self._write_device(connection, named, None, name)
-
-    def _write_device(self, connection: Connection[Any], process_id: int, seen: int | None, name: str | None) -> None:
-        connection.execute(
-            "INSERT INTO devices AS old VALUES (%s, %s, coalesce(%s, 0), 0, coalesce(%s, ''))"
-            " ON CONFLICT (store, process_id) DO UPDATE SET seen = coalesce(%s, old.seen), name = coalesce(%s, old.name)",
-            (self._store, process_id, seen, name, seen, name),
-        )
+                self._rows.write_device(connection, named, None, name)
 
     def read_page(self, first: int, not_from: int, limit: Limit) -> Page:
         """Return a page of entries, up to the clock that is read before them."""
-        clock, versions = self._read_batch(first, None, not_from, BATCH)
+        state = self._row.read(self._session)
+        clock, self._mark = state.clock, state.mark
         outgoing: list[Outgoing] = []
         size, batch = 0, BATCH
-        while versions:
+        while versions := self._read_since(first, clock, not_from, batch):
             for version in versions:
                 out = self._prepare(version, limit.whole)
                 size += limit.size_of(out.delivery)
@@ -198,16 +202,11 @@ class PostgresKeeper(Keeper):
                 break
             first = versions[-1].sequence + 1
             batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
-            clock, versions = self._read_batch(first, clock, not_from, batch)
         return Page(outgoing, clock, more=False, held=False, clock=clock)
 
-    def _read_batch(self, first: int, clock: int | None, not_from: int, batch: int) -> tuple[int, list[Version]]:
-        """Return versions up to ``clock``, and that; ``None``: the store's, which is read before them."""
+    def _read_since(self, first: int, clock: int, not_from: int, batch: int) -> list[Version]:
         with self._session.connection() as connection:
-            if clock is None:
-                row = connection.execute("SELECT clock FROM stores WHERE store = %s", (self._store,)).fetchone()
-                clock = 0 if row is None else int(row[0])
-            return clock, self._rows.read_since(connection, first, clock, not_from, batch)
+            return self._rows.read_since(connection, first, clock, not_from, batch)
 
     def _prepare(self, version: Version, whole: int) -> Outgoing:
         entry, sequence, data, content = version
@@ -233,9 +232,11 @@ class PostgresKeeper(Keeper):
             yield from self._read(out.value.content, 0, out.value.size)
 
     def describe(self, clock: int, device: int) -> Description:
-        """Return what a device is told."""
+        """Return what a device is told, unless the page was read from a server whose place another one has taken since."""
+        state = self._row.read(self._session)
+        if self._mark not in {None, state.mark}:
+            raise StoreError(self._address, "the database was set back meanwhile")
         with self._session.connection() as connection:
-            state = self._row.read(connection, self._session)
             rows = connection.execute(
                 "SELECT process_id, counter, name FROM devices WHERE store = %s ORDER BY seen DESC, process_id",
                 (self._store,),
@@ -312,10 +313,10 @@ class PostgresKeeper(Keeper):
             timestamp = next_timestamp(self._now(), version.entry.timestamp)
             entry = Entry(link.record, timestamp, clock, state.process_id, new_token(self._random), 0)
             written = {link.record: Version(entry, clock, b"", None)}
-            plan = Plan(clock, written, {}, {}, {}, [], [version.entry], [], 0, 0)
+            plan = Plan(written, clock, written, {}, {}, {}, [], [version.entry], [], 0, 0)
             self._rows.write(connection, plan)
             self._rows.drop(connection, plan, self._now())
-            connection.execute("UPDATE stores SET clock = %s WHERE store = %s", (clock, self._store))
+            self._row.count(connection, clock)
             return True
 
         ended = self._session.run(end)
@@ -378,8 +379,7 @@ class _Held:
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield its bytes."""
-        stop = self._value.size if stop is None else stop
-        content, data = self._value.content, self._value.data
+        stop, content, data = self._value.size if stop is None else stop, self._value.content, self._value.data
         if data is not None:
             if data:
                 yield data[start:stop]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -48,6 +48,7 @@ class Plan(NamedTuple):
     """What a push changes.
 
     Attributes:
+        known: keys that the store has a version of.
         clock: of the store, afterwards.
         written: versions that are new, by key.
         handed_out: sequences with which versions that stay are handed out anew, by key.
@@ -59,6 +60,7 @@ class Plan(NamedTuple):
         entries, size: by how much the number of entries, and the bytes of short values, grow.
     """
 
+    known: Collection[str]
     clock: int
     written: dict[str, Version]
     handed_out: dict[str, int]
@@ -113,6 +115,7 @@ class _Planner:
     def plan(self) -> Plan:
         added = len(self._versions) - len(self._known.versions)
         return Plan(
+            self._known.versions.keys(),
             self._clock,
             self._written,
             self._handed_out,
@@ -194,7 +197,8 @@ class _Planner:
         if value is not None and len(value) <= self._sizes.inline:
             return value, None
         if value is None:
-            runs = self._check_runs(size, pair_runs(delivery.blocks, delivery.counts))
+            runs = list_runs(delivery, self._sizes)
+            self._check_lengths(size, runs)
         else:
             runs = self._split(value)
         self._runs[self._clock] = runs
@@ -209,14 +213,23 @@ class _Planner:
             runs.append(Run(position, hash_, 1))
         return runs
 
-    def _check_runs(self, size: int, pairs: Sequence[tuple[bytes, int]]) -> list[Run]:
-        if sum(count for _, count in pairs) != self._sizes.count(size):
-            raise InvalidMessage("the size of a value does not fit the number of its blocks")
-        runs, position = [], 0
-        for hash_, count in pairs:
+    def _check_lengths(self, size: int, runs: Sequence[Run]) -> None:
+        for position, hash_, times in runs:
             length = len(self._blocks[hash_]) if hash_ in self._blocks else self._known.lengths[hash_]
-            if {length} != {self._sizes.length(size, at) for at in (position, position + count - 1)}:
+            if {length} != {self._sizes.length(size, at) for at in (position, position + times - 1)}:
                 raise InvalidMessage("a block of a value is shorter or longer than it must be")
-            runs.append(Run(position, hash_, count))
-            position += count
-        return runs
+
+
+def list_runs(delivery: Delivery, sizes: Sizes) -> list[Run]:
+    """Return the blocks of a value that travels in blocks.
+
+    Raises:
+        InvalidMessage: they are more or fewer than its size has.
+    """
+    runs, position = [], 0
+    for hash_, times in pair_runs(delivery.blocks, delivery.counts):
+        runs.append(Run(position, hash_, times))
+        position += times
+    if position != sizes.count(delivery.entry.size):
+        raise InvalidMessage("the size of a value does not fit the number of its blocks")
+    return runs

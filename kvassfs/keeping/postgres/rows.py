@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from ...entry import Entry
+from ...entry import Delivery, Entry
 from ...share_link import parse_record
 from .merging import Plan, Run, Version
 
@@ -24,6 +24,11 @@ _BY_NAME: Final = f"SELECT {_FIELDS}, data, content FROM entries WHERE store = %
 _SINCE: Final = (
     f"SELECT {_FIELDS}, data, content FROM entries"
     " WHERE store = %s AND sequence >= %s AND sequence <= %s AND process_id <> %s ORDER BY sequence LIMIT %s"
+)
+
+_ADD: Final = (
+    "COPY entries (store, name, key, timestamp, counter, process_id, url_token, token, size, mode, mod_time, seen, origin,"
+    " sequence, data, content) FROM STDIN"
 )
 
 _WRITE: Final = """
@@ -87,9 +92,18 @@ class Rows:
         return [*map(_read_version, connection.execute(_SINCE, (self._store, first, last, not_from, limit)))]
 
     def write(self, connection: Connection[Any], plan: Plan) -> None:
-        """Write what a plan changes of entries and lists of blocks."""
-        if plan.written:
-            columns = zip(*map(_list_columns, plan.written.values()), strict=True)
+        """Write what a plan changes of entries and lists of blocks.
+
+        Belongs inside a transaction that has the store's lock, so that no other one adds a key.
+        """
+        new = [version for key, version in plan.written.items() if key not in plan.known]
+        if new:
+            with connection.cursor() as cursor, cursor.copy(_ADD) as copy:
+                for version in new:
+                    copy.write_row((self._store, *_list_columns(version)))
+        if len(new) < len(plan.written):
+            others = (version for key, version in plan.written.items() if key in plan.known)
+            columns = zip(*map(_list_columns, others), strict=True)
             connection.execute(_WRITE, (self._store, *map(list, columns)))
         if plan.handed_out:
             names = [name_key(key) for key in plan.handed_out]
@@ -123,7 +137,23 @@ class Rows:
                 (self._store, now, list(set(ended))),
             )
 
-    # Writers
+    # Devices
+
+    def read_counters(self, connection: Connection[Any], deliveries: Iterable[Delivery]) -> dict[int, int]:
+        """Return the greatest counters of the writers of deliveries that were pushed, by process id."""
+        writers = list({delivery.entry.process_id for delivery in deliveries})
+        rows = connection.execute(
+            "SELECT process_id, counter FROM devices WHERE store = %s AND process_id = ANY(%s)", (self._store, writers)
+        )
+        return dict(rows.fetchall())
+
+    def write_device(self, connection: Connection[Any], process_id: int, seen: int | None, name: str | None) -> None:
+        """Note when a device asked, and what it is called; ``None`` leaves that as it was."""
+        connection.execute(
+            "INSERT INTO devices AS old VALUES (%s, %s, coalesce(%s, 0), 0, coalesce(%s, ''))"
+            " ON CONFLICT (store, process_id) DO UPDATE SET seen = coalesce(%s, old.seen), name = coalesce(%s, old.name)",
+            (self._store, process_id, seen, name, seen, name),
+        )
 
     def note_counters(self, connection: Connection[Any], counters: Mapping[int, int]) -> None:
         """Note the greatest counters that writers have pushed, by process id."""

@@ -38,7 +38,8 @@ TABLES: Final = {
     bytes        bigint NOT NULL,          -- of values and blocks
     most_entries bigint,                   -- the store's share; NULL = the hub's own limit, or none
     most_bytes   bigint,
-    mailboxes    text NOT NULL             -- of pairings, JSON
+    mailboxes    text NOT NULL,            -- of pairings, JSON
+    closed       bigint NOT NULL           -- µs: when the store moved elsewhere; 0 = it has not
 """,
     "entries": """
     store      uuid NOT NULL,

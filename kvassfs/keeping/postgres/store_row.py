@@ -71,37 +71,31 @@ class StoreRow:
         )
         return renewed
 
-    def count(self, connection: Connection[Any], state: State, entries: int, size: int) -> State:
-        """Count what the store has more now.
+    def check_share(self, state: State, entries: int, size: int) -> None:
+        """Return if the store may have so many entries and bytes more.
 
         Raises:
-            ShareSpent: it would have more than it may.
+            ShareSpent: it may not.
         """
-        after = self.check(state, entries, size)
-        connection.execute(
-            "UPDATE stores SET entries = %s, bytes = %s WHERE store = %s", (after.entries, after.bytes, self._store)
-        )
-        return after
-
-    def check(self, state: State, entries: int, size: int) -> State:
-        """Return the row as it is once the store has so much more.
-
-        Raises:
-            ShareSpent: it would have more than it may.
-        """
-        after = state._replace(entries=state.entries + entries, bytes=state.bytes + size)
-        if entries > 0 and state.most_entries is not None and after.entries > state.most_entries:
+        if entries > 0 and state.most_entries is not None and state.entries + entries > state.most_entries:
             raise ShareSpent(
                 self._address, f"this store may have {state.most_entries:,} keys at the hub, and has as many"
             )
-        if size > 0 and state.most_bytes is not None and after.bytes > state.most_bytes:
+        if size > 0 and state.most_bytes is not None and state.bytes + size > state.most_bytes:
             most = f"{state.most_bytes / 1_000_000:,.0f} MB"
             raise ShareSpent(self._address, f"this store may take {most} at the hub, and there is no more room in that")
-        return after
 
-    def read(self, connection: Connection[Any], session: Session) -> State:
-        """Return the row of the store."""
-        row = connection.execute(_STATE, (self._store,)).fetchone()
+    def count(self, connection: Connection[Any], clock: int, entries: int = 0, size: int = 0) -> None:
+        """Set the clock, and count what the store has more now; under its lock."""
+        connection.execute(
+            "UPDATE stores SET clock = %s, entries = entries + %s, bytes = bytes + %s WHERE store = %s",
+            (clock, entries, size, self._store),
+        )
+
+    def read(self, session: Session) -> State:
+        """Return the row of the store; it has no connection any more when it needs one to write."""
+        with session.connection() as connection:
+            row = connection.execute(_STATE, (self._store,)).fetchone()
         if row is None:
             raise StoreError(self._address, "the store was removed meanwhile")
         state = State._make(row)

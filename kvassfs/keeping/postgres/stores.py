@@ -74,7 +74,7 @@ class Stores:
             )
             added = connection.execute(
                 "INSERT INTO stores AS old (store, name, made, claim, claim_ends, process_id, mark, timeline, clock, entries,"
-                f" bytes, mailboxes) VALUES (%s, %s, %s, %s, %s, %s, %s, {TIMELINE}, 0, 0, 0, '')"
+                f" bytes, mailboxes, closed) VALUES (%s, %s, %s, %s, %s, %s, %s, {TIMELINE}, 0, 0, 0, '', 0)"
                 " ON CONFLICT (store) DO UPDATE SET claim = excluded.claim, claim_ends = excluded.claim_ends"
                 " WHERE old.key IS NULL",
                 row,
@@ -109,6 +109,16 @@ class Stores:
                 "SELECT name, made, key IS NOT NULL, entries, bytes, most_entries, most_bytes FROM stores"
             )
             return sorted(StoreStatus(*row) for row in rows)
+
+    def count_sizes(self) -> dict[str, float]:
+        """Return how many stores there are, how many bytes they have, and how many are of which size."""
+        with self._session.connection() as connection:
+            row = connection.execute(
+                "SELECT count(*), coalesce(sum(bytes), 0), count(*) FILTER (WHERE bytes < 1e6),"
+                " count(*) FILTER (WHERE bytes >= 1e6 AND bytes < 1e8), count(*) FILTER (WHERE bytes >= 1e8) FROM stores"
+            ).fetchone()
+        names = ("stores", "stores_bytes", "stores_below_1_mb", "stores_from_1_mb", "stores_from_100_mb")
+        return dict(zip(names, map(float, row or ()), strict=False))
 
     def set_limits(self, name: str, *, entries: int | None, size: int | None) -> None:
         """Limit the entries and bytes of a store; ``None`` = any number.

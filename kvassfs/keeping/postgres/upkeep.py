@@ -67,7 +67,8 @@ def tidy(session: Session, now: int, objects: ObjectStore | None = None) -> bool
             return False
         due = connection.execute(_DUE, {"unread": now - READING_TIME, "unnamed": now - KEPT_TIME}).fetchone()
         if due is not None:
-            return tidy_store(connection, due[0], now)
+            tidy_store(connection, due[0], now)
+            return True  # another store may be due
         return connection.execute(_OLD_TOKENS, (now - REMEMBERED, STEP)).rowcount == STEP
 
     more = session.run(step)

@@ -119,7 +119,7 @@ def test_keys_of_the_database_that_the_line_names(
 
 
 def test_commands_are_completed(processes: Processes) -> None:
-    assert complete(processes, "kvass c") == ["cp", "config", "completion"]
+    assert complete(processes, "kvass c") == ["cp", "config", "claim", "completion"]
     assert complete(processes, "kvass s") == ["set", "sync", "status", "serve", "service"]
     assert complete(processes, "kvass config s") == ["show", "scratch"]
 

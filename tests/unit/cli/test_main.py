@@ -59,6 +59,8 @@ Sub-commands:
     kvass config     show or change the configuration
     kvass doctor     look whether all is well, and say what to do
     kvass serve      be the hub of your devices
+    kvass claim      have a store at a hub for many
+    kvass hub        look after the stores of a hub for many
     kvass service    start mount, sync or hub by itself
     kvass completion print what completes commands and keys in your shell
     kvass help       show the help of a command

@@ -32,12 +32,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    place = tmp_path_factory.mktemp("postgres")
-    for folder in (place, *place.parents):  # the server's user has to reach its files
-        if folder != Path("/tmp") and folder.is_relative_to("/tmp"):
-            folder.chmod(0o755)
-    with running_server(place / "server", *FAST) as running:
+def server() -> Iterator[Server]:
+    with running_server(*FAST) as running:
         yield running
 
 
