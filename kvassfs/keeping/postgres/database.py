@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -20,6 +23,9 @@ T = TypeVar("T")
 PATIENCE: Final = 10.0
 """Seconds for which a request waits for a connection."""
 
+TRUSTED: Final = 1.0
+"""Seconds since its last use within which a connection is taken to be sound."""
+
 TRIES: Final = 5
 """How often a transaction is tried that the server gives up in favour of another."""
 
@@ -28,10 +34,21 @@ SCHEMES: Final = ("postgresql", "postgres")
 _GIVEN_UP = (errors.SerializationFailure, errors.DeadlockDetected)
 
 
-class Database:
-    """The database at a URL, with at most ``connections`` connections; for any number of threads. Open it first."""
+def _check_unless_used(trusted: float, connection: Connection[Any]) -> None:
+    """Raise an error if a connection is broken; one that was used a moment ago is not asked, as that takes a round trip."""
+    now = time.monotonic()
+    if now - getattr(connection, "kvassfs_used", -math.inf) >= trusted:
+        ConnectionPool.check_connection(connection)
+    connection.kvassfs_used = now  # type: ignore[attr-defined]
 
-    def __init__(self, url: str, *, connections: int = 8, patience: float = PATIENCE) -> None:
+
+class Database:
+    """The database at a URL, with at most ``connections`` connections; for any number of threads. Open it first.
+
+    One that was not used for ``trusted`` seconds is tried before it is used: the server may have been another one meanwhile.
+    """
+
+    def __init__(self, url: str, *, connections: int = 8, patience: float = PATIENCE, trusted: float = TRUSTED) -> None:
         self.address = describe_url(url)
         self._url = url
         self._pool: ConnectionPool[Connection[Any]] = ConnectionPool(
@@ -41,6 +58,7 @@ class Database:
             open=False,
             timeout=patience,
             kwargs={"autocommit": True, "application_name": "kvassfs", "connect_timeout": round(patience)},
+            check=partial(_check_unless_used, trusted),
         )
 
     def open(self) -> None:
