@@ -292,7 +292,7 @@ def test_a_store_at_its_share_says_so_and_others_go_on(hub: Hub) -> None:
     full = hub.ask("family", "/push", seal("family", messages.encode_push([entry("more", b"xx", token="t")])))
     assert (full.status, full.body) == (
         507,
-        b"kvass: this store may take 0 MB at the hub, and there is no more room in that\n",
+        b"kvass: of this store it keeps 0 MB at most\n",
     )
     uploaded = hub.ask("family", "/blocks", blocks("family", BlocksRequest([], [b"another block"])))
     assert uploaded.status == 507
@@ -300,7 +300,10 @@ def test_a_store_at_its_share_says_so_and_others_go_on(hub: Hub) -> None:
     assert keys(hub, "other") == ["theirs", "more"]
     hub.stores.set_limits("family", entries=3, size=None)
     full = hub.ask("family", "/push", seal("family", messages.encode_push([entry("more", b"xx", token="t")])))
-    assert (full.status, full.body) == (507, b"kvass: this store may have 3 keys at the hub, and has as many\n")
+    assert (full.status, full.body) == (
+        507,
+        b"kvass: of this store it keeps 3 keys at most, those of removed ones among them\n",
+    )
 
 
 def test_removals_go_at_the_share_and_make_room(hub: Hub) -> None:
