@@ -37,7 +37,7 @@ class Server:
 
     def __init__(self, place: Path, *settings: str) -> None:
         self.data = place / "data"
-        self.port = _find_port()
+        self.port = find_port()
         self._log = place / "log"
         self._settings = settings
         self._numbers = count()
@@ -86,7 +86,8 @@ class Server:
         return self.url(name)
 
 
-def _find_port() -> int:
+def find_port() -> int:
+    """Return a port that is free just now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
