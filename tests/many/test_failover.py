@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from kvassfs.errors import SyncError
+from kvassfs.keeping.errors import DatabaseUnreachable
 from kvassfs.keeping.postgres.database import Database
 from kvassfs.keeping.store_names import name_store
 from tests.support.many_hubs import Device, HubProcess, add_store
@@ -32,6 +33,11 @@ BEFORE_THE_KILL = examples(60, long=2_000)
 
 TAKING_OVER = 60.0
 """Seconds until the hub has found the other server, at most."""
+
+OUTAGE = 9.0
+"""Seconds for which a database is away: a pool that tries less and less often misses its return by as much."""
+
+SOON = 4.0
 
 LARGE = bytes(range(256)) * 3000
 
@@ -93,7 +99,7 @@ def until_it_works(call: Callable[[], object]) -> None:
     def works() -> bool:
         try:
             call()
-        except SyncError:
+        except (SyncError, DatabaseUnreachable):
             return False
         return True
 
@@ -195,3 +201,27 @@ def save_and_exchange(device: Device, key: str, value: bytes, *, tries: bool = F
         until_it_works(device.synchroniser.exchange)
     else:
         device.synchroniser.exchange()
+
+
+def test_a_hub_goes_on_soon_after_its_database_is_back(tmp_path: Path) -> None:
+    with running_server(*SURVIVING) as server:
+        database = Database(server.create_database(), patience=1)
+        database.open()
+        try:
+            add_store(database, "family")
+            server.kill()
+            until = time.monotonic() + OUTAGE
+            while time.monotonic() < until:
+                with pytest.raises(DatabaseUnreachable), database.connection():
+                    pass
+            server.start()
+            began = time.monotonic()
+            until_it_works(lambda: ask(database))
+            assert time.monotonic() - began < SOON
+        finally:
+            database.close()
+
+
+def ask(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute("SELECT 1")
