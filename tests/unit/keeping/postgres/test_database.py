@@ -98,6 +98,18 @@ def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
         assert "\n" not in text
 
 
+def test_a_url_says_how_its_connections_are(server: Server) -> None:
+    url = server.create_database()
+    for given, expected in [
+        ("", ("kvassfs", "10000")),
+        ("?application_name=mine&tcp_user_timeout=500", ("mine", "500")),
+    ]:
+        database = Database(url + given)
+        with database.connect() as connection:
+            options = connection.info.get_parameters()
+        assert (options["application_name"], options["tcp_user_timeout"]) == expected
+
+
 # Errors
 
 
