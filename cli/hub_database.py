@@ -1,4 +1,4 @@
-"""The PostgreSQL database of a hub for many, as commands name it."""
+"""The PostgreSQL database of a hub for many, and the object store beside it, as commands name them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,19 @@ def parse_url(_context: click.Context, _parameter: click.Parameter, url: str | N
     if find_spec("psycopg") is None:
         raise click.UsageError("a hub for many needs psycopg; install kvassfs[postgres].")
     return url
+
+
+def parse_blocks(_context: click.Context, _parameter: click.Parameter, address: str | None) -> str:
+    """Return where an object store keeps blocks, "" if none does, and there is what it is reached by."""
+    from kvassfs.keeping.objects import parse_place
+
+    if address is None:
+        return ""
+    if parse_place(address) is None:
+        raise click.BadParameter("it names a bucket, as in s3://bucket or s3://bucket/prefix.")
+    if find_spec("boto3") is None:
+        raise click.UsageError("blocks in an object store need boto3; install kvassfs[s3].")
+    return address
 
 
 database_option = click.option(

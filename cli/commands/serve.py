@@ -17,7 +17,7 @@ from .. import process
 from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..hub_database import parse_url
+from ..hub_database import parse_blocks, parse_url
 from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
 
@@ -81,6 +81,20 @@ kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
     help="be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own",
 )
 @click.option(
+    "--blocks",
+    metavar="s3://BUCKET/PREFIX",
+    type=parse_text,
+    callback=parse_blocks,
+    help="with --database: keep the blocks of large values in this object store, which speaks S3; credentials and region are"
+    " found as by other programs for it",
+)
+@click.option(
+    "--blocks-endpoint",
+    metavar="URL",
+    type=parse_text,
+    help="the address of the object store (default: that of AWS)",
+)
+@click.option(
     "--processes",
     metavar="N",
     type=click.IntRange(min=1, max=256),
@@ -105,6 +119,8 @@ def command(
     body_memory: int,
     per_address: int | None,
     stores: str | None,
+    blocks: str,
+    blocks_endpoint: str | None,
     processes: int,
     metrics: str,
     quiet: bool,
@@ -118,19 +134,30 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
-    if processes > 1 and not stores:
-        raise click.UsageError("--processes needs --database.")
-    check_metrics(metrics)
+    check_many(stores, processes, blocks, blocks_endpoint, metrics)
     from kvassfs.server.run import ServeOptions
 
-    bodies = (max_body * MIB, body_memory * MIB)
-    places = (take_sockets(), stores or "", processes, metrics)
-    options = ServeOptions(database.path, bind, tls_cert, tls_key, *bodies, per_address, *places)
+    options = ServeOptions(
+        database.path,
+        bind,
+        tls_cert,
+        tls_key,
+        max_body * MIB,
+        body_memory * MIB,
+        per_address,
+        take_sockets(),
+        *(stores or "", processes, metrics),
+        *(blocks, blocks_endpoint or ""),
+    )
     run_server(database, options, quiet=quiet)
 
 
-def check_metrics(metrics: str) -> None:
-    """Return if numbers can be served, or nobody wants them."""
+def check_many(stores: str | None, processes: int, blocks: str, blocks_endpoint: str | None, metrics: str) -> None:
+    """Return if the options of a hub for many go together."""
+    if not stores and (processes > 1 or blocks):
+        raise click.UsageError("--processes and --blocks need --database.")
+    if blocks_endpoint is not None and not blocks:
+        raise click.UsageError("--blocks-endpoint needs --blocks.")
     if metrics and find_spec("prometheus_client") is None:
         raise click.UsageError("--metrics needs prometheus-client; install kvassfs[postgres].")
 

@@ -19,6 +19,8 @@ import uvloop
 from starlette.types import ASGIApp
 
 from ..errors import KvassError
+from ..keeping.errors import ObjectsUnreachable
+from ..keeping.objects import ObjectStore, parse_place
 from ..store import Store
 from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
@@ -33,6 +35,8 @@ from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket,
 from .processes import keep_processes
 from .protocol import Doorway, HubProtocol
 from .request_log import Note, log_line
+
+log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a thread that computes lets another one go on; in its usual 5 ms the event loop responds to several requests."""
@@ -56,6 +60,8 @@ class ServeOptions:
         inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
         stores: URL of the PostgreSQL database that keeps any number of stores, which are served in place of ``database``.
         processes: how many serve these.
+        blocks: where their blocks go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
+        blocks_endpoint: URL of the object store; "": as boto3 finds it.
         metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
     """
 
@@ -70,6 +76,8 @@ class ServeOptions:
     stores: str = ""
     processes: int = 1
     metrics: str = ""
+    blocks: str = ""
+    blocks_endpoint: str = ""
 
 
 def serve(
@@ -169,9 +177,24 @@ def _open_many(options: ServeOptions) -> Iterator[Home]:
     database = Database(options.stores)
     database.open()
     try:
-        yield PostgresHome(database)
+        yield PostgresHome(database, _open_objects(options))
     finally:
         database.close()
+
+
+def _open_objects(options: ServeOptions) -> ObjectStore | None:
+    """Return where blocks go. What is wrong with it is logged at once: all that needs no blocks works without."""
+    place = parse_place(options.blocks)
+    if place is None:
+        return None
+    from ..keeping.s3 import S3Objects  # noqa: PLC0415  others need no boto3
+
+    objects = S3Objects(place, options.blocks_endpoint or None)
+    try:
+        objects.check()
+    except ObjectsUnreachable as error:
+        log.warning("%s; blocks are refused until it can be used", error)
+    return objects
 
 
 def _open_file(options: ServeOptions, notice: Callable[[str], None], urls: list[str]) -> Home:

@@ -17,6 +17,7 @@ from ...store import HubRecord, KnownDevice, Limit, Sizes, Store
 from ..errors import NoSuchStore, StoreExists
 from ..store_keeper import StoreKeeper
 from ..store_names import name_store
+from .blocks import Blocks
 from .database import Session
 from .keeper import PostgresKeeper
 from .merging import Plan, Version, list_runs
@@ -63,7 +64,8 @@ class _Import:
         self._id = name_store(name)
         self._now = clock() // 1000
         self._random = random
-        self._rows = Rows(self._id, session.database.address)
+        self._rows = Rows(self._id)
+        self._blocks = Blocks(session, self._id, None, lambda: self._now, random)
         self._sizes = Sizes()
 
     def run(self, connection: Connection[Any]) -> int:
@@ -119,13 +121,13 @@ class _Import:
 
     def _copy_blocks(self, connection: Connection[Any], page: list[Delivery]) -> int:
         wanted = list(dict.fromkeys(hash_ for delivery in page for hash_ in split_hashes(delivery.blocks)))
-        known = self._rows.read_lengths(connection, wanted)
+        known = self._blocks.read_lengths(connection, wanted)
         missing = [hash_ for hash_ in wanted if hash_ not in known]
         size = 0
         for start in range(0, len(missing), BLOCKS):
             blocks = self._source.get_blocks(missing[start : start + BLOCKS])
             found = {sha256(block).digest(): block for block in blocks if block is not None}
-            size += self._rows.add_blocks(connection, found, self._now)
+            size += self._blocks.add(connection, found, {})
         return size
 
     def _convert(self, delivery: Delivery) -> Version:

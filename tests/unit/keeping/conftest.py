@@ -1,4 +1,4 @@
-"""Both keepers, for tests that hold them to the same."""
+"""All keepers, for tests that hold them to the same."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from kvassfs.keeping.postgres.stores import Stores
 from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.keeping.store_names import name_store
 from kvassfs.store import HUB, Store
+from tests.support.object_stores import MemoryObjects
 from tests.support.postgres import FAST, Server, running_server
 from tests.support.stores import SMALL, Clock
 
@@ -49,7 +50,12 @@ def stores(database: Database, clock: Clock) -> Stores:
     return Stores(Session(database), clock=clock, random=Random(7).randbytes)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
+def objects() -> MemoryObjects:
+    return MemoryObjects()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "postgres and objects"])
 def another(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Another:
     @contextmanager
     def open_store() -> Iterator[Keeper]:
@@ -62,7 +68,10 @@ def another(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Ano
     stores: Stores = request.getfixturevalue("stores")
     stores.add("family", "code")
     assert stores.claim(name_store("family"), "code", KEY)
-    return lambda: nullcontext(PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL))
+    objects: MemoryObjects | None = request.getfixturevalue("objects") if "objects" in request.param else None
+    return lambda: nullcontext(
+        PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL, objects=objects)
+    )
 
 
 @pytest.fixture

@@ -190,10 +190,11 @@ def test_a_removed_store_leaves_nothing(kept: PostgresKeeper, stores: Stores, se
     select("UPDATE stores SET timeline = ''")
     kept.merge([])
     stores.add("other", "code")
-    before = {table: select(f"SELECT count(*) FROM {table} WHERE store = %s", STORE)[0] for table in TABLES}
+    tables = TABLES.keys() - {"loose_objects"}  # there are none, and what goes later would stand there
+    before = {table: select(f"SELECT count(*) FROM {table} WHERE store = %s", STORE)[0] for table in tables}
     assert all(before.values()), before
     stores.remove("family")
-    assert not any(select(f"SELECT count(*) FROM {table} WHERE store = %s", STORE)[0] for table in TABLES)
+    assert not any(select(f"SELECT count(*) FROM {table} WHERE store = %s", STORE)[0] for table in tables)
     assert [status.name for status in stores.list_all()] == ["other"]
     with pytest.raises(NoSuchStore):
         stores.remove("family")
