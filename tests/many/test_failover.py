@@ -20,7 +20,7 @@ from kvassfs.keeping.postgres.database import Database
 from kvassfs.keeping.store_names import name_store
 from tests.support.many_hubs import Device, HubProcess, add_store
 from tests.support.postgres import Server, own_folder, running_server
-from tests.support.searches import examples, tell
+from tests.support.searches import LONG, examples, tell
 from tests.support.waiting import find_within, wait_until
 
 SURVIVING = ("fsync=off", "synchronous_commit=on", "wal_receiver_status_interval=1", "wal_retrieve_retry_interval=100")
@@ -106,6 +106,7 @@ def until_it_works(call: Callable[[], object]) -> None:
     find_within(TAKING_OVER, works, what="the hub answers", pause=0.2)
 
 
+@pytest.mark.timeout(600 if LONG else 120)
 def test_nothing_acknowledged_is_lost_when_a_synchronous_replica_takes_over(pair: Pair, tmp_path: Path) -> None:
     pair.select(pair.primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
     pair.select(pair.primary, "SELECT pg_reload_conf()")
@@ -133,7 +134,7 @@ def test_nothing_acknowledged_is_lost_when_a_synchronous_replica_takes_over(pair
     with serving(pair, tmp_path) as address:
         with ThreadPoolExecutor(WRITERS) as pool:
             writing = [pool.submit(save, number) for number in range(WRITERS)]
-            assert enough.wait(60)
+            assert enough.wait(300 if LONG else 60)
             pair.primary.kill()
             killed = time.monotonic()
             for each in writing:

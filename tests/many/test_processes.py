@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import pytest
+
 from kvassfs.errors import SyncError
 from kvassfs.keeping.postgres.database import Database
 from tests.proxied.proxies import trusted
@@ -124,6 +126,7 @@ def killing(run: Run, hubs: list[HubProcess]) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.timeout(3600 if LONG else 120)
 def test_nothing_acknowledged_is_lost_while_processes_are_killed(database: Database, tmp_path: Path) -> None:
     run = Run()
     for store in STORES:
