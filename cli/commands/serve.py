@@ -122,29 +122,29 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
-    check_metrics(metrics)
-    check_many(stores, processes, blocks, blocks_endpoint)
+    check_many(stores, processes, blocks, blocks_endpoint, metrics)
     from kvassfs.server.run import ServeOptions
 
-    bodies = (max_body * MIB, body_memory * MIB)
-    places = (take_sockets(), stores or "", processes, metrics)
     options = ServeOptions(
-        database.path, bind, tls_cert, tls_key, *bodies, per_address, *places, blocks, blocks_endpoint
+        database.path,
+        bind,
+        tls_cert,
+        tls_key,
+        max_body * MIB,
+        body_memory * MIB,
+        per_address,
+        take_sockets(),
+        *(stores or "", processes, metrics),
+        *(blocks, blocks_endpoint),
     )
     run_server(database, options, quiet=quiet)
 
 
-def check_many(stores: str | None, processes: int, blocks: str, endpoint: str) -> None:
-    """Return if nothing is asked for that only a hub for many can do, or it is one."""
+def check_many(stores: str | None, processes: int, blocks: str, endpoint: str, metrics: str) -> None:
+    """Return if the options of a hub for many go together."""
+    if not stores and (processes > 1 or blocks):
+        raise click.UsageError("--processes and --blocks need --database.")
     check_blocks(blocks, endpoint)
-    if processes > 1 and not stores:
-        raise click.UsageError("--processes needs --database.")
-    if blocks and not stores:
-        raise click.UsageError("--blocks needs --database.")
-
-
-def check_metrics(metrics: str) -> None:
-    """Return if numbers can be served, or nobody wants them."""
     if metrics and find_spec("prometheus_client") is None:
         raise click.UsageError("--metrics needs prometheus-client; install kvassfs[postgres].")
 

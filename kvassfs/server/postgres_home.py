@@ -34,9 +34,9 @@ class PostgresHome:
     """
 
     def __init__(self, database: Database, objects: ObjectStore | None = None) -> None:
+        self._objects = objects
         self.spool = tempfile.gettempdir()
         self._database = database
-        self._objects = objects
         self._publisher = Publisher(database)
         self._counted = -COUNT_INTERVAL
         self._sizes: dict[str, float] = {}

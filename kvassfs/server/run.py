@@ -60,9 +60,9 @@ class ServeOptions:
         inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
         stores: URL of the PostgreSQL database that keeps any number of stores, which are served in place of ``database``.
         processes: how many serve these.
-        metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
-        blocks: where blocks of these stores go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
+        blocks: where their blocks go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
         blocks_endpoint: URL of the object store; "": as boto3 finds it.
+        metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
     """
 
     database: str

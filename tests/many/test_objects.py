@@ -29,7 +29,7 @@ from kvassfs.sync import messages
 from kvassfs.sync.seal import Seal
 from tests.support.hub_process import Device, serving
 from tests.support.object_stores import CREDENTIALS, Gate, Moto, ObjectServer, S3rver, gate_before
-from tests.support.postgres import FAST, Server, running_server
+from tests.support.postgres import Server
 from tests.support.stores import SMALL, Clock
 from tests.unit.keeping.test_keepers import found, in_blocks, made
 
@@ -43,12 +43,6 @@ READ_TIME = 0.5
 """Seconds for which an answer is waited for here."""
 
 FAULTS = ["refuse", "500", "slow", "lose"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with running_server(*FAST) as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ from ..objects import ObjectStore
 from . import upkeep
 from .blocks import Blocks
 from .database import Session
+from .held import Held, take_stored
 from .merging import Known, Plan, Run, Version, list_wanted, plan_merge
 from .rows import Rows, hash_token
 from .store_row import State, StoreRow
@@ -100,9 +101,9 @@ class PostgresKeeper(Keeper):
             len(delivery.value or b"") > self._sizes.inline for delivery in deliveries
         ):
             return {}
-        state = self._row.read(self._session)
+        clock = self._row.read(self._session).clock
         with self._session.connection() as connection:
-            plan = self._plan(connection, deliveries, state.clock)
+            plan = self._plan(connection, deliveries, clock)
         return self._upload(plan.blocks)
 
     def _upload(self, blocks: Mapping[bytes, bytes | memoryview]) -> dict[bytes, str]:
@@ -132,8 +133,15 @@ class PostgresKeeper(Keeper):
         versions = self._rows.read_versions(connection, {delivery.entry.key for delivery in deliveries})
         lengths = self._blocks.read_lengths(connection, list_wanted(deliveries))
         return plan_merge(
-            deliveries, Known(versions, lengths, self._rows.read_counters(connection, deliveries), clock), self._sizes
+            deliveries, Known(versions, lengths, self._read_counters(connection, deliveries), clock), self._sizes
         )
+
+    def _read_counters(self, connection: Connection[Any], deliveries: Sequence[Delivery]) -> dict[int, int]:
+        writers = list({delivery.entry.process_id for delivery in deliveries})
+        rows = connection.execute(
+            "SELECT process_id, counter FROM devices WHERE store = %s AND process_id = ANY(%s)", (self._store, writers)
+        )
+        return dict(rows.fetchall())
 
     def merge_removals(self, deliveries: Iterable[Delivery]) -> None:
         """Merge the tombstones of keys that are here, which make room and take none."""
@@ -181,9 +189,16 @@ class PostgresKeeper(Keeper):
                 if known.get(named, (0, ""))[1] != name and (named == process_id or not known.get(named, (0, ""))[1])
             }
             if process_id and abs(now - seen) > SEEN_INTERVAL:
-                self._rows.write_device(connection, process_id, now, None)
+                self._write_device(connection, process_id, now, None)
             for named, name in new.items():
-                self._rows.write_device(connection, named, None, name)
+                self._write_device(connection, named, None, name)
+
+    def _write_device(self, connection: Connection[Any], process_id: int, seen: int | None, name: str | None) -> None:
+        connection.execute(
+            "INSERT INTO devices AS old VALUES (%s, %s, coalesce(%s, 0), 0, coalesce(%s, ''))"
+            " ON CONFLICT (store, process_id) DO UPDATE SET seen = coalesce(%s, old.seen), name = coalesce(%s, old.name)",
+            (self._store, process_id, seen, name, seen, name),
+        )
 
     def read_page(self, first: int, not_from: int, limit: Limit) -> Page:
         """Return a page of entries, up to the clock that is read before them."""
@@ -191,7 +206,7 @@ class PostgresKeeper(Keeper):
         clock, self._mark = state.clock, state.mark
         outgoing: list[Outgoing] = []
         size, batch = 0, BATCH
-        while versions := self._read_since(first, clock, not_from, batch):
+        while versions := self._read_batch(first, clock, not_from, batch):
             for version in versions:
                 out = self._prepare(version, limit.whole)
                 size += limit.size_of(out.delivery)
@@ -204,13 +219,13 @@ class PostgresKeeper(Keeper):
             batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
         return Page(outgoing, clock, more=False, held=False, clock=clock)
 
-    def _read_since(self, first: int, clock: int, not_from: int, batch: int) -> list[Version]:
+    def _read_batch(self, first: int, last: int, not_from: int, batch: int) -> list[Version]:
         with self._session.connection() as connection:
-            return self._rows.read_since(connection, first, clock, not_from, batch)
+            return self._rows.read_since(connection, first, last, not_from, batch)
 
     def _prepare(self, version: Version, whole: int) -> Outgoing:
         entry, sequence, data, content = version
-        value = _take_stored(version)
+        value = take_stored(version)
         if content is None:
             return Outgoing(Delivery(entry, sequence, data or b""), value, True)
         if entry.size <= whole:
@@ -263,7 +278,7 @@ class PostgresKeeper(Keeper):
             versions = self._rows.find_by_token(connection, token)
         for version in versions:
             if version.entry.is_file:
-                return Shared(version.entry, _take_stored(version))
+                return Shared(version.entry, take_stored(version))
             if (link := parse_record(version.entry.key)) is not None and link.token == token:
                 return link
         return None
@@ -274,7 +289,7 @@ class PostgresKeeper(Keeper):
             version = self._rows.find_by_key(connection, link.key)
         if version is None or not version.entry.is_file:
             return None
-        return Shared(version.entry, _take_stored(version), link)
+        return Shared(version.entry, take_stored(version), link)
 
     def has_ended(self, token: str) -> bool:
         """Whether a token once led to something."""
@@ -293,11 +308,11 @@ class PostgresKeeper(Keeper):
         return next(self._read(value.content, 0, min(length, value.size)), b"")
 
     @contextmanager
-    def hold(self, value: StoredValue, still: Callable[[], bool]) -> Iterator[_Held]:
+    def hold(self, value: StoredValue, still: Callable[[], bool]) -> Iterator[Held]:
         """``with`` a value that stays: what is dropped is kept for longer than any response lasts."""
         if value.is_large and not still():
             raise ValueReplaced
-        yield _Held(self, value)
+        yield Held(value, self._read)
 
     def end_link(self, link: ShareLink, still: Callable[[], bool]) -> bool:
         """End a link for good: its row is locked, and another tombstone takes its place."""
@@ -368,28 +383,6 @@ class PostgresKeeper(Keeper):
 
     def _now(self) -> int:
         return self._clock() // 1000
-
-
-class _Held:
-    """A value that is held."""
-
-    def __init__(self, keeper: PostgresKeeper, value: StoredValue) -> None:
-        self._keeper = keeper
-        self._value = value
-
-    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield its bytes."""
-        stop, content, data = self._value.size if stop is None else stop, self._value.content, self._value.data
-        if data is not None:
-            if data:
-                yield data[start:stop]
-        elif content is not None:
-            yield from self._keeper._read(content, start, stop)  # noqa: SLF001  of its own module
-
-
-def _take_stored(version: Version) -> StoredValue:
-    data = None if version.content is not None else version.data or b""
-    return StoredValue(version.entry.size, version.content, data)
 
 
 def _decode_mailboxes(text: str) -> list[Mailbox]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from ...entry import Delivery, Entry
+from ...entry import Entry
 from ...share_link import parse_record
 from .merging import Plan, Run, Version
 
@@ -137,23 +137,7 @@ class Rows:
                 (self._store, now, list(set(ended))),
             )
 
-    # Devices
-
-    def read_counters(self, connection: Connection[Any], deliveries: Iterable[Delivery]) -> dict[int, int]:
-        """Return the greatest counters of the writers of deliveries that were pushed, by process id."""
-        writers = list({delivery.entry.process_id for delivery in deliveries})
-        rows = connection.execute(
-            "SELECT process_id, counter FROM devices WHERE store = %s AND process_id = ANY(%s)", (self._store, writers)
-        )
-        return dict(rows.fetchall())
-
-    def write_device(self, connection: Connection[Any], process_id: int, seen: int | None, name: str | None) -> None:
-        """Note when a device asked, and what it is called; ``None`` leaves that as it was."""
-        connection.execute(
-            "INSERT INTO devices AS old VALUES (%s, %s, coalesce(%s, 0), 0, coalesce(%s, ''))"
-            " ON CONFLICT (store, process_id) DO UPDATE SET seen = coalesce(%s, old.seen), name = coalesce(%s, old.name)",
-            (self._store, process_id, seen, name, seen, name),
-        )
+    # Writers
 
     def note_counters(self, connection: Connection[Any], counters: Mapping[int, int]) -> None:
         """Note the greatest counters that writers have pushed, by process id."""

@@ -79,11 +79,12 @@ class StoreRow:
         """
         if entries > 0 and state.most_entries is not None and state.entries + entries > state.most_entries:
             raise ShareSpent(
-                self._address, f"this store may have {state.most_entries:,} keys at the hub, and has as many"
+                self._address,
+                f"of this store it keeps {state.most_entries:,} keys at most, those of removed ones among them",
             )
         if size > 0 and state.most_bytes is not None and state.bytes + size > state.most_bytes:
             most = f"{state.most_bytes / 1_000_000:,.0f} MB"
-            raise ShareSpent(self._address, f"this store may take {most} at the hub, and there is no more room in that")
+            raise ShareSpent(self._address, f"of this store it keeps {most} at most")
 
     def count(self, connection: Connection[Any], clock: int, entries: int = 0, size: int = 0) -> None:
         """Set the clock, and count what the store has more now; under its lock."""

@@ -85,7 +85,7 @@ def test_blocks_go_where_it_is_told(kvass: Kvass, database: Path, served_with: l
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--blocks s3://bucket", "--blocks needs --database"),
+        ("--blocks s3://bucket", "--processes and --blocks need --database"),
         ("--database postgresql:///x --blocks-endpoint http://o", "--blocks-endpoint needs --blocks"),
         ("--database postgresql:///x --blocks b", "it names a bucket, as in s3://bucket or s3://bucket/prefix"),
     ],

@@ -98,6 +98,18 @@ def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
         assert "\n" not in text
 
 
+def test_a_url_says_how_its_connections_are(server: Server) -> None:
+    url = server.create_database()
+    for given, expected in [
+        ("", ("kvassfs", "10000")),
+        ("?application_name=mine&tcp_user_timeout=500", ("mine", "500")),
+    ]:
+        database = Database(url + given)
+        with database.connect() as connection:
+            options = connection.info.get_parameters()
+        assert (options["application_name"], options["tcp_user_timeout"]) == expected
+
+
 # Errors
 
 
@@ -201,14 +213,17 @@ def test_two_that_lock_crosswise_both_get_through(database: Database) -> None:
         assert connection.execute("SELECT count FROM lines").fetchall() == [(2,), (2,)]
 
 
-def test_a_connection_that_was_cut_is_replaced(database: Database, server: Server) -> None:
-    session = Session(database)
+def test_a_connection_that_was_cut_while_nobody_used_it_is_replaced(database: Database, server: Server) -> None:
+    careful = Database(database._url, trusted=0.0)
+    careful.open()
+    session = Session(careful)
     with session.connection() as connection:
         pid = connection.info.backend_pid
     with psycopg.connect(server.url("postgres"), autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
     with session.connection() as connection:
         assert connection.info.backend_pid != pid
+    careful.close()
 
 
 def test_a_connection_that_is_cut_in_a_transaction_is_told(database: Database, server: Server) -> None:

@@ -1,0 +1,24 @@
+"""A PostgreSQL server of the tests' own, and databases in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kvassfs.keeping.postgres.database import Database
+from tests.support.postgres import FAST, Server, running_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with running_server(*FAST) as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    opened = Database(server.create_database())
+    opened.open()
+    yield opened
+    opened.close()
