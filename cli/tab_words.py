@@ -247,6 +247,8 @@ kvass serve |
 = --body-memory | memory for what others are sending, which then waits in files (default: 64)
 = --per-address | connections that one client address may have, 0 for any number, as for a proxy on another machine (default: 64, and any number for addresses of this machine)
 = --database | be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own
+= --blocks | with --database: keep the blocks of large values in this object store, which speaks S3; credentials and region are found as by other programs for it
+= --blocks-endpoint | the address of the object store (default: that of AWS)
 = --processes | with --database, how many processes serve it (default: 1)
 = --metrics | serve numbers for Prometheus there, each further process at the next port
 - --quiet | do not log requests

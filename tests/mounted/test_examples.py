@@ -40,6 +40,7 @@ NOT_RUN = {
         (
             "kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000",
             "kvass serve --database postgresql:///kvass --processes 4 --metrics 127.0.0.1:9100",
+            "kvass serve --database postgresql:///kvass --blocks s3://kvass/blocks --blocks-endpoint https://s3.example.com",
             "kvass hub add family --database postgresql:///kvass --url https://hub.example.com",
             "kvass hub list --database postgresql:///kvass",
             "kvass hub remove family --yes --database postgresql:///kvass",
