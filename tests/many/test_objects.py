@@ -12,10 +12,11 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
-from kvassfs.entry import Delivery
+from kvassfs.entry import Delivery, Entry
 from kvassfs.keeping.errors import ObjectsUnreachable
 from kvassfs.keeping.objects import Place
 from kvassfs.keeping.postgres import upkeep
@@ -24,6 +25,9 @@ from kvassfs.keeping.postgres.keeper import PostgresKeeper
 from kvassfs.keeping.postgres.stores import Stores
 from kvassfs.keeping.s3 import S3Objects
 from kvassfs.keeping.store_names import name_store
+from kvassfs.sync import messages
+from kvassfs.sync.seal import Seal
+from tests.support.hub_process import Device, serving
 from tests.support.object_stores import CREDENTIALS, Gate, Moto, ObjectServer, S3rver, gate_before
 from tests.support.postgres import Server
 from tests.support.stores import SMALL, Clock
@@ -53,6 +57,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 class Rig:
     """A store whose blocks are in an object store behind a gate, and what was acknowledged."""
 
+    url: str
     database: Database
     store: ObjectServer
     gate: Gate
@@ -138,7 +143,8 @@ def rig(server: Server, store: ObjectServer, credentials: None) -> Iterator[Rig]
 def rig_before(server: Server, store: ObjectServer) -> Iterator[Rig]:
     """``with`` a new store of devices, and a new bucket."""
     clock = Clock()
-    database = Database(server.create_database())
+    url = server.create_database()
+    database = Database(url)
     try:
         database.open()
         store.make_bucket()
@@ -148,7 +154,7 @@ def rig_before(server: Server, store: ObjectServer) -> Iterator[Rig]:
         with gate_before(store, delay=3 * READ_TIME) as gate:
             place = Place(store.bucket, PREFIX)
             objects = S3Objects(place, gate.url, connect_time=READ_TIME, read_time=READ_TIME)
-            yield Rig(database, store, gate, objects, clock)
+            yield Rig(url, database, store, gate, objects, clock)
     finally:
         database.close()
 
@@ -285,6 +291,38 @@ def test_without_credentials_or_an_address_it_is_said(monkeypatch: pytest.Monkey
         S3Objects(Place("bucket", ""), "http://127.0.0.1:9").put("a", b"")
     with pytest.raises(ObjectsUnreachable, match="endpoint"):
         S3Objects(Place("bucket", ""), "no address")
+
+
+def get(device: Device, token: str) -> tuple[int, bytes]:
+    """Get what a token leads to, as a browser does."""
+    connection = device.connect()
+    try:
+        connection.request("GET", f"/s/family/get?q={token}")
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def test_a_server_answers_503_while_it_has_no_object_store(rig: Rig, tmp_path: Path) -> None:
+    value = rig.random.randbytes(700_000)
+    entry = Entry("film", time.time_ns() // 1000, 1, 7, "token", len(value))
+    push = Seal(bytes(32)).seal(messages.encode_push([Delivery(entry, 1, value)]))
+    place: dict[str, Any] = {"blocks": f"s3://{rig.store.bucket}/{PREFIX}", "blocks_endpoint": rig.gate.url}
+    rig.gate.fault = lambda _: "500"
+    with serving(tmp_path, stores=rig.url, **place) as server:
+        device = Device(server.url, bytes(32))
+        assert f"cannot use the object store {rig.objects.address}" in server.log()
+        assert device.post("/s/family/push", push)[0] == 503
+        rig.gate.fault = lambda _: ""
+        assert device.post("/s/family/push", push)[0] == 200
+        assert get(device, "token") == (200, value)
+        assert len(rig.store.list_names()) >= 3
+    with serving(tmp_path, stores=rig.url) as server:
+        assert get(Device(server.url, bytes(32)), "token")[0] == 503
+        assert "start `kvass serve` with --blocks, as before" in server.log()
+    with serving(tmp_path, stores=rig.url, **place) as server:
+        assert get(Device(server.url, bytes(32)), "token") == (200, value)
 
 
 def test_blocks_are_as_long_as_they_were(rig: Rig) -> None:
