@@ -62,7 +62,7 @@ blocks_option = click.option(
     metavar="s3://BUCKET/PREFIX",
     type=parse_text,
     callback=parse_blocks,
-    help="the object store for blocks of large values, which speaks S3; it takes credentials and region from where boto3 does",
+    help="the object store for blocks of large values, which speaks S3; credentials and region are found as by other programs for it",
 )
 
 blocks_endpoint_option = click.option(

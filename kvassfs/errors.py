@@ -337,16 +337,12 @@ class WrongKey(SyncError):
         )
 
 
-NO_ROOM = 507
-"""The HTTP status of a hub whose disk is full, or where a store has had its share."""
-
-
 class HubFailed(SyncError):
     """The hub answers that it cannot do what was asked; ``status`` is that of HTTP."""
 
     def __init__(self, remote: str, status: int, reason: str) -> None:
-        words = f"the hub {remote} failed with status {status}: {reason}; look at its log"
-        super().__init__(remote, f"the hub {remote} takes no more: {reason}" if status == NO_ROOM else words)
+        failed = f"the hub {remote} failed with status {status}: {reason}; look at its log"
+        super().__init__(remote, f"the hub {remote} takes no more: {reason}" if status == 507 else failed)
         self.status = status
         self.reason = reason
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -14,10 +13,9 @@ import click
 from kvassfs.errors import KvassError
 
 from .. import process
-from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..hub_database import blocks_endpoint_option, blocks_option, check_blocks, parse_url
+from ..many_options import Many, many_options
 from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
 
@@ -72,30 +70,7 @@ kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
     help="connections that one client address may have, 0 for any number, as for a proxy on another machine"
     " (default: 64, and any number for addresses of this machine)",
 )
-@click.option(
-    "--database",
-    "stores",
-    metavar="URL",
-    type=parse_text,
-    callback=parse_url,
-    help="be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own",
-)
-@blocks_option
-@blocks_endpoint_option
-@click.option(
-    "--processes",
-    metavar="N",
-    type=click.IntRange(min=1, max=256),
-    default=1,
-    help="with --database, how many processes serve it (default: 1)",
-)
-@click.option(
-    "--metrics",
-    metavar="HOST:PORT",
-    default="",
-    type=parse_text,
-    help="serve numbers for Prometheus there, each further process at the next port",
-)
+@many_options
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
 def command(
@@ -106,11 +81,7 @@ def command(
     max_body: int,
     body_memory: int,
     per_address: int | None,
-    stores: str | None,
-    blocks: str,
-    blocks_endpoint: str,
-    processes: int,
-    metrics: str,
+    many: Many,
     quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
@@ -122,7 +93,6 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
-    check_many(stores, processes, blocks, blocks_endpoint, metrics)
     from kvassfs.server.run import ServeOptions
 
     options = ServeOptions(
@@ -134,19 +104,9 @@ def command(
         body_memory * MIB,
         per_address,
         take_sockets(),
-        *(stores or "", processes, metrics),
-        *(blocks, blocks_endpoint),
+        *many,
     )
     run_server(database, options, quiet=quiet)
-
-
-def check_many(stores: str | None, processes: int, blocks: str, endpoint: str, metrics: str) -> None:
-    """Return if the options of a hub for many go together."""
-    if not stores and (processes > 1 or blocks):
-        raise click.UsageError("--processes and --blocks need --database.")
-    check_blocks(blocks, endpoint)
-    if metrics and find_spec("prometheus_client") is None:
-        raise click.UsageError("--metrics needs prometheus-client; install kvassfs[postgres].")
 
 
 def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:

@@ -8,7 +8,7 @@
     ├── ObjectsUnreachable    blocks in objects: their store cannot be reached, or was lost on the way
     ├── ObjectsUnknown        blocks in objects, and nobody has said in which store those are
     └── DiskFull
-        └── ShareSpent        one store has had its share
+        └── QuotaReached      one store has reached its quota
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class ObjectsUnknown(StoreError):
         )
 
 
-class ShareSpent(DiskFull):
-    """A store has as many entries or bytes at the hub as it may; ``words`` say so."""
+class QuotaReached(DiskFull):
+    """A store has reached its quota at the hub; ``words`` say of what."""
 
     def __init__(self, address: str, words: str) -> None:
         super().__init__(address)

@@ -107,7 +107,7 @@ class PostgresKeeper(Keeper):
         return self._upload(plan.blocks)
 
     def _upload(self, blocks: Mapping[bytes, bytes | memoryview]) -> dict[bytes, str]:
-        return self._blocks.upload(blocks, lambda size: self._row.check_share(self._row.read(self._session), 0, size))
+        return self._blocks.upload(blocks, lambda size: self._row.check_quota(self._row.read(self._session), 0, size))
 
     def _merge(
         self,
@@ -122,7 +122,7 @@ class PostgresKeeper(Keeper):
             stored = self._blocks.add(connection, plan.blocks, uploaded)
             self._rows.write(connection, plan)
             self._rows.drop(connection, plan, now)
-            self._row.check_share(state, plan.entries, plan.size + stored)
+            self._row.check_quota(state, plan.entries, plan.size + stored)
             self._row.count(connection, plan.clock, plan.entries, plan.size + stored)
         elif plan.clock != state.clock:
             self._row.count(connection, plan.clock)
@@ -163,7 +163,7 @@ class PostgresKeeper(Keeper):
         def put(connection: Connection[Any]) -> None:
             state = self._row.lock(connection)
             size = self._blocks.add(connection, named, uploaded)
-            self._row.check_share(state, 0, size)
+            self._row.check_quota(state, 0, size)
             self._row.count(connection, state.clock, 0, size)
 
         self._session.run(put)

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from ...errors import StoreError
 from ...replica import Incarnation
-from ..errors import ShareSpent
+from ..errors import QuotaReached
 from .database import Session
 
 KEPT_INCARNATIONS: Final = 32
@@ -71,20 +71,20 @@ class StoreRow:
         )
         return renewed
 
-    def check_share(self, state: State, entries: int, size: int) -> None:
+    def check_quota(self, state: State, entries: int, size: int) -> None:
         """Return if the store may have so many entries and bytes more.
 
         Raises:
-            ShareSpent: it may not.
+            QuotaReached: it may not.
         """
         if entries > 0 and state.most_entries is not None and state.entries + entries > state.most_entries:
-            raise ShareSpent(
+            raise QuotaReached(
                 self._address,
                 f"of this store it keeps {state.most_entries:,} keys at most, those of removed ones among them",
             )
         if size > 0 and state.most_bytes is not None and state.bytes + size > state.most_bytes:
             most = f"{state.most_bytes / 1_000_000:,.0f} MB"
-            raise ShareSpent(self._address, f"of this store it keeps {most} at most")
+            raise QuotaReached(self._address, f"of this store it keeps {most} at most")
 
     def count(self, connection: Connection[Any], clock: int, entries: int = 0, size: int = 0) -> None:
         """Set the clock, and count what the store has more now; under its lock."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kvassfs.errors import DamagedStore
-from kvassfs.keeping.errors import ObjectsUnknown, ObjectsUnreachable, ShareSpent
+from kvassfs.keeping.errors import ObjectsUnknown, ObjectsUnreachable, QuotaReached
 from kvassfs.keeping.objects import PARALLEL, ObjectStore, Place, parse_place, run_in_parallel
 from kvassfs.keeping.postgres import upkeep
 from kvassfs.keeping.postgres.blocks import NOTED_TIME
@@ -257,9 +257,9 @@ def test_a_store_that_has_had_its_share_puts_nothing(
     keeper: PostgresKeeper, stores: Stores, objects: MemoryObjects
 ) -> None:
     stores.set_limits("family", entries=None, size=SMALL.block * 2)
-    with pytest.raises(ShareSpent):
+    with pytest.raises(QuotaReached):
         keeper.put_blocks(BLOCKS[:3])
-    with pytest.raises(ShareSpent):
+    with pytest.raises(QuotaReached):
         keeper.merge([made("film", b"".join(BLOCKS[:3]))])
     assert objects.calls == []
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from kvassfs.keeping.errors import NoSuchStore, ShareSpent, StoreExists
+from kvassfs.keeping.errors import NoSuchStore, QuotaReached, StoreExists
 from kvassfs.keeping.postgres.database import Session
 from kvassfs.keeping.postgres.keeper import PostgresKeeper
 from kvassfs.keeping.postgres.schema import TABLES
@@ -126,7 +126,7 @@ def test_limits_are_set_and_taken_away(stores: Stores) -> None:
 def test_a_store_takes_as_many_keys_as_it_may(kept: PostgresKeeper, stores: Stores) -> None:
     stores.set_limits("family", entries=2, size=None)
     kept.merge([made("a"), made("b", counter=2)])
-    with pytest.raises(ShareSpent, match="keeps 2 keys"):
+    with pytest.raises(QuotaReached, match="keeps 2 keys"):
         kept.merge([made("c", counter=3)])
     kept.merge([made("a", b"another", time=2, counter=3)])
     kept.merge([made("b", b"", time=2, counter=4)])
@@ -137,9 +137,9 @@ def test_a_store_takes_as_many_bytes_as_it_may(kept: PostgresKeeper, stores: Sto
     stores.set_limits("family", entries=None, size=2 * SMALL.block)
     kept.put_blocks(BLOCKS[:2])
     kept.put_blocks(BLOCKS[:2])  # which are there already
-    with pytest.raises(ShareSpent, match="keeps 0 MB"):
+    with pytest.raises(QuotaReached, match="keeps 0 MB"):
         kept.put_blocks(BLOCKS[2:3])
-    with pytest.raises(ShareSpent):
+    with pytest.raises(QuotaReached):
         kept.merge([made("a", b"x")])
     kept.merge([in_blocks("a", *BLOCKS[:2])])
     assert the_only(stores).bytes == 2 * SMALL.block
@@ -149,7 +149,7 @@ def test_a_refused_push_leaves_nothing(kept: PostgresKeeper, stores: Stores, sel
     stores.set_limits("family", entries=None, size=100)
     kept.merge([made("a")])
     before = select("SELECT stores::text FROM stores"), select("SELECT key, sequence FROM entries")
-    with pytest.raises(ShareSpent):
+    with pytest.raises(QuotaReached):
         kept.merge([made("b", counter=2), made("film", bytes(1000), counter=3)])
     assert (select("SELECT stores::text FROM stores"), select("SELECT key, sequence FROM entries")) == before
     assert select("SELECT count(*) FROM blocks") == [0]
@@ -164,7 +164,7 @@ def test_removals_go_where_there_is_no_room(kept: PostgresKeeper, stores: Stores
         made("a", b"", time=2, counter=4),
         made("never here", b"", time=2, counter=5),
     ]
-    with pytest.raises(ShareSpent):
+    with pytest.raises(QuotaReached):
         kept.merge(pushed)
     kept.merge_removals(pushed)
     assert select("SELECT key, size FROM entries ORDER BY key") == [("a", 0), ("b", 5)]
