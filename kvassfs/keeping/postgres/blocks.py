@@ -127,10 +127,13 @@ class Blocks:
             return {}
         with self._session.connection() as connection:
             known = self.read_lengths(connection, [*blocks])
-            names = {hash_: self._random(16).hex() for hash_ in blocks if hash_ not in known}
-            if not names:
-                return {}
-            check(sum(len(blocks[hash_]) for hash_ in names))
+        names = {hash_: self._random(16).hex() for hash_ in blocks if hash_ not in known}
+        if not names:
+            return {}
+        check(
+            sum(len(blocks[hash_]) for hash_ in names)
+        )  # by a connection of its own: who holds one waits for no other
+        with self._session.connection() as connection:
             connection.execute(
                 "INSERT INTO loose_objects SELECT %s, name, %s FROM unnest(%s::text[]) AS name",
                 (self._store, self._now() + NOTED_TIME, [*names.values()]),
