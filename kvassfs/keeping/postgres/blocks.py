@@ -130,6 +130,7 @@ class Blocks:
         names = {hash_: self._random(16).hex() for hash_ in blocks if hash_ not in known}
         if not names:
             return {}
+        # By a connection of its own: who holds one waits for no other.
         check(sum(len(blocks[hash_]) for hash_ in names))
         with self._session.connection() as connection:
             connection.execute(

@@ -19,6 +19,7 @@ from kvassfs.keeping.postgres.keeper import PostgresKeeper
 from kvassfs.keeping.postgres.stores import Stores
 from kvassfs.keeping.store_names import name_store
 from tests.support.object_stores import MemoryObjects, fail
+from tests.support.postgres import Server
 from tests.support.stores import SMALL, Clock
 from tests.unit.keeping.conftest import KEY
 from tests.unit.keeping.test_keepers import BLOCKS, found, in_blocks, made
@@ -404,3 +405,17 @@ def test_objects_of_a_store_that_is_removed_go_too(
     tidy(database, clock, objects)
     assert objects.objects == {}
     assert noted(database) == set()
+
+
+def test_one_connection_is_enough(server: Server, clock: Clock) -> None:
+    """Who holds a connection and waits for another may wait for all others that do the same."""
+    database = Database(server.create_database(), connections=1, patience=2)
+    database.open()
+    stores = Stores(Session(database), clock=clock)
+    stores.add("family", "code")
+    assert stores.claim(name_store("family"), "code", KEY)
+    keeper = PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL, objects=MemoryObjects())
+    keeper.put_blocks(BLOCKS[:3])
+    keeper.merge([in_blocks("film", *BLOCKS[:3]), made("whole", b"".join(BLOCKS[:4]), counter=2)])
+    assert found(keeper) == {"film": b"".join(BLOCKS[:3]), "whole": b"".join(BLOCKS[:4])}
+    database.close()
