@@ -213,8 +213,8 @@ def test_a_hub_goes_on_soon_after_its_database_is_back(tmp_path: Path) -> None:
             server.kill()
             until = time.monotonic() + OUTAGE
             while time.monotonic() < until:
-                with pytest.raises(DatabaseUnreachable), database.connection():
-                    pass
+                with pytest.raises(DatabaseUnreachable):
+                    ask(database)
             server.start()
             began = time.monotonic()
             until_it_works(lambda: ask(database))

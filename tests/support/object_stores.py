@@ -180,6 +180,15 @@ class S3rver(ObjectServer):
         folder = str(self.place / "objects")
         return [find_s3rver(), "--no-vhost-buckets", "-a", "127.0.0.1", "-p", str(self.port), "-d", folder]
 
+    def restore(self) -> None:
+        """Remove what it had not written to its end, and never acknowledged: it lists nothing where such is left."""
+        for content in (self.place / "objects").rglob("*._S3rver_object"):
+            whole = str(content).removesuffix("object")
+            others = [Path(f"{whole}metadata.json"), Path(f"{whole}object.md5")]
+            if not all(other.exists() and other.stat().st_size for other in others):
+                for path in (content, *others):
+                    path.unlink(missing_ok=True)
+
 
 class Gate(ThreadingHTTPServer):
     """Stands before an object store. ``fault(method)`` says what becomes of each request.
