@@ -82,15 +82,12 @@ def check_blocks(blocks: str, endpoint: str) -> None:
 
 def open_objects(blocks: str, endpoint: str) -> ObjectStore | None:
     """Return the object store, if there is one."""
-    from kvassfs.keeping.objects import parse_place
-
     check_blocks(blocks, endpoint)
-    place = parse_place(blocks)
-    if place is None:
+    if not blocks:
         return None
-    from kvassfs.keeping.s3 import S3Objects
+    from kvassfs.keeping import s3
 
-    return S3Objects(place, endpoint or None)
+    return s3.open_objects(blocks, endpoint)
 
 
 @contextmanager
@@ -100,11 +97,7 @@ def open_database(url: str) -> Iterator[Database]:
     Raises:
         DatabaseUnreachable, NewerSchema
     """
-    from kvassfs.keeping.postgres.database import Database
+    from kvassfs.keeping.postgres import database
 
-    database = Database(url, connections=1)
-    database.open()
-    try:
-        yield database
-    finally:
-        database.close()
+    with database.open_database(url, connections=1) as opened:
+        yield opened

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from .errors import ObjectsUnreachable
-from .objects import ObjectStore, Place
+from .objects import ObjectStore, Place, parse_place
 
 CONNECT_TIME: Final = 5.0
 """Seconds in which a connection must be there."""
@@ -104,3 +104,14 @@ class S3Objects(ObjectStore):
         except (BotoCoreError, ClientError, HTTPError, ValueError) as error:  # ValueError: the endpoint is no URL
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise ObjectsUnreachable(self.address, lines[0]) from error
+
+
+def open_objects(address: str, endpoint: str) -> S3Objects:
+    """Return the objects at ``s3://BUCKET/PREFIX``, of the store at the URL ``endpoint``; "": that of AWS.
+
+    Raises:
+        ObjectsUnreachable: the endpoint is no URL.
+    """
+    place = parse_place(address)
+    assert place is not None, "the option was checked"
+    return S3Objects(place, endpoint or None)

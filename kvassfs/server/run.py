@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from ..errors import KvassError
 from ..keeping.errors import ObjectsUnreachable
-from ..keeping.objects import ObjectStore, parse_place
+from ..keeping.objects import ObjectStore
 from ..store import Store
 from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor
@@ -171,25 +171,20 @@ def _open_metrics(options: ServeOptions, service: Service, number: int) -> Itera
 @contextmanager
 def _open_many(options: ServeOptions) -> Iterator[Home]:
     """``with`` the home of many stores; what is wrong with the database is reported at once."""
-    from ..keeping.postgres.database import Database  # noqa: PLC0415  the hub of one person needs no psycopg
+    from ..keeping.postgres.database import open_database  # noqa: PLC0415  the hub of one person needs no psycopg
     from .postgres_home import PostgresHome  # noqa: PLC0415
 
-    database = Database(options.stores)
-    database.open()
-    try:
+    with open_database(options.stores) as database:
         yield PostgresHome(database, _open_objects(options))
-    finally:
-        database.close()
 
 
 def _open_objects(options: ServeOptions) -> ObjectStore | None:
     """Return where blocks go. What is wrong with it is logged at once: all that needs no blocks works without."""
-    place = parse_place(options.blocks)
-    if place is None:
+    if not options.blocks:
         return None
-    from ..keeping.s3 import S3Objects  # noqa: PLC0415  others need no boto3
+    from ..keeping.s3 import open_objects  # noqa: PLC0415  others need no boto3
 
-    objects = S3Objects(place, options.blocks_endpoint or None)
+    objects = open_objects(options.blocks, options.blocks_endpoint)
     try:
         objects.check()
     except ObjectsUnreachable as error:

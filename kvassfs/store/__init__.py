@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from .numbers import Mended, Oddity
     from .opening import is_store
     from .outbox import Limit, Outgoing, Page
-    from .peers import Device
+    from .peers import KEPT_INCARNATIONS, SEEN_INTERVAL, Device
     from .privacy import COMPANIONS
     from .processes import Follower, Upload
     from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
     from .revisions import Became, Revision
     from .rows import Row, Written
     from .settings import Config
-    from .share_links import Shared
+    from .share_links import Shared, choose_shared
     from .sizes import INLINE_LIMIT, Sizes
     from .store import Store
     from .survey import Contained, Totals
@@ -59,14 +59,14 @@ _HOMES = {
     ".numbers": "Mended Oddity",
     ".opening": "is_store",
     ".outbox": "Limit Outgoing Page",
-    ".peers": "Device",
+    ".peers": "KEPT_INCARNATIONS SEEN_INTERVAL Device",
     ".privacy": "COMPANIONS",
     ".processes": "Follower Upload",
     ".profile": "FOLLOWER HUB MOUNT SEARCHES SHARING Profile",
     ".revisions": "Became Revision",
     ".rows": "Row Written",
     ".settings": "Config",
-    ".share_links": "Shared",
+    ".share_links": "Shared choose_shared",
     ".sizes": "INLINE_LIMIT Sizes",
     ".store": "Store",
     ".survey": "Contained Totals",
@@ -103,12 +103,14 @@ __all__ = [
     "GLANCE_FAILURES",
     "HUB",
     "INLINE_LIMIT",
+    "KEPT_INCARNATIONS",
     "KEPT_TIME",
     "MAX_HUB_LEAP",
     "MAX_LEAP",
     "MOUNT",
     "ROOT_INODE",
     "SEARCHES",
+    "SEEN_INTERVAL",
     "SHARING",
     "Bearer",
     "Became",
@@ -154,6 +156,7 @@ __all__ = [
     "Version",
     "Way",
     "Written",
+    "choose_shared",
     "directories_above",
     "explain_glance",
     "flush",

@@ -2,23 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.support.postgres_fixtures import database, server
 
-import pytest
-
-from kvassfs.keeping.postgres.database import Database
-from tests.support.postgres import FAST, Server, running_server
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    with running_server(*FAST) as running:
-        yield running
-
-
-@pytest.fixture
-def database(server: Server) -> Iterator[Database]:
-    opened = Database(server.create_database())
-    opened.open()
-    yield opened
-    opened.close()
+__all__ = ["database", "server"]

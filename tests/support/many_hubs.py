@@ -16,7 +16,7 @@ from kvassfs.keeping.store_names import name_store
 from kvassfs.remote.http import HttpRemote
 from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
-from tests.proxied.proxies import AROUND_NGINX, CONFIGURATIONS, free_ports, located, replaced
+from tests.proxied.proxies import free_ports, nginx_before
 from tests.support.certificates import Certificate
 from tests.support.processes import HERE, KVASS, SECONDS, end_process, start_logged, start_server
 from tests.support.stores import rows
@@ -75,23 +75,7 @@ def in_front_of(hubs: Sequence[HubProcess], folder: Path, certificate: Certifica
     ports = free_ports()
     # Else nginx takes a process for gone for 10 seconds after it was away for a moment, and then the other one as well.
     servers = "\n    ".join(f"server {HERE}:{hub.port} max_fails=0;" for hub in hubs)
-    site = replaced(
-        (CONFIGURATIONS / "nginx.conf").read_text(),
-        {
-            "example.org;": "localhost;",
-            "server 127.0.0.1:8000;": servers,
-            "listen [::]:80;\n": "\n",
-            "listen [::]:443 ssl;\n": "\n",
-            "listen 80;": f"listen {HERE}:{ports.http};",
-            "listen 443 ssl;": f"listen {HERE}:{ports.https} ssl;",
-            "/etc/letsencrypt/live/example.org/fullchain.pem": str(certificate.certificate),
-            "/etc/letsencrypt/live/example.org/privkey.pem": str(certificate.key),
-            "/var/log/nginx/kvass.log": f"{folder}/kvass.log",
-        },
-    )
-    (folder / "kvass.conf").write_text(site)
-    (folder / "nginx.conf").write_text(AROUND_NGINX.format(folder=folder))
-    command = [located("nginx"), "-p", f"{folder}", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"]
+    command = nginx_before(servers, folder, ports, certificate)
     process = start_logged(command, folder / "log")
     try:
         url = f"https://localhost:{ports.https}/kvass"

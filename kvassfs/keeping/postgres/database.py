@@ -20,6 +20,9 @@ from . import schema
 
 T = TypeVar("T")
 
+CONNECTIONS: Final = 8
+"""Connections of a process at most: one for each thread that works on stores."""
+
 PATIENCE: Final = 10.0
 """Seconds for which a request waits for a connection."""
 
@@ -59,7 +62,9 @@ class Database:
     One that was not used for ``trusted`` seconds is tried before it is used: the server may have been another one meanwhile.
     """
 
-    def __init__(self, url: str, *, connections: int = 8, patience: float = PATIENCE, trusted: float = TRUSTED) -> None:
+    def __init__(
+        self, url: str, *, connections: int = CONNECTIONS, patience: float = PATIENCE, trusted: float = TRUSTED
+    ) -> None:
         self.address = describe_url(url)
         self._url = url
         self._options = _choose_options(url)
@@ -130,6 +135,21 @@ class Database:
             raise
         except psycopg.Error as error:
             raise translate_error(error, self.address) from error
+
+
+@contextmanager
+def open_database(url: str, *, connections: int = CONNECTIONS) -> Iterator[Database]:
+    """``with`` the database at a URL.
+
+    Raises:
+        DatabaseUnreachable, NewerSchema
+    """
+    database = Database(url, connections=connections)
+    database.open()
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def translate_error(error: psycopg.Error, address: str) -> StoreError:

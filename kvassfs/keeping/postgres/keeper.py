@@ -16,9 +16,9 @@ from psycopg import Connection
 from ...clocks import bound_clock
 from ...entry import Delivery, Entry, new_token, next_timestamp
 from ...errors import StoreError, ValueReplaced
-from ...replica import MOST_NAMES
-from ...share_link import ShareLink, parse_record
-from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue
+from ...replica import MOST_NAMES, find_new_names
+from ...share_link import ShareLink
+from ...store import SEEN_INTERVAL, Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue, choose_shared
 from ..counters import find_counters
 from ..keeper import Description, Keeper, Outcome
 from ..objects import ObjectStore
@@ -29,9 +29,6 @@ from .held import Held, take_stored
 from .merging import Known, Plan, Run, Version, list_wanted, plan_merge
 from .rows import Rows, hash_token
 from .store_row import State, StoreRow
-
-SEEN_INTERVAL: Final = 5 * 60 * 1_000_000
-"""Microseconds between two notes that a device has been seen."""
 
 BATCH: Final = 64
 """Entries that are read first for a page; more where they are short."""
@@ -183,11 +180,7 @@ class PostgresKeeper(Keeper):
             known = {row[0]: row[1:] for row in rows}
             now = self._now()
             seen = known.get(process_id, (0, ""))[0]
-            new = {
-                named: name
-                for named, name in names.items()
-                if known.get(named, (0, ""))[1] != name and (named == process_id or not known.get(named, (0, ""))[1])
-            }
+            new = find_new_names({named: row[1] for named, row in known.items() if row[1]}, names, of=process_id)
             if process_id and abs(now - seen) > SEEN_INTERVAL:
                 self._write_device(connection, process_id, now, None)
             for named, name in new.items():
@@ -276,12 +269,7 @@ class PostgresKeeper(Keeper):
         """Return what a token is of."""
         with self._session.connection() as connection:
             versions = self._rows.find_by_token(connection, token)
-        for version in versions:
-            if version.entry.is_file:
-                return Shared(version.entry, take_stored(version))
-            if (link := parse_record(version.entry.key)) is not None and link.token == token:
-                return link
-        return None
+        return choose_shared(((version.entry, take_stored(version)) for version in versions), token)
 
     def resolve_link(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to."""

@@ -10,18 +10,18 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from ...block import split_hashes
 from ...entry import Delivery
 from ...replica import Incarnation
 from ...store import HubRecord, KnownDevice, Limit, Sizes, Store
 from ..errors import NoSuchStore, StoreExists
+from ..keeper import EntryKeeper
 from ..objects import ObjectStore
 from ..store_keeper import StoreKeeper
 from ..store_names import name_store
 from .blocks import Blocks
 from .database import Session
 from .keeper import PostgresKeeper
-from .merging import Plan, Version, list_runs
+from .merging import Plan, Version, list_runs, list_wanted
 from .rows import Rows
 from .store_row import TIMELINE
 
@@ -32,8 +32,6 @@ BLOCKS: Final = 16
 """Blocks that are moved at a time."""
 
 FROM_NOBODY: Final = 0
-
-Progress = Callable[[int], object]
 
 
 def import_store(
@@ -72,7 +70,7 @@ class _Import:
     def run(self, connection: Connection[Any]) -> int:
         self._insert_store(connection)
         count = size = 0
-        for page in self._list_pages():
+        for page in list_pages(self._source):
             size += self._copy_blocks(connection, page)
             versions = [self._convert(delivery) for delivery in page]
             runs = {
@@ -113,15 +111,8 @@ class _Import:
                 [(self._id, *each, self._now + place) for place, each in enumerate(record.incarnations)],
             )
 
-    def _list_pages(self) -> Iterator[list[Delivery]]:
-        first, more = 0, True
-        while more:
-            page = self._source.read_page(first, FROM_NOBODY, PAGE)
-            yield [out.delivery for out in self._source.mark_as_sent(page.outgoing)]
-            first, more = page.cursor + 1, page.more
-
     def _copy_blocks(self, connection: Connection[Any], page: list[Delivery]) -> int:
-        wanted = list(dict.fromkeys(hash_ for delivery in page for hash_ in split_hashes(delivery.blocks)))
+        wanted = list_wanted(page)
         known = self._blocks.read_lengths(connection, wanted)
         missing = [hash_ for hash_ in wanted if hash_ not in known]
         size = 0
@@ -188,14 +179,18 @@ def _read_record(connection: Connection[Any], name: str) -> HubRecord:
 
 
 def _copy_pages(keeper: PostgresKeeper, store: Store) -> Iterator[list[Delivery]]:
-    first, more = 0, True
-    while more:
-        page = keeper.read_page(first, FROM_NOBODY, PAGE)
-        deliveries = [out.delivery for out in page.outgoing]
-        wanted = list(dict.fromkeys(hash_ for delivery in deliveries for hash_ in split_hashes(delivery.blocks)))
-        missing = store.blocks.missing(wanted)
+    for page in list_pages(keeper):
+        missing = store.blocks.missing(list_wanted(page))
         for start in range(0, len(missing), BLOCKS):
             blocks = keeper.get_blocks(missing[start : start + BLOCKS])
             store.blocks.put([block for block in blocks if block is not None])
-        yield deliveries
+        yield page
+
+
+def list_pages(keeper: EntryKeeper) -> Iterator[list[Delivery]]:
+    """Yield all entries in order of sequence, a page at a time."""
+    first, more = 0, True
+    while more:
+        page = keeper.read_page(first, FROM_NOBODY, PAGE)
+        yield [out.delivery for out in keeper.mark_as_sent(page.outgoing)]
         first, more = page.cursor + 1, page.more

@@ -36,7 +36,7 @@ TABLES: Final = {
     timeline     text NOT NULL,            -- of the database server when the mark was drawn; '' = none is known
     entries      bigint NOT NULL,          -- tombstones among them
     bytes        bigint NOT NULL,          -- of values and blocks
-    most_entries bigint,                   -- the store's share; NULL = the hub's own limit, or none
+    most_entries bigint,                   -- the store's quota; NULL = it may have any number
     most_bytes   bigint,
     mailboxes    text NOT NULL,            -- of pairings, JSON
     closed       bigint NOT NULL           -- µs: when the store moved elsewhere; 0 = it has not

@@ -10,11 +10,9 @@ from psycopg import Connection
 
 from ...errors import StoreError
 from ...replica import Incarnation
+from ...store import KEPT_INCARNATIONS
 from ..errors import QuotaReached
 from .database import Session
-
-KEPT_INCARNATIONS: Final = 32
-"""Incarnations that are remembered: a device that was away for longer exchanges everything."""
 
 TIMELINE: Final = (
     "(SELECT system_identifier FROM pg_control_system()) || '/' ||"

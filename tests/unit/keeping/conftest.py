@@ -17,8 +17,10 @@ from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.keeping.store_names import name_store
 from kvassfs.store import HUB, Store
 from tests.support.object_stores import MemoryObjects
-from tests.support.postgres import FAST, Server, running_server
+from tests.support.postgres_fixtures import database, server
 from tests.support.stores import SMALL, Clock
+
+__all__ = ["database", "server"]
 
 KEY = bytes(range(32))
 
@@ -29,20 +31,6 @@ Another = Callable[[], AbstractContextManager[Keeper]]
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    with running_server(*FAST) as running:
-        yield running
-
-
-@pytest.fixture
-def database(server: Server) -> Iterator[Database]:
-    opened = Database(server.create_database())
-    opened.open()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

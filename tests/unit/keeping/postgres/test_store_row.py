@@ -10,9 +10,9 @@ import pytest
 from kvassfs.errors import StoreError
 from kvassfs.keeping.postgres.database import Database, Session
 from kvassfs.keeping.postgres.keeper import PostgresKeeper
-from kvassfs.keeping.postgres.store_row import KEPT_INCARNATIONS
 from kvassfs.keeping.postgres.stores import Stores
 from kvassfs.replica import Incarnation
+from kvassfs.store import KEPT_INCARNATIONS
 from tests.support.stores import SMALL, Clock
 from tests.unit.keeping.postgres.conftest import STORE, Select
 from tests.unit.keeping.test_keepers import BLOCKS, EVERYTHING, made
