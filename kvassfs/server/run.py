@@ -285,15 +285,15 @@ class _Server(uvicorn.Server):
 
     def _end(self, interruptible: bool) -> None:
         """Accept no more requests, respond to those that wait, and let the others finish."""
+        if interruptible:  # first of all: a second interrupt may come at once
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         self.should_exit = True
         self._supervisor.tell_stopping()
         for listener in self.servers:  # before uvicorn does: devices that waited would connect again
             listener.close()
         self._service.wakeups.end_waits()
         self._connections.end()
-        if interruptible:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
