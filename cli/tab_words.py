@@ -260,6 +260,8 @@ kvass serve |
 = --body-memory | memory for what others are sending, which then waits in files (default: 64)
 = --per-address | connections that one client address may have, 0 for any number, as for a proxy on another machine (default: 64, and any number for addresses of this machine)
 = --database | be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own
+= --blocks | the object store for blocks of large values, which speaks S3; credentials and region are found as by other programs for it
+= --blocks-endpoint | the address of the object store (default: that of AWS)
 = --processes | with --database, how many processes serve it (default: 1)
 = --metrics | serve numbers for Prometheus there, each further process at the next port
 - --quiet | do not log requests
@@ -308,6 +310,8 @@ kvass hub import | ? ?
 - -h --help | show this help
 kvass hub export | ? ?
 = --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
+= --blocks | the object store for blocks of large values, which speaks S3; credentials and region are found as by other programs for it
+= --blocks-endpoint | the address of the object store (default: that of AWS)
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass service |

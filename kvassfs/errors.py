@@ -342,7 +342,8 @@ class HubFailed(SyncError):
     """The hub answers that it cannot do what was asked; ``status`` is that of HTTP."""
 
     def __init__(self, remote: str, status: int, reason: str) -> None:
-        super().__init__(remote, f"the hub {remote} failed with status {status}: {reason}; look at its log")
+        failed = f"the hub {remote} failed with status {status}: {reason}; look at its log"
+        super().__init__(remote, f"the hub {remote} takes no more: {reason}" if status == 507 else failed)
         self.status = status
         self.reason = reason
 

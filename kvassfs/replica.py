@@ -91,6 +91,18 @@ def describe_device(process_id: int, names: Mapping[int, str]) -> str:
     return name if list(names.values()).count(name) == 1 else f"{name} ({process_id})"
 
 
+def find_new_names(known: Mapping[int, str], told: Mapping[int, str], *, of: int | None) -> dict[int, str]:
+    """Return those of the names that were ``told`` which are to be noted, by process ids.
+
+    ``of`` is who tells them, ``None`` for the hub: of others than itself a device may know less than is ``known`` here.
+    """
+    return {
+        process_id: name
+        for process_id, name in told.items()
+        if known.get(process_id) != name and (of in (None, process_id) or process_id not in known)
+    }
+
+
 def check_name(name: str) -> str:
     """Return ``name`` if a device can be called so; ``""`` stands for none.
 

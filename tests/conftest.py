@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(UNMEASURED):
             item.add_marker(pytest.mark.no_cover)
+
+
+ROOT = Path(__file__).parents[1]
+
+_before = pytest.StashKey[set[str]]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember what lies in the checkout."""
+    session.config.stash[_before] = {path.name for path in ROOT.iterdir()}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a test has left a file in the checkout, which a commit would take along."""
+    before = session.config.stash[_before]
+    left = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} - before
+    if left and not hasattr(session.config, "workerinput"):
+        print(f"\na test has left in the checkout: {', '.join(sorted(left))}")  # noqa: T201
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -14,10 +13,9 @@ import click
 from kvassfs.errors import KvassError
 
 from .. import process
-from ..arguments import parse_text
 from ..database import DatabaseFile, pass_database
 from ..group import Command
-from ..hub_database import parse_url
+from ..many_options import Many, many_options
 from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
 
@@ -72,28 +70,7 @@ kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
     help="connections that one client address may have, 0 for any number, as for a proxy on another machine"
     " (default: 64, and any number for addresses of this machine)",
 )
-@click.option(
-    "--database",
-    "stores",
-    metavar="URL",
-    type=parse_text,
-    callback=parse_url,
-    help="be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own",
-)
-@click.option(
-    "--processes",
-    metavar="N",
-    type=click.IntRange(min=1, max=256),
-    default=1,
-    help="with --database, how many processes serve it (default: 1)",
-)
-@click.option(
-    "--metrics",
-    metavar="HOST:PORT",
-    default="",
-    type=parse_text,
-    help="serve numbers for Prometheus there, each further process at the next port",
-)
+@many_options
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
 def command(
@@ -104,9 +81,7 @@ def command(
     max_body: int,
     body_memory: int,
     per_address: int | None,
-    stores: str | None,
-    processes: int,
-    metrics: str,
+    many: Many,
     quiet: bool,
 ) -> None:
     """Be the hub of your devices, until an interrupt or SIGTERM.
@@ -118,21 +93,20 @@ def command(
     """
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert.")
-    if processes > 1 and not stores:
-        raise click.UsageError("--processes needs --database.")
-    check_metrics(metrics)
     from kvassfs.server.run import ServeOptions
 
-    bodies = (max_body * MIB, body_memory * MIB)
-    places = (take_sockets(), stores or "", processes, metrics)
-    options = ServeOptions(database.path, bind, tls_cert, tls_key, *bodies, per_address, *places)
+    options = ServeOptions(
+        database.path,
+        bind,
+        tls_cert,
+        tls_key,
+        max_body * MIB,
+        body_memory * MIB,
+        per_address,
+        take_sockets(),
+        *many,
+    )
     run_server(database, options, quiet=quiet)
-
-
-def check_metrics(metrics: str) -> None:
-    """Return if numbers can be served, or nobody wants them."""
-    if metrics and find_spec("prometheus_client") is None:
-        raise click.UsageError("--metrics needs prometheus-client; install kvassfs[postgres].")
 
 
 def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:

@@ -217,8 +217,7 @@ def measure(options: argparse.Namespace) -> Iterator[list[str]]:
     """Measure, and yield the rows of the table."""
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="many-")))
-        work.chmod(0o755)
-        server = stack.enter_context(running_server(work / "server"))
+        server = stack.enter_context(running_server())
         one, many, database = start_hubs(stack, work, server)
         for call, trial in (("push", push), ("pull", pull)):
             figures = {hub.name: trial(hub, options.entries) for hub in (one, many)}

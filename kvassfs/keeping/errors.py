@@ -1,12 +1,14 @@
-"""The errors of a hub's database that is a server.
+"""The errors of a hub's database that is a server, and of the object store beside it.
 
 ::
 
     StoreError
     ├── DatabaseUnreachable   cannot be reached, or was lost on the way
     ├── NewerSchema           was made by a later program
+    ├── ObjectsUnreachable    blocks in objects: their store cannot be reached, or was lost on the way
+    ├── ObjectsUnknown        blocks in objects, and nobody has said in which store those are
     └── DiskFull
-        └── ShareSpent        one store has had its share
+        └── QuotaReached      one store has reached its quota
 """
 
 from __future__ import annotations
@@ -32,8 +34,26 @@ class NewerSchema(StoreError):
         self.version = version
 
 
-class ShareSpent(DiskFull):
-    """A store has as many entries or bytes at the hub as it may; ``words`` say so."""
+class ObjectsUnreachable(StoreError):
+    """The object store cannot be reached, refuses what is asked, or was lost before it had answered."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, f"cannot use the object store {address}: {reason}")
+        self.reason = reason
+
+
+class ObjectsUnknown(StoreError):
+    """Blocks are in an object store, and the server was started without one; they stay there."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            address,
+            f"blocks of the database {address} are in an object store; start `kvass serve` with --blocks, as before",
+        )
+
+
+class QuotaReached(DiskFull):
+    """A store has reached its quota at the hub; ``words`` say of what."""
 
     def __init__(self, address: str, words: str) -> None:
         super().__init__(address)

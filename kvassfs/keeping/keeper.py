@@ -58,7 +58,7 @@ class EntryKeeper(KeyKeeper, Protocol):
         missing are left out. The greatest counters of their writers are noted.
 
         Raises:
-            DiskFull: there is no room, or this store has had its share.
+            DiskFull: there is no room, or this store has reached its quota.
         """
 
     def merge_removals(self, deliveries: Iterable[Delivery]) -> None:

@@ -104,8 +104,9 @@ def decode_claim(body: bytes) -> Claim:
     """
     message = require_object(decode_json(body))
     try:
-        claim = Claim(str(message["Code"]), a2b_base64(message["Key"], strict_mode=True))
-    except (KeyError, TypeError, ValueError) as error:
+        claim = Claim(message["Code"], a2b_base64(message["Key"], strict_mode=True))
+        claim.code.encode()  # what is no text is no code
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidMessage("it is of another kind") from error
     if message.get("Type") != "claim" or len(claim.code) > MAX_CODE or len(claim.key) != KEY_BYTES:
         raise InvalidMessage("it is of another kind")

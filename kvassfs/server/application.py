@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from . import pages
 from .bodies import Bodies
 from .claim_requests import ClaimRequests
-from .homes import FileHome, Home
+from .homes import Home
 from .housekeeping import INTERVAL, Housekeeping
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests
 from .pair_requests import PairRequests
@@ -81,12 +81,6 @@ class Service:
 def _say_ok(request: Request) -> Response:
     skip_logging(request.scope)
     return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
-
-
-def serve_file(path: str, **options: Any) -> Service:
-    """Return the service of the one store at ``path``; ``options`` are those of ``FileHome`` and ``Service``."""
-    own = {name: options.pop(name) for name in ("limits", "upkeep_interval") if name in options}
-    return Service(FileHome(path, **options), **own)
 
 
 def build_application(service: Service, write: Callable[[str], None] = log_line, note: Note | None = None) -> ASGIApp:

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..errors import DiskFull, KvassError, MessageError, NothingShared, ShareError, Undecipherable
-from ..keeping.errors import ShareSpent
+from ..keeping.errors import QuotaReached
 from ..pairing.errors import ClaimRefused, CodeGone, PairingRefused
 from . import pages
 
@@ -60,7 +60,7 @@ def _explain_failure(request: Request, error: KvassError) -> Response:
         return error_response(request, 429 if isinstance(error, PairingRefused) else 410, str(error))
     if isinstance(error, ShareError):
         return share_error_response(request, error)
-    if isinstance(error, ShareSpent):
+    if isinstance(error, QuotaReached):
         return error_response(request, 507, error.words)
     log.error("%s", error)
     if isinstance(error, DiskFull):

@@ -28,17 +28,13 @@ from ..sync.hub import Hub
 from .wakeups import Wakeups
 
 Part = TypeVar("Part")
-Found = TypeVar("Found", covariant=True)  # noqa: PLC0105
 
 STORE = "kvassfs.store"
 """Where a request's scope has the name of its store; it has none where there is but one."""
 
 
-class Finder(Protocol[Found]):
-    """Returns the part for the store with a name; ``""`` is the only one. For the thread that has opened it."""
-
-    def __call__(self, name: str, /) -> Found:
-        """Return it."""
+Finder = Callable[[str], Part]
+"""Returns the part for the store with a name; ``""`` is the only one. For the thread that has opened it."""
 
 
 class ClaimedStores(Protocol):

@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from ..errors import StoreError
+from ..keeping.objects import ObjectStore
 from ..keeping.postgres import upkeep
 from ..keeping.postgres.database import Database, Session
 from ..keeping.postgres.keeper import PostgresKeeper
@@ -27,9 +28,13 @@ COUNT_INTERVAL: Final = 60.0
 
 
 class PostgresHome:
-    """The stores in ``database``, which is open; a store is named by the text of its UUID."""
+    """The stores in ``database``, which is open; a store is named by the text of its UUID.
 
-    def __init__(self, database: Database) -> None:
+    Blocks that come go into ``objects``, or else into the database.
+    """
+
+    def __init__(self, database: Database, objects: ObjectStore | None = None) -> None:
+        self._objects = objects
         self.spool = tempfile.gettempdir()
         self._database = database
         self._publisher = Publisher(database)
@@ -37,7 +42,8 @@ class PostgresHome:
         self._sizes: dict[str, float] = {}
 
     def _find(self, name: str, session: Session) -> PostgresKeeper:
-        return PostgresKeeper(session, UUID(name) if name else UUID(int=0), changed=self._publisher.tell)
+        store = UUID(name) if name else UUID(int=0)
+        return PostgresKeeper(session, store, changed=self._publisher.tell, objects=self._objects)
 
     @contextmanager
     def open_hubs(self) -> Iterator[Finder[Hub]]:
@@ -69,7 +75,7 @@ class PostgresHome:
     def open_upkeep(self) -> Iterator[Callable[[], bool]]:
         """``with`` what cleans up a little, unless another process is at it."""
         session = Session(self._database)
-        yield lambda: upkeep.tidy(session, time.time_ns() // 1000)
+        yield lambda: upkeep.tidy(session, time.time_ns() // 1000, self._objects)
 
     def read_numbers(self) -> dict[str, float]:
         """Return how the connections are used, and how large the stores are; the latter is looked at once a minute."""

@@ -19,6 +19,8 @@ import uvloop
 from starlette.types import ASGIApp
 
 from ..errors import InvalidConfiguration, KvassError
+from ..keeping.errors import ObjectsUnreachable
+from ..keeping.objects import ObjectStore
 from ..replica import Kind
 from ..store import Store
 from ..store_errors import ReadOnlyStore
@@ -34,6 +36,8 @@ from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket,
 from .processes import keep_processes
 from .protocol import Doorway, HubProtocol
 from .request_log import Note, log_line
+
+log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a thread that computes lets another one go on; in its usual 5 ms the event loop responds to several requests."""
@@ -57,6 +61,8 @@ class ServeOptions:
         inherited: sockets that a service manager has handed over, which are served in place of ``bind``.
         stores: URL of the PostgreSQL database that keeps any number of stores, which are served in place of ``database``.
         processes: how many serve these.
+        blocks: where their blocks go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
+        blocks_endpoint: URL of the object store; "": as boto3 finds it.
         metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
     """
 
@@ -71,6 +77,8 @@ class ServeOptions:
     stores: str = ""
     processes: int = 1
     metrics: str = ""
+    blocks: str = ""
+    blocks_endpoint: str = ""
 
 
 def serve(
@@ -164,15 +172,25 @@ def _open_metrics(options: ServeOptions, service: Service, number: int) -> Itera
 @contextmanager
 def _open_many(options: ServeOptions) -> Iterator[Home]:
     """``with`` the home of many stores; what is wrong with the database is reported at once."""
-    from ..keeping.postgres.database import Database  # noqa: PLC0415  the hub of one person needs no psycopg
+    from ..keeping.postgres.database import open_database  # noqa: PLC0415  the hub of one person needs no psycopg
     from .postgres_home import PostgresHome  # noqa: PLC0415
 
-    database = Database(options.stores)
-    database.open()
+    with open_database(options.stores) as database:
+        yield PostgresHome(database, _open_objects(options))
+
+
+def _open_objects(options: ServeOptions) -> ObjectStore | None:
+    """Return where blocks go. What is wrong with it is logged at once: all that needs no blocks works without."""
+    if not options.blocks:
+        return None
+    from ..keeping.s3 import open_objects  # noqa: PLC0415  others need no boto3
+
+    objects = open_objects(options.blocks, options.blocks_endpoint)
     try:
-        yield PostgresHome(database)
-    finally:
-        database.close()
+        objects.check()
+    except ObjectsUnreachable as error:
+        log.warning("%s; blocks are refused until it can be used", error)
+    return objects
 
 
 def _open_file(options: ServeOptions, notice: Callable[[str], None], urls: list[str]) -> Home:
@@ -273,15 +291,15 @@ class _Server(uvicorn.Server):
 
     def _end(self, interruptible: bool) -> None:
         """Accept no more requests, respond to those that wait, and let the others finish."""
+        if interruptible:  # first of all: a second interrupt may come at once
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         self.should_exit = True
         self._supervisor.tell_stopping()
         for listener in self.servers:  # before uvicorn does: devices that waited would connect again
             listener.close()
         self._service.wakeups.end_waits()
         self._connections.end()
-        if interruptible:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .numbers import Mended, Oddity
     from .opening import is_store
     from .outbox import Limit, Outgoing, Page
-    from .peers import Device
+    from .peers import KEPT_INCARNATIONS, SEEN_INTERVAL, Device
     from .privacy import COMPANIONS
     from .processes import Follower, Upload
     from .profile import FOLLOWER, HUB, MOUNT, SEARCHES, SHARING, Profile
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .rows import Row, Written
     from .sealed import RefusedEntry
     from .settings import Config
-    from .share_links import Shared
+    from .share_links import Shared, choose_shared
     from .sizes import INLINE_LIMIT, Sizes
     from .store import Store
     from .survey import Contained, Totals
@@ -60,7 +60,7 @@ _HOMES = {
     ".numbers": "Mended Oddity",
     ".opening": "is_store",
     ".outbox": "Limit Outgoing Page",
-    ".peers": "Device",
+    ".peers": "KEPT_INCARNATIONS SEEN_INTERVAL Device",
     ".privacy": "COMPANIONS",
     ".processes": "Follower Upload",
     ".profile": "FOLLOWER HUB MOUNT SEARCHES SHARING Profile",
@@ -68,7 +68,7 @@ _HOMES = {
     ".rows": "Row Written",
     ".sealed": "RefusedEntry",
     ".settings": "Config",
-    ".share_links": "Shared",
+    ".share_links": "Shared choose_shared",
     ".sizes": "INLINE_LIMIT Sizes",
     ".store": "Store",
     ".survey": "Contained Totals",
@@ -105,12 +105,14 @@ __all__ = [
     "GLANCE_FAILURES",
     "HUB",
     "INLINE_LIMIT",
+    "KEPT_INCARNATIONS",
     "KEPT_TIME",
     "MAX_HUB_LEAP",
     "MAX_LEAP",
     "MOUNT",
     "ROOT_INODE",
     "SEARCHES",
+    "SEEN_INTERVAL",
     "SHARING",
     "Bearer",
     "Became",
@@ -157,6 +159,7 @@ __all__ = [
     "Version",
     "Way",
     "Written",
+    "choose_shared",
     "directories_above",
     "explain_glance",
     "flush",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from ..errors import StoreBusy
-from ..replica import MOST_NAMES, HubState, Incarnation, KnownEcho
+from ..replica import MOST_NAMES, HubState, Incarnation, KnownEcho, find_new_names
 from ..tuples import NamedTuple
 from .database import Database
 from .machine import Machine
@@ -192,12 +192,7 @@ class Peers:
         With ``of``, as that device says: of others it may know less than this store. Not while another process has the
         lock: they come again.
         """
-        known = self.names()
-        new = {
-            process_id: name
-            for process_id, name in names.items()
-            if known.get(process_id) != name and (of in (None, process_id) or process_id not in known)
-        }
+        new = find_new_names(self.names(), names, of=of)
         if not new:
             return
         with self._without_waiting(), self._database.transaction:

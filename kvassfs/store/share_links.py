@@ -28,6 +28,16 @@ class Shared(NamedTuple):
     link: ShareLink | None = None
 
 
+def choose_shared(found: Iterable[tuple[Entry, StoredValue]], token: str) -> Shared | ShareLink | None:
+    """Return what a token leads to, of the current versions that have it: the version that it is of, or the link."""
+    for entry, value in found:
+        if entry.is_file:
+            return Shared(entry, value)
+        if (link := parse_record(entry.key)) is not None and link.token == token:
+            return link
+    return None
+
+
 class ShareLinks:
     """Finds, makes and ends what leads to entries. ``random(n)`` returns n random bytes.
 
@@ -50,13 +60,7 @@ class ShareLinks:
 
     def find(self, token: str) -> Shared | ShareLink | None:
         """Return the version that a token is of, or the link; ``None`` if there is no such thing (any more)."""
-        for row in self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,)):
-            entry, value = _read(row)
-            if entry.is_file:
-                return Shared(entry, value)
-            if (link := parse_record(entry.key)) is not None and link.token == token:
-                return link
-        return None
+        return choose_shared(map(_read, self._database.rows(f"{_WITH_DATA} WHERE url_token = ?", (token,))), token)
 
     def resolve(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to, ``None`` if the key has gone."""

@@ -65,6 +65,7 @@ class Follower:
         pulling = threading.Thread(target=self._pull, name="kvassfs-pull", daemon=True)
         with self._open() as store, closing(CommitWatch(self._path)) as self._push_loop.changes:
             store.processes.follow(self._place)
+            self._push_loop.open(store)
             pulling.start()
             self._started()
             try:

@@ -116,7 +116,7 @@ class Loop(ABC):
 
     def run(self, store: Store) -> None:
         """Run until ``stopping`` is set, in the thread that has the store."""
-        session = self.session = Session(store, self._connect)
+        session = self.session = self.session or Session(store, self._connect)
         pause = self._timings.first_pause
         while not self._stopping.is_set():
             try:
@@ -207,6 +207,14 @@ class PushLoop(Loop):
         self._pull_loop = pull_loop
         self._gathered = False
         self._pushed = float("-inf")
+        self._configuration: object = None
+
+    def open(self, store: Store) -> None:
+        """Look which hub there is, before the ``pull_loop`` runs: it is told of any other one from now on."""
+        session = self.session = Session(store, self._connect)
+        with suppress(KvassError):  # as ``run`` will say
+            session.synchroniser()
+        self._configuration = session.configuration
 
     def wake(self) -> None:
         """End the wait for changes, from any thread."""
@@ -215,6 +223,9 @@ class PushLoop(Loop):
 
     def _step(self, session: Session) -> None:
         synchroniser = session.synchroniser()
+        if session.configuration != self._configuration:
+            self._configuration = session.configuration
+            self._pull_loop.begin_anew()  # another hub, or key, has been set
         if synchroniser is not None and session.store.outbox.has_ready():
             if not (self._gathered or self._is_at_once(session.store)):
                 self._stopping.wait(self._timings.gathering)
@@ -222,8 +233,6 @@ class PushLoop(Loop):
             self._pushed = time.monotonic()
             self._contact.note_success(self)
         self._await_changes(None if synchroniser is None else session.store.outbox.next_release())
-        if session.synchroniser() is not synchroniser:
-            self._pull_loop.begin_anew()  # another hub, or key, has been set
 
     def _is_at_once(self, store: Store) -> bool:
         """Whether somebody may be waiting elsewhere for what has just been saved, and nothing was pushed a moment ago."""

@@ -49,11 +49,18 @@ class Session:
 
     def synchroniser(self) -> Synchroniser | None:
         """Return what exchanges with the hub; ``None`` if no hub is set."""
+        with self._lock:  # what hangs up from now on may know of another hub than is read here
+            hung_up, self.hung_up = self.hung_up, False
         configuration = self._read_configuration()
-        if configuration != self._configuration or self.hung_up:
+        if configuration != self._configuration or hung_up:
             self.close()
             self._open(configuration)
         return self._synchroniser
+
+    @property
+    def configuration(self) -> object:
+        """What it is opened with, for comparison: another one leads to another hub, or under another key."""
+        return self._configuration
 
     def _open(self, configuration: _Configuration) -> None:
         remote = synchroniser = None
@@ -64,7 +71,9 @@ class Session:
             synchroniser = Synchroniser(self.store, remote, ahead=True)
         with self._lock:
             self._remote, self._synchroniser, self._configuration = remote, synchroniser, configuration
-            self.hung_up = False
+            hung_up = self.hung_up
+        if hung_up and remote is not None:
+            remote.close()
 
     def _read_configuration(self) -> _Configuration:
         config, limits = self.store.settings.config(), TimeLimits(*self.store.settings.timeouts())

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from kvassfs.server.admission import Phase
-from kvassfs.server.application import build_application, serve_file
+from kvassfs.server.application import build_application
 from kvassfs.server.connections import Connections
 from kvassfs.server.protocol import HubProtocol
 from kvassfs.store import Store
@@ -25,6 +25,7 @@ from kvassfs.sync.seal import Seal
 from tests.hostile.spoiling import SEED, inputs, spoil_bytes
 from tests.support.replicas import KEY
 from tests.support.searches import examples, tell
+from tests.support.services import serve_file
 
 COUNT = examples(3_000, long=100_000)
 

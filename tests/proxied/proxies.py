@@ -233,11 +233,16 @@ def free_ports() -> Ports:
 
 def nginx(folder: Path, ports: Ports, hub: int, certificate: Certificate) -> list[str]:
     """Write the configuration of nginx into a folder, and return the command that runs it."""
+    return nginx_before(f"server {HERE}:{hub};", folder, ports, certificate)
+
+
+def nginx_before(servers: str, folder: Path, ports: Ports, certificate: Certificate) -> list[str]:
+    """Do as ``nginx`` with these ``servers`` in place of the hub, as they stand in its configuration."""
     site = replaced(
         (CONFIGURATIONS / "nginx.conf").read_text(),
         {
             "example.org;": "localhost;",
-            "server 127.0.0.1:8000;": f"server {HERE}:{hub};",
+            "server 127.0.0.1:8000;": servers,
             "listen [::]:80;\n": "\n",
             "listen [::]:443 ssl;\n": "\n",
             "listen 80;": f"listen {HERE}:{ports.http};",

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 import psycopg
 
 from kvassfs.keeping.postgres.database import prepare_schema
+from tests.support.processes import children, is_running
+from tests.support.waiting import PATIENCE, find_within
 
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 """Settings of a server that need not outlive a power cut."""
@@ -36,7 +40,7 @@ class Server:
 
     def __init__(self, place: Path, *settings: str) -> None:
         self.data = place / "data"
-        self.port = _find_port()
+        self.port = find_port()
         self._log = place / "log"
         self._settings = settings
         self._numbers = count()
@@ -50,11 +54,22 @@ class Server:
 
     def make(self) -> None:
         """Make the folder of a new server."""
+        self._make_place()
+        self.run("initdb", "--auth=trust", "--username=kvass", "--encoding=UTF8", "--no-sync", "-D", self.data)
+
+    def copy(self, place: Path) -> Server:
+        """Make a replica below ``place``, which follows this server once it is started."""
+        made = Server(place, *self._settings)
+        made._make_place()
+        source = f"postgresql://kvass@127.0.0.1:{self.port}/"
+        made.run("pg_basebackup", "-d", source, "-D", made.data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        return made
+
+    def _make_place(self) -> None:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
             os.chown(self.data.parent, user.pw_uid, user.pw_gid)
-        self.run("initdb", "--auth=trust", "--username=kvass", "--encoding=UTF8", "--no-sync", "-D", self.data)
 
     def start(self) -> None:
         """Start it, and wait until it can be used."""
@@ -65,6 +80,25 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         """End it."""
         self.run("pg_ctl", "stop", "-D", self.data, "-m", mode)
+
+    def end(self) -> None:
+        """End it if it runs."""
+        if (self.data / "postmaster.pid").exists():
+            self.stop()
+
+    def kill(self) -> None:
+        """Kill all of its processes."""
+        pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        for each in (pid, *children(pid)):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        find_within(PATIENCE, lambda: not is_running(pid), what="it has ended")
+        (self.data / "postmaster.pid").unlink()
+
+    def promote(self) -> None:
+        """Have a replica take over."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
 
     def url(self, database: str) -> str:
         """Return the URL of a database."""
@@ -85,7 +119,8 @@ class Server:
         return self.url(name)
 
 
-def _find_port() -> int:
+def find_port() -> int:
+    """Return a port that is free just now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
@@ -93,13 +128,22 @@ def _find_port() -> int:
 
 
 @contextmanager
-def running_server(place: Path, *settings: str) -> Iterator[Server]:
+def own_folder() -> Iterator[Path]:
+    """``with`` a folder that the user of servers reaches; pytest closes its own to others whenever it starts somewhere."""
+    with tempfile.TemporaryDirectory(prefix="kvass-postgres-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def running_server(*settings: str) -> Iterator[Server]:
     """``with`` a new server that has the template."""
-    server = Server(place, *settings)
-    server.make()
-    server.start()
-    try:
-        server.create_template()
-        yield server
-    finally:
-        server.stop()
+    with own_folder() as folder:
+        server = Server(folder / "server", *settings)
+        server.make()
+        server.start()
+        try:
+            server.create_template()
+            yield server
+        finally:
+            server.end()

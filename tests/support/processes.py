@@ -68,7 +68,7 @@ def start_server(command: Sequence[str], log: Path) -> tuple[subprocess.Popen[by
     process = start_logged(command, log)
 
     def find_port() -> int | None:
-        found = re.search(rf" on http://{re.escape(HERE)}:(\d+)\n", log.read_text(errors="replace"))
+        found = re.search(rf" on http://{re.escape(HERE)}:(\d+)[;\n]", log.read_text(errors="replace"))
         if found is None and process.poll() is not None:
             raise NotStarted(process, log)
         return int(found[1]) if found else None

@@ -67,12 +67,20 @@ class KvassHub:
 
     def answer(self, call: str, body: bytes, *, patient: bool = False) -> bytes | None:
         """Return the body of the answer; ``None`` if it has none yet and may be ``patient``."""
-        store = self._store()
-        hub = Hub(StoreKeeper(store), clock=store._entries._clock, random=self._random, limits=self._limits)
+        hub = self.open()
         if call == "pull":
             pieces = hub.pull(body).respond(patient=patient)
             return None if pieces is None else b"".join(pieces)
         return hub.push(body) if call == "push" else hub.serve_blocks(body)
+
+    def open(self) -> Hub:
+        """Return what answers one request."""
+        store = self._store()
+        return Hub(StoreKeeper(store), clock=store._entries._clock, random=self._random, limits=self._limits)
+
+    def versions(self) -> dict[str, Version]:
+        """Return what its store has under each key, tombstones included."""
+        return versions(self._store())
 
 
 def posted(hub: KvassHub | OriginalHub, call: str, body: bytes) -> bytes:

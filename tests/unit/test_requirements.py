@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kvassfs import __version__
@@ -60,8 +65,53 @@ def test_what_is_wanted_is_locked_within_its_bounds(name: str, extra: str | None
         assert wanted.specifier.contains(locked[wanted.name]), wanted
 
 
-def test_every_dependency_has_both_bounds() -> None:
-    for wanted in read_wanted(None):
+PARTS = {"botocore": "boto3", "psycopg-pool": "psycopg"}
+"""What others bring by name: the second is asked for with the extra `pool`."""
+
+
+def find_imports(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each package that a module below a folder imports, with the module."""
+    own = {"kvassfs", "kvassfs_cli", "tests", *(module.stem for module in (ROOT / "contrib").rglob("*.py"))}
+    for module in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Import):
+                names = [each.name for each in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names = [node.module]
+            else:
+                continue
+            for name in {each.partition(".")[0] for each in names} - sys.stdlib_module_names - own:
+                yield name, module
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [
+        ("kvassfs", [None, "postgres", "s3"]),
+        ("cli", [None, "postgres", "s3"]),
+        ("tests", [None, "dev"]),
+        ("contrib", [None, "dev"]),
+    ],
+)
+def test_what_is_imported_is_asked_for(folder: str, extras: list[str | None]) -> None:
+    """What was once installed by hand is imported as well, here alone."""
+    wanted = {canonicalize_name(each.name) for extra in extras for each in read_wanted(extra)}
+    providers = packages_distributions()
+    found = list(find_imports(ROOT / folder))
+    assert found
+    for name, module in found:
+        brought_by = {canonicalize_name(each) for each in providers.get(name, [name])}
+        assert wanted & {PARTS.get(each, each) for each in brought_by}, (name, module)
+
+
+def test_what_extras_have_the_tests_have() -> None:
+    wanted = {each.name for each in read_wanted("dev")}
+    assert {each.name for extra in ("postgres", "s3") for each in read_wanted(extra)} <= wanted
+
+
+@pytest.mark.parametrize("extra", [None, "postgres", "s3"])
+def test_every_dependency_has_both_bounds(extra: str | None) -> None:
+    for wanted in read_wanted(extra):
         assert {each.operator for each in wanted.specifier} == {">=", "<"}, wanted
 
 

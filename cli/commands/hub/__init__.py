@@ -16,7 +16,7 @@ from ... import streams
 from ...arguments import parse_text
 from ...formats import format_local_time, format_size
 from ...group import Group
-from ...hub_database import database_option, open_database
+from ...hub_database import blocks_endpoint_option, blocks_option, database_option, open_database, open_objects
 from ...notices import print_notice
 
 if TYPE_CHECKING:
@@ -190,7 +190,9 @@ def format_moved(count: int, place: str) -> str:
 @_name
 @click.argument("file", metavar="FILE", type=click.Path(readable=False))
 @database_option
-def export(name: str, file: str, database: str) -> None:
+@blocks_option
+@blocks_endpoint_option
+def export(name: str, file: str, database: str, blocks: str, blocks_endpoint: str) -> None:
     """Make FILE, which is new, the hub that a store here was, and close the store, so that its devices need not notice.
 
     Then have the address of the hub lead to `kvass serve --db FILE`; `kvass hub remove` removes what is left here.
@@ -200,10 +202,11 @@ def export(name: str, file: str, database: str) -> None:
 
     if os.path.lexists(file):
         raise click.BadParameter(f"{file} is there already.", param_hint="FILE")
+    objects = open_objects(blocks, blocks_endpoint)
     with open_session(database) as session:
         try:
             with Store.open(file, profile=HUB) as store:
-                count = export_store(store, session, name)
+                count = export_store(store, session, name, objects=objects)
         except BaseException:
             for suffix in ("", "-wal", "-shm", "-reserve"):
                 Path(f"{file}{suffix}").unlink(missing_ok=True)

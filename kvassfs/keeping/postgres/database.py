@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import Connection, errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ...errors import DiskFull, StoreError
@@ -17,30 +20,63 @@ from . import schema
 
 T = TypeVar("T")
 
+CONNECTIONS: Final = 8
+"""Connections of a process at most: one for each thread that works on stores."""
+
 PATIENCE: Final = 10.0
 """Seconds for which a request waits for a connection."""
+
+TRUSTED: Final = 1.0
+"""Seconds since its last use within which a connection is taken to be sound."""
+
+RECONNECTING: Final = 2.0
+"""Seconds for which one attempt to connect is repeated, less and less often; the next request begins another one."""
 
 TRIES: Final = 5
 """How often a transaction is tried that the server gives up in favour of another."""
 
-SCHEMES: Final = ("postgresql", "postgres")
+OPTIONS: Final = {
+    "application_name": "kvassfs",
+    "connect_timeout": round(PATIENCE),
+    "tcp_user_timeout": round(PATIENCE * 1000),
+    "keepalives_idle": round(PATIENCE),
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}
+"""Of each connection, where its URL says nothing else: a machine that has gone without a word is given up in seconds."""
 
 _GIVEN_UP = (errors.SerializationFailure, errors.DeadlockDetected)
 
 
-class Database:
-    """The database at a URL, with at most ``connections`` connections; for any number of threads. Open it first."""
+def _check_unless_used(trusted: float, connection: Connection[Any]) -> None:
+    """Raise an error if a connection is broken; one that was used a moment ago is not asked, as that takes a round trip."""
+    now = time.monotonic()
+    if now - getattr(connection, "kvassfs_used", -math.inf) >= trusted:
+        ConnectionPool.check_connection(connection)
+    connection.kvassfs_used = now  # type: ignore[attr-defined]
 
-    def __init__(self, url: str, *, connections: int = 8, patience: float = PATIENCE) -> None:
+
+class Database:
+    """The database at a URL, with at most ``connections`` connections; for any number of threads. Open it first.
+
+    One that was not used for ``trusted`` seconds is tried before it is used: the server may have been another one meanwhile.
+    """
+
+    def __init__(
+        self, url: str, *, connections: int = CONNECTIONS, patience: float = PATIENCE, trusted: float = TRUSTED
+    ) -> None:
         self.address = describe_url(url)
         self._url = url
+        self._options = _choose_options(url)
         self._pool: ConnectionPool[Connection[Any]] = ConnectionPool(
             url,
             min_size=0,
             max_size=connections,
             open=False,
             timeout=patience,
-            kwargs={"autocommit": True, "application_name": "kvassfs", "connect_timeout": round(patience)},
+            reconnect_timeout=RECONNECTING,
+            kwargs={"autocommit": True, **self._options},
+            check=partial(_check_unless_used, trusted),
         )
 
     def open(self) -> None:
@@ -49,8 +85,12 @@ class Database:
         Raises:
             DatabaseUnreachable, NewerSchema
         """
+        if _split_url(self._url) is None:  # psycopg's own message shows what it stumbles over
+            raise DatabaseUnreachable(
+                self.address, "its URL cannot be read; write / : @ % ? # in a password as %2F %3A %40 %25 %3F %23"
+            )
         with self.translating():
-            with psycopg.connect(self._url, autocommit=True, connect_timeout=round(PATIENCE)) as connection:
+            with self.connect() as connection:
                 prepare_schema(connection, self.address)
             self._pool.open()
 
@@ -74,9 +114,7 @@ class Database:
             DatabaseUnreachable
         """
         with self.translating():
-            return psycopg.connect(
-                self._url, autocommit=True, application_name="kvassfs", connect_timeout=round(PATIENCE)
-            )
+            return psycopg.connect(self._url, autocommit=True, **self._options)
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
@@ -99,6 +137,21 @@ class Database:
             raise translate_error(error, self.address) from error
 
 
+@contextmanager
+def open_database(url: str, *, connections: int = CONNECTIONS) -> Iterator[Database]:
+    """``with`` the database at a URL.
+
+    Raises:
+        DatabaseUnreachable, NewerSchema
+    """
+    database = Database(url, connections=connections)
+    database.open()
+    try:
+        yield database
+    finally:
+        database.close()
+
+
 def translate_error(error: psycopg.Error, address: str) -> StoreError:
     """Return what the server reported, in words."""
     if isinstance(error, errors.DiskFull):
@@ -111,10 +164,38 @@ def translate_error(error: psycopg.Error, address: str) -> StoreError:
 
 def describe_url(url: str) -> str:
     """Return the URL as it may be shown and logged: without user, password and parameters."""
-    parts = urlsplit(url)
-    place = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{place}{port}{parts.path}"
+    scheme = url.partition(":")[0]
+    parts = _split_url(url)
+    if parts is None:
+        return f"{scheme}://…"
+    hosts, ports, name = parts
+    places = [_describe_place(host, port) for host, port in zip(hosts, ports * len(hosts), strict=False)]
+    return f"{scheme}://{','.join(places)}/{name}"
+
+
+def _choose_options(url: str) -> dict[str, Any]:
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        given = {}
+    return {name: value for name, value in OPTIONS.items() if name not in given}
+
+
+def _describe_place(host: str, port: str) -> str:
+    host = "" if host.startswith("/") else f"[{host}]" if ":" in host else host
+    return f"{host}:{port}" if port else host
+
+
+def _split_url(url: str) -> tuple[list[str], list[str], str] | None:
+    """Return hosts, ports and the database's name; ``None`` where any of that may be a part of the password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return None
+    hosts, ports, name = (str(parts.get(part, "")) for part in ("host", "port", "dbname"))
+    if "@" in hosts + name or ports.strip("0123456789,"):
+        return None
+    return hosts.split(","), ports.split(","), name
 
 
 class Session:

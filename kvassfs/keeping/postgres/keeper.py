@@ -15,20 +15,20 @@ from psycopg import Connection
 
 from ...clocks import bound_clock
 from ...entry import Delivery, Entry, new_token, next_timestamp
-from ...errors import ValueReplaced
-from ...replica import MOST_NAMES
-from ...share_link import ShareLink, parse_record
-from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue
+from ...errors import StoreError, ValueReplaced
+from ...replica import MOST_NAMES, find_new_names
+from ...share_link import ShareLink
+from ...store import SEEN_INTERVAL, Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue, choose_shared
 from ..counters import find_counters
 from ..keeper import Description, Keeper, Outcome
+from ..objects import ObjectStore
 from . import upkeep
+from .blocks import Blocks
 from .database import Session
-from .merging import Known, Plan, Version, list_wanted, plan_merge
+from .held import Held, take_stored
+from .merging import Known, Plan, Run, Version, list_wanted, plan_merge
 from .rows import Rows, hash_token
-from .store_row import StoreRow
-
-SEEN_INTERVAL: Final = 5 * 60 * 1_000_000
-"""Microseconds between two notes that a device has been seen."""
+from .store_row import State, StoreRow
 
 BATCH: Final = 64
 """Entries that are read first for a page; more where they are short."""
@@ -41,7 +41,8 @@ class PostgresKeeper(Keeper):
     """Keeps the store ``store`` for a hub, as ``Keeper`` says; for the one thread that has ``session``.
 
     Where there is no such store it behaves as one with another key, in which nothing is. ``changed`` is called with the
-    store after each commit that others may wait for. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
+    store after each commit that others may wait for. Blocks that come go into ``objects``, or else into the database.
+    ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class PostgresKeeper(Keeper):
         clock: Callable[[], int] = time.time_ns,
         random: Callable[[int], bytes] = os.urandom,
         sizes: Sizes | None = None,
+        objects: ObjectStore | None = None,
     ) -> None:
         self._session = session
         self._store = store
@@ -61,8 +63,10 @@ class PostgresKeeper(Keeper):
         self._random = random
         self._sizes = sizes or Sizes()
         self._address = session.database.address
-        self._rows = Rows(store, self._address)
+        self._rows = Rows(store)
+        self._blocks = Blocks(session, store, objects, self._now, random)
         self._row = StoreRow(store, self._address, self._now, random)
+        self._mark: int | None = None  # of the incarnation that the last page is of
 
     def read_key(self) -> bytes:
         """Return the key; of a store that nobody has claimed, that has moved, or that is not there, one that nobody has."""
@@ -76,30 +80,55 @@ class PostgresKeeper(Keeper):
 
     def merge(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Merge what a device has pushed; a value that loses is not kept: its device has it in its history."""
-        outcome, has_changed = self._session.run(lambda connection: self._merge(connection, deliveries))
+        uploaded = self._upload_whole(deliveries)
+
+        def merge(connection: Connection[Any]) -> tuple[Outcome, bool]:
+            merged = self._merge(connection, self._row.lock(connection), deliveries, uploaded)
+            self._rows.note_counters(connection, find_counters(deliveries))
+            return merged
+
+        outcome, has_changed = self._session.run(merge)
         if has_changed:
             self._changed(self._store)
         return outcome
 
-    def _merge(self, connection: Connection[Any], deliveries: Sequence[Delivery]) -> tuple[Outcome, bool]:
-        state = self._row.lock(connection)
+    def _upload_whole(self, deliveries: Sequence[Delivery]) -> dict[bytes, str]:
+        """Put the blocks of large values that came whole into objects, as far as it looks now as if they were needed."""
+        if not self._blocks.has_objects or not any(
+            len(delivery.value or b"") > self._sizes.inline for delivery in deliveries
+        ):
+            return {}
+        clock = self._row.read(self._session).clock
+        with self._session.connection() as connection:
+            plan = self._plan(connection, deliveries, clock)
+        return self._upload(plan.blocks)
+
+    def _upload(self, blocks: Mapping[bytes, bytes | memoryview]) -> dict[bytes, str]:
+        return self._blocks.upload(blocks, lambda size: self._row.check_quota(self._row.read(self._session), 0, size))
+
+    def _merge(
+        self,
+        connection: Connection[Any],
+        state: State,
+        deliveries: Sequence[Delivery],
+        uploaded: Mapping[bytes, str],
+    ) -> tuple[Outcome, bool]:
         plan = self._plan(connection, deliveries, state.clock)
         now = self._now()
         if plan.written or plan.handed_out:
-            stored = self._rows.add_blocks(connection, plan.blocks, now)
+            stored = self._blocks.add(connection, plan.blocks, uploaded)
             self._rows.write(connection, plan)
-            self._drop(connection, plan, now)
-            self._row.check_share(state, plan.entries, plan.size + stored)
+            self._rows.drop(connection, plan, now)
+            self._row.check_quota(state, plan.entries, plan.size + stored)
             self._row.count(connection, plan.clock, plan.entries, plan.size + stored)
         elif plan.clock != state.clock:
             self._row.count(connection, plan.clock)
-        self._note_counters(connection, find_counters(deliveries))
         incarnations = self._row.list_incarnations(connection, state._replace(clock=plan.clock))
         return Outcome(plan.missing, state.process_id, plan.clock, incarnations), plan.clock > state.clock
 
     def _plan(self, connection: Connection[Any], deliveries: Sequence[Delivery], clock: int) -> Plan:
         versions = self._rows.read_versions(connection, {delivery.entry.key for delivery in deliveries})
-        lengths = self._rows.read_lengths(connection, list_wanted(deliveries))
+        lengths = self._blocks.read_lengths(connection, list_wanted(deliveries))
         return plan_merge(
             deliveries, Known(versions, lengths, self._read_counters(connection, deliveries), clock), self._sizes
         )
@@ -111,50 +140,34 @@ class PostgresKeeper(Keeper):
         )
         return dict(rows.fetchall())
 
-    def _drop(self, connection: Connection[Any], plan: Plan, now: int) -> None:
-        if plan.dropped:
-            connection.execute(
-                "INSERT INTO dropped_contents SELECT %s, content, %s FROM unnest(%s::bigint[]) AS content",
-                (self._store, now, plan.dropped),
-            )
-        ended = [hash_token(entry.url_token) for entry in plan.ended if entry.is_file or parse_record(entry.key)]
-        if ended:
-            connection.execute(
-                "INSERT INTO ended_tokens SELECT %s, token, %s FROM unnest(%s::bytea[]) AS token ON CONFLICT DO NOTHING",
-                (self._store, now, list(set(ended))),
-            )
-
-    def _note_counters(self, connection: Connection[Any], counters: Mapping[int, int]) -> None:
-        if counters:
-            connection.execute(
-                "INSERT INTO devices AS old SELECT %s, process_id, 0, counter, ''"
-                " FROM unnest(%s::bigint[], %s::bigint[]) AS new (process_id, counter)"
-                " ON CONFLICT (store, process_id) DO UPDATE SET counter = excluded.counter WHERE old.counter < excluded.counter",
-                (self._store, [*counters], [*counters.values()]),
-            )
-
     def merge_removals(self, deliveries: Iterable[Delivery]) -> None:
-        """Merge the tombstones alone."""
+        """Merge the tombstones of keys that are here, which make room and take none."""
         removals = [delivery for delivery in deliveries if delivery.entry.deleted]
-        if removals:
-            self.merge(removals)
+
+        def merge(connection: Connection[Any]) -> tuple[Outcome, bool]:
+            state = self._row.lock(connection)
+            known = self._rows.read_versions(connection, {removal.entry.key for removal in removals})
+            return self._merge(connection, state, [removal for removal in removals if removal.entry.key in known], {})
+
+        if removals and self._session.run(merge)[1]:
+            self._changed(self._store)
 
     def put_blocks(self, blocks: Sequence[bytes | memoryview]) -> None:
         """Keep blocks until an entry names them."""
         named = {sha256(block).digest(): block for block in blocks}
+        uploaded = self._upload(named)
 
         def put(connection: Connection[Any]) -> None:
             state = self._row.lock(connection)
-            size = self._rows.add_blocks(connection, named, self._now())
-            self._row.check_share(state, 0, size)
+            size = self._blocks.add(connection, named, uploaded)
+            self._row.check_quota(state, 0, size)
             self._row.count(connection, state.clock, 0, size)
 
         self._session.run(put)
 
     def get_blocks(self, wanted: Sequence[bytes]) -> list[bytes | None]:
         """Return blocks by their hashes."""
-        with self._session.connection() as connection:
-            found = self._rows.read_blocks(connection, wanted)
+        found = self._blocks.read(wanted)
         return [found.get(hash_) for hash_ in wanted]
 
     def tidy_briefly(self) -> None:
@@ -167,11 +180,7 @@ class PostgresKeeper(Keeper):
             known = {row[0]: row[1:] for row in rows}
             now = self._now()
             seen = known.get(process_id, (0, ""))[0]
-            new = {
-                named: name
-                for named, name in names.items()
-                if known.get(named, (0, ""))[1] != name and (named == process_id or not known.get(named, (0, ""))[1])
-            }
+            new = find_new_names({named: row[1] for named, row in known.items() if row[1]}, names, of=process_id)
             if process_id and abs(now - seen) > SEEN_INTERVAL:
                 self._write_device(connection, process_id, now, None)
             for named, name in new.items():
@@ -186,32 +195,35 @@ class PostgresKeeper(Keeper):
 
     def read_page(self, first: int, not_from: int, limit: Limit) -> Page:
         """Return a page of entries, up to the clock that is read before them."""
-        with self._session.connection() as connection:
-            row = connection.execute("SELECT clock FROM stores WHERE store = %s", (self._store,)).fetchone()
-            clock = 0 if row is None else int(row[0])
-            outgoing: list[Outgoing] = []
-            size, batch = 0, BATCH
-            while versions := self._rows.read_since(connection, first, clock, not_from, batch):
-                for version in versions:
-                    out = self._prepare(connection, version, limit.whole)
-                    size += limit.size_of(out.delivery)
-                    if outgoing and size > limit.page:
-                        return Page(outgoing, outgoing[-1].delivery.sequence, more=True, held=False, clock=clock)
-                    outgoing.append(out)
-                if len(versions) < batch:
-                    break
-                first = versions[-1].sequence + 1
-                batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
+        state = self._row.read(self._session)
+        clock, self._mark = state.clock, state.mark
+        outgoing: list[Outgoing] = []
+        size, batch = 0, BATCH
+        while versions := self._read_batch(first, clock, not_from, batch):
+            for version in versions:
+                out = self._prepare(version, limit.whole)
+                size += limit.size_of(out.delivery)
+                if outgoing and size > limit.page:
+                    return Page(outgoing, outgoing[-1].delivery.sequence, more=True, held=False, clock=clock)
+                outgoing.append(out)
+            if len(versions) < batch:
+                break
+            first = versions[-1].sequence + 1
+            batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
         return Page(outgoing, clock, more=False, held=False, clock=clock)
 
-    def _prepare(self, connection: Connection[Any], version: Version, whole: int) -> Outgoing:
+    def _read_batch(self, first: int, last: int, not_from: int, batch: int) -> list[Version]:
+        with self._session.connection() as connection:
+            return self._rows.read_since(connection, first, last, not_from, batch)
+
+    def _prepare(self, version: Version, whole: int) -> Outgoing:
         entry, sequence, data, content = version
-        value = _take_stored(version)
+        value = take_stored(version)
         if content is None:
             return Outgoing(Delivery(entry, sequence, data or b""), value, True)
         if entry.size <= whole:
             return Outgoing(Delivery(entry, sequence, b"".join(self._read(content, 0, entry.size))), value, True)
-        runs = self._rows.list_runs(connection, content)
+        runs = self._list_runs(content)
         counts = tuple(run.times for run in runs)
         blocks = b"".join(run.hash for run in runs)
         return Outgoing(Delivery(entry, sequence, None, blocks, counts if max(counts) > 1 else ()), value, True)
@@ -228,9 +240,11 @@ class PostgresKeeper(Keeper):
             yield from self._read(out.value.content, 0, out.value.size)
 
     def describe(self, clock: int, device: int) -> Description:
-        """Return what a device is told."""
+        """Return what a device is told, unless the page was read from a server whose place another one has taken since."""
+        state = self._row.read(self._session)
+        if self._mark not in {None, state.mark}:
+            raise StoreError(self._address, "the database was set back meanwhile")
         with self._session.connection() as connection:
-            state = self._row.read(connection, self._session)
             rows = connection.execute(
                 "SELECT process_id, counter, name FROM devices WHERE store = %s ORDER BY seen DESC, process_id",
                 (self._store,),
@@ -255,12 +269,7 @@ class PostgresKeeper(Keeper):
         """Return what a token is of."""
         with self._session.connection() as connection:
             versions = self._rows.find_by_token(connection, token)
-        for version in versions:
-            if version.entry.is_file:
-                return Shared(version.entry, _take_stored(version))
-            if (link := parse_record(version.entry.key)) is not None and link.token == token:
-                return link
-        return None
+        return choose_shared(((version.entry, take_stored(version)) for version in versions), token)
 
     def resolve_link(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to."""
@@ -268,7 +277,7 @@ class PostgresKeeper(Keeper):
             version = self._rows.find_by_key(connection, link.key)
         if version is None or not version.entry.is_file:
             return None
-        return Shared(version.entry, _take_stored(version), link)
+        return Shared(version.entry, take_stored(version), link)
 
     def has_ended(self, token: str) -> bool:
         """Whether a token once led to something."""
@@ -287,11 +296,11 @@ class PostgresKeeper(Keeper):
         return next(self._read(value.content, 0, min(length, value.size)), b"")
 
     @contextmanager
-    def hold(self, value: StoredValue, still: Callable[[], bool]) -> Iterator[_Held]:
+    def hold(self, value: StoredValue, still: Callable[[], bool]) -> Iterator[Held]:
         """``with`` a value that stays: what is dropped is kept for longer than any response lasts."""
         if value.is_large and not still():
             raise ValueReplaced
-        yield _Held(self, value)
+        yield Held(value, self._read)
 
     def end_link(self, link: ShareLink, still: Callable[[], bool]) -> bool:
         """End a link for good: its row is locked, and another tombstone takes its place."""
@@ -309,7 +318,7 @@ class PostgresKeeper(Keeper):
             written = {link.record: Version(entry, clock, b"", None)}
             plan = Plan(written, clock, written, {}, {}, {}, [], [version.entry], [], 0, 0)
             self._rows.write(connection, plan)
-            self._drop(connection, plan, self._now())
+            self._rows.drop(connection, plan, self._now())
             self._row.count(connection, clock)
             return True
 
@@ -319,11 +328,14 @@ class PostgresKeeper(Keeper):
         return ended
 
     def _read(self, content: int, start: int, stop: int) -> Iterator[bytes]:
-        with self._session.connection() as connection:
-            runs = self._rows.list_runs(connection, content)
+        runs = self._list_runs(content)
         if not runs:
             raise ValueReplaced
-        return self._rows.read_range(self._session.connection, runs, self._sizes.block, start, stop)
+        return self._blocks.read_range(runs, self._sizes.block, start, stop)
+
+    def _list_runs(self, content: int) -> list[Run]:
+        with self._session.connection() as connection:
+            return self._rows.list_runs(connection, content)
 
     # Mailboxes
 
@@ -359,29 +371,6 @@ class PostgresKeeper(Keeper):
 
     def _now(self) -> int:
         return self._clock() // 1000
-
-
-class _Held:
-    """A value that is held."""
-
-    def __init__(self, keeper: PostgresKeeper, value: StoredValue) -> None:
-        self._keeper = keeper
-        self._value = value
-
-    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield its bytes."""
-        stop = self._value.size if stop is None else stop
-        content, data = self._value.content, self._value.data
-        if data is not None:
-            if data:
-                yield data[start:stop]
-        elif content is not None:
-            yield from self._keeper._read(content, start, stop)  # noqa: SLF001  of its own module
-
-
-def _take_stored(version: Version) -> StoredValue:
-    data = None if version.content is not None else version.data or b""
-    return StoredValue(version.entry.size, version.content, data)
 
 
 def _decode_mailboxes(text: str) -> list[Mailbox]:

@@ -31,7 +31,7 @@ AT_ONCE: Final = 200
 """Stores that one notification names; it takes 8,000 bytes."""
 
 INTERVAL: Final = 1.0
-"""Seconds between two looks at the clocks of the stores that somebody waits for."""
+"""Seconds between two looks at the stores that somebody waits for."""
 
 SLICE: Final = 0.2
 """Seconds after which the end of listening is noticed."""
@@ -103,7 +103,7 @@ class Listener:
         self._list_waited = list_waited
         self._wake = wake
         self._ended = threading.Event()
-        self._clocks: dict[UUID, int] = {}
+        self._seen: dict[UUID, tuple[int, str]] = {}
 
     @contextmanager
     def run(self, timeout: float) -> Iterator[None]:
@@ -136,14 +136,16 @@ class Listener:
         return False
 
     def _look(self, connection: Connection[Any]) -> None:
-        """Wake those that wait for stores whose clocks have gone on."""
+        """Wake those that wait for stores whose clocks have gone on, or whose mailboxes were changed."""
         waited = self._list_waited()
-        rows = connection.execute("SELECT store, clock FROM stores WHERE store = ANY(%s)", (waited,)).fetchall()
-        clocks: dict[UUID, int] = dict(rows)
-        for store, clock in clocks.items():
-            if clock != self._clocks.get(store):  # also where it is looked at for the first time
+        rows = connection.execute(
+            "SELECT store, clock, md5(mailboxes) FROM stores WHERE store = ANY(%s)", (waited,)
+        ).fetchall()
+        seen: dict[UUID, tuple[int, str]] = {store: (clock, mailboxes) for store, clock, mailboxes in rows}
+        for store, state in seen.items():
+            if state != self._seen.get(store):  # also where it is looked at for the first time
                 self._wake(store)
-        self._clocks = clocks
+        self._seen = seen
 
 
 def _keep_going(what: str, work: Callable[[], bool]) -> None:

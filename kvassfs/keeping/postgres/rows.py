@@ -1,8 +1,8 @@
-"""Rows of entries, lists of blocks and blocks: how they are read and written, for one store."""
+"""Rows of entries and lists of blocks: how they are read and written, for one store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from ...entry import Entry
-from ...errors import DamagedStore
+from ...share_link import parse_record
 from .merging import Plan, Run, Version
 
 _FIELDS: Final = "key, timestamp, counter, process_id, url_token, size, mode, mod_time, seen, origin, sequence"
@@ -50,9 +50,6 @@ UPDATE entries SET sequence = moved.sequence FROM unnest(%s::bytea[], %s::bigint
 WHERE entries.store = %s AND entries.name = moved.name
 """
 
-PIECE: Final = 4
-"""Blocks of a value that are read at once, into memory."""
-
 
 def name_key(key: str) -> bytes:
     """Return what finds the row of a key."""
@@ -67,9 +64,8 @@ def hash_token(token: str) -> bytes:
 class Rows:
     """Reads and writes the rows of one store; ``connection`` is inside the transaction of its caller, or in none."""
 
-    def __init__(self, store: UUID, address: str) -> None:
+    def __init__(self, store: UUID) -> None:
         self._store = store
-        self._address = address
 
     # Entries
 
@@ -127,6 +123,32 @@ class Rows:
             (self._store, list(set(hashes))),
         )
 
+    def drop(self, connection: Connection[Any], plan: Plan, now: int) -> None:
+        """Note what a plan leaves behind: lists of blocks for the clean-up, and tokens that lead nowhere any more."""
+        if plan.dropped:
+            connection.execute(
+                "INSERT INTO dropped_contents SELECT %s, content, %s FROM unnest(%s::bigint[]) AS content",
+                (self._store, now, plan.dropped),
+            )
+        ended = [hash_token(entry.url_token) for entry in plan.ended if entry.is_file or parse_record(entry.key)]
+        if ended:
+            connection.execute(
+                "INSERT INTO ended_tokens SELECT %s, token, %s FROM unnest(%s::bytea[]) AS token ON CONFLICT DO NOTHING",
+                (self._store, now, list(set(ended))),
+            )
+
+    # Writers
+
+    def note_counters(self, connection: Connection[Any], counters: Mapping[int, int]) -> None:
+        """Note the greatest counters that writers have pushed, by process id."""
+        if counters:
+            connection.execute(
+                "INSERT INTO devices AS old SELECT %s, process_id, 0, counter, ''"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS new (process_id, counter)"
+                " ON CONFLICT (store, process_id) DO UPDATE SET counter = excluded.counter WHERE old.counter < excluded.counter",
+                (self._store, [*counters], [*counters.values()]),
+            )
+
     # Lists of blocks
 
     def list_runs(self, connection: Connection[Any], content: int) -> list[Run]:
@@ -136,71 +158,6 @@ class Rows:
             (self._store, content),
         )
         return [Run(*row) for row in rows]
-
-    # Blocks
-
-    def read_lengths(self, connection: Connection[Any], wanted: Sequence[bytes]) -> dict[bytes, int]:
-        """Return the lengths of those of the blocks that are there, by hash."""
-        if not wanted:
-            return {}
-        rows = connection.execute(
-            "SELECT hash, size FROM blocks WHERE store = %s AND hash = ANY(%s)", (self._store, list(wanted))
-        )
-        return dict(rows.fetchall())
-
-    def read_blocks(self, connection: Connection[Any], wanted: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return those of the blocks that are there, by hash."""
-        rows = connection.execute(
-            "SELECT hash, data FROM blocks WHERE store = %s AND hash = ANY(%s)", (self._store, list(wanted))
-        )
-        return dict(rows.fetchall())
-
-    def add_blocks(self, connection: Connection[Any], blocks: Mapping[bytes, bytes | memoryview], now: int) -> int:
-        """Store blocks, or note that they have come once more; return the bytes of those that are new.
-
-        Belongs inside a transaction that has the store's lock.
-        """
-        known = self.read_lengths(connection, [*blocks])
-        new = {hash_: block for hash_, block in blocks.items() if hash_ not in known}
-        if known:
-            connection.execute(
-                "UPDATE blocks SET arrived = %s WHERE store = %s AND hash = ANY(%s)", (now, self._store, [*known])
-            )
-        if new:
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    "INSERT INTO blocks VALUES (%s, %s, %s, %b, %s, false)",
-                    [(self._store, hash_, len(block), block, now) for hash_, block in new.items()],
-                )
-        return sum(map(len, new.values()))
-
-    def read_range(
-        self, connect: Callable[[], Any], runs: Sequence[Run], block: int, start: int, stop: int
-    ) -> Iterator[bytes]:
-        """Yield the bytes of a value from ``start`` to ``stop``, a block at a time; ``connect`` returns a ``with`` for each few.
-
-        Raises:
-            DamagedStore: a block is missing.
-        """
-        at = start
-        places = _list_places(runs, block, start, stop)
-        while some := [place for _, place in zip(range(PIECE), places, strict=False)]:
-            with connect() as connection:
-                found = self.read_blocks(connection, list({hash_ for _, hash_ in some}))
-            for position, hash_ in some:
-                if hash_ not in found:
-                    raise DamagedStore(self._address, f"block {hash_.hex()} is missing")
-                piece = found[hash_][at - position * block : stop - position * block]
-                at = (position + 1) * block
-                yield piece
-
-
-def _list_places(runs: Sequence[Run], block: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the position and hash of each block that has some of the bytes from ``start`` to ``stop``."""
-    first, end = start // block, -(-stop // block)
-    for run in runs:
-        for position in range(max(first, run.position), min(end, run.position + run.times)):
-            yield position, run.hash
 
 
 def _read_version(row: Sequence[Any]) -> Version:

@@ -36,7 +36,7 @@ TABLES: Final = {
     timeline     text NOT NULL,            -- of the database server when the mark was drawn; '' = none is known
     entries      bigint NOT NULL,          -- tombstones among them
     bytes        bigint NOT NULL,          -- of values and blocks
-    most_entries bigint,                   -- the store's share; NULL = the hub's own limit, or none
+    most_entries bigint,                   -- the store's quota; NULL = it may have any number
     most_bytes   bigint,
     mailboxes    text NOT NULL,            -- of pairings, JSON
     closed       bigint NOT NULL           -- µs: when the store moved elsewhere; 0 = it has not
@@ -72,10 +72,17 @@ TABLES: Final = {
     store   uuid NOT NULL,
     hash    bytea NOT NULL,                -- SHA-256 of the data
     size    integer NOT NULL,
-    data    bytea NOT NULL,
+    data    bytea,                         -- NULL = it is in an object
+    object  text,                          -- the name of that; NULL = it is in data
     arrived bigint NOT NULL,               -- µs: when a device last sent it
     named   boolean NOT NULL,              -- false = no list names it (yet, or any more)
     PRIMARY KEY (store, hash)
+""",
+    "loose_objects": """
+    store uuid NOT NULL,
+    name  text NOT NULL,                   -- of an object that no block names (yet, or any more), and that may be there
+    due   bigint NOT NULL,                 -- µs: when it is to be deleted, if no block has named it by then
+    PRIMARY KEY (store, name)
 """,
     "dropped_contents": """
     store   uuid NOT NULL,
@@ -111,6 +118,7 @@ INDEXES: Final = (
     "CREATE INDEX entries_by_token ON entries (store, token)",
     "CREATE INDEX content_blocks_by_hash ON content_blocks (store, hash)",
     "CREATE INDEX blocks_unnamed ON blocks (arrived) WHERE NOT named",
+    "CREATE INDEX loose_objects_by_age ON loose_objects (due)",
     "CREATE INDEX dropped_contents_by_age ON dropped_contents (dropped)",
     "CREATE INDEX ended_tokens_by_age ON ended_tokens (ended)",
 )

@@ -10,11 +10,9 @@ from psycopg import Connection
 
 from ...errors import StoreError
 from ...replica import Incarnation
-from ..errors import ShareSpent
+from ...store import KEPT_INCARNATIONS
+from ..errors import QuotaReached
 from .database import Session
-
-KEPT_INCARNATIONS: Final = 32
-"""Incarnations that are remembered: a device that was away for longer exchanges everything."""
 
 TIMELINE: Final = (
     "(SELECT system_identifier FROM pg_control_system()) || '/' ||"
@@ -71,19 +69,20 @@ class StoreRow:
         )
         return renewed
 
-    def check_share(self, state: State, entries: int, size: int) -> None:
+    def check_quota(self, state: State, entries: int, size: int) -> None:
         """Return if the store may have so many entries and bytes more.
 
         Raises:
-            ShareSpent: it may not.
+            QuotaReached: it may not.
         """
         if entries > 0 and state.most_entries is not None and state.entries + entries > state.most_entries:
-            raise ShareSpent(
-                self._address, f"this store may have {state.most_entries:,} keys at the hub, and has as many"
+            raise QuotaReached(
+                self._address,
+                f"of this store it keeps {state.most_entries:,} keys at most, those of removed ones among them",
             )
         if size > 0 and state.most_bytes is not None and state.bytes + size > state.most_bytes:
             most = f"{state.most_bytes / 1_000_000:,.0f} MB"
-            raise ShareSpent(self._address, f"this store may take {most} at the hub, and there is no more room in that")
+            raise QuotaReached(self._address, f"of this store it keeps {most} at most")
 
     def count(self, connection: Connection[Any], clock: int, entries: int = 0, size: int = 0) -> None:
         """Set the clock, and count what the store has more now; under its lock."""
@@ -92,9 +91,10 @@ class StoreRow:
             (clock, entries, size, self._store),
         )
 
-    def read(self, connection: Connection[Any], session: Session) -> State:
-        """Return the row of the store."""
-        row = connection.execute(_STATE, (self._store,)).fetchone()
+    def read(self, session: Session) -> State:
+        """Return the row of the store; it has no connection any more when it needs one to write."""
+        with session.connection() as connection:
+            row = connection.execute(_STATE, (self._store,)).fetchone()
         if row is None:
             raise StoreError(self._address, "the store was removed meanwhile")
         state = State._make(row)

@@ -16,6 +16,7 @@ from psycopg import Connection
 from ...replica import MAX_PROCESS_ID
 from ..errors import NoSuchStore, StoreExists
 from ..store_names import name_store
+from . import upkeep
 from .database import Session
 from .schema import TABLES
 from .store_row import TIMELINE
@@ -139,7 +140,7 @@ class Stores:
             connection.execute("UPDATE stores SET timeline = ''")
 
     def remove(self, name: str) -> None:
-        """Remove a store with all that it has, in one transaction.
+        """Remove a store with all that it has, in one transaction; its objects go later.
 
         Raises:
             NoSuchStore
@@ -148,7 +149,8 @@ class Stores:
         def delete(connection: Connection[Any]) -> int:
             # The row of the store first: writers wait for it, and then find it gone.
             removed = connection.execute("DELETE FROM stores WHERE store = %s", (name_store(name),)).rowcount
-            for table in TABLES:
+            upkeep.let_objects_go(connection, name_store(name), self._clock() // 1000)
+            for table in TABLES.keys() - {"loose_objects"}:
                 connection.execute(f"DELETE FROM {table} WHERE store = %s", (name_store(name),))
             return removed
 

@@ -1,4 +1,8 @@
-"""Clean-up of stores in PostgreSQL: lists of blocks that nobody reads any more, blocks that no list names, old tokens."""
+"""Clean-up of stores in PostgreSQL: lists of blocks that nobody reads any more, blocks that no list names, old tokens.
+
+And of the object store: objects that no block names. Their names are never given again, so nothing can come to need one while
+it is deleted, and neither lock nor connection is held meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from ...store import KEPT_TIME
+from ..objects import ObjectStore, run_in_parallel
 from .database import Session
 
 READING_TIME: Final = 3600 * 1_000_000
@@ -16,8 +21,14 @@ READING_TIME: Final = 3600 * 1_000_000
 REMEMBERED: Final = 90 * 24 * 3600 * 1_000_000
 """Microseconds for which it is known that a token has led to something."""
 
+CLAIMED_TIME: Final = 10 * 60 * 1_000_000
+"""Microseconds after which objects are deleted again that a process was about to delete, and has not said that they went."""
+
 STEP: Final = 256
 """Rows that one step removes: blocks of 64 MiB."""
+
+OBJECTS: Final = 64
+"""Objects that one step deletes."""
 
 LOCK: Final = 0x6B76617374
 """The advisory lock of the process that cleans up."""
@@ -33,20 +44,73 @@ DELETE FROM ended_tokens WHERE (store, token) IN (
     SELECT store, token FROM ended_tokens WHERE ended < %s ORDER BY ended LIMIT %s FOR UPDATE SKIP LOCKED)
 """
 
+_CLAIM_OBJECTS: Final = """
+UPDATE loose_objects SET due = %s WHERE (store, name) IN (
+    SELECT store, name FROM loose_objects WHERE due <= %s ORDER BY due LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING store, name
+"""
 
-def tidy(session: Session, now: int) -> bool:
-    """Clean up a little of some store, unless another process does; return whether there is more to do. ``now`` in µs."""
+_FORGET_OBJECTS: Final = """
+DELETE FROM loose_objects WHERE (store, name) IN (SELECT * FROM unnest(%s::uuid[], %s::text[]))
+"""
+
+
+def tidy(session: Session, now: int, objects: ObjectStore | None = None) -> bool:
+    """Clean up a little of some store, unless another process does; return whether there is more to do. ``now`` in µs.
+
+    Raises:
+        ObjectsUnreachable: what could not be deleted will be later.
+    """
 
     def step(connection: Connection[Any]) -> bool:
-        row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()
-        if row is None or not row[0]:
+        if not _take_turn(connection):
             return False
         due = connection.execute(_DUE, {"unread": now - READING_TIME, "unnamed": now - KEPT_TIME}).fetchone()
         if due is not None:
-            return tidy_store(connection, due[0], now)
+            tidy_store(connection, due[0], now)
+            return True  # another store may be due
         return connection.execute(_OLD_TOKENS, (now - REMEMBERED, STEP)).rowcount == STEP
 
-    return session.run(step)
+    more = session.run(step)
+    return (objects is not None and _delete_objects(session, objects, now)) or more
+
+
+def _take_turn(connection: Connection[Any]) -> bool:
+    """Take the lock of the process that cleans up, to the end of the transaction; ``False`` if another one has it."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _delete_objects(session: Session, objects: ObjectStore, now: int) -> bool:
+    """Delete a few of the objects whose time is over, then their notes; return whether there may be more."""
+
+    def claim(connection: Connection[Any]) -> list[tuple[UUID, str]]:
+        if not _take_turn(connection):
+            return []
+        return connection.execute(_CLAIM_OBJECTS, (now + CLAIMED_TIME, now, OBJECTS)).fetchall()
+
+    gone: list[tuple[UUID, str]] = []
+
+    def delete(noted: tuple[UUID, str]) -> None:
+        objects.delete(noted[1])
+        gone.append(noted)
+
+    claimed = session.run(claim)
+    try:
+        run_in_parallel(delete, claimed)
+    finally:
+        if gone:
+            with session.connection() as connection:
+                connection.execute(_FORGET_OBJECTS, (*map(list, zip(*gone, strict=True)),))
+    return len(claimed) == OBJECTS
+
+
+def let_objects_go(connection: Connection[Any], store: UUID, now: int) -> None:
+    """Note all objects that the blocks of a store name as to be deleted; the rows of its blocks are about to go."""
+    connection.execute(
+        "INSERT INTO loose_objects SELECT store, object, %s FROM blocks WHERE store = %s AND object IS NOT NULL",
+        (now + READING_TIME, store),
+    )
 
 
 def tidy_store(connection: Connection[Any], store: UUID, now: int) -> bool:
@@ -82,10 +146,15 @@ def _drop_lists(connection: Connection[Any], store: UUID, now: int) -> bool:
 
 
 def _drop_blocks(connection: Connection[Any], store: UUID, now: int) -> list[int]:
-    """Remove blocks that no list names and no device has sent lately; return their sizes."""
+    """Remove blocks that no list names and no device has sent lately, and note their objects; return their sizes."""
     rows = connection.execute(
         "DELETE FROM blocks WHERE store = %s AND NOT named AND hash IN ("
-        "SELECT hash FROM blocks WHERE store = %s AND NOT named AND arrived < %s LIMIT %s) RETURNING size",
+        "SELECT hash FROM blocks WHERE store = %s AND NOT named AND arrived < %s LIMIT %s) RETURNING size, object",
         (store, store, now - KEPT_TIME, STEP),
     ).fetchall()
-    return [size for (size,) in rows]
+    if names := [name for _, name in rows if name is not None]:
+        connection.execute(
+            "INSERT INTO loose_objects SELECT %s, name, %s FROM unnest(%s::text[]) AS name",
+            (store, now + READING_TIME, names),
+        )
+    return [size for size, _ in rows]

@@ -1,4 +1,4 @@
-"""Both keepers, for tests that hold them to the same."""
+"""All keepers, for tests that hold them to the same."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from kvassfs.keeping.postgres.stores import Stores
 from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.keeping.store_names import name_store
 from kvassfs.store import HUB, Store
-from tests.support.postgres import FAST, Server, running_server
+from tests.support.object_stores import MemoryObjects
+from tests.support.postgres_fixtures import database, server
 from tests.support.stores import SMALL, Clock
+
+__all__ = ["database", "server"]
 
 KEY = bytes(range(32))
 
@@ -30,30 +33,17 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    place = tmp_path_factory.mktemp("postgres")
-    for folder in (place, *place.parents):  # the server's user has to reach its files
-        if folder != Path("/tmp") and folder.is_relative_to("/tmp"):
-            folder.chmod(0o755)
-    with running_server(place / "server", *FAST) as running:
-        yield running
-
-
-@pytest.fixture
-def database(server: Server) -> Iterator[Database]:
-    opened = Database(server.create_database())
-    opened.open()
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
 def stores(database: Database, clock: Clock) -> Stores:
     return Stores(Session(database), clock=clock, random=Random(7).randbytes)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
+def objects() -> MemoryObjects:
+    return MemoryObjects()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "postgres and objects"])
 def another(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Another:
     @contextmanager
     def open_store() -> Iterator[Keeper]:
@@ -66,7 +56,10 @@ def another(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Ano
     stores: Stores = request.getfixturevalue("stores")
     stores.add("family", "code")
     assert stores.claim(name_store("family"), "code", KEY)
-    return lambda: nullcontext(PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL))
+    objects: MemoryObjects | None = request.getfixturevalue("objects") if "objects" in request.param else None
+    return lambda: nullcontext(
+        PostgresKeeper(Session(database), name_store("family"), clock=clock, sizes=SMALL, objects=objects)
+    )
 
 
 @pytest.fixture

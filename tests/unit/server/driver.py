@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 
-from kvassfs.server.application import Service, build_application, serve_file
+from kvassfs.server.application import Service, build_application
 from kvassfs.server.hub_requests import HubLimits
 from kvassfs.store import Store
 from kvassfs.sync.hub import Hub, Pull
 from kvassfs.sync.seal import CheckedBody
+from tests.support.services import serve_file
 
 Message = dict[str, Any]
 

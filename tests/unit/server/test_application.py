@@ -13,7 +13,7 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, InvalidMessage, StoreBusy, StoreUnavailable, Undecipherable
-from kvassfs.server.application import Service, serve_file
+from kvassfs.server.application import Service
 from kvassfs.server.bodies import SHORT, BodyLimits
 from kvassfs.server.hub_requests import CHECKED_APART, MAX_BLOCKS, MAX_PULL, HubLimits
 from kvassfs.server.streaming import PIECE
@@ -22,6 +22,7 @@ from kvassfs.sync import messages
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
 from kvassfs.sync.seal import Seal
+from tests.support.services import serve_file
 from tests.support.stores import free_room, keep_room, rows
 from tests.unit.server.driver import Answer, Script, ask, begin, served, stub_service
 

@@ -15,10 +15,11 @@ import pytest
 from kvassfs.pairing import messages, post_office
 from kvassfs.pairing.errors import CodeGone, TooManyTries
 from kvassfs.pairing.messages import MAX_JOIN, JoinRequest, PairRequest, PairResponse
-from kvassfs.server.application import Service, serve_file
+from kvassfs.server.application import Service
 from kvassfs.server.pair_requests import TRIES_OF_ALL, TRIES_OF_ONE, WINDOW, TryLimit
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
+from tests.support.services import serve_file
 from tests.unit.server.driver import Answer, ask, begin, served
 
 SECONDS = 60.0

@@ -17,13 +17,13 @@ from starlette.exceptions import HTTPException
 
 from kvassfs.errors import StoreBusy, StoreUnavailable, ValueReplaced
 from kvassfs.keeping.store_keeper import StoreKeeper
-from kvassfs.server.application import serve_file
 from kvassfs.server.homes import open_offers
 from kvassfs.server.hub_requests import HubLimits
 from kvassfs.server.share_requests import ShareRequest, prepare_response
 from kvassfs.sharing.offers import HeldPieces, Offer, Offers
 from kvassfs.store import SEARCHES, Profile, Store
 from tests.support.golden_data import GOLDEN
+from tests.support.services import serve_file
 from tests.support.stores import count, is_scratch
 from tests.unit.server.driver import Answer, ask, begin, served
 

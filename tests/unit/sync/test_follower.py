@@ -471,6 +471,17 @@ def test_without_a_hub_it_does_nothing_until_there_is_one(rig: Rig) -> None:
         until(lambda: rig.hub.value("key") == b"value")
 
 
+def test_a_hub_that_is_taken_away_while_the_loops_begin_is_left(rig: Rig) -> None:
+    def take_away() -> None:
+        with Store.open(rig.path) as store:
+            until(store.processes.is_in_touch)
+            store.settings.set_remote("")
+
+    rig.hasten(started=take_away)
+    with rig.running():
+        until(lambda: bool(rig.hub.remotes) and all(remote.closed.is_set() for remote in rig.hub.remotes))
+
+
 # The end
 
 

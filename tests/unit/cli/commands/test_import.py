@@ -75,8 +75,9 @@ def test_the_key_of_a_link_is_refused(kvass: Kvass, store: Store, source: Path) 
     (source / name).write_text("x")
     status, _, err = kvass("import", str(source))
     assert (status, err) == (1, "kvass: left out \\x01link/token/-/once/k: links travel under such keys\n")
-    Path("x.json").write_text(json.dumps([{"key": name, "text": "x"}]))
-    assert kvass("import", "x.json") == (1, b"imported 0 entries (0 B), 1 failed\n", err)
+    document = source.with_name("x.json")
+    document.write_text(json.dumps([{"key": name, "text": "x"}]))
+    assert kvass("import", str(document)) == (1, b"imported 0 entries (0 B), 1 failed\n", err)
     assert [key for key in store.keys() if key.startswith("\x01")] == []
 
 

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from kvassfs.server import run
 from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
 from kvassfs.supervisor import Supervisor
-from kvassfs_cli import process
+from kvassfs_cli import hub_database, process
 from kvassfs_cli.commands.serve import LogLines, describe_first_steps
 from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
@@ -64,6 +65,46 @@ def test_the_defaults_are_those_of_the_original(kvass: Kvass, database: Path, se
     assert kvass("serve") == (0, b"", f"kvass: a word of the store's\nkvass: serving {database} on http://hub:1\n")
     assert served_with == [ServeOptions(str(database), "0.0.0.0:8000", max_body=256 * 1024 * 1024)]
     assert served_with == [ServeOptions(str(database))]
+
+
+def test_blocks_go_where_it_is_told(kvass: Kvass, database: Path, served_with: list[ServeOptions]) -> None:
+    assert (
+        kvass("serve", "--database", "postgresql:///x", "--blocks", "s3://bucket/p", "--blocks-endpoint", "http://o:1")[
+            0
+        ]
+        == 0
+    )
+    (options,) = served_with
+    assert (options.stores, options.blocks, options.blocks_endpoint) == (
+        "postgresql:///x",
+        "s3://bucket/p",
+        "http://o:1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--blocks s3://bucket", "--processes and --blocks need --database"),
+        ("--database postgresql:///x --blocks-endpoint http://o", "--blocks-endpoint needs --blocks"),
+        ("--database postgresql:///x --blocks b", "it names a bucket, as in s3://bucket or s3://bucket/prefix"),
+    ],
+)
+def test_an_object_store_that_cannot_be_used_is_refused(
+    kvass: Kvass, database: Path, served_with: list[ServeOptions], line: str, words: str
+) -> None:
+    status, _, err = kvass("serve", *line.split())
+    assert (status, served_with) == (2, [])
+    assert words in err
+
+
+def test_without_boto3_it_is_said_how_to_install_it(
+    kvass: Kvass, database: Path, served_with: list[ServeOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_database, "find_spec", lambda name: None if name == "boto3" else find_spec(name))
+    status, _, err = kvass("serve", "--database", "postgresql:///x", "--blocks", "s3://bucket")
+    assert status == 2
+    assert "install kvassfs[s3]" in err
 
 
 def test_serve_passes_its_options_on(kvass: Kvass, tmp_path: Path, served_with: list[ServeOptions]) -> None:

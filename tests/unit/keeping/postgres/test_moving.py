@@ -9,7 +9,7 @@ import pytest
 
 from kvassfs.entry import Delivery
 from kvassfs.errors import Undecipherable
-from kvassfs.keeping.errors import NoSuchStore, StoreExists
+from kvassfs.keeping.errors import NoSuchStore, ObjectsUnknown, StoreExists
 from kvassfs.keeping.keeper import EntryKeeper
 from kvassfs.keeping.postgres.database import Database, Session
 from kvassfs.keeping.postgres.keeper import PostgresKeeper
@@ -21,6 +21,7 @@ from kvassfs.store import HUB, Limit, Store
 from kvassfs.sync import messages
 from kvassfs.sync.hub import Hub
 from kvassfs.sync.seal import Seal
+from tests.support.object_stores import MemoryObjects
 from tests.support.stores import Clock
 from tests.unit.keeping.test_keepers import in_blocks, made
 
@@ -53,6 +54,23 @@ def deliveries_of(keeper: EntryKeeper) -> list[Delivery]:
     page = keeper.read_page(0, 0, Limit(10**9, 0, lambda _: 1))
     assert not page.more
     return [out.delivery for out in keeper.mark_as_sent(page.outgoing)]
+
+
+def test_a_store_with_blocks_in_objects_comes_back_with_its_object_store(
+    database: Database, filled: Store, tmp_path: Path
+) -> None:
+    session, objects = Session(database), MemoryObjects()
+    import_store(filled, session, "family")
+    keeper = PostgresKeeper(session, name_store("family"), objects=objects)
+    keeper.put_blocks([b"of an object" * 10_000])
+    keeper.merge([in_blocks("later", b"of an object" * 10_000, counter=10_000)])
+    assert len(objects.objects) == 1
+    with Store.open(tmp_path / "none.sqlite", profile=HUB) as back, pytest.raises(ObjectsUnknown):
+        export_store(back, session, "family")
+    with Store.open(tmp_path / "back.sqlite", profile=HUB) as back:
+        export_store(back, session, "family", objects=objects)
+        assert back.get("later").read() == b"of an object" * 10_000
+        assert back.get("film").read() == b"".join([*BLOCKS, b"end"])
 
 
 def kept(session: Session) -> PostgresKeeper:
