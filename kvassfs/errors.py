@@ -35,8 +35,7 @@
     │   ├── HubTlsFailed          its certificate or TLS is refused
     │   ├── NotAHub               something else answers
     │   ├── WrongKey              its encryption key is another one
-    │   ├── AnswerDamaged         its answer is not what it sealed: ``kvassfs.remote.errors`` has this and the next
-    │   ├── NoRoomForAnswer       no space left for what it answers
+    │   ├── AnswerDamaged         its answer is not what it sealed: see ``kvassfs.remote.errors``, also for NoRoomForAnswer
     │   ├── HubFailed             it reports an error
     │   ├── TooLargeForHub        it is of the original program, and cannot keep a value
     │   └── HubDowngraded         it speaks an older protocol than before

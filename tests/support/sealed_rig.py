@@ -60,6 +60,13 @@ class Rig:
         """Have devices exchange, one after another; all of them, if none is named."""
         return [self.synchroniser(store).exchange() for store in stores or self.devices]
 
+    @contextmanager
+    def misused(self) -> Iterator[Store]:
+        """``with`` the store of the hub, which lets itself be written as if it were a plain one."""
+        self.hub_store.settings.set_encryption_key(KEYS.access, Kind.PLAIN)
+        yield self.hub_store
+        self.hub_store.settings.set_encryption_key(KEYS.access, Kind.HUB)
+
     def count_sent(self) -> int:
         """Return the bytes that were sent since this was asked last."""
         total = sum(len(body) for _, body in self.sent)
