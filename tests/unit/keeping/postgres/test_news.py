@@ -158,6 +158,7 @@ def test_listening_goes_on_after_its_connection_was_cut(
     hearing.waited = [STORE]
     publisher = Publisher(database)
     with hearing.listening(database):
+        wait_until(lambda: STORE in hearing.woken, "it listens")
         hearing.woken.clear()
         assert cut_others(database) >= 1
         # What was told meanwhile is lost, so whoever waits looks at once.
