@@ -9,6 +9,7 @@ from __future__ import annotations
 import sync_bulk
 import sync_large
 import sync_latency
+import sync_sealed
 import sync_together
 import sync_unplugged
 import trials
@@ -17,6 +18,7 @@ TRIALS = {
     "bulk": sync_bulk,
     "latency": sync_latency,
     "large": sync_large,
+    "sealed": sync_sealed,
     "unplugged": sync_unplugged,
     "together": sync_together,
 }

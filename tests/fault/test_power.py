@@ -211,7 +211,7 @@ def test_a_take_over_leaves_the_old_database_or_the_new_one_with_a_backup(trial:
         assert db.with_name("db.sqlite.kvass-go.bak").read_bytes() == original
 
 
-@pytest.mark.parametrize("version", ["1", "4", "4-blocks", "9", "10-history", "11"])
+@pytest.mark.parametrize("version", ["1", "4", "4-blocks", "9", "10-history", "11", "13-blocks"])
 def test_an_upgrade_leaves_the_earlier_store_or_the_new_one(trial: Trial, version: str, secured_here: bool) -> None:
     with closing(sqlite3.connect(trial.db)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

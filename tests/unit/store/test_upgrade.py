@@ -239,7 +239,7 @@ def test_of_what_was_there_before_conflicts_were_told_none_is(path: Path) -> Non
 
 def test_a_store_is_not_sealed_before_it_is_told_so(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((GOLDEN / "store-version-13.sql").read_text(encoding="utf-8"))
+        connection.executescript((GOLDEN / "store-version-13-blocks.sql").read_text(encoding="utf-8"))
     with Store.open(path, sizes=SMALL) as store:
         assert store.settings.kind() == Kind.PLAIN
         assert store.sealed.keys() is None
