@@ -187,8 +187,7 @@ def _split(data: bytes) -> _Parts:
     first = end + 1
     if not wraps or wraps[0] > MOST_WRAPS or first + wraps[0] * WRAP_BYTES + PROOF_BYTES != len(data):
         raise Spoiled("the lengths in its head do not add up")
-    places = range(first, first + wraps[0] * WRAP_BYTES, WRAP_BYTES)
-    found = [data[start : start + WRAP_BYTES] for start in places]
+    found = [data[start : start + WRAP_BYTES] for start in range(first, len(data) - PROOF_BYTES, WRAP_BYTES)]
     return _Parts(counter, data[: _PREFIX.size], nonce, data[_BEGINNING.size : end], found, len(data))
 
 

@@ -27,6 +27,8 @@ NAME_LENGTH = 44
 OUTER_TOKEN_LENGTH = 22
 """Characters of the token of a version at the hub."""
 
+_JOINED_LENGTH = NAME_LENGTH + OUTER_TOKEN_LENGTH
+
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
 
@@ -59,9 +61,10 @@ class Outside(NamedTuple):
             ValueError: name or token are none of a version.
         """
         name, token, timestamp, process_id = self
-        if not (is_name(name) and is_outer_token(token)):
+        text = f"{name}{token}".encode()
+        if not len(text) == len(name) + len(token) == _JOINED_LENGTH or len(name) != NAME_LENGTH or name[0] != "~":
             raise ValueError("what stands outside is of no version")
-        return f"{name}{token}".encode() + _TWO_NUMBERS.pack(timestamp, process_id)
+        return text + _TWO_NUMBERS.pack(timestamp, process_id)
 
 
 def derive_keys(secret: bytes) -> Keys:
@@ -126,7 +129,7 @@ def hide_key(keys: Keys, key: str) -> str:
 
 def is_name(text: str) -> bool:
     """Return True if a key looks like the name of one; whether a device has made it, the proof beside it says."""
-    return len(text) == NAME_LENGTH and text.startswith("~") and text.isascii()
+    return len(text) == NAME_LENGTH and text[0] == "~" and text.isascii()
 
 
 def is_outer_token(text: str) -> bool:
