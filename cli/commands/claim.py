@@ -23,7 +23,8 @@ def command(database: DatabaseFile, context: click.Context, claim: str) -> None:
     """Have a store at a hub that somebody runs for many: they give you ADDRESS#CODE.
 
     This device is the first one there. It gives the hub its encryption key, once, and exchanges with it; `kvass pair`
-    lets other devices join. Whoever runs the hub can read what is in the store.
+    lets other devices join. Whoever runs the hub can read what is in the store, unless it is sealed
+    (`kvass config sealed on`): that gives the hub an access key alone.
     """
     claim_store(database, claim)
     try:

@@ -63,9 +63,9 @@ def check_claims(store: Store) -> None:
     """Return if a store can be given to another hub.
 
     Raises:
-        AtAnotherHub: it has one.
+        AtAnotherHub: it has one; and was not sealed just now, with a key that this one has not got.
     """
-    if remote := store.settings.config().remote:
+    if (remote := store.settings.config().remote) and not store.sealed.is_anew():
         raise AtAnotherHub(show_address(remote))
 
 

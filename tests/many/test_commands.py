@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from kvassfs.keeping.postgres.database import Database
 from tests.support.postgres import Server
@@ -102,6 +104,47 @@ def join(host: Host, first: str, second: str) -> None:
         pairing.wait(SECONDS)
     finally:
         end_process(pairing)
+
+
+MARK, NAME = b"8f1cMARKa71e", "8f1cNAMEa71e"
+
+
+def test_a_sealed_store_is_claimed_and_nothing_in_the_database_can_be_read(host: Host) -> None:
+    with host.serving():
+        host.kvass("set", NAME, MARK.decode(), database="one")
+        (host.folder / "files").mkdir()
+        (host.folder / "files" / NAME).with_suffix(".bin").write_bytes(MARK + os.urandom(600_000))
+        host.kvass("claim", host.add("before"), database="one")
+        assert NAME in read_all(host)  # so it would be found
+        host.kvass("hub", "remove", "before", "--yes")
+        host.kvass("config", "sealed", "on", "--yes", database="one")
+        host.kvass("claim", host.add("family"), database="one")  # although it had another hub
+        host.kvass("import", f"{host.folder}/files/", database="one")
+        host.kvass("sync", database="one")
+        join(host, "one", "two")
+        assert host.kvass("get", NAME, database="two") == f"{MARK.decode()}\n"
+        assert host.kvass("config", "sealed", database="two").startswith("on: the hub cannot read")
+        address = host.kvass("url", "--once", NAME, database="two").strip()
+        assert re.fullmatch(rf"http://{HERE}:{host.port}/s/family/open#\S+\.\S+", address)
+        assert host.kvass("fetch", address, database="none") == f"{MARK.decode()}\n"
+        assert "used up" in host.kvass("fetch", address, status=1, database="none")
+        text = read_all(host)
+    assert "family" in text
+    for mark in (MARK.decode(), MARK.hex(), NAME):
+        assert mark not in text
+
+
+def read_all(host: Host) -> str:
+    """Return all rows of the database, as text."""
+    with psycopg.connect(host.url) as connection:
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        rows = [
+            connection.execute(SQL("SELECT t::text FROM {} t").format(Identifier(name))).fetchall()
+            for (name,) in tables
+        ]
+    return "\n".join(text for found in rows for (text,) in found)
 
 
 def test_a_code_claims_once_and_wrong_ones_never(host: Host) -> None:
