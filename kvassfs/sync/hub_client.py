@@ -108,9 +108,8 @@ class HubClient:
         self.address = remote.address
         self._report = report
         hub = store.peers.hub()
-        self.epoch = (
-            hub.epoch
-        )  # before the key: where that is another one meanwhile, this hub is the current one no more
+        # Before the key: where that is another one meanwhile, this hub is the current one no more.
+        self.epoch = hub.epoch
         config = store.settings.config()
         self.keys = store.sealed.keys()
         self._seal = Seal(config.encryption_key if self.keys is None else self.keys.access, random)
