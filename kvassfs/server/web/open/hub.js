@@ -65,9 +65,9 @@ async function request(token, options) {
 /** @param {Response} response */
 function checkStatus({ ok, status }) {
   if (ok) return;
-  if (status === 410) throw new Failure("This link has ended: its time is over, it was used up, or somebody ended it.");
+  if (status === 410) throw new Failure("This address has ended: what it led to was replaced or removed, its time is over, or it was used up.");
   if (status === 404) {
-    throw new Failure("There is nothing under this address: it has ended, or was not copied whole.");
+    throw new Failure("There is nothing under this address. Check that it was copied whole.");
   }
   if (status === 412) throw new Failure("This was replaced while it was being fetched. Load this page again.");
   if (status === 429 || status >= 500) {
@@ -151,6 +151,7 @@ class Parts {
 /** The body of a response, in pieces as long as they are wanted. */
 export class Body {
   #reader;
+  #taken = new Uint8Array();
   #rest = new Uint8Array();
 
   /** @param {Response} response */
@@ -159,21 +160,21 @@ export class Body {
   }
 
   /**
-   * Return the next `size` bytes, fewer at the end.
+   * Return the next `size` bytes, fewer at the end. They last until the next call.
    * @param {number} size
    * @returns {Promise<Bytes>}
    */
   async take(size) {
-    const taken = new Uint8Array(size);
+    if (this.#taken.length < size) this.#taken = new Uint8Array(size);
     let filled = 0;
     while (filled < size) {
       if (this.#rest.length === 0 && !(await this.#receive())) break;
       const piece = this.#rest.subarray(0, size - filled);
-      taken.set(piece, filled);
+      this.#taken.set(piece, filled);
       filled += piece.length;
       this.#rest = this.#rest.subarray(piece.length);
     }
-    return taken.subarray(0, filled);
+    return this.#taken.subarray(0, filled);
   }
 
   async #receive() {

@@ -31,7 +31,6 @@ export function say(text, failed = false) {
   const status = find("status");
   if (status.textContent !== text) status.textContent = text;
   status.classList.toggle("failed", failed);
-  status.hidden = text === "";
 }
 
 /**

@@ -11,7 +11,7 @@ import { splitList } from "./lists.js";
 /** @import { Head } from "./head.js" */
 
 /**
- * Returns so many bytes of a sealed value from a start on, or fewer where there are no more.
+ * Returns so many bytes of a sealed value from a start on, or fewer where there are no more. They last until the next call.
  * @typedef {(start: number, size: number) => Promise<Bytes>} Read
  */
 
