@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.browser.driver import Color, Shared, Visitor
-from tests.browser.samples import BLOCK, GREEN, RED, SVG, TEAL, Blocks, html, pdf, png
+from tests.browser.driver import Shared, Visitor
+from tests.browser.samples import BLOCK, GREEN, SVG, TEAL, Blocks, html, pdf, png
 from tests.browser.sealed import SealedShared, open_page, read_failure, save, wait_for_value
 from tests.browser.test_documents import stolen
 from tests.browser.test_pages import LONG_AGO, NAME, PHONE, complaints
@@ -85,7 +85,11 @@ def test_a_film_of_20_mb_is_shown_and_plays_from_any_moment(
 
 def test_sound_gets_a_player(sealed: SealedShared, visitor: Visitor) -> None:
     samples = bytes(8000)
-    wav = b"RIFF" + (36 + len(samples)).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x40\x1f\0\0\1\0\x08\0"
+    wav = (
+        b"RIFF"
+        + (36 + len(samples)).to_bytes(4, "little")
+        + b"WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x40\x1f\0\0\1\0\x08\0"
+    )
     open_page(visitor, sealed.give("sound.wav", wav + b"data" + len(samples).to_bytes(4, "little") + samples))
     visitor.wait(lambda: visitor.page.evaluate("document.querySelector('audio').duration") == 1, "the sound")
 
@@ -229,9 +233,7 @@ def test_files_of_a_window_are_removed_when_it_is_left(sealed: SealedShared, vis
     visitor.wait(lambda: kept_files(visitor) == [], "the files are removed")
 
 
-def test_without_such_files_what_is_large_stays_in_memory_up_to_a_limit(
-    sealed: SealedShared, visitor: Visitor
-) -> None:
+def test_without_such_files_what_is_large_stays_in_memory_up_to_a_limit(sealed: SealedShared, visitor: Visitor) -> None:
     visitor.context.add_init_script("delete FileSystemFileHandle.prototype.createWritable")
     open_page(visitor, sealed.give("large.bin", LARGE * 10))
     assert save(visitor).path().read_bytes() == LARGE * 10
@@ -321,7 +323,9 @@ def test_another_key_opens_nothing(sealed: SealedShared, visitor: Visitor) -> No
     assert visitor.console == []
 
 
-@pytest.mark.parametrize("fragment", ["", "#", "#token.key", "#AAAAAAAAAAAAAAAAAAAAAA", "#" + "A" * 22 + "." + "A" * 44])
+@pytest.mark.parametrize(
+    "fragment", ["", "#", "#token.key", "#AAAAAAAAAAAAAAAAAAAAAA", "#" + "A" * 22 + "." + "A" * 44]
+)
 def test_an_address_that_is_not_whole_is_said_to_be(sealed: SealedShared, visitor: Visitor, fragment: str) -> None:
     assert visitor.show(f"{sealed.url}/open{fragment}") == 200
     assert "not whole" in read_failure(visitor)

@@ -151,12 +151,11 @@ class Parts {
 /** The body of a response, in pieces as long as they are wanted. */
 export class Body {
   #reader;
-  #taken = new Uint8Array();
-  #rest = new Uint8Array();
+  #buffer = new ArrayBuffer();
 
   /** @param {Response} response */
   constructor(response) {
-    this.#reader = response.body?.getReader();
+    this.#reader = response.body === null ? null : readInto(response.body);
   }
 
   /**
@@ -165,29 +164,65 @@ export class Body {
    * @returns {Promise<Bytes>}
    */
   async take(size) {
-    if (this.#taken.length < size) this.#taken = new Uint8Array(size);
+    if (this.#buffer.byteLength < size) this.#buffer = new ArrayBuffer(size);
     let filled = 0;
-    while (filled < size) {
-      if (this.#rest.length === 0 && !(await this.#receive())) break;
-      const piece = this.#rest.subarray(0, size - filled);
-      this.#taken.set(piece, filled);
-      filled += piece.length;
-      this.#rest = this.#rest.subarray(piece.length);
+    while (this.#reader !== null && filled < size) {
+      const view = await this.#reader.read(new Uint8Array(this.#buffer, filled, size - filled));
+      this.#buffer = view.buffer; // the one before has been taken away
+      if (view.length === 0) break;
+      filled += view.length;
     }
-    return this.#taken.subarray(0, filled);
-  }
-
-  async #receive() {
-    try {
-      const { value, done } = (await this.#reader?.read()) ?? { done: true, value: undefined };
-      this.#rest = value ?? this.#rest;
-      return !done;
-    } catch {
-      throw new Unreachable();
-    }
+    return new Uint8Array(this.#buffer, 0, filled);
   }
 
   async cancel() {
     await this.#reader?.cancel().catch(() => undefined); // it may have broken off already
   }
+}
+
+/**
+ * Return what reads a stream into bytes that are given to it, and returns those that it has filled, none at the end.
+ *
+ * So no new ones are made, which some browsers would keep for long; others read into new ones alone, and they are copied.
+ * @param {ReadableStream<Bytes>} stream
+ * @returns {{ read: (into: Bytes) => Promise<Bytes>, cancel: () => Promise<void> }}
+ */
+function readInto(stream) {
+  try {
+    const reader = stream.getReader({ mode: "byob" });
+    return {
+      async read(into) {
+        const { value } = await reader.read(into).catch(reportUnreachable);
+        return value ?? new Uint8Array();
+      },
+      cancel: () => reader.cancel(),
+    };
+  } catch {
+    return copyInto(stream.getReader());
+  }
+}
+
+/** @param {ReadableStreamDefaultReader<Bytes>} reader */
+function copyInto(reader) {
+  let rest = new Uint8Array();
+  return {
+    /** @param {Bytes} into */
+    async read(into) {
+      while (rest.length === 0) {
+        const { value, done } = await reader.read().catch(reportUnreachable);
+        if (done) break;
+        rest = value;
+      }
+      const piece = rest.subarray(0, into.length);
+      rest = rest.subarray(piece.length);
+      into.set(piece);
+      return into.subarray(0, piece.length);
+    },
+    cancel: () => reader.cancel(),
+  };
+}
+
+/** @returns {never} */
+function reportUnreachable() {
+  throw new Unreachable();
 }

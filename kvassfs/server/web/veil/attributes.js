@@ -23,7 +23,7 @@ const MOST_SEEN = 8;
 const LONGEST_KEY = 1024 * 1024;
 
 /** The greatest counter that is taken from others. */
-const MAX_RECEIVED = 2n ** 63n - 2n ** 32n;
+const MAX_RECEIVED = 2n ** 53n - 2n ** 32n;
 
 const RECORD = /^\u0001link\/[^/]*\/([0-9]{1,18}|-)\/(once|often)\/.+$/su;
 const ECHO = /^\u0001echo\/[0-9]{1,10}\/[01h]$/u;
