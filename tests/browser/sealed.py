@@ -16,9 +16,8 @@ from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
 from tests.browser.driver import Shared, Visitor
 from tests.support.hub_process import Server, serving
-from tests.support.sealed import KEYS
+from tests.support.sealed import FILE, KEYS
 from tests.support.sealed_rig import SECRET
-from tests.support.stores import save as save_file
 
 if TYPE_CHECKING:
     from kvassfs.store.store import Readable
@@ -52,11 +51,20 @@ class SealedShared(Shared):
 
     def _set(self, key: str, value: bytes | Readable) -> None:
         if value == b"":
-            save_file(self.device, key, b"")  # of no program that sets values is there such a one
+            self.put_hole(key, 0)  # to set one would delete the key
         elif isinstance(value, bytes):
             self.device.set(key, value)
         else:
             self.device.set_stream(key, value)
+
+    def put_hole(self, key: str, size: int) -> str:
+        """Give a key so many zeros, as an import does, and return the address of that version."""
+        draft = self.device.tree.draft()
+        draft.truncate(size)
+        self.device.imports.put(key, draft, FILE, None)
+        draft.close()
+        self.push()
+        return locate_version(self.device, KEYS, self.url, key)
 
 
 @contextmanager
@@ -71,8 +79,10 @@ def serving_sealed(folder: Path) -> Iterator[tuple[Server, Store]]:
 
 
 def wait_for_value(visitor: Visitor) -> None:
-    """Wait until the page offers the value to be saved."""
-    visitor.page.locator("#save").wait_for(state="visible")
+    """Wait until the page offers the value to be saved, or says that it cannot."""
+    visitor.page.locator("#save:visible, #status.failed").wait_for(state="visible")
+    failed = visitor.page.locator("#status.failed")
+    assert failed.count() == 0, failed.inner_text()
 
 
 def open_page(visitor: Visitor, url: str) -> None:

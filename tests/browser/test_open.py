@@ -118,6 +118,35 @@ def test_a_name_that_hides_its_ending_is_shown_as_it_is(sealed: SealedShared, vi
     assert save(visitor).suggested_filename == "photo_gnp.exe"
 
 
+def test_below_the_path_of_a_store_it_asks_there(sealed: SealedShared, visitor: Visitor) -> None:
+    def leave_out(route: Route) -> None:
+        route.fulfill(response=route.fetch(url=route.request.url.replace("/kvass/s/family/", "/")))
+
+    visitor.context.route("**/kvass/s/family/**", leave_out)
+    open_page(visitor, sealed.give("note", b"value").replace("/open#", "/kvass/s/family/open#"))
+    assert visitor.page.text_content("pre") == "value"
+    assert opened(sealed) == ["GET /get 206"]
+
+
+def test_progress_is_shown_while_something_large_arrives(sealed: SealedShared, visitor: Visitor) -> None:
+    slow = {"offline": False, "latency": 0, "downloadThroughput": 1_500_000, "uploadThroughput": 1_000_000}
+    visitor.context.new_cdp_session(visitor.page).send("Network.emulateNetworkConditions", slow)
+    visitor.show(sealed.give("large.bin", random_bytes(12 * BLOCK)))
+    visitor.wait(lambda: 0.3 < visitor.page.evaluate("document.querySelector('progress').value") < 1, "some progress")
+    visitor.picture("progress")
+    assert "25% …" in visitor.page.inner_text("[role=status]")
+    assert visitor.page.title() == visitor.page.inner_text("h1") == "large.bin"
+    wait_for_value(visitor)
+    assert visitor.page.locator("progress").is_hidden()
+
+
+def test_what_would_fill_the_disk_is_not_fetched_before_a_question(sealed: SealedShared, visitor: Visitor) -> None:
+    visitor.show(sealed.put_hole("disk.img", 2**40))
+    visitor.page.locator("#get").wait_for(state="visible")
+    assert "takes 1099.5 GB" in visitor.text()
+    assert len(opened(sealed)) == 1
+
+
 # Looks
 
 
@@ -233,8 +262,19 @@ def test_files_of_a_window_are_removed_when_it_is_left(sealed: SealedShared, vis
     visitor.wait(lambda: kept_files(visitor) == [], "the files are removed")
 
 
+WITHOUT_BUFFERS = """
+const { getReader } = ReadableStream.prototype;
+ReadableStream.prototype.getReader = function (options) {
+    if (options) throw new TypeError("no such reader");
+    return getReader.call(this);
+};
+"""
+"""Has a browser read into memory of its own alone, as some do."""
+
+
 def test_without_such_files_what_is_large_stays_in_memory_up_to_a_limit(sealed: SealedShared, visitor: Visitor) -> None:
     visitor.context.add_init_script("delete FileSystemFileHandle.prototype.createWritable")
+    visitor.context.add_init_script(WITHOUT_BUFFERS)
     open_page(visitor, sealed.give("large.bin", LARGE * 10))
     assert save(visitor).path().read_bytes() == LARGE * 10
     show_anew(visitor, sealed.give("larger.bin", Blocks(600)))
@@ -410,11 +450,17 @@ def test_a_link_that_was_used_up_in_vain_is_said_to_be(sealed: SealedShared, vis
     assert "ask for a new one" in read_failure(visitor)
 
 
-def test_an_old_browser_and_an_insecure_page_are_told(sealed: SealedShared, visitor: Visitor) -> None:
-    visitor.context.add_init_script("Object.defineProperty(window, 'isSecureContext', { value: false })")
-    visitor.show(sealed.give("note", b"value"))
+def test_where_browsers_do_not_decrypt_it_is_said_why(sealed: SealedShared, visitor: Visitor) -> None:
+    """Over http:// from another machine, that is."""
+    far = "http://hub.example"
+    visitor.context.route(
+        f"{far}/**",
+        lambda route: route.fulfill(response=route.fetch(url=route.request.url.replace(far, sealed.url))),
+    )
+    visitor.show(sealed.give("note", b"value").replace(sealed.url, far))
     assert "https://" in read_failure(visitor)
     assert opened(sealed) == []
+    assert complaints(visitor) == []
 
 
 def test_without_scripts_the_page_says_what_it_needs(sealed: SealedShared, browser: Browser, tmp_path: Path) -> None:

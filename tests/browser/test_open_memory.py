@@ -17,8 +17,7 @@ from tests.browser.samples import BLOCK, Blocks
 from tests.browser.sealed import SealedShared
 from tests.support.searches import LONG, tell
 
-SIZE = 200_000_000 if LONG else 40_000_000
-"""Bytes of the value; making it, and all that is done with it, takes a minute for the larger one."""
+SIZE = 200_000_000
 
 MOST = 260_000_000
 """Bytes by which the memory of all processes of the browser may grow meanwhile: about 80 MB if it comes by a link that works
@@ -86,6 +85,7 @@ def find_browser(profile: Path) -> int:
     raise AssertionError("the browser does not run")
 
 
+@pytest.mark.skipif(not LONG, reason="it takes a minute; test_open.py has values of 20 MB")
 @pytest.mark.parametrize("once", [False, True], ids=["often", "once"])
 def test_a_large_value_is_not_kept_in_memory(sealed: SealedShared, tmp_path: Path, once: bool) -> None:
     """In a profile of its own: a private window has no disk."""

@@ -3,15 +3,18 @@
 import { openAddress, parseFragment } from "../veil/addresses.js";
 import { BLOCK_SIZE } from "../veil/layout.js";
 import { readValue } from "../veil/values.js";
-import { describeFailure, Failure, Unreachable } from "./failures.js";
+import { describeFailure, Failure, formatSize, Unreachable } from "./failures.js";
 import { askHub, Body, useUp } from "./hub.js";
 import { Keeping } from "./keeping.js";
-import { askOnce, say, showFailure, showName, showProgress, showValue } from "./page.js";
+import { ask, say, showFailure, showName, showProgress, showValue } from "./page.js";
 
 /** @import { SealedAddress } from "../veil/addresses.js" */
 /** @import { Head } from "../veil/head.js" */
 /** @import { Read } from "../veil/values.js" */
 /** @import { Source } from "./hub.js" */
+
+/** Bytes of a value that is not fetched before a question: holes make a short sealed value one that fills a disk. */
+const ASKED = 256 * 1024 * 1024;
 
 let usedUp = false;
 
@@ -36,6 +39,7 @@ async function run() {
   const source = await findSource(address, keeping);
   const head = await openAddress(address, source.read, source.size);
   showName(head.version);
+  if (head.version.size > ASKED) await ask(`This takes ${formatSize(head.version.size)} of the disk of this device.`);
   await showValue(head.version, await openValue(head, source.read, keeping));
   await keeping.remove("sealed");
 }
@@ -50,7 +54,8 @@ async function findSource({ token }, keeping) {
   const offered = await askHub(token);
   if ("source" in offered) return offered.source;
   if ("whole" in offered) return keepWhole(offered.whole, keeping);
-  await askOnce(keeping.most);
+  const limit = Number.isFinite(keeping.most) ? ` This browser can take ${formatSize(keeping.most)} at most here.` : "";
+  await ask(`This link works once: when the button has been pressed, it is used up, here and everywhere else.${limit}`);
   say("Asking the server …");
   const response = await useUp(token);
   usedUp = true;

@@ -68,12 +68,12 @@ export function showProgress(what, part) {
 }
 
 /**
- * Ask whether a link that works once is to be used up, and wait until it is.
- * @param {number} most
+ * Say why something is not done by itself, and wait until the button is pressed that does it.
+ * @param {string} why
  */
-export async function askOnce(most) {
+export async function ask(why) {
   const question = find("question");
-  find("most").textContent = Number.isFinite(most) ? ` This browser can take ${formatSize(most)} at most here.` : "";
+  find("why").textContent = why;
   question.hidden = false;
   say("");
   await new Promise((resolve) => find("get").addEventListener("click", resolve, { once: true }));
