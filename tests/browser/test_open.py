@@ -78,6 +78,7 @@ def test_a_film_of_20_mb_is_shown_and_plays_from_any_moment(
     visitor.wait(lambda: visitor.page.evaluate("document.querySelector('video').duration") > 15, "the film")
     visitor.page.evaluate("document.querySelector('video').currentTime = 12")
     visitor.wait(lambda: visitor.page.evaluate("document.querySelector('video').readyState") >= 2, "its middle")
+    visitor.picture(f"film-{kind}")
     assert save(visitor).path().read_bytes() == film
     assert opened(sealed) == ["GET /get 206", "GET /get 206"]
     assert visitor.console == []
