@@ -16,6 +16,7 @@ from .claim_requests import ClaimRequests
 from .homes import Home
 from .housekeeping import INTERVAL, Housekeeping
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests
+from .open_page import OpenPage
 from .pair_requests import PairRequests
 from .request_log import Note, RequestLog, log_line, skip_logging
 from .routing import Route, RouteTable
@@ -28,7 +29,7 @@ CLOSE_TIMEOUT: Final = 2.0
 """Seconds at the end in which the databases have to be closed."""
 
 
-CALLS: Final = ("/", "/blocks", "/claim", "/get", "/health", "/join", "/pair", "/pull", "/push", "/ready")
+CALLS: Final = ("/", "/blocks", "/claim", "/get", "/health", "/join", "/open", "/pair", "/pull", "/push", "/ready")
 """The paths that there can be."""
 
 
@@ -44,6 +45,7 @@ class Service:
         self.shares = ShareRequests(home.open_offers, home.open_offers_at_hand, self.wakeups.notify)
         self.claims = None if home.open_stores is None else ClaimRequests(home.open_stores, self._bodies)
         """``None`` where there is but one store."""
+        self.open_page = OpenPage()
         self._housekeeping = Housekeeping(home.open_upkeep, upkeep_interval)
 
     @asynccontextmanager
@@ -99,6 +101,7 @@ def build_application(service: Service, write: Callable[[str], None] = log_line,
         "/blocks": Route.of(service.hub.serve_blocks, "POST"),
         "/get": Route.of(service.shares.respond, "GET", "POST"),
         "/join": Route.of(service.pairs.join, "POST"),
+        "/open": Route.of(service.open_page.respond, "GET"),
         "/pair": Route.of(service.pairs.pair, "POST"),
         "/pull": Route.of(service.hub.pull, "POST"),
         "/push": Route.of(service.hub.push, "POST"),

@@ -1,4 +1,4 @@
-"""The fixtures `browser`, `server`, `hub`, `visitor`, `neighbour` and `videos`."""
+"""The fixtures `browser`, `server`, `hub`, `sealed`, `visitor`, `neighbour` and `videos`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from kvassfs.store import Store
 from tests.browser.driver import Shared, Visitor, launched
 from tests.browser.neighbour import Neighbour, at_home
 from tests.browser.samples import CODECS, video
+from tests.browser.sealed import SealedShared, serving_sealed
 from tests.support.hub_process import Server, serving
 
 
@@ -32,6 +34,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def hub(server: Server) -> Shared:
     """A hub that shares what it is given."""
     return Shared(server)
+
+
+@pytest.fixture(scope="module")
+def sealed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Store]]:
+    """The process of a hub that cannot read, and a device."""
+    with serving_sealed(tmp_path_factory.mktemp("sealed")) as both:
+        yield both
+
+
+@pytest.fixture
+def sealed(sealed_server: tuple[Server, Store]) -> SealedShared:
+    """A hub that cannot read what it shares."""
+    return SealedShared(*sealed_server)
 
 
 @pytest.fixture

@@ -75,8 +75,13 @@ class Shared:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._earlier = len(server.log().splitlines())
+        self._earlier = 0
         self.url = server.url
+        self.forget_requests()
+
+    def forget_requests(self) -> None:
+        """Look at requests from now on alone."""
+        self._earlier = len(self._server.log().splitlines())
 
     def give(self, key: str, value: bytes | Readable) -> str:
         """Give a key a value, and return the address of that version."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from botocore.config import Config
 
 from kvassfs.keeping.errors import ObjectsUnreachable
 from kvassfs.keeping.objects import ObjectStore
+from tests.support.node import find_npm_program
 from tests.support.processes import end_process, start_logged
 from tests.support.waiting import find_within
 
@@ -78,14 +78,6 @@ def fail(*calls: str, times: int = 10**9) -> Callable[[str], None]:
             raise ObjectsUnreachable("memory", "on command")
 
     return check
-
-
-def find_s3rver() -> str:
-    """Return the program; ``contrib/test`` has put it into the environment of the tests."""
-    folder = Path(sys.prefix) / "npm/node_modules/.bin"
-    found = shutil.which("s3rver", path=str(folder)) or shutil.which("s3rver")
-    assert found is not None, "s3rver is missing: contrib/test installs it"
-    return found
 
 
 class ObjectServer(ABC):
@@ -178,7 +170,7 @@ class S3rver(ObjectServer):
 
     def command(self) -> list[str]:
         folder = str(self.place / "objects")
-        return [find_s3rver(), "--no-vhost-buckets", "-a", "127.0.0.1", "-p", str(self.port), "-d", folder]
+        return [find_npm_program("s3rver"), "--no-vhost-buckets", "-a", "127.0.0.1", "-p", str(self.port), "-d", folder]
 
     def restore(self) -> None:
         """Remove what it had not written to its end, and never acknowledged: it lists nothing where such is left."""
