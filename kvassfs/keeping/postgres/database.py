@@ -45,6 +45,15 @@ OPTIONS: Final = {
 }
 """Of each connection, where its URL says nothing else: a machine that has gone without a word is given up in seconds."""
 
+SETTINGS: Final = {
+    # Else the server plans most statements anew each time: a plan for any store names all partitions, and so looks dear
+    # to it, though only one of them is touched.
+    "plan_cache_mode": "force_generic_plan",
+    # A machine that goes without a word inside a transaction keeps no store locked.
+    "idle_in_transaction_session_timeout": f"{PATIENCE * 6:.0f}s",
+}
+"""What is set on each connection of the pool."""
+
 _GIVEN_UP = (errors.SerializationFailure, errors.DeadlockDetected)
 
 
@@ -54,6 +63,11 @@ def _check_unless_used(trusted: float, connection: Connection[Any]) -> None:
     if now - getattr(connection, "kvassfs_used", -math.inf) >= trusted:
         ConnectionPool.check_connection(connection)
     connection.kvassfs_used = now  # type: ignore[attr-defined]
+
+
+def _set_up(connection: Connection[Any]) -> None:
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SETTINGS.items())
+    connection.execute(f"SELECT {settings}")
 
 
 class Database:
@@ -76,6 +90,7 @@ class Database:
             timeout=patience,
             reconnect_timeout=RECONNECTING,
             kwargs={"autocommit": True, **self._options},
+            configure=_set_up,
             check=partial(_check_unless_used, trusted),
         )
 
