@@ -41,7 +41,9 @@ class Service:
         self._bodies = Bodies(home.spool, limits.bodies)
         self.hub = HubRequests(home.open_hubs, self.wakeups, limits, self._bodies)
         self.pairs = PairRequests(home.open_offices, self.wakeups, limits, self._bodies)
-        self.shares = ShareRequests(home.open_offers, home.open_offers_at_hand, self.wakeups.notify)
+        self.shares = ShareRequests(
+            home.open_offers, home.open_offers_at_hand, home.run_short_reads, self.wakeups.notify
+        )
         self.claims = None if home.open_stores is None else ClaimRequests(home.open_stores, self._bodies)
         """``None`` where there is but one store."""
         self._housekeeping = Housekeeping(home.open_upkeep, upkeep_interval)

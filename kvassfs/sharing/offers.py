@@ -85,7 +85,7 @@ class Offers:
         if isinstance(found, ShareLink):
             found = self._follow_link(found)
         if found is not None:
-            return Offer(*found, derive_tag(found.entry.url_token))
+            return make_offer(found)
         if self._keeper.has_ended(token):
             raise ShareEnded("what was shared here has been removed, replaced or used up")
         raise NothingShared
@@ -137,6 +137,11 @@ class Offers:
             pieces.close()
             raise
         return offer, pieces
+
+
+def make_offer(found: Shared) -> Offer:
+    """Return the offer of what was found."""
+    return Offer(*found, derive_tag(found.entry.url_token))
 
 
 def derive_tag(token: str) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import Connection, errors
+from psycopg import AsyncConnection, Connection, errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -65,9 +65,11 @@ def _check_unless_used(trusted: float, connection: Connection[Any]) -> None:
     connection.kvassfs_used = now  # type: ignore[attr-defined]
 
 
+_SET_UP: Final = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SETTINGS.items())
+
+
 def _set_up(connection: Connection[Any]) -> None:
-    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SETTINGS.items())
-    connection.execute(f"SELECT {settings}")
+    connection.execute(_SET_UP)
 
 
 class Database:
@@ -130,6 +132,12 @@ class Database:
         """
         with self.translating():
             return psycopg.connect(self._url, autocommit=True, **self._options)
+
+    async def connect_async(self) -> AsyncConnection[Any]:
+        """Return a connection of its own for an event loop; what the server reports is raised as it is."""
+        connection = await AsyncConnection.connect(self._url, autocommit=True, **self._options)
+        await connection.execute(_SET_UP)
+        return connection
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
