@@ -17,7 +17,7 @@ from .homes import Home
 from .housekeeping import INTERVAL, Housekeeping
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests
 from .pair_requests import PairRequests
-from .request_log import Note, RequestLog, log_line, skip_logging
+from .request_log import Describe, Note, RequestLog, format_line, log_line, skip_logging
 from .routing import Route, RouteTable
 from .share_requests import ShareRequests
 from .store_paths import StorePaths
@@ -85,10 +85,15 @@ def _say_ok(request: Request) -> Response:
     return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
 
 
-def build_application(service: Service, write: Callable[[str], None] = log_line, note: Note | None = None) -> ASGIApp:
+def build_application(
+    service: Service,
+    write: Callable[[str], None] = log_line,
+    note: Note | None = None,
+    describe: Describe = format_line,
+) -> ASGIApp:
     """Return the application of ``service``; its lifespan must be run.
 
-    ``write`` gets a line for each request, and ``note`` is told of it.
+    ``write`` gets a line for each request, as ``describe`` makes it, and ``note`` is told of it.
 
     Where there can be many stores, each lies below its own path.
     """
@@ -112,4 +117,4 @@ def build_application(service: Service, write: Callable[[str], None] = log_line,
         routes = beside | of_store | {"/claim": Route.of(service.claims.claim, "POST")}
         # What stands beside the stores runs the lifespan.
         table = StorePaths(RouteTable(routes, service.run), RouteTable(beside, service.run))
-    return InTurn(RequestLog(table, routes, write, note=note))
+    return InTurn(RequestLog(table, routes, write, note=note, describe=describe))

@@ -34,7 +34,7 @@ from .hub_requests import MAX_BODY, HubLimits
 from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket, parse_bind
 from .processes import keep_processes
 from .protocol import Doorway, HubProtocol
-from .request_log import Note, log_line
+from .request_log import Note, format_line, format_object, log_line
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class ServeOptions:
         processes: how many serve these.
         blocks: where their blocks go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
         blocks_endpoint: URL of the object store; "": as boto3 finds it.
+        log_format: of what is written of requests: ``text``, or ``json`` for an object without the time.
         metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
     """
 
@@ -78,6 +79,7 @@ class ServeOptions:
     metrics: str = ""
     blocks: str = ""
     blocks_endpoint: str = ""
+    log_format: str = "text"
 
 
 def serve(
@@ -148,7 +150,8 @@ def _serve_on(
     """Serve the stores of ``home`` in this process, the one with a ``number`` of those that do."""
     service = Service(home, limits=_choose_limits(options))
     with _open_metrics(options, service, number) as note:
-        application = build_application(service, write, note)
+        describe = format_object if options.log_format == "json" else format_line
+        application = build_application(service, write, note, describe)
         server = _Server(application, service, context, Connections(limits), ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets))

@@ -224,11 +224,13 @@ def prepare_response(offers: Offers, request: ShareRequest) -> PreparedResponse:
     """Return the response to a request.
 
     Raises:
-        NothingShared, ShareEnded
+        NothingShared, ShareEnded, TooManyRequests
     """
-    for _ in range(TRIES):
+    for tried in range(TRIES):
         with suppress(ValueReplaced):
             offer = offers.find_offer(request.token)
+            if not tried:
+                offers.count_request()
             if request.method == "POST":
                 return consume_link(offers, request, offer)
             return prepare_value(offers, request, offer)

@@ -90,6 +90,14 @@ class Offers:
             raise ShareEnded("what was shared here has been removed, replaced or used up")
         raise NothingShared
 
+    def count_request(self) -> None:
+        """Count a request for what was found.
+
+        Raises:
+            TooManyRequests: the store has too many.
+        """
+        self._keeper.count_request()
+
     def _follow_link(self, link: ShareLink) -> Shared:
         if link.has_expired(self._clock() // 1000):
             raise ShareEnded("this link has expired")

@@ -21,6 +21,7 @@ from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue,
 from ..counters import find_counters
 from ..keeper import Description, Keeper, Outcome
 from ..objects import ObjectStore
+from ..rates import Rates
 from . import upkeep
 from .blocks import Blocks
 from .database import Session
@@ -44,7 +45,7 @@ class PostgresKeeper(Keeper):
 
     Where there is no such store it behaves as one with another key, in which nothing is. ``changed`` is called with the
     store after each commit that others may wait for. Blocks that come go into ``objects``, or else into the database.
-    ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
+    ``rates`` counts requests. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class PostgresKeeper(Keeper):
         random: Callable[[int], bytes] = os.urandom,
         sizes: Sizes | None = None,
         objects: ObjectStore | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self._session = session
         self._store = store
@@ -64,6 +66,8 @@ class PostgresKeeper(Keeper):
         self._clock = bound_clock(clock)
         self._random = random
         self._sizes = sizes or Sizes()
+        self._rates = rates or Rates()
+        self._most_requests: int | None = None
         self._address = session.database.address
         self._rows = Rows(store)
         self._blocks = Blocks(session, store, objects, self._now, random)
@@ -76,9 +80,16 @@ class PostgresKeeper(Keeper):
         """Return the key; of a store that nobody has claimed, that has moved, or that is not there, one that nobody has."""
         with self._session.connection() as connection:
             row = connection.execute(
-                "SELECT key FROM stores WHERE store = %s AND closed = 0", (self._store,)
+                "SELECT key, most_requests FROM stores WHERE store = %s AND closed = 0", (self._store,)
             ).fetchone()
-        return self._random(32) if row is None or row[0] is None else bytes(row[0])
+        if row is None or row[0] is None:
+            return self._random(32)
+        self._most_requests = row[1]
+        return bytes(row[0])
+
+    def count_request(self) -> None:
+        """Count a request, by what was read with the key or the token."""
+        self._rates.count(self._store, self._most_requests)
 
     # Entries
 
@@ -276,7 +287,7 @@ class PostgresKeeper(Keeper):
     def find_shared(self, token: str) -> Shared | ShareLink | None:
         """Return what a token is of."""
         with self._session.connection() as connection:
-            versions = self._rows.find_by_token(connection, token)
+            versions, self._most_requests = self._rows.find_by_token(connection, token)
         return choose_shared(((version.entry, take_stored(version)) for version in versions), token)
 
     def resolve_link(self, link: ShareLink) -> Shared | None:

@@ -18,7 +18,10 @@ FIELDS: Final = "key, timestamp, counter, process_id, url_token, size, mode, mod
 
 _BY_NAMES: Final = f"SELECT {FIELDS}, content FROM entries WHERE store = %s AND name = ANY(%s)"
 
-_BY_TOKEN: Final = f"SELECT {FIELDS}, data, content FROM entries WHERE store = %s AND token = %s"
+_MOST_REQUESTS: Final = "(SELECT most_requests FROM stores WHERE store = entries.store)"
+
+BY_TOKEN: Final = f"SELECT {FIELDS}, data, content, {_MOST_REQUESTS} FROM entries WHERE store = %s AND token = %s"
+"""Versions with a token, and how many requests a second the store may make."""
 
 _BY_NAME: Final = f"SELECT {FIELDS}, data, content FROM entries WHERE store = %s AND name = %s"
 
@@ -81,10 +84,11 @@ class Rows:
         row = connection.execute(_BY_NAME, (self._store, name_key(key))).fetchone()
         return None if row is None else read_version(row)
 
-    def find_by_token(self, connection: Connection[Any], token: str) -> list[Version]:
-        """Return the current versions that have a token."""
-        rows = connection.execute(_BY_TOKEN, (self._store, hash_token(token)))
-        return [version for version in map(read_version, rows) if version.entry.url_token == token]
+    def find_by_token(self, connection: Connection[Any], token: str) -> tuple[list[Version], int | None]:
+        """Return the current versions that have a token, and how many requests a second the store may make if there are any."""
+        rows = connection.execute(BY_TOKEN, (self._store, hash_token(token))).fetchall()
+        versions = [version for *row, _ in rows if (version := read_version(row)).entry.url_token == token]
+        return versions, rows[0][-1] if rows else None
 
     def read_since(
         self, connection: Connection[Any], first: int, last: int, not_from: int, limit: int

@@ -22,10 +22,11 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
 from ...store import Shared, choose_shared
+from ..rates import Rates
 from .database import Database
 from .held import take_stored
 from .merging import Version
-from .rows import FIELDS, hash_token, read_version
+from .rows import BY_TOKEN, hash_token, read_version
 
 AT_ONCE: Final = 64
 """Questions without an answer on the connection; the workers have to do with further ones."""
@@ -38,7 +39,8 @@ PAUSE: Final = 1.0
 
 _NAME: Final = b"short_read"
 
-_SQL: Final = f"SELECT {FIELDS}, data, content FROM entries WHERE store = $1 AND token = $2"
+_SQL: Final = BY_TOKEN.replace("%s", "$1", 1).replace("%s", "$2", 1)
+"""With parameters as libpq has them."""
 
 _BIGINT: Final = Struct(">q").unpack
 _INTEGER: Final = Struct(">i").unpack
@@ -48,8 +50,11 @@ _BINARY: Final = 1
 class ShortReads:
     """Finds short values in ``database``, over a connection of its own; for the thread of the event loop."""
 
-    def __init__(self, database: Database, patience: float = PATIENCE, pause: float = PAUSE) -> None:
+    def __init__(
+        self, database: Database, rates: Rates | None = None, *, patience: float = PATIENCE, pause: float = PAUSE
+    ) -> None:
         self._database = database
+        self._rates = rates or Rates()
         self._patience = patience
         self._pause = pause
         self._line: _Line | None = None
@@ -67,13 +72,20 @@ class ShortReads:
                     await task
 
     async def find(self, store: UUID, token: str) -> Shared | None:
-        """Return the version that a token is of, if its value is short; ``None``: look elsewhere."""
+        """Return the version that a token is of, if its value is short; ``None``: look elsewhere.
+
+        Raises:
+            TooManyRequests: the store makes too many.
+        """
         line = self._line
         if line is None or (asked := line.ask(store, token)) is None:
             return None
-        versions = [version for version in await asked if version.entry.url_token == token]
-        found = choose_shared(((version.entry, take_stored(version)) for version in versions), token)
-        return found if isinstance(found, Shared) and not found.value.is_large else None
+        found = [(version, most) for version, most in await asked if version.entry.url_token == token]
+        shared = choose_shared(((version.entry, take_stored(version)) for version, _ in found), token)
+        if not isinstance(shared, Shared) or shared.value.is_large:
+            return None
+        self._rates.count(store, found[0][1])
+        return shared
 
     async def _keep_connected(self) -> None:
         while True:
@@ -97,8 +109,12 @@ class ShortReads:
             await connection.close()
 
 
+_Row = tuple[Version, int | None]
+"""A version, and how many requests a second its store may make."""
+
+
 class _Asked(NamedTuple):
-    answer: asyncio.Future[Sequence[Version]]
+    answer: asyncio.Future[Sequence[_Row]]
     since: float
 
 
@@ -118,7 +134,7 @@ class _Line:
         self._lost = self._loop.create_future()
         self._loop.add_reader(self._socket, self._read)
 
-    def ask(self, store: UUID, token: str) -> asyncio.Future[Sequence[Version]] | None:
+    def ask(self, store: UUID, token: str) -> asyncio.Future[Sequence[_Row]] | None:
         """Send a question; return what will be its answer, ``None`` if that would take too long. Without rows is no answer."""
         if len(self._asked) >= AT_ONCE or self._lost.done():
             return None
@@ -182,18 +198,18 @@ class _Line:
         except psycopg.Error:
             self._lose()
 
-    def _answer(self, rows: Sequence[Version]) -> None:
+    def _answer(self, rows: Sequence[_Row]) -> None:
         answer, _ = self._asked.popleft()
         if not answer.done():  # its client may have left
             answer.set_result(rows)
 
 
-def _read_rows(result: PGresult) -> list[Version]:
-    """Return the versions of a result in binary."""
-    return [
-        read_version([read(result.get_value(row, column)) for column, read in enumerate(_COLUMNS)])
-        for row in range(result.ntuples)
+def _read_rows(result: PGresult) -> list[_Row]:
+    """Return the rows of a result in binary."""
+    rows = [
+        [read(result.get_value(row, column)) for column, read in enumerate(_COLUMNS)] for row in range(result.ntuples)
     ]
+    return [(read_version(columns), most) for *columns, most in rows]
 
 
 def _read_bigint(field: bytes | None) -> int | None:
@@ -225,6 +241,7 @@ _COLUMNS: Final[tuple[Callable[[bytes | None], Any], ...]] = (
     _read_text,
     _read_bigint,
     _read_bytes,
+    _read_bigint,
     _read_bigint,
 )
 """What reads the columns of ``_SQL``."""

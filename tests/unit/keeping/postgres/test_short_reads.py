@@ -94,7 +94,7 @@ def test_a_connection_that_was_cut_is_made_anew(kept: PostgresKeeper, database: 
         before, found = reads._line, [await reads.find(STORE, "token") is not None]
         select(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()",
-            "%content FROM entries WHERE store = $1 AND token%",
+            "%WHERE store = $1 AND token%",
         )
         while reads._line in {before, None}:
             await reads.find(STORE, "token")
