@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -133,11 +133,15 @@ class Database:
         with self.translating():
             return psycopg.connect(self._url, autocommit=True, **self._options)
 
-    async def connect_async(self) -> AsyncConnection[Any]:
-        """Return a connection of its own for an event loop; what the server reports is raised as it is."""
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """``async with`` a connection of its own for an event loop; what the server reports is raised as it is."""
         connection = await AsyncConnection.connect(self._url, autocommit=True, **self._options)
-        await connection.execute(_SET_UP)
-        return connection
+        try:
+            await connection.execute(_SET_UP)
+            yield connection
+        finally:
+            await connection.close()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:

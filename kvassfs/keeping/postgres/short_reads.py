@@ -37,7 +37,7 @@ PATIENCE: Final = 2.0
 PAUSE: Final = 1.0
 """Seconds between two attempts to connect."""
 
-_NAME: Final = b"short_read"
+_NAME: Final = "short_read"
 
 _SQL: Final = BY_TOKEN.replace("%s", "$1", 1).replace("%s", "$2", 1)
 """With parameters as libpq has them."""
@@ -96,17 +96,14 @@ class ShortReads:
 
     async def _serve(self) -> None:
         """Connect, and return once the connection is of no use any more."""
-        connection = await self._database.connect_async()
-        try:
-            connection.pgconn.prepare(_NAME, _SQL.encode())
-            self._line = _Line(connection)
+        async with self._database.connected() as connection:
+            await connection.execute(f"PREPARE {_NAME} AS {_SQL}")
+            line = self._line = _Line(connection)
             try:
-                await self._line.wait_until_lost(self._patience)
+                await line.wait_until_lost(self._patience)
             finally:
-                line, self._line = self._line, None
+                self._line = None
                 line.close()
-        finally:
-            await connection.close()
 
 
 _Row = tuple[Version, int | None]
@@ -141,7 +138,7 @@ class _Line:
         asked = _Asked(self._loop.create_future(), self._loop.time())
         try:
             self._pgconn.send_query_prepared(
-                _NAME, [store.bytes, hash_token(token)], [_BINARY, _BINARY], result_format=_BINARY
+                _NAME.encode(), [store.bytes, hash_token(token)], [_BINARY, _BINARY], result_format=_BINARY
             )
             self._pgconn.pipeline_sync()
             self._flush()

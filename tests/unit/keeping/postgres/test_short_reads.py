@@ -124,7 +124,7 @@ def test_a_server_that_keeps_it_waiting_is_given_up(kept: PostgresKeeper, databa
 
 def test_where_the_database_cannot_be_reached_others_say_so(database: Database) -> None:
     class Unreachable(Database):
-        async def connect_async(self) -> Any:
+        def connected(self) -> Any:
             raise psycopg.OperationalError("nobody there")
 
     async def go() -> Shared | None:
