@@ -174,10 +174,10 @@ def _open_metrics(options: ServeOptions, service: Service, number: int) -> Itera
 @contextmanager
 def _open_many(options: ServeOptions) -> Iterator[Home]:
     """``with`` the home of many stores; what is wrong with the database is reported at once."""
-    from ..keeping.postgres.database import open_database  # noqa: PLC0415  the hub of one person needs no psycopg
+    from ..keeping.postgres.database import ANSWER_TIME, open_database  # noqa: PLC0415  others need no psycopg
     from .postgres_home import PostgresHome  # noqa: PLC0415
 
-    with open_database(options.stores) as database:
+    with open_database(options.stores, answer_time=ANSWER_TIME) as database:
         yield PostgresHome(database, _open_objects(options))
 
 

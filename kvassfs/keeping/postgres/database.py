@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, Connection, errors
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -28,6 +30,9 @@ PATIENCE: Final = 10.0
 
 TRUSTED: Final = 1.0
 """Seconds since its last use within which a connection is taken to be sound."""
+
+ANSWER_TIME: Final = 30.0
+"""Seconds that a statement of a request may take: far more than any does, but for one that waits for another writer."""
 
 RECONNECTING: Final = 2.0
 """Seconds for which one attempt to connect is repeated, less and less often; the next request begins another one."""
@@ -54,6 +59,9 @@ SETTINGS: Final = {
 }
 """What is set on each connection of the pool."""
 
+# What the pool says of its attempts to connect, where that is of interest a request says it, without the details.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+
 _GIVEN_UP = (errors.SerializationFailure, errors.DeadlockDetected)
 
 
@@ -72,20 +80,71 @@ def _set_up(connection: Connection[Any]) -> None:
     connection.execute(_SET_UP)
 
 
+class _Bounded(Connection[Any]):
+    """A connection that is given up when the server has not answered for ``answer_time`` seconds, as one that hangs."""
+
+    answer_time = math.inf
+
+    def wait(self, gen: PQGen[T], *arguments: Any, **options: Any) -> T:
+        """Return what a call to the server returns."""
+        try:
+            return super().wait(_limit(gen, self.answer_time), *arguments, **options)
+        except _NoAnswer:
+            self.close()
+            raise
+
+
+def _bound(seconds: float) -> type[_Bounded]:
+    """Return the class of connections whose server has to answer within ``seconds``."""
+
+    class Bounded(_Bounded):
+        answer_time = seconds
+
+    return Bounded
+
+
+class _NoAnswer(psycopg.OperationalError):
+    """The server has not answered in time."""
+
+
+def _limit(gen: PQGen[T], seconds: float) -> PQGen[T]:
+    """Do as a call to the server that psycopg waits for, but not for longer than ``seconds``."""
+    begin = time.monotonic()
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() - begin > seconds:
+                raise _NoAnswer(f"no answer within {seconds:g} s")
+            wanted = gen.send(ready)
+    except StopIteration as ended:
+        value: T = ended.value
+        return value
+
+
 class Database:
     """The database at a URL, with at most ``connections`` connections; for any number of threads. Open it first.
 
     One that was not used for ``trusted`` seconds is tried before it is used: the server may have been another one meanwhile.
+    A server that takes more than ``answer_time`` seconds for a statement is taken to hang.
     """
 
     def __init__(
-        self, url: str, *, connections: int = CONNECTIONS, patience: float = PATIENCE, trusted: float = TRUSTED
+        self,
+        url: str,
+        *,
+        connections: int = CONNECTIONS,
+        patience: float = PATIENCE,
+        trusted: float = TRUSTED,
+        answer_time: float = math.inf,
     ) -> None:
         self.address = describe_url(url)
         self._url = url
         self._options = _choose_options(url)
+        self._class = _bound(answer_time)
         self._pool: ConnectionPool[Connection[Any]] = ConnectionPool(
             url,
+            connection_class=self._class,
             min_size=0,
             max_size=connections,
             open=False,
@@ -131,7 +190,7 @@ class Database:
             DatabaseUnreachable
         """
         with self.translating():
-            return psycopg.connect(self._url, autocommit=True, **self._options)
+            return self._class.connect(self._url, autocommit=True, **self._options)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -165,13 +224,13 @@ class Database:
 
 
 @contextmanager
-def open_database(url: str, *, connections: int = CONNECTIONS) -> Iterator[Database]:
+def open_database(url: str, *, connections: int = CONNECTIONS, answer_time: float = math.inf) -> Iterator[Database]:
     """``with`` the database at a URL.
 
     Raises:
         DatabaseUnreachable, NewerSchema
     """
-    database = Database(url, connections=connections)
+    database = Database(url, connections=connections, answer_time=answer_time)
     database.open()
     try:
         yield database

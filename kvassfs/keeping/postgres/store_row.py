@@ -74,6 +74,11 @@ class StoreRow:
             (self._store, state.mark, state.clock, self._now()),
         )
         connection.execute(
+            "DELETE FROM incarnations WHERE store = %s AND mark NOT IN ("
+            "SELECT mark FROM incarnations WHERE store = %s ORDER BY ended DESC LIMIT %s)",
+            (self._store, self._store, KEPT_INCARNATIONS),
+        )
+        connection.execute(
             "UPDATE stores SET mark = %s, timeline = %s WHERE store = %s", (renewed.mark, renewed.timeline, self._store)
         )
         return renewed

@@ -89,6 +89,7 @@ def test_of_many_incarnations_the_last_are_told(kept: PostgresKeeper, select: Se
     told = incarnations(kept)
     assert [each.mark for each in told] == marks[-KEPT_INCARNATIONS:]
     assert [each.told for each in told] == sorted(each.told for each in told)
+    assert select("SELECT count(*) FROM incarnations") == [KEPT_INCARNATIONS]
 
 
 def test_a_page_that_was_read_at_once_is_told_with_its_own_moment(kept: PostgresKeeper, select: Select) -> None:
