@@ -45,6 +45,20 @@ def serving_from(database: Database, folder: Path) -> Iterator[ProcessServer]:
         yield replace(process, url=url, database=folder / "device.sqlite", publish=partial(_exchange, url))
 
 
+@asynccontextmanager
+async def served_below(service: Service) -> AsyncIterator[ASGIApp]:
+    """``async with`` the application of a hub for many that has its store where a hub of one person has it."""
+    application = build_application(service)
+
+    async def below(scope: Scope, receive: Receive, send: Send) -> None:
+        known = {"/", "/health", "/ready"}
+        path = scope["path"] if scope["path"] in known else f"/s/{NAME}{scope['path']}"
+        await application({**scope, "path": path}, receive, send)
+
+    async with service.run():
+        yield below
+
+
 def _exchange(url: str, store: Store) -> None:
     with closing(HttpRemote(url)) as remote:
         device = Synchroniser(store, remote)
@@ -74,14 +88,6 @@ class SharingHub(KvassHub):
     async def served(self) -> AsyncIterator[ASGIApp]:
         """``async with`` an application that has the store, as it is now, where a hub of one person has it."""
         self.exchange()
-        service = Service(PostgresHome(self._database))
-        application = build_application(service)
-
-        async def below(scope: Scope, receive: Receive, send: Send) -> None:
-            known = {"/", "/health", "/ready"}
-            path = scope["path"] if scope["path"] in known else f"/s/{NAME}{scope['path']}"
-            await application({**scope, "path": path}, receive, send)
-
-        async with service.run():
-            yield below
+        async with served_below(Service(PostgresHome(self._database))) as application:
+            yield application
         self.exchange()

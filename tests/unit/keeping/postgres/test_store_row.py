@@ -116,7 +116,7 @@ def test_a_page_of_one_server_is_not_described_by_another(
     select("UPDATE stores SET clock = %s", outcome.clock)
 
 
-@pytest.mark.parametrize(("beyond", "statements"), [(0, 3), (1, 2)], ids=["something", "nothing"])
+@pytest.mark.parametrize(("beyond", "statements"), [(0, 3), (1, 3)], ids=["something", "nothing"])
 def test_a_pull_takes_few_statements(
     kept: PostgresKeeper, database: Database, clock: Clock, beyond: int, statements: int
 ) -> None:
@@ -129,6 +129,14 @@ def test_a_pull_takes_few_statements(
     before = session.left
     assert hub.pull(body).respond(patient=False) is not None
     assert before - session.left == statements
+
+
+def test_a_pull_that_waits_keeps_little(kept: PostgresKeeper) -> None:
+    first = kept.merge([made("a")]).clock + 1
+    kept.note_device(9, {9: "laptop"})
+    assert not kept.read_page(first, 9, EVERYTHING).outgoing
+    assert kept._of_page is None
+    assert kept.describe(first - 1, 9).names == {9: "laptop"}
 
 
 def test_one_connection_is_enough_for_whatever_is_asked(
