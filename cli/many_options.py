@@ -1,4 +1,4 @@
-"""The options by which `kvass serve` is a hub for many."""
+"""The options by which `kvass serve` is a hub for many, and is watched over."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Many(NamedTuple):
     metrics: str
     blocks: str
     blocks_endpoint: str
+    log_format: str
 
 
 _OPTIONS = (
@@ -48,6 +49,12 @@ _OPTIONS = (
         type=parse_text,
         help="serve numbers for Prometheus there, each further process at the next port",
     ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="how the log is written: lines of text, or a JSON object in each line (default: text)",
+    ),
 )
 
 
@@ -62,9 +69,10 @@ def many_options(command: Callable[..., None]) -> Callable[..., None]:
         blocks_endpoint: str,
         processes: int,
         metrics: str,
+        log_format: str,
         **others: Any,
     ) -> None:
-        many = Many(stores or "", processes, metrics, blocks, blocks_endpoint)
+        many = Many(stores or "", processes, metrics, blocks, blocks_endpoint, log_format)
         check(many)
         command(*arguments, many=many, **others)
 

@@ -264,6 +264,7 @@ kvass serve |
 = --blocks-endpoint | the address of the object store (default: that of AWS)
 = --processes | with --database, how many processes serve it (default: 1)
 = --metrics | serve numbers for Prometheus there, each further process at the next port
+= --log-format | how the log is written: lines of text, or a JSON object in each line (default: text)
 - --quiet | do not log requests
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
@@ -298,6 +299,7 @@ kvass hub quota | ?
 = --database | the PostgreSQL database of the hub (default: $KVASS_HUB_DATABASE)
 = --mb | how much it may take
 = --keys | how many keys it may have, removed ones among them
+= --requests | how many requests a second each process of the hub takes of its devices, and for what it shares
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass hub restored |

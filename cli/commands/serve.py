@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from kvassfs.errors import KvassError
 
-from .. import process
 from ..database import DatabaseFile, pass_database
 from ..group import Command
 from ..many_options import Many, many_options
-from ..notices import print_notice
 from ..supervision import take_sockets, take_supervisor
 
 if TYPE_CHECKING:
     from kvassfs.server.run import ServeOptions
-
-LOG_FORMAT = "%(asctime)s %(message)s"
 
 MIB = 1024 * 1024
 
@@ -113,31 +107,36 @@ def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) ->
     """Serve until a signal, and log what is asked for; ``quiet`` leaves out what is no trouble."""
     from kvassfs.server.run import serve
 
-    log_to_standard_error(quiet=quiet)
+    from ..serve_log import JsonLog, Log, TextLog, log_to_standard_error
+
+    log: Log = JsonLog() if options.log_format == "json" else TextLog()
+    log_to_standard_error(log.formatter, quiet=quiet)
     serve(
         options,
-        listening=lambda url: announce_many(url) if options.stores else announce(database, url, quiet=quiet),
-        notice=print_notice,
-        write=(lambda _: None) if quiet else LogLines().write,
+        listening=lambda url: log.say(
+            *(describe_many(url) if options.stores else describe_served(database, url, quiet=quiet))
+        ),
+        notice=log.say,
+        write=(lambda _: None) if quiet else log.write,
         supervisor=take_supervisor(),
     )
 
 
-def announce(database: DatabaseFile, url: str, *, quiet: bool) -> None:
-    """Say where the store is served, and how devices join as long as there is none, before the first line of the log."""
+def describe_served(database: DatabaseFile, url: str, *, quiet: bool) -> list[str]:
+    """Return where the store is served, and how devices join as long as there is none."""
     from kvassfs.pairing.addresses import list_addresses
 
-    notices = [f"serving {database.path} on {url}"]
+    first_steps = []
     if not quiet:
         with contextlib.suppress(KvassError), database.open_existing() as store:
             if not store.settings.config().remote and not store.peers.devices():
-                notices.append(describe_first_steps(list_addresses(url)))
-    print_notice(*notices)
+                first_steps.append(describe_first_steps(list_addresses(url)))
+    return [f"serving {database.path} on {url}", *first_steps]
 
 
-def announce_many(url: str) -> None:
-    """Say where the stores of a hub for many are served."""
-    print_notice(f"serving the stores of the database on {url}")
+def describe_many(url: str) -> list[str]:
+    """Return where the stores of a hub for many are served."""
+    return [f"serving the stores of the database on {url}"]
 
 
 def describe_first_steps(addresses: Sequence[str]) -> str:
@@ -148,32 +147,3 @@ def describe_first_steps(addresses: Sequence[str]) -> str:
     if is_local(addresses[0]):
         where = "other machines do not reach this one, unless --bind names another address"
     return f"no device has joined yet: `kvass pair` in another terminal here prints what to type there; {where}"
-
-
-def log_to_standard_error(*, quiet: bool) -> None:
-    """Send the log to standard error, with the time of each line; ``quiet`` leaves out what is no trouble."""
-    import logging
-
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logger = logging.getLogger("kvassfs")
-    logger.addHandler(handler)
-    logger.setLevel(logging.WARNING if quiet else logging.INFO)
-
-
-class LogLines:
-    """Writes lines about requests to standard error, in the form of the log but four times as fast."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._second = -1
-        self._beginning = ""
-
-    def write(self, line: str) -> None:
-        """Write a line behind the time; if nobody can hear it, nothing is lost."""
-        now = self._clock()
-        if int(now) != self._second:
-            self._second = int(now)
-            self._beginning = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-        with contextlib.suppress(OSError):
-            os.write(process.STANDARD_ERROR, f"{self._beginning},{int(now % 1 * 1000):03} {line}\n".encode())

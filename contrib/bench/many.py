@@ -17,9 +17,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import count, islice
+from multiprocessing import Process
 from pathlib import Path
 from random import Random
-from statistics import median
+from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
@@ -41,8 +43,23 @@ KEY = bytes(range(32))
 PAGE = 2000
 """Entries in a message of a push."""
 
+ROUNDS = 4
+"""Turns in which two things are measured that are compared."""
+
+QUOTA = 20
+"""Requests a second of the store that presses."""
+
+PRESSING = 4
+"""Connections on which it does."""
+
+BURST_OVER = 2.0
+"""Seconds after which the requests are used up that it may make at once."""
+
 ENTRIES = 100
 """Entries of each of many stores."""
+
+NUMBERS = count(1_000_000)
+"""Of entries that are pushed one at a time: each once."""
 
 NOW = 1_700_000_000_000_000
 WRITER, READER = 7, 9
@@ -67,7 +84,7 @@ class Hub(NamedTuple):
     """A hub that runs, and the path below which a store lies."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
     port: int
     base: str
 
@@ -78,6 +95,16 @@ class Hub(NamedTuple):
         content = response.read()
         assert response.status == http.HTTPStatus.OK, content
         return content
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that its process has had."""
+        assert self.process is not None
+        return cpu_seconds(self.process.pid)
+
+    def memory(self) -> int:
+        """Return the bytes that its process has in memory."""
+        assert self.process is not None
+        return resident_memory(self.process.pid)
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a connection."""
@@ -109,18 +136,18 @@ def push(hub: Hub, count: int) -> tuple[float, float]:
         seal.seal(messages.encode_push([make(number) for number in range(first, min(first + PAGE, count))]))
         for first in range(0, count, PAGE)
     ]
-    connection, before, begin = hub.connect(), cpu_seconds(hub.process.pid), time.monotonic()
+    connection, before, begin = hub.connect(), hub.cpu_seconds(), time.monotonic()
     for body in bodies:
         hub.post(connection, "push", body)
     taken = time.monotonic() - begin
     connection.close()
-    return count / taken, (cpu_seconds(hub.process.pid) - before) / count * 1e6
+    return count / taken, (hub.cpu_seconds() - before) / count * 1e6
 
 
 def pull(hub: Hub, count: int) -> tuple[float, float]:
     """Pull all entries; return how many a second, and the hub's µs of processor time for one."""
     seal, connection, found, first, more = Seal(KEY), hub.connect(), 0, 1, True
-    before, taken = cpu_seconds(hub.process.pid), 0.0
+    before, taken = hub.cpu_seconds(), 0.0
     while more:
         body = seal.seal(
             messages.encode_pull_request(messages.PullRequest(first, READER, messages.VERSION, max_bytes=1024 * 1024))
@@ -133,7 +160,7 @@ def pull(hub: Hub, count: int) -> tuple[float, float]:
         first, more = response.cursor + 1, response.more
     assert found >= count, f"{found} of {count} entries came"
     connection.close()
-    return found / taken, (cpu_seconds(hub.process.pid) - before) / found * 1e6
+    return found / taken, (hub.cpu_seconds() - before) / found * 1e6
 
 
 def get(hub: Hub, work: Path, count: int, seconds: int) -> float:
@@ -152,25 +179,74 @@ def get(hub: Hub, work: Path, count: int, seconds: int) -> float:
     return float(next(line for line in said.splitlines() if "Requests/sec" in line).split()[1])
 
 
-def exchange(hub: Hub, base: str, times: int) -> float:
-    """Push one entry and pull it, again and again; return the median in ms."""
+def exchange(hub: Hub, base: str, times: int) -> list[float]:
+    """Push one entry and pull it, again and again; return how many ms each time took."""
     seal, connection, taken = Seal(KEY), hub.connect(), []
     store = hub._replace(base=base)
-    for number in range(times):
-        entry = make(1_000_000 + number)
-        body = seal.seal(messages.encode_push([entry]))
-        request = seal.seal(messages.encode_pull_request(messages.PullRequest(1_000_000, READER, messages.VERSION)))
+    for number in islice(NUMBERS, times):
+        body = seal.seal(messages.encode_push([make(number)]))
         begin = time.monotonic()
-        store.post(connection, "push", body)
+        content = store.post(connection, "push", body)
+        pushed = time.monotonic() - begin
+        clock = messages.decode_push_response(seal.unseal(content)).clock
+        request = seal.seal(messages.encode_pull_request(messages.PullRequest(clock, READER, messages.VERSION)))
+        begin = time.monotonic()
         store.post(connection, "pull", request)
-        taken.append((time.monotonic() - begin) * 1000)
+        taken.append((pushed + time.monotonic() - begin) * 1000)
     connection.close()
-    return median(taken)
+    return taken
+
+
+def compare_sizes(few: Hub, full: Hub, times: int) -> tuple[float, float]:
+    """Return the medians of ``exchange`` at two hubs, by turns: what else the machine does meets both."""
+    of_few, of_full = [], []
+    for round_ in range(ROUNDS):
+        of_few += exchange(few, f"/s/store{round_}", times // ROUNDS)
+        of_full += exchange(full, f"/s/store{round_}", times // ROUNDS)
+    return median(of_few), median(of_full)
+
+
+def press(hub: Hub, base: str, number: int, ends: float) -> None:
+    """Push and pull over one connection all the time, but for as long as the hub asks to be left alone."""
+    seal, connection = Seal(KEY), hub.connect()
+    while time.monotonic() < ends:
+        number += 1
+        body = seal.seal(messages.encode_push([make(number)]))
+        request = seal.seal(messages.encode_pull_request(messages.PullRequest(1, READER, messages.VERSION)))
+        for call, content in (("push", body), ("pull", request)):
+            connection.request("POST", f"{base}/{call}", content)
+            response = connection.getresponse()
+            response.read()
+            time.sleep(float(response.headers.get("Retry-After", 0)))
+    connection.close()
+
+
+def beside_busy(hub: Hub, database: Database, seconds: int) -> tuple[float, float]:
+    """Return the 95th percentiles of ``exchange`` alone, and beside a store that presses against its quota of requests."""
+    Stores(Session(database)).set_limits("store0", entries=None, size=None, requests=QUOTA)
+    alone, beside = [], []
+    for round_ in range(ROUNDS):
+        alone += exchange(hub, "/s/store1", 40)
+        ends = time.monotonic() + seconds
+        pressing = [
+            Process(
+                target=press, args=(hub._replace(process=None), "/s/store0", 10**6 * (each + 2 + 10 * round_), ends)
+            )
+            for each in range(PRESSING)
+        ]
+        for process in pressing:
+            process.start()
+        time.sleep(BURST_OVER)
+        while time.monotonic() < ends - 1:
+            beside += exchange(hub, "/s/store2", 10)
+        for process in pressing:
+            process.join()
+    return quantiles(alone, n=20)[-1], quantiles(beside, n=20)[-1]
 
 
 def wait(hub: Hub, polls: int, bases: list[str]) -> tuple[float, float]:
     """Have pulls wait for news; return the MB by which the hub grew, and its processor seconds a minute meanwhile."""
-    seal, before = Seal(KEY), resident_memory(hub.process.pid)
+    seal, before = Seal(KEY), hub.memory()
     opened = []
     for number in range(polls):
         body = seal.seal(
@@ -183,9 +259,9 @@ def wait(hub: Hub, polls: int, bases: list[str]) -> tuple[float, float]:
         connection.sendall(head.encode() + body)
         opened.append(connection)
     time.sleep(5)
-    grown, spent = resident_memory(hub.process.pid) - before, cpu_seconds(hub.process.pid)
+    grown, spent = hub.memory() - before, hub.cpu_seconds()
     time.sleep(10)
-    minute = (cpu_seconds(hub.process.pid) - spent) * 6
+    minute = (hub.cpu_seconds() - spent) * 6
     responded = count_responded(opened)
     for connection in opened:
         connection.close()
@@ -210,7 +286,8 @@ def fill_stores(database: Database, numbers: range, entries: int) -> None:
     with session.connection() as connection:
         connection.execute(FILL, {"entries": entries})
         connection.execute("UPDATE stores SET clock = %s, entries = %s WHERE clock = 0", (entries, entries))
-        connection.execute("ANALYZE")
+        connection.execute("VACUUM ANALYZE")  # else the server does so while the next thing is measured
+        connection.execute("CHECKPOINT")
 
 
 def measure(options: argparse.Namespace) -> Iterator[list[str]]:
@@ -230,10 +307,8 @@ def measure(options: argparse.Namespace) -> Iterator[list[str]]:
         else:
             say("wrk is missing: apt install wrk")
         bases = [f"/s/store{number}" for number in range(5, 10)]
-        fill_stores(database, range(10), ENTRIES)
-        few = exchange(many, "/s/store3", options.times)
-        fill_stores(database, range(10, options.stores), ENTRIES)
-        full = exchange(many, "/s/store4", options.times)
+        fill_stores(database, range(options.stores), ENTRIES)
+        few, full = compare_sizes(start_small(stack, work, server), many, options.times)
         yield [
             "a push and a pull, ms",
             f"{few:.2f} (10 stores)",
@@ -241,6 +316,15 @@ def measure(options: argparse.Namespace) -> Iterator[list[str]]:
             f"{full / few:.2f}",
             "",
             met(full <= 1.2 * few),
+        ]
+        alone, beside = beside_busy(many, database, max(options.seconds, 5))
+        yield [
+            "p95 of that, ms, beside a store at its quota",
+            f"{alone:.2f} (alone)",
+            f"{beside:.2f} (beside)",
+            f"{beside / alone:.2f}",
+            "",
+            met(beside <= 1.2 * alone),
         ]
         grown, minute = wait(many, options.polls, bases)
         yield [
@@ -273,6 +357,16 @@ def start_hubs(stack: ExitStack, work: Path, server: Server) -> tuple[Hub, Hub, 
     one = start(stack, "one", "", work / "one.log", "--db", str(work / "one.sqlite"))
     many = start(stack, "many", "/s/family", work / "many.log", "--database", url, "--per-address", "0")
     return one, many, database
+
+
+def start_small(stack: ExitStack, work: Path, server: Server) -> Hub:
+    """Start a hub for many that has ten stores."""
+    url = server.create_database()
+    database = Database(url, connections=2)
+    database.open()
+    stack.callback(database.close)
+    fill_stores(database, range(10), ENTRIES)
+    return start(stack, "small", "", work / "small.log", "--database", url, "--per-address", "0")
 
 
 def main() -> int:

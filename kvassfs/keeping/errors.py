@@ -9,6 +9,8 @@
     ├── ObjectsUnknown        blocks in objects, and nobody has said in which store those are
     └── DiskFull
         └── QuotaReached      one store has reached its quota
+    KvassError
+    └── TooManyRequests       one store makes more than it may
 """
 
 from __future__ import annotations
@@ -59,6 +61,15 @@ class QuotaReached(DiskFull):
         super().__init__(address)
         self.args = (words,)
         self.words = words
+
+
+class TooManyRequests(KvassError):
+    """A store makes more requests than the ``most`` a second that it may; in ``wait`` seconds it may make another one."""
+
+    def __init__(self, most: int, wait: float) -> None:
+        super().__init__(f"this store makes too many requests; the hub takes {most:,} a second of it")
+        self.most = most
+        self.wait = wait
 
 
 class StoreExists(KvassError):

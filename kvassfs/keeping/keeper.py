@@ -47,6 +47,13 @@ class KeyKeeper(Protocol):
     def read_key(self) -> bytes:
         """Return the key that messages are sealed with, as it is now."""
 
+    def count_request(self) -> None:
+        """Count a request that was sealed with the key that was read.
+
+        Raises:
+            TooManyRequests: the store has made too many.
+        """
+
 
 class EntryKeeper(KeyKeeper, Protocol):
     """Merges what devices push, and hands it out. For one thread; every method raises a StoreError."""
@@ -101,6 +108,13 @@ class ShareKeeper(Protocol):
 
     def find_shared(self, token: str) -> Shared | ShareLink | None:
         """Return the version that a token is of, or the link; ``None`` if there is no such thing (any more)."""
+
+    def count_request(self) -> None:
+        """Count a request for what was found.
+
+        Raises:
+            TooManyRequests: the store has too many.
+        """
 
     def resolve_link(self, link: ShareLink) -> Shared | None:
         """Return what a link leads to, ``None`` if the key has gone."""

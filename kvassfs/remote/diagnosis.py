@@ -16,6 +16,7 @@ from ..errors import HubFailed, HubTlsFailed, HubUnreachable, NotAHub, SyncError
 from ..tuples import NamedTuple
 from .address import SCHEMES, hide_credentials
 from .allowance import TooLate, TooMuch
+from .errors import HubBusy
 
 CUT_OFF = "the connection was cut off in the middle of the answer"
 
@@ -26,6 +27,7 @@ _ORIGINAL_CANNOT_DECRYPT = b"message authentication failed"
 
 _FROM_PROXIES = (407, 502, 503, 504)
 _TOO_LARGE = 413
+_TOO_MANY = 429
 _NOT_UNDER_THIS_PATH = (404, 405)
 _NO_HUB = (501, 511)
 """What a server of files says to POST, and a login page of a network."""
@@ -55,13 +57,17 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LO
 
 
 class Refusal(NamedTuple):
-    """A response that is no success; ``page`` is whether it is one of HTML, ``body`` its beginning."""
+    """A response that is no success; ``page`` is whether it is one of HTML, ``body`` its beginning.
+
+    ``retry_after`` is for how many seconds whoever responded wants to be left alone.
+    """
 
     status: int
     phrase: str
     page: bool
     location: str
     body: bytes
+    retry_after: float = 0.0
 
 
 def diagnose_response(address: str, url: str, refusal: Refusal) -> SyncError:
@@ -73,7 +79,10 @@ def diagnose_response(address: str, url: str, refusal: Refusal) -> SyncError:
     if refusal.body.startswith(_OURS) and refusal.status in _NOT_UNDER_THIS_PATH:
         return NotAHub(address, "a kvass hub is there, but not under this path")
     if refusal.body.startswith(_OURS):
-        return HubFailed(address, refusal.status, _first_line(refusal.body.removeprefix(_OURS)))
+        reason = _first_line(refusal.body.removeprefix(_OURS))
+        if refusal.status == _TOO_MANY:
+            return HubBusy(address, reason, refusal.retry_after)
+        return HubFailed(address, refusal.status, reason)
     if 300 <= refusal.status < 400 and refusal.location:
         return NotAHub(address, _describe_redirection(url, refusal.location))
     return _diagnose_status(address, refusal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from ..errors import SyncError
+from ..errors import HubFailed, SyncError
 
 
 class AnswerDamaged(SyncError):
@@ -30,3 +30,12 @@ class NoRoomForAnswer(SyncError):
             " name another directory",
         )
         self.reason = reason
+
+
+class HubBusy(HubFailed):
+    """The hub takes nothing of this store for a moment: it wants to be left alone for ``retry_after`` seconds."""
+
+    def __init__(self, remote: str, reason: str, retry_after: float) -> None:
+        super().__init__(remote, 429, reason)
+        self.args = (f"the hub {remote} takes no more for a moment: {reason}",)
+        self.retry_after = retry_after

@@ -38,6 +38,9 @@ LARGEST_DOWNLOAD = 2**50
 MAX_COMPLAINT = 64 * 1024
 """Bytes that are read of a response that is no success."""
 
+LONGEST_PAUSE = 60.0
+"""Seconds for which a hub is left alone at most because it asks for that."""
+
 GRACE = 3.0
 """Seconds after the end of a long poll within which its response has to begin."""
 
@@ -295,4 +298,16 @@ def _is_page(response: requests.Response) -> bool:
 def _read_refusal(response: requests.Response) -> diagnosis.Refusal:
     body = b"" if response.status_code == requests.codes.ok else read_beginning(response, MAX_COMPLAINT)
     location = response.headers.get("Location", "")
-    return diagnosis.Refusal(response.status_code, response.reason or "", _is_page(response), location, body)
+    return diagnosis.Refusal(
+        response.status_code,
+        response.reason or "",
+        _is_page(response),
+        location,
+        body,
+        _read_pause(response.headers.get("Retry-After", "")),
+    )
+
+
+def _read_pause(text: str) -> float:
+    """Return the seconds that a header ``Retry-After`` names, at most ``LONGEST_PAUSE``; 0 for a date, which no hub sends."""
+    return min(float(text), LONGEST_PAUSE) if text.isascii() and text.isdecimal() else 0.0

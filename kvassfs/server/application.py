@@ -18,7 +18,7 @@ from .housekeeping import INTERVAL, Housekeeping
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests
 from .open_page import OpenPage
 from .pair_requests import PairRequests
-from .request_log import Note, RequestLog, log_line, skip_logging
+from .request_log import Describe, Note, RequestLog, format_line, log_line, skip_logging
 from .routing import Route, RouteTable
 from .share_requests import ShareRequests
 from .store_paths import StorePaths
@@ -42,7 +42,9 @@ class Service:
         self._bodies = Bodies(home.spool, limits.bodies)
         self.hub = HubRequests(home.open_hubs, self.wakeups, limits, self._bodies)
         self.pairs = PairRequests(home.open_offices, self.wakeups, limits, self._bodies)
-        self.shares = ShareRequests(home.open_offers, home.open_offers_at_hand, self.wakeups.notify)
+        self.shares = ShareRequests(
+            home.open_offers, home.open_offers_at_hand, home.run_short_reads, self.wakeups.notify
+        )
         self.claims = None if home.open_stores is None else ClaimRequests(home.open_stores, self._bodies)
         """``None`` where there is but one store."""
         self.open_page = OpenPage()
@@ -85,10 +87,15 @@ def _say_ok(request: Request) -> Response:
     return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
 
 
-def build_application(service: Service, write: Callable[[str], None] = log_line, note: Note | None = None) -> ASGIApp:
+def build_application(
+    service: Service,
+    write: Callable[[str], None] = log_line,
+    note: Note | None = None,
+    describe: Describe = format_line,
+) -> ASGIApp:
     """Return the application of ``service``; its lifespan must be run.
 
-    ``write`` gets a line for each request, and ``note`` is told of it.
+    ``write`` gets a line for each request, as ``describe`` makes it, and ``note`` is told of it.
 
     Where there can be many stores, each lies below its own path.
     """
@@ -113,4 +120,4 @@ def build_application(service: Service, write: Callable[[str], None] = log_line,
         routes = beside | of_store | {"/claim": Route.of(service.claims.claim, "POST")}
         # What stands beside the stores runs the lifespan.
         table = StorePaths(RouteTable(routes, service.run), RouteTable(beside, service.run))
-    return InTurn(RequestLog(table, routes, write, note=note))
+    return InTurn(RequestLog(table, routes, write, note=note, describe=describe))

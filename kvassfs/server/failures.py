@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from math import ceil
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -11,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..errors import DiskFull, KvassError, MessageError, NothingShared, ShareError, Undecipherable
-from ..keeping.errors import QuotaReached
+from ..keeping.errors import QuotaReached, TooManyRequests
 from ..pairing.errors import ClaimRefused, CodeGone, PairingRefused
 from . import pages
 
@@ -60,6 +61,10 @@ def _explain_failure(request: Request, error: KvassError) -> Response:
         return error_response(request, 429 if isinstance(error, PairingRefused) else 410, str(error))
     if isinstance(error, ShareError):
         return share_error_response(request, error)
+    if isinstance(error, TooManyRequests):
+        response = error_response(request, 429, str(error))
+        response.headers["Retry-After"] = str(ceil(error.wait))
+        return response
     if isinstance(error, QuotaReached):
         return error_response(request, 507, error.words)
     log.error("%s", error)

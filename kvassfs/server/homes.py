@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     asynccontextmanager,
     contextmanager,
+    nullcontext,
     suppress,
 )
 from functools import partial
@@ -21,7 +22,7 @@ from starlette.types import Scope
 from ..errors import KvassError
 from ..keeping.store_keeper import StoreKeeper
 from ..pairing.post_office import PostOffice
-from ..sharing.offers import Offers
+from ..sharing.offers import Offer, Offers
 from ..store import HUB, SEARCHES, SHARING, Profile, Store
 from ..store.commits import IDLE, CommitThread
 from ..sync.hub import Hub
@@ -35,6 +36,10 @@ STORE = "kvassfs.store"
 
 Finder = Callable[[str], Part]
 """Returns the part for the store with a name; ``""`` is the only one. For the thread that has opened it."""
+
+
+FindShort = Callable[[str, str], Awaitable[tuple[Offers, Offer] | None]]
+"""Returns what a token leads to in the store with a name, if its value is short; ``None``: a worker has to look."""
 
 
 class ClaimedStores(Protocol):
@@ -65,6 +70,9 @@ class Home(Protocol):
 
     def open_offers_at_hand(self) -> AbstractContextManager[Finder[Offers]] | None:
         """``with`` the same for the thread of the event loop, where reading keeps nobody waiting; ``None`` where it would."""
+
+    def run_short_reads(self) -> AbstractAsyncContextManager[FindShort | None]:
+        """``async with`` what asks the server for short values, and keeps nobody waiting; ``None`` where they are at hand."""
 
     def open_upkeep(self) -> AbstractContextManager[Callable[[], bool]]:
         """``with`` what takes a step of cleaning up, and returns whether there is more to do."""
@@ -141,6 +149,10 @@ class FileHome:
     def open_offers_at_hand(self) -> AbstractContextManager[Finder[Offers]]:
         """``with`` what is shared: readers of the database do not wait for writers, and this one waits for nobody."""
         return _find_only(self._open_offers(self._path, SEARCHES))
+
+    def run_short_reads(self) -> AbstractAsyncContextManager[None]:
+        """Return ``None``: they are at hand."""
+        return nullcontext()
 
     @contextmanager
     def open_upkeep(self) -> Iterator[Callable[[], bool]]:

@@ -16,11 +16,13 @@ from ..keeping.postgres import upkeep
 from ..keeping.postgres.database import Database, Session
 from ..keeping.postgres.keeper import PostgresKeeper
 from ..keeping.postgres.news import Listener, Publisher
+from ..keeping.postgres.short_reads import ShortReads
 from ..keeping.postgres.stores import Stores
+from ..keeping.rates import Rates
 from ..pairing.post_office import PostOffice
-from ..sharing.offers import Offers
+from ..sharing.offers import Offer, Offers, make_offer
 from ..sync.hub import Hub
-from .homes import Finder
+from .homes import Finder, FindShort
 from .wakeups import Wakeups
 
 COUNT_INTERVAL: Final = 60.0
@@ -38,12 +40,13 @@ class PostgresHome:
         self.spool = tempfile.gettempdir()
         self._database = database
         self._publisher = Publisher(database)
+        self._rates = Rates()
         self._counted = -COUNT_INTERVAL
         self._sizes: dict[str, float] = {}
 
     def _find(self, name: str, session: Session) -> PostgresKeeper:
         store = UUID(name) if name else UUID(int=0)
-        return PostgresKeeper(session, store, changed=self._publisher.tell, objects=self._objects)
+        return PostgresKeeper(session, store, changed=self._publisher.tell, objects=self._objects, rates=self._rates)
 
     @contextmanager
     def open_hubs(self) -> Iterator[Finder[Hub]]:
@@ -70,6 +73,19 @@ class PostgresHome:
 
     def open_offers_at_hand(self) -> None:
         """Return ``None``: whoever asks the server waits for it."""
+
+    @asynccontextmanager
+    async def run_short_reads(self) -> AsyncIterator[FindShort]:
+        """``async with`` a connection for short values alone."""
+        offers = Offers(self._find("", Session(self._database)))  # which reads the head of what is in memory
+        reads = ShortReads(self._database, self._rates)
+
+        async def find(name: str, token: str) -> tuple[Offers, Offer] | None:
+            found = await reads.find(UUID(name), token)
+            return None if found is None else (offers, make_offer(found))
+
+        async with reads.run():
+            yield find
 
     @contextmanager
     def open_upkeep(self) -> Iterator[Callable[[], bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Collection
@@ -40,9 +41,45 @@ Note = Callable[[str, int, float, int, int], None]
 """Notes a request that has ended: its path, status, seconds, and the bytes of the bodies that were received and sent."""
 
 
+Describe = Callable[[Scope, Collection[str], Traffic, float], str]
+"""Returns what is written of a request to an application that has certain paths, what was sent for it, and its seconds."""
+
+
 def log_line(text: str) -> None:
     """Log a line about a request."""
     log.info("%s", text)
+
+
+def format_line(scope: Scope, paths: Collection[str], traffic: Traffic, seconds: float) -> str:
+    """Return the line about a request to an application that has ``paths``."""
+    address, method, path = _name_request(scope, paths)
+    return (
+        f"{address} {method} {path} {traffic.status or '-'}"
+        f" {traffic.received} in {traffic.sent} out {seconds * 1000:.0f} ms"
+    )
+
+
+def format_object(scope: Scope, paths: Collection[str], traffic: Traffic, seconds: float) -> str:
+    """Return the same as a JSON object, in one line; ``status`` is ``null`` where there was no response."""
+    address, method, path = _name_request(scope, paths)
+    return json.dumps(
+        {
+            "address": address,
+            "method": method,
+            "call": path,
+            "status": traffic.status or None,
+            "received": traffic.received,
+            "sent": traffic.sent,
+            "ms": round(seconds * 1000, 1),
+        }
+    )
+
+
+def _name_request(scope: Scope, paths: Collection[str]) -> tuple[str, str, str]:
+    """Return the address, method and path of a request, without what may be secret."""
+    client = scope["client"][0] if scope.get("client") else "-"
+    method = scope["method"] if scope["method"] in _METHODS else "?"
+    return client, method, redact_path(scope["path"], paths)
 
 
 class RequestLog:
@@ -60,12 +97,14 @@ class RequestLog:
         write: Callable[[str], None] = log_line,
         clock: Callable[[], float] = time.monotonic,
         note: Note | None = None,
+        describe: Describe = format_line,
     ) -> None:
         self._app = app
         self._paths = frozenset(paths)
         self._write = write
         self._clock = clock
         self._note = note
+        self._describe = describe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -78,7 +117,7 @@ class RequestLog:
             await self._serve(scope, _count_received(receive, traffic), _count_sent(send, traffic), traffic)
         finally:
             seconds = self._clock() - begin
-            text = format_line(scope, self._paths, traffic, seconds)
+            text = self._describe(scope, self._paths, traffic, seconds)
             if self._note is not None:
                 self._note(scope["path"], traffic.status, seconds, traffic.received, traffic.sent)
             if _SKIPPED in scope:
@@ -105,16 +144,6 @@ class RequestLog:
 def is_disconnect(error: Exception) -> bool:
     """Return True if sending a response failed because the client has closed the connection."""
     return isinstance(error, RuntimeError) and _CLOSED in str(error)
-
-
-def format_line(scope: Scope, paths: Collection[str], traffic: Traffic, seconds: float) -> str:
-    """Return the line about a request to an application that has ``paths``."""
-    client = scope["client"][0] if scope.get("client") else "-"
-    method = scope["method"] if scope["method"] in _METHODS else "?"
-    return (
-        f"{client} {method} {redact_path(scope['path'], paths)} {traffic.status or '-'}"
-        f" {traffic.received} in {traffic.sent} out {seconds * 1000:.0f} ms"
-    )
 
 
 def redact_path(path: str, paths: Collection[str]) -> str:

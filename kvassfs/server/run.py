@@ -35,7 +35,7 @@ from .hub_requests import MAX_BODY, HubLimits
 from .listen import BACKLOG, format_url, inherit_sockets, load_tls, open_socket, parse_bind
 from .processes import keep_processes
 from .protocol import Doorway, HubProtocol
-from .request_log import Note, log_line
+from .request_log import Note, format_line, format_object, log_line
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class ServeOptions:
         processes: how many serve these.
         blocks: where their blocks go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
         blocks_endpoint: URL of the object store; "": as boto3 finds it.
+        log_format: of what is written of requests: ``text``, or ``json`` for an object without the time.
         metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
     """
 
@@ -79,6 +80,7 @@ class ServeOptions:
     metrics: str = ""
     blocks: str = ""
     blocks_endpoint: str = ""
+    log_format: str = "text"
 
 
 def serve(
@@ -149,7 +151,8 @@ def _serve_on(
     """Serve the stores of ``home`` in this process, the one with a ``number`` of those that do."""
     service = Service(home, limits=_choose_limits(options))
     with _open_metrics(options, service, number) as note:
-        application = build_application(service, write, note)
+        describe = format_object if options.log_format == "json" else format_line
+        application = build_application(service, write, note, describe)
         server = _Server(application, service, context, Connections(limits), ready, supervisor)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets))
@@ -172,10 +175,10 @@ def _open_metrics(options: ServeOptions, service: Service, number: int) -> Itera
 @contextmanager
 def _open_many(options: ServeOptions) -> Iterator[Home]:
     """``with`` the home of many stores; what is wrong with the database is reported at once."""
-    from ..keeping.postgres.database import open_database  # noqa: PLC0415  the hub of one person needs no psycopg
+    from ..keeping.postgres.database import ANSWER_TIME, open_database  # noqa: PLC0415  others need no psycopg
     from .postgres_home import PostgresHome  # noqa: PLC0415
 
-    with open_database(options.stores) as database:
+    with open_database(options.stores, answer_time=ANSWER_TIME) as database:
         yield PostgresHome(database, _open_objects(options))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, asynccontextmanager, suppress
 from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import Final, NamedTuple, Self
@@ -21,7 +21,7 @@ from . import media, pages
 from .conditions import Decision, Validators, decide
 from .downloads import Downloads
 from .failures import error_response
-from .homes import Finder, store_of
+from .homes import Finder, FindShort, store_of
 from .streaming import Headers, LongResponse, ShortResponse, encode_headers, gather
 from .turns import enter_turn
 from .workers import Worker, Workers
@@ -92,18 +92,22 @@ class ShareRequests:
     """Responds to requests for shared values. ``notify`` is called with the store when a link was used up.
 
     Short values are read in the thread of the event loop: that takes less time than handing the request to another
-    thread and back. What ``open_at_hand`` opens for that waits for nobody; where it would have to, a worker reads.
+    thread and back. What ``open_at_hand`` opens for that waits for nobody; where it would have to, a worker reads. Where
+    a server has the values, what ``run_short_reads`` runs asks it for them.
     """
 
     def __init__(
         self,
         open_offers: Callable[[], AbstractContextManager[Finder[Offers]]],
         open_at_hand: Callable[[], AbstractContextManager[Finder[Offers]] | None],
+        run_short_reads: Callable[[], AbstractAsyncContextManager[FindShort | None]],
         notify: Callable[[str], object],
     ) -> None:
         self._open_offers = open_offers
         self._open_at_hand = open_at_hand
+        self._run_short_reads = run_short_reads
         self._notify = notify
+        self._find_short: FindShort | None = None
         self._workers: Workers[Finder[Offers]]
         self._downloads = Downloads()
         self._at_hand: Finder[Offers] | None = None
@@ -118,7 +122,8 @@ class ShareRequests:
                 at_hand = self._open_at_hand()
                 self._at_hand = None if at_hand is None else opened.enter_context(at_hand)
             try:
-                yield
+                async with self._run_short_reads() as self._find_short:
+                    yield
             finally:
                 self._at_hand = None
                 await self._workers.end(timeout)
@@ -144,7 +149,11 @@ class ShareRequests:
             NothingShared, ShareEnded, StoreError, HTTPException
         """
         request = ShareRequest.from_scope(http_request.scope)
-        return self._respond_at_once(http_request, request) or await self._respond_by_worker(http_request, request)
+        return (
+            self._respond_at_once(http_request, request)
+            or await self._respond_soon(http_request, request)
+            or await self._respond_by_worker(http_request, request)
+        )
 
     def _respond_at_once(self, http_request: Request, request: ShareRequest) -> ASGIApp | None:
         """Return the response to a request that reads a short value at most, ``None`` if a worker has to."""
@@ -158,6 +167,16 @@ class ShareRequests:
             return build_response(http_request, prepare_value(offers, request, offer))
         except StoreError:
             return None
+
+    async def _respond_soon(self, http_request: Request, request: ShareRequest) -> ASGIApp | None:
+        """Return the response to a request for a short value that a server has, ``None`` if a worker has to look."""
+        if self._find_short is None or request.method == "POST" or not is_token(request.token):
+            return None
+        found = await self._find_short(store_of(http_request.scope), request.token)
+        if found is None:
+            return None
+        offers, offer = found
+        return build_response(http_request, prepare_value(offers, request, offer))
 
     async def _respond_by_worker(self, http_request: Request, request: ShareRequest) -> ASGIApp:
         with ExitStack() as leaving:
@@ -205,11 +224,13 @@ def prepare_response(offers: Offers, request: ShareRequest) -> PreparedResponse:
     """Return the response to a request.
 
     Raises:
-        NothingShared, ShareEnded
+        NothingShared, ShareEnded, TooManyRequests
     """
-    for _ in range(TRIES):
+    for tried in range(TRIES):
         with suppress(ValueReplaced):
             offer = offers.find_offer(request.token)
+            if not tried:
+                offers.count_request()
             if request.method == "POST":
                 return consume_link(offers, request, offer)
             return prepare_value(offers, request, offer)

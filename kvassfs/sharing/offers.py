@@ -85,10 +85,18 @@ class Offers:
         if isinstance(found, ShareLink):
             found = self._follow_link(found)
         if found is not None:
-            return Offer(*found, derive_tag(found.entry.url_token))
+            return make_offer(found)
         if self._keeper.has_ended(token):
             raise ShareEnded("what was shared here has been removed, replaced or used up")
         raise NothingShared
+
+    def count_request(self) -> None:
+        """Count a request for what was found.
+
+        Raises:
+            TooManyRequests: the store has too many.
+        """
+        self._keeper.count_request()
 
     def _follow_link(self, link: ShareLink) -> Shared:
         if link.has_expired(self._clock() // 1000):
@@ -137,6 +145,11 @@ class Offers:
             pieces.close()
             raise
         return offer, pieces
+
+
+def make_offer(found: Shared) -> Offer:
+    """Return the offer of what was found."""
+    return Offer(*found, derive_tag(found.entry.url_token))
 
 
 def derive_tag(token: str) -> str:

@@ -46,6 +46,7 @@ class Hub:
         """Merge the entries of a push and return the response. Then they have reached the disk."""
         seal = self._load_seal()
         plaintext, opened = seal.open(body)
+        self._keeper.count_request()
         deliveries = messages.decode_push(plaintext)
         try:
             outcome = self._keeper.merge(deliveries)
@@ -64,6 +65,7 @@ class Hub:
         Where something in it cannot be used, the pages before are merged.
         """
         seal = self._load_seal()
+        self._keeper.count_request()
         try:
             outcomes = self._merge_pages(seal, checked)
         except DiskFull:
@@ -87,7 +89,9 @@ class Hub:
     def pull(self, body: bytes) -> Pull:
         """Return the pull that a request asks for."""
         seal = self._load_seal()
-        request = messages.decode_pull_request(seal.unseal(body), self._limits.page_bytes)
+        plaintext = seal.unseal(body)
+        self._keeper.count_request()
+        request = messages.decode_pull_request(plaintext, self._limits.page_bytes)
         self._keeper.note_device(request.device or request.process_id, request.names)
         return Pull(self._keeper, request, seal, messages.compute_digest(body), self._now, self._limits)
 
@@ -95,6 +99,7 @@ class Hub:
         """Store the blocks of a request, and return those that it asks for."""
         seal = self._load_seal()
         plaintext, opened = seal.open(body)
+        self._keeper.count_request()
         request = block_messages.decode_blocks_request(plaintext)
         if request.put:
             self._keeper.put_blocks(request.put)

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from ..clocks import describe_difference
 from ..errors import HubUnreachable, KvassError
+from ..remote.errors import HubBusy
 from ..store import Store
 from ..store.commits import CommitWatch
 from ..tuples import NamedTuple
@@ -127,7 +128,8 @@ class Loop(ABC):
                 session.close()
                 if not hung_up and not self._stopping.is_set():
                     self._fail(session, error)
-                    self._stopping.wait(pause * (0.5 + self._jitter() / 2))
+                    asked = error.retry_after if isinstance(error, HubBusy) else 0.0
+                    self._stopping.wait(asked + pause * (0.5 + self._jitter() / 2))
                     pause = min(2 * pause, self._timings.longest_pause)
         self._finish(session)
         session.close()

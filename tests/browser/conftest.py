@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from kvassfs.keeping.postgres.database import open_database
 from kvassfs.store import Store
 from tests.browser.driver import Shared, Visitor, launched
 from tests.browser.neighbour import Neighbour, at_home
 from tests.browser.samples import CODECS, video
 from tests.browser.sealed import SealedShared, serving_sealed
 from tests.support.hub_process import Server, serving
+from tests.support.postgres import FAST, running_server
+from tests.support.postgres import Server as PostgresServer
+from tests.support.postgres_shares import serving_from
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +27,23 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The process of a hub."""
-    with serving(tmp_path_factory.mktemp("hub")) as server:
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A database server, for the tests that ask for it."""
+    with running_server(*FAST) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["of one", "for many"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The process of a hub of one person, and of one for many."""
+    folder = tmp_path_factory.mktemp("hub")
+    if request.param == "of one":
+        with serving(folder) as server:
+            yield server
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    with open_database(postgres.create_database()) as database, serving_from(database, folder) as server:
         yield server
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -39,6 +40,9 @@ ARGUMENTS = (
 
 PATIENCE = 30.0
 """Seconds until something that does not come is a failure: far more than it takes on a busy machine."""
+
+OF_DEVICES = ("/pull", "/push", "/blocks")
+"""What is asked for when a device gives its hub what is shared."""
 
 ICON = redact_path("/favicon.ico", ["/"])
 """What Chromium asks any site for by itself, as it is logged."""
@@ -77,6 +81,7 @@ class Shared:
         self._server = server
         self._earlier = 0
         self.url = server.url
+        self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(server.url))
         self.forget_requests()
 
     def forget_requests(self) -> None:
@@ -87,19 +92,22 @@ class Shared:
         """Give a key a value, and return the address of that version."""
         with Store.open(self._server.database) as store:
             entry = store.set(key, value) if isinstance(value, bytes) else store.set_stream(key, value)
+            self._server.publish(store)
             return format_share_url(self.url, entry.url_token)
 
     def link(self, key: str, value: bytes, *, expires: int = 0, once: bool = False) -> str:
         """Give a key a value, and return the address of a new link to the key."""
         with Store.open(self._server.database) as store:
             store.set(key, value)
-            return format_share_url(self.url, store.share_links.create(key, expires=expires, once=once).token)
+            token = store.share_links.create(key, expires=expires, once=once).token
+            self._server.publish(store)
+            return format_share_url(self.url, token)
 
     def requests(self) -> list[str]:
-        """Return method, path and status of the requests, as logged, but for those that the browser makes by itself."""
+        """Return method, path and status of the requests, as logged, but for those that the browser makes by itself, or a device."""
         lines = self._server.log().splitlines()[self._earlier :]
         found = [match for line in lines if (match := REQUEST.search(line))]
-        return [" ".join(match.groups()) for match in found if match[2] != ICON]
+        return [" ".join(match.groups()) for match in found if match[2] not in {ICON, *OF_DEVICES}]
 
     def high_water(self) -> int:
         """Return how many bytes of memory the hub has had at most."""

@@ -25,7 +25,7 @@ LONG_AGO = 1
 
 
 def test_the_address_of_the_hub_says_what_it_is(hub: Shared, visitor: Visitor) -> None:
-    assert visitor.show(hub.url) == 200
+    assert visitor.show(f"{hub.url}/") == 200
     assert "key-value store" in visitor.text()
     assert not visitor.console
 

@@ -169,6 +169,8 @@ def test_a_store_at_its_share_says_so_and_removes_all_the_same(host: Host) -> No
         assert "takes no more: of this store it keeps 1 keys at most" in host.kvass("set", "b", "2", database="one")
         host.kvass("rm", "a", database="one")
         join_after(host, claim)
+        host.kvass("hub", "quota", "family", "--requests", "1000")
+        assert "1,000 requests/s at most" in host.kvass("hub", "list")
         host.kvass("hub", "quota", "family")
         assert "takes no more" not in host.kvass("sync", database="one")
 

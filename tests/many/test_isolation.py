@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from kvassfs.entry import Delivery, Entry
 from kvassfs.keeping.postgres.database import Database, Session
 from kvassfs.keeping.postgres.stores import Stores
+from kvassfs.keeping.rates import BURST
 from kvassfs.keeping.store_names import name_store
 from kvassfs.pairing.claim import Claim, encode_claim
 from kvassfs.pairing.messages import (
@@ -320,6 +321,34 @@ def test_pulls_go_on_at_the_share(hub: Hub) -> None:
     hub.stores.set_limits("family", entries=0, size=0)
     assert "mine" in keys(hub, "family")
     assert hub.ask("family", "/get", method="GET", query=b"q=family-token").body == b"of the family"
+
+
+def test_a_store_with_too_many_requests_waits_and_others_do_not(hub: Hub) -> None:
+    hub.stores.set_limits("family", entries=None, size=None, requests=1)
+    statuses = [hub.ask("family", "/pull", pull_request("family")).status for _ in range(int(BURST) + 1)]
+    assert statuses == [200] * int(BURST) + [429]
+    refused = hub.ask("family", "/push", seal("family", messages.encode_push([])))
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert refused.body == b"kvass: this store makes too many requests; the hub takes 1 a second of it\n"
+    assert hub.ask("family", "/blocks", blocks("family", BlocksRequest([], []))).status == 429
+    for token in (b"family-token", b"film-token"):
+        assert hub.ask("family", "/get", method="GET", query=b"q=" + token).status == 429
+    assert hub.ask("family", "/get", query=b"q=once-token").status == 429
+    assert hub.ask("family", "/get", method="GET", query=b"q=guessed").status == 404
+    assert keys(hub, "other") == ["theirs"]
+    hub.stores.set_limits("family", entries=None, size=None)
+    assert "mine" in keys(hub, "family")
+
+
+def test_who_has_no_key_uses_up_nobodys_requests_and_learns_of_no_limit(hub: Hub) -> None:
+    hub.stores.set_limits("family", entries=None, size=None, requests=1)
+    answers = {
+        hub.ask(name, "/pull", pull_request("other")).status for name in ("family", "nowhere") for _ in range(20)
+    }
+    assert answers == {403}
+    answers = {hub.ask("family", "/get", method="GET", query=b"q=guessed").status for _ in range(20)}
+    assert answers == {404}
+    assert "mine" in keys(hub, "family")
 
 
 def test_what_the_device_is_told_can_be_read(hub: Hub) -> None:

@@ -49,12 +49,12 @@ NOT_RUN = {
     **dict.fromkeys(
         (
             "kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000",
-            "kvass serve --database postgresql:///kvass --processes 4 --metrics 127.0.0.1:9100",
+            "kvass serve --database postgresql:///kvass --processes 4 --metrics 127.0.0.1:9100 --log-format json",
             "kvass serve --database postgresql:///kvass --blocks s3://kvass/blocks --blocks-endpoint https://s3.example.com",
             "kvass hub add family --database postgresql:///kvass --url https://hub.example.com",
             "kvass hub list --database postgresql:///kvass",
             "kvass hub remove family --yes --database postgresql:///kvass",
-            "kvass hub quota family --mb 5000 --keys 100000 --database postgresql:///kvass",
+            "kvass hub quota family --mb 5000 --keys 100000 --requests 50 --database postgresql:///kvass",
             "kvass hub import ~/.kvassdb.sqlite family --database postgresql:///kvass",
             "kvass hub export family family.sqlite --database postgresql:///kvass",
             "kvass hub export family family.sqlite --blocks s3://kvass/blocks --blocks-endpoint https://s3.example.com --database postgresql:///kvass",

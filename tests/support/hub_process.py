@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,8 @@ class Server:
     url: str
     database: Path
     log_file: Path
+    publish: Callable[[Store], None] = lambda _: None
+    """Has the server have what the store has, if it has that in another place."""
 
     def device(self, context: ssl.SSLContext | None = None) -> Device:
         with Store.open(self.database) as store:

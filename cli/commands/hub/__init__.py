@@ -100,7 +100,8 @@ def format_status(status: StoreStatus) -> str:
         f" of {format_size(status.most_bytes)}" if status.most_bytes is not None else ""
     )
     state = "claimed" if status.is_claimed else "waits to be claimed"
-    return f"{format_local_time(status.made)}  {status.name}  {state}, {entries} key{'' if status.entries == 1 else 's'}, {size}"
+    requests = f", {status.most_requests:,} requests/s at most" if status.most_requests is not None else ""
+    return f"{format_local_time(status.made)}  {status.name}  {state}, {entries} key{'' if status.entries == 1 else 's'}, {size}{requests}"
 
 
 @command.command(
@@ -122,7 +123,7 @@ def remove(name: str, database: str, yes: bool) -> None:
 @command.command(
     "quota",
     short_help="limit what a store may have",
-    example="kvass hub quota family --mb 5000 --keys 100000 --database postgresql:///kvass",
+    example="kvass hub quota family --mb 5000 --keys 100000 --requests 50 --database postgresql:///kvass",
 )
 @_name
 @database_option
@@ -130,13 +131,21 @@ def remove(name: str, database: str, yes: bool) -> None:
 @click.option(
     "--keys", metavar="COUNT", type=click.IntRange(min=0), help="how many keys it may have, removed ones among them"
 )
-def quota(name: str, database: str, mb: int | None, keys: int | None) -> None:
-    """Limit what a store may have; what is not named is unlimited from then on.
+@click.option(
+    "--requests",
+    metavar="COUNT",
+    type=click.IntRange(min=1),
+    help="how many requests a second each process of the hub takes of its devices, and for what it shares",
+)
+def quota(name: str, database: str, mb: int | None, keys: int | None, requests: int | None) -> None:
+    """Limit what a store may have and ask; what is not named is unlimited from then on.
 
-    A store that has more keeps it, and takes nothing new but removals.
+    A store that has more keeps it, and takes nothing new but removals. One that was quiet may make the requests of 10 seconds
+    at once.
     """
     with open_stores(database) as stores:
-        stores.set_limits(name, entries=keys, size=None if mb is None else mb * 1_000_000)
+        size = None if mb is None else mb * 1_000_000
+        stores.set_limits(name, entries=keys, size=size, requests=requests)
 
 
 @command.command(

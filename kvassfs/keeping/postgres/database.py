@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import Connection, errors
+from psycopg import AsyncConnection, Connection, errors
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -29,6 +31,9 @@ PATIENCE: Final = 10.0
 TRUSTED: Final = 1.0
 """Seconds since its last use within which a connection is taken to be sound."""
 
+ANSWER_TIME: Final = 30.0
+"""Seconds that a statement of a request may take: far more than any does, but for one that waits for another writer."""
+
 RECONNECTING: Final = 2.0
 """Seconds for which one attempt to connect is repeated, less and less often; the next request begins another one."""
 
@@ -45,6 +50,18 @@ OPTIONS: Final = {
 }
 """Of each connection, where its URL says nothing else: a machine that has gone without a word is given up in seconds."""
 
+SETTINGS: Final = {
+    # Else the server plans most statements anew each time: a plan for any store names all partitions, and so looks dear
+    # to it, though only one of them is touched.
+    "plan_cache_mode": "force_generic_plan",
+    # A machine that goes without a word inside a transaction keeps no store locked.
+    "idle_in_transaction_session_timeout": f"{PATIENCE * 6:.0f}s",
+}
+"""What is set on each connection of the pool."""
+
+# What the pool says of its attempts to connect, where that is of interest a request says it, without the details.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+
 _GIVEN_UP = (errors.SerializationFailure, errors.DeadlockDetected)
 
 
@@ -56,26 +73,85 @@ def _check_unless_used(trusted: float, connection: Connection[Any]) -> None:
     connection.kvassfs_used = now  # type: ignore[attr-defined]
 
 
+_SET_UP: Final = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SETTINGS.items())
+
+
+def _set_up(connection: Connection[Any]) -> None:
+    connection.execute(_SET_UP)
+
+
+class _Bounded(Connection[Any]):
+    """A connection that is given up when the server has not answered for ``answer_time`` seconds, as one that hangs."""
+
+    answer_time = math.inf
+
+    def wait(self, gen: PQGen[T], *arguments: Any, **options: Any) -> T:
+        """Return what a call to the server returns."""
+        try:
+            return super().wait(_limit(gen, self.answer_time), *arguments, **options)
+        except _NoAnswer:
+            self.close()
+            raise
+
+
+def _bound(seconds: float) -> type[_Bounded]:
+    """Return the class of connections whose server has to answer within ``seconds``."""
+
+    class Bounded(_Bounded):
+        answer_time = seconds
+
+    return Bounded
+
+
+class _NoAnswer(psycopg.OperationalError):
+    """The server has not answered in time."""
+
+
+def _limit(gen: PQGen[T], seconds: float) -> PQGen[T]:
+    """Do as a call to the server that psycopg waits for, but not for longer than ``seconds``."""
+    begin = time.monotonic()
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() - begin > seconds:
+                raise _NoAnswer(f"no answer within {seconds:g} s")
+            wanted = gen.send(ready)
+    except StopIteration as ended:
+        value: T = ended.value
+        return value
+
+
 class Database:
     """The database at a URL, with at most ``connections`` connections; for any number of threads. Open it first.
 
     One that was not used for ``trusted`` seconds is tried before it is used: the server may have been another one meanwhile.
+    A server that takes more than ``answer_time`` seconds for a statement is taken to hang.
     """
 
     def __init__(
-        self, url: str, *, connections: int = CONNECTIONS, patience: float = PATIENCE, trusted: float = TRUSTED
+        self,
+        url: str,
+        *,
+        connections: int = CONNECTIONS,
+        patience: float = PATIENCE,
+        trusted: float = TRUSTED,
+        answer_time: float = math.inf,
     ) -> None:
         self.address = describe_url(url)
         self._url = url
         self._options = _choose_options(url)
+        self._class = _bound(answer_time)
         self._pool: ConnectionPool[Connection[Any]] = ConnectionPool(
             url,
+            connection_class=self._class,
             min_size=0,
             max_size=connections,
             open=False,
             timeout=patience,
             reconnect_timeout=RECONNECTING,
             kwargs={"autocommit": True, **self._options},
+            configure=_set_up,
             check=partial(_check_unless_used, trusted),
         )
 
@@ -114,7 +190,17 @@ class Database:
             DatabaseUnreachable
         """
         with self.translating():
-            return psycopg.connect(self._url, autocommit=True, **self._options)
+            return self._class.connect(self._url, autocommit=True, **self._options)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """``async with`` a connection of its own for an event loop; what the server reports is raised as it is."""
+        connection = await AsyncConnection.connect(self._url, autocommit=True, **self._options)
+        try:
+            await connection.execute(_SET_UP)
+            yield connection
+        finally:
+            await connection.close()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
@@ -138,13 +224,13 @@ class Database:
 
 
 @contextmanager
-def open_database(url: str, *, connections: int = CONNECTIONS) -> Iterator[Database]:
+def open_database(url: str, *, connections: int = CONNECTIONS, answer_time: float = math.inf) -> Iterator[Database]:
     """``with`` the database at a URL.
 
     Raises:
         DatabaseUnreachable, NewerSchema
     """
-    database = Database(url, connections=connections)
+    database = Database(url, connections=connections, answer_time=answer_time)
     database.open()
     try:
         yield database

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
@@ -16,19 +16,22 @@ from psycopg import Connection
 from ...clocks import bound_clock
 from ...entry import Delivery, Entry, new_token, next_timestamp
 from ...errors import StoreError, ValueReplaced
-from ...replica import MOST_NAMES, find_new_names
 from ...share_link import ShareLink
-from ...store import SEEN_INTERVAL, Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue, choose_shared
+from ...store import Limit, Mailbox, Outgoing, Page, Shared, Sizes, StoredValue, choose_shared
 from ..counters import find_counters
 from ..keeper import Description, Keeper, Outcome
 from ..objects import ObjectStore
+from ..rates import Rates
 from . import upkeep
 from .blocks import Blocks
 from .database import Session
+from .devices import Devices, Told
 from .held import Held, take_stored
 from .merging import Known, Plan, Run, Version, list_wanted, plan_merge
 from .rows import Rows, hash_token
 from .store_row import State, StoreRow
+
+T = TypeVar("T")
 
 BATCH: Final = 64
 """Entries that are read first for a page; more where they are short."""
@@ -42,7 +45,7 @@ class PostgresKeeper(Keeper):
 
     Where there is no such store it behaves as one with another key, in which nothing is. ``changed`` is called with the
     store after each commit that others may wait for. Blocks that come go into ``objects``, or else into the database.
-    ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
+    ``rates`` counts requests. ``clock`` returns ns since the epoch, ``random(n)`` n random bytes.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class PostgresKeeper(Keeper):
         random: Callable[[int], bytes] = os.urandom,
         sizes: Sizes | None = None,
         objects: ObjectStore | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self._session = session
         self._store = store
@@ -62,19 +66,30 @@ class PostgresKeeper(Keeper):
         self._clock = bound_clock(clock)
         self._random = random
         self._sizes = sizes or Sizes()
+        self._rates = rates or Rates()
+        self._most_requests: int | None = None
         self._address = session.database.address
         self._rows = Rows(store)
         self._blocks = Blocks(session, store, objects, self._now, random)
         self._row = StoreRow(store, self._address, self._now, random)
+        self._devices = Devices(store, self._now)
         self._mark: int | None = None  # of the incarnation that the last page is of
+        self._of_page: Told | None = None  # what was read with it, as long as it was all of it
 
     def read_key(self) -> bytes:
         """Return the key; of a store that nobody has claimed, that has moved, or that is not there, one that nobody has."""
         with self._session.connection() as connection:
             row = connection.execute(
-                "SELECT key FROM stores WHERE store = %s AND closed = 0", (self._store,)
+                "SELECT key, most_requests FROM stores WHERE store = %s AND closed = 0", (self._store,)
             ).fetchone()
-        return self._random(32) if row is None or row[0] is None else bytes(row[0])
+        if row is None or row[0] is None:
+            return self._random(32)
+        self._most_requests = row[1]
+        return bytes(row[0])
+
+    def count_request(self) -> None:
+        """Count a request, by what was read with the key or the token."""
+        self._rates.count(self._store, self._most_requests)
 
     # Entries
 
@@ -174,33 +189,19 @@ class PostgresKeeper(Keeper):
         """Leave it to the process that cleans up."""
 
     def note_device(self, process_id: int, names: Mapping[int, str]) -> None:
-        """Note that a device asks."""
-        with self._session.connection() as connection:
-            rows = connection.execute("SELECT process_id, seen, name FROM devices WHERE store = %s", (self._store,))
-            known = {row[0]: row[1:] for row in rows}
-            now = self._now()
-            seen = known.get(process_id, (0, ""))[0]
-            new = find_new_names({named: row[1] for named, row in known.items() if row[1]}, names, of=process_id)
-            if process_id and abs(now - seen) > SEEN_INTERVAL:
-                self._write_device(connection, process_id, now, None)
-            for named, name in new.items():
-                self._write_device(connection, named, None, name)
-
-    def _write_device(self, connection: Connection[Any], process_id: int, seen: int | None, name: str | None) -> None:
-        connection.execute(
-            "INSERT INTO devices AS old VALUES (%s, %s, coalesce(%s, 0), 0, coalesce(%s, ''))"
-            " ON CONFLICT (store, process_id) DO UPDATE SET seen = coalesce(%s, old.seen), name = coalesce(%s, old.name)",
-            (self._store, process_id, seen, name, seen, name),
-        )
+        """Note that a device asks; it is written with what is read next."""
+        self._devices.note(process_id, names)
 
     def read_page(self, first: int, not_from: int, limit: Limit) -> Page:
         """Return a page of entries, up to the clock that is read before them."""
-        state = self._row.read(self._session)
-        clock, self._mark = state.clock, state.mark
+        told, versions = self._begin_page(first, not_from)
+        clock = told.state.clock
         outgoing: list[Outgoing] = []
         size, batch = 0, BATCH
-        while versions := self._read_batch(first, clock, not_from, batch):
+        while versions:
             for version in versions:
+                if version.content is not None:
+                    self._of_page = None
                 out = self._prepare(version, limit.whole)
                 size += limit.size_of(out.delivery)
                 if outgoing and size > limit.page:
@@ -210,7 +211,36 @@ class PostgresKeeper(Keeper):
                 break
             first = versions[-1].sequence + 1
             batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
+            self._of_page = None
+            versions = self._read_batch(first, clock, not_from, batch)
+        if (
+            not outgoing
+        ):  # the device may wait for more, and thousands do: what all their stores tell would take much memory
+            self._of_page = None
         return Page(outgoing, clock, more=False, held=False, clock=clock)
+
+    def _begin_page(self, first: int, not_from: int) -> tuple[Told, list[Version]]:
+        """Return what there is to tell, then the first versions of a page: on one connection, so of one server."""
+        told, versions = self._read_told(
+            lambda told, connection: (
+                self._rows.read_since(connection, first, told.state.clock, not_from, BATCH)
+                if first <= told.state.clock
+                else []
+            )
+        )
+        self._of_page, self._mark = told, told.state.mark
+        return told, versions
+
+    def _read_told(self, also: Callable[[Told, Connection[Any]], T]) -> tuple[Told, T]:
+        """Return what there is to tell, and what ``also`` reads after that from the same server."""
+        with self._session.connection() as connection:
+            told = self._devices.read(connection)
+            if told is None:
+                raise self._row.describe_missing()
+            if told.state.is_present:
+                return told, also(told, connection)
+        self._session.run(self._row.lock)  # without the connection: who holds one waits for no other
+        return self._read_told(also)
 
     def _read_batch(self, first: int, last: int, not_from: int, batch: int) -> list[Version]:
         with self._session.connection() as connection:
@@ -240,23 +270,16 @@ class PostgresKeeper(Keeper):
             yield from self._read(out.value.content, 0, out.value.size)
 
     def describe(self, clock: int, device: int) -> Description:
-        """Return what a device is told, unless the page was read from a server whose place another one has taken since."""
-        state = self._row.read(self._session)
-        if self._mark not in {None, state.mark}:
+        """Return what a device is told, unless the page was read from a server whose place another one has taken since.
+
+        A page that was read at once has that of the same moment with it.
+        """
+        told, self._of_page = self._of_page, None
+        if told is None:
+            told, _ = self._read_told(lambda told, _: told)
+        if self._mark not in {None, told.state.mark}:
             raise StoreError(self._address, "the database was set back meanwhile")
-        with self._session.connection() as connection:
-            rows = connection.execute(
-                "SELECT process_id, counter, name FROM devices WHERE store = %s ORDER BY seen DESC, process_id",
-                (self._store,),
-            ).fetchall()
-            counter = next((row[1] for row in rows if row[0] == device), 0)
-            names = {row[0]: row[2] for row in rows if row[2]}
-            return Description(
-                state.process_id,
-                self._row.list_incarnations(connection, state._replace(clock=max(clock, state.clock))),
-                counter,
-                dict([*names.items()][:MOST_NAMES]),
-            )
+        return told.describe(clock, device)
 
     # What is shared
 
@@ -268,7 +291,7 @@ class PostgresKeeper(Keeper):
     def find_shared(self, token: str) -> Shared | ShareLink | None:
         """Return what a token is of."""
         with self._session.connection() as connection:
-            versions = self._rows.find_by_token(connection, token)
+            versions, self._most_requests = self._rows.find_by_token(connection, token)
         return choose_shared(((version.entry, take_stored(version)) for version in versions), token)
 
     def resolve_link(self, link: ShareLink) -> Shared | None:

@@ -13,16 +13,20 @@ from ...entry import Entry
 from ...share_link import parse_record
 from .merging import Plan, Run, Version
 
-_FIELDS: Final = "key, timestamp, counter, process_id, url_token, size, mode, mod_time, seen, origin, sequence"
+FIELDS: Final = "key, timestamp, counter, process_id, url_token, size, mode, mod_time, seen, origin, sequence"
+"""The columns of a version, its value aside."""
 
-_BY_NAMES: Final = f"SELECT {_FIELDS}, content FROM entries WHERE store = %s AND name = ANY(%s)"
+_BY_NAMES: Final = f"SELECT {FIELDS}, content FROM entries WHERE store = %s AND name = ANY(%s)"
 
-_BY_TOKEN: Final = f"SELECT {_FIELDS}, data, content FROM entries WHERE store = %s AND token = %s"
+_MOST_REQUESTS: Final = "(SELECT most_requests FROM stores WHERE store = entries.store)"
 
-_BY_NAME: Final = f"SELECT {_FIELDS}, data, content FROM entries WHERE store = %s AND name = %s"
+BY_TOKEN: Final = f"SELECT {FIELDS}, data, content, {_MOST_REQUESTS} FROM entries WHERE store = %s AND token = %s"
+"""Versions with a token, and how many requests a second the store may make."""
+
+_BY_NAME: Final = f"SELECT {FIELDS}, data, content FROM entries WHERE store = %s AND name = %s"
 
 _SINCE: Final = (
-    f"SELECT {_FIELDS}, data, content FROM entries"
+    f"SELECT {FIELDS}, data, content FROM entries"
     " WHERE store = %s AND sequence >= %s AND sequence <= %s AND process_id <> %s ORDER BY sequence LIMIT %s"
 )
 
@@ -72,24 +76,25 @@ class Rows:
     def read_versions(self, connection: Connection[Any], keys: Iterable[str]) -> dict[str, Version]:
         """Return the current versions of keys without short values, by key."""
         rows = connection.execute(_BY_NAMES, (self._store, [name_key(key) for key in keys]))
-        versions = (_read_version((*row[:-1], None, row[-1])) for row in rows)
+        versions = (read_version((*row[:-1], None, row[-1])) for row in rows)
         return {version.entry.key: version for version in versions}
 
     def find_by_key(self, connection: Connection[Any], key: str) -> Version | None:
         """Return the current version of a key."""
         row = connection.execute(_BY_NAME, (self._store, name_key(key))).fetchone()
-        return None if row is None else _read_version(row)
+        return None if row is None else read_version(row)
 
-    def find_by_token(self, connection: Connection[Any], token: str) -> list[Version]:
-        """Return the current versions that have a token."""
-        rows = connection.execute(_BY_TOKEN, (self._store, hash_token(token)))
-        return [version for version in map(_read_version, rows) if version.entry.url_token == token]
+    def find_by_token(self, connection: Connection[Any], token: str) -> tuple[list[Version], int | None]:
+        """Return the current versions that have a token, and how many requests a second the store may make if there are any."""
+        rows = connection.execute(BY_TOKEN, (self._store, hash_token(token))).fetchall()
+        versions = [version for *row, _ in rows if (version := read_version(row)).entry.url_token == token]
+        return versions, rows[0][-1] if rows else None
 
     def read_since(
         self, connection: Connection[Any], first: int, last: int, not_from: int, limit: int
     ) -> list[Version]:
         """Return at most ``limit`` versions with sequences from ``first`` to ``last`` that ``not_from`` did not write."""
-        return [*map(_read_version, connection.execute(_SINCE, (self._store, first, last, not_from, limit)))]
+        return [*map(read_version, connection.execute(_SINCE, (self._store, first, last, not_from, limit)))]
 
     def write(self, connection: Connection[Any], plan: Plan) -> None:
         """Write what a plan changes of entries and lists of blocks.
@@ -160,7 +165,8 @@ class Rows:
         return [Run(*row) for row in rows]
 
 
-def _read_version(row: Sequence[Any]) -> Version:
+def read_version(row: Sequence[Any]) -> Version:
+    """Return the version in a row of ``FIELDS``, ``data`` and ``content``."""
     key, timestamp, counter, process_id, token, size, mode, mod_time, seen, origin, sequence, data, content = row
     entry = Entry(key, timestamp, counter, process_id, token.decode(), size, mode, mod_time, seen, origin)
     return Version(entry, sequence, data, content)

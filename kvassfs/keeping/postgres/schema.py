@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of this schema; a greater one was made by a later program."""
 
 PARTITIONS: Final = 8
@@ -38,6 +38,7 @@ TABLES: Final = {
     bytes        bigint NOT NULL,          -- of values and blocks
     most_entries bigint,                   -- the store's quota; NULL = it may have any number
     most_bytes   bigint,
+    most_requests bigint,                  -- a second, of its devices and for what it shares
     mailboxes    text NOT NULL,            -- of pairings, JSON
     closed       bigint NOT NULL           -- µs: when the store moved elsewhere; 0 = it has not
 """,
@@ -137,5 +138,7 @@ def list_statements() -> list[str]:
     return [*statements, *INDEXES]
 
 
-MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
+MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
+    1: ("ALTER TABLE stores ADD COLUMN most_requests bigint",),
+}
 """What to run on a schema of an earlier version to bring it to the next one."""

@@ -20,10 +20,10 @@ TIMELINE: Final = (
 )
 """What names the database server and its timeline, which is another one after a failover or a restored backup."""
 
-_STATE: Final = (
-    f"SELECT clock, process_id, mark, timeline, {TIMELINE}, entries, bytes, most_entries, most_bytes"
-    " FROM stores WHERE store = %s"
-)
+STATE: Final = f"clock, process_id, mark, timeline, {TIMELINE}, entries, bytes, most_entries, most_bytes"
+"""The columns of ``State``."""
+
+_STATE: Final = f"SELECT {STATE} FROM stores WHERE store = %s"
 
 
 class State(NamedTuple):
@@ -39,6 +39,11 @@ class State(NamedTuple):
     most_entries: int | None
     most_bytes: int | None
 
+    @property
+    def is_present(self) -> bool:
+        """Whether the mark was drawn on the timeline that the server is on."""
+        return self.timeline == self.present
+
 
 class StoreRow:
     """Reads and writes the row of one store. ``now`` returns µs since the epoch, ``random(n)`` n random bytes."""
@@ -53,9 +58,13 @@ class StoreRow:
         """Return the row of the store, which other writers of the store wait for until this transaction ends."""
         row = connection.execute(f"{_STATE} FOR UPDATE", (self._store,)).fetchone()
         if row is None:
-            raise StoreError(self._address, "the store was removed meanwhile")
+            raise self.describe_missing()
         state = State._make(row)
-        return state if state.timeline == state.present else self._renew_mark(connection, state)
+        return state if state.is_present else self._renew_mark(connection, state)
+
+    def describe_missing(self) -> StoreError:
+        """Return what is raised where there is no row any more."""
+        return StoreError(self._address, "the store was removed meanwhile")
 
     def _renew_mark(self, connection: Connection[Any], state: State) -> State:
         """Begin another incarnation: the server is another one, or on another timeline, and may lack what it was told."""
@@ -63,6 +72,11 @@ class StoreRow:
         connection.execute(
             "INSERT INTO incarnations VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (self._store, state.mark, state.clock, self._now()),
+        )
+        connection.execute(
+            "DELETE FROM incarnations WHERE store = %s AND mark NOT IN ("
+            "SELECT mark FROM incarnations WHERE store = %s ORDER BY ended DESC LIMIT %s)",
+            (self._store, self._store, KEPT_INCARNATIONS),
         )
         connection.execute(
             "UPDATE stores SET mark = %s, timeline = %s WHERE store = %s", (renewed.mark, renewed.timeline, self._store)
@@ -96,9 +110,9 @@ class StoreRow:
         with session.connection() as connection:
             row = connection.execute(_STATE, (self._store,)).fetchone()
         if row is None:
-            raise StoreError(self._address, "the store was removed meanwhile")
+            raise self.describe_missing()
         state = State._make(row)
-        return state if state.timeline == state.present else session.run(self.lock)
+        return state if state.is_present else session.run(self.lock)
 
     def list_incarnations(self, connection: Connection[Any], state: State) -> list[Incarnation]:
         """Return the incarnations, the present one at the end."""

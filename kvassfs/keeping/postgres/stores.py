@@ -38,6 +38,7 @@ class StoreStatus(NamedTuple):
     bytes: int
     most_entries: int | None
     most_bytes: int | None
+    most_requests: int | None
 
 
 class Stores:
@@ -106,7 +107,7 @@ class Stores:
         """Return all stores, by name."""
         with self._session.connection() as connection:
             rows = connection.execute(
-                "SELECT name, made, key IS NOT NULL, entries, bytes, most_entries, most_bytes FROM stores"
+                "SELECT name, made, key IS NOT NULL, entries, bytes, most_entries, most_bytes, most_requests FROM stores"
             )
             return sorted(StoreStatus(*row) for row in rows)
 
@@ -120,16 +121,16 @@ class Stores:
         names = ("stores", "stores_bytes", "stores_below_1_mb", "stores_from_1_mb", "stores_from_100_mb")
         return dict(zip(names, map(float, row or ()), strict=False))
 
-    def set_limits(self, name: str, *, entries: int | None, size: int | None) -> None:
-        """Limit the entries and bytes of a store; ``None`` = any number.
+    def set_limits(self, name: str, *, entries: int | None, size: int | None, requests: int | None = None) -> None:
+        """Limit the entries, bytes and requests a second of a store; ``None`` = any number.
 
         Raises:
             NoSuchStore
         """
         with self._session.connection() as connection:
             changed = connection.execute(
-                "UPDATE stores SET most_entries = %s, most_bytes = %s WHERE store = %s",
-                (entries, size, name_store(name)),
+                "UPDATE stores SET most_entries = %s, most_bytes = %s, most_requests = %s WHERE store = %s",
+                (entries, size, requests, name_store(name)),
             )
             if not changed.rowcount:
                 raise NoSuchStore(name)

@@ -20,7 +20,7 @@ from kvassfs import __version__
 from kvassfs.errors import HubFailed, HubUnreachable, InvalidConfiguration, NotAHub, WrongKey
 from kvassfs.remote.answers import choose_directory
 from kvassfs.remote.dialer import Dialer
-from kvassfs.remote.errors import NoRoomForAnswer
+from kvassfs.remote.errors import HubBusy, NoRoomForAnswer
 from kvassfs.remote.http import HttpRemote
 from tests.support.servers import (
     LONG,
@@ -235,6 +235,16 @@ def test_what_a_hub_complains_of_is_told() -> None:
     error = failure(answer("507 Insufficient Storage", b"kvass: the disk\x1b[31m is full\nmore"))
     assert isinstance(error, HubFailed)
     assert (error.status, error.reason) == (507, "the disk[31m is full")
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"), [("7", 7.0), ("86400", 60.0), ("Sat, 28 Nov 2026 07:00:00 GMT", 0.0), ("-1", 0.0), ("٣", 0.0)]
+)
+def test_a_hub_says_how_long_it_wants_to_be_left_alone(header: str, pause: float) -> None:
+    error = failure(answer("429 Too Many Requests", b"kvass: slowly\n", f"Retry-After: {header}"))
+    assert isinstance(error, HubBusy)
+    assert error.retry_after == pause
+    assert str(error).endswith("takes no more for a moment: slowly")
 
 
 def test_an_endless_complaint_is_not_read_to_its_end() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -13,9 +14,10 @@ import pytest
 
 from kvassfs.entry import Delivery, Entry
 from kvassfs.errors import DiskFull, InvalidMessage, StoreBusy, StoreUnavailable, Undecipherable
-from kvassfs.server.application import Service
+from kvassfs.server.application import Service, build_application
 from kvassfs.server.bodies import SHORT, BodyLimits
 from kvassfs.server.hub_requests import CHECKED_APART, MAX_BLOCKS, MAX_PULL, HubLimits
+from kvassfs.server.request_log import format_object
 from kvassfs.server.streaming import PIECE
 from kvassfs.store import Limit, Store
 from kvassfs.sync import messages
@@ -439,6 +441,28 @@ def test_a_failure_at_the_beginning_has_a_status(database: Path) -> None:
 
 
 # The log
+
+
+def test_a_request_can_be_logged_as_an_object(database: Path) -> None:
+    lines: list[str] = []
+
+    async def talk() -> None:
+        service = serve_file(str(database))
+        async with service.run():
+            app = build_application(service, lines.append, describe=format_object)
+            await ask(app, "/get/TOKEN", method="GET", query=b"q=TOKEN")
+
+    asyncio.run(talk())
+    found = json.loads(lines[0])
+    assert isinstance(found.pop("ms"), float)
+    assert found.pop("sent") > 0
+    assert found == {
+        "address": "192.0.2.1",
+        "method": "GET",
+        "call": "/get… (10 characters)",
+        "status": 404,
+        "received": 0,
+    }
 
 
 def test_a_request_is_logged_without_its_query(database: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,21 +6,28 @@ import asyncio
 import base64
 import json
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
+from kvassfs.keeping.postgres.database import Database
 from kvassfs.pairing import messages, post_office
 from kvassfs.pairing.errors import CodeGone, TooManyTries
 from kvassfs.pairing.messages import MAX_JOIN, JoinRequest, PairRequest, PairResponse
 from kvassfs.server.application import Service
 from kvassfs.server.pair_requests import TRIES_OF_ALL, TRIES_OF_ONE, WINDOW, TryLimit
+from kvassfs.server.postgres_home import PostgresHome
 from kvassfs.store import Store
 from kvassfs.sync.seal import Seal
+from tests.support.postgres_fixtures import database, server
+from tests.support.postgres_shares import claim_for, served_below
 from tests.support.services import serve_file
 from tests.unit.server.driver import Answer, ask, begin, served
+
+__all__ = ["database", "server"]
 
 SECONDS = 60.0
 KEY = bytes(range(32))
@@ -29,11 +36,20 @@ SHARE = b"A" + bytes(32)
 MESSAGE = bytes(range(80))
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
+@pytest.fixture(params=["a hub of one person", "a hub for many"])
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
     with Store.open(tmp_path / "db.sqlite") as store:
         store.settings.set_encryption_key(KEY)
+        if request.param == "a hub for many":
+            database: Database = request.getfixturevalue("database")
+            claim_for(database, store)
+            return Service(PostgresHome(database))
     return serve_file(str(tmp_path / "db.sqlite"))
+
+
+def serving(service: Service) -> AbstractAsyncContextManager[ASGIApp]:
+    """``async with`` the application of a service, the store at the same place in each."""
+    return served(service) if service.claims is None else served_below(service)
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -65,7 +81,7 @@ async def open_box(app: Any, ticket: str = TICKET) -> int:
 
 def test_messages_cross_in_both_directions_and_both_sides_wait_for_them(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             number = await open_box(app)
             waiting = begin(app, "/pair", sealed(PairRequest(TICKET, SHARE, wait=50)))
             found = await ask(app, "/join", joining(number))
@@ -81,10 +97,11 @@ def test_messages_cross_in_both_directions_and_both_sides_wait_for_them(service:
     run(talk())
 
 
+@pytest.mark.parametrize("service", ["a hub of one person"], indirect=True)
 def test_two_servers_of_one_store_have_the_same_mailboxes(service: Service, tmp_path: Path) -> None:
     async def talk() -> None:
         other = serve_file(str(tmp_path / "db.sqlite"))
-        async with served(service) as app, served(other) as other_app:
+        async with serving(service) as app, served(other) as other_app:
             number = await open_box(app)
             waiting = begin(app, "/pair", sealed(PairRequest(TICKET, SHARE, wait=50)))
             joiner = begin(other_app, "/join", joining(number, MESSAGE))
@@ -97,7 +114,7 @@ def test_two_servers_of_one_store_have_the_same_mailboxes(service: Service, tmp_
 
 def test_of_two_joiners_at_once_one_is_heard(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             number = await open_box(app)
             first = begin(app, "/join", joining(number, MESSAGE))
             second = begin(app, "/join", joining(number, MESSAGE[::-1]))
@@ -112,7 +129,7 @@ def test_of_two_joiners_at_once_one_is_heard(service: Service) -> None:
 
 def test_unknown_used_ended_and_empty_mailboxes_answer_alike(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             used = await open_box(app)
             begin(app, "/join", joining(used, MESSAGE))
             await ask(app, "/pair", sealed(PairRequest(TICKET, SHARE, wait=50)))
@@ -134,7 +151,7 @@ def test_unknown_used_ended_and_empty_mailboxes_answer_alike(service: Service) -
 
 def test_guessing_numbers_is_soon_refused_and_a_right_one_as_well(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             number = await open_box(app)
             wrong = number % 99 + 1
             for _ in range(TRIES_OF_ONE):
@@ -159,7 +176,7 @@ def test_guessing_numbers_is_soon_refused_and_a_right_one_as_well(service: Servi
 )
 def test_what_a_stranger_may_not_send(service: Service, body: bytes, status: int) -> None:
     async def talk() -> int:
-        async with served(service) as app:
+        async with serving(service) as app:
             return (await ask(app, "/join", body)).status
 
     assert run(talk()) == status
@@ -167,7 +184,7 @@ def test_what_a_stranger_may_not_send(service: Service, body: bytes, status: int
 
 def test_a_mailbox_needs_the_key(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             body = Seal(bytes(32)).seal(messages.encode_pair_request(PairRequest(TICKET)))
             assert (await ask(app, "/pair", body)).status == 403
 
@@ -176,7 +193,7 @@ def test_a_mailbox_needs_the_key(service: Service) -> None:
 
 def test_there_are_only_a_few_mailboxes(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             for number in range(post_office.MAX_OPEN):
                 await open_box(app, f"{number:022}")
             assert (await ask(app, "/pair", sealed(PairRequest(TICKET)))).status == 429
@@ -186,7 +203,7 @@ def test_there_are_only_a_few_mailboxes(service: Service) -> None:
 
 def test_a_joiner_that_leaves_is_not_waited_for(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             number = await open_box(app)
             joiner = begin(app, "/join", joining(number, MESSAGE))
             await ask(app, "/pair", sealed(PairRequest(TICKET, SHARE, wait=50)))
@@ -198,7 +215,7 @@ def test_a_joiner_that_leaves_is_not_waited_for(service: Service) -> None:
 
 def test_the_end_of_the_server_ends_the_waiting(service: Service) -> None:
     async def talk() -> None:
-        async with served(service) as app:
+        async with serving(service) as app:
             await open_box(app)
             waiting = begin(app, "/pair", sealed(PairRequest(TICKET, SHARE, wait=50)))
             await asyncio.sleep(0.1)

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from kvassfs.errors import StoreBusy, StoreUnavailable, ValueReplaced
+from kvassfs.keeping.postgres.database import Database, open_database
 from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.server.homes import open_offers
 from kvassfs.server.hub_requests import HubLimits
@@ -23,9 +24,14 @@ from kvassfs.server.share_requests import ShareRequest, prepare_response
 from kvassfs.sharing.offers import HeldPieces, Offer, Offers
 from kvassfs.store import SEARCHES, Profile, Store
 from tests.support.golden_data import GOLDEN
+from tests.support.postgres import Server
+from tests.support.postgres_fixtures import server
+from tests.support.postgres_shares import SharingHub
 from tests.support.services import serve_file
 from tests.support.stores import count, is_scratch
 from tests.unit.server.driver import Answer, ask, begin, served
+
+__all__ = ["server"]
 
 SECONDS = 30.0
 
@@ -39,10 +45,32 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "db.sqlite"
 
 
-@pytest.fixture
-def store(database: Path) -> Iterator[Store]:
+HUBS: dict[str, SharingHub] = {}
+"""The hubs for many of the stores that have one, by their paths."""
+
+alone = pytest.mark.parametrize("store", ["alone"], indirect=True)
+"""For what is about the file of the hub of one person."""
+
+
+@pytest.fixture(params=["alone", "at a hub for many"])
+def store(request: pytest.FixtureRequest, database: Path) -> Iterator[Store]:
+    """A store that is served itself, or from PostgreSQL by its hub, which has the same."""
     with Store.open(database) as opened:
+        if request.param != "alone":
+            HUBS[opened.path] = SharingHub(request.getfixturevalue("in_postgres"), opened)
         yield opened
+        HUBS.pop(opened.path, None)
+
+
+@pytest.fixture
+def in_postgres(server: Server) -> Iterator[Database]:
+    with open_database(server.create_database()) as opened:
+        yield opened
+
+
+def serving(store: Store) -> AbstractAsyncContextManager[Any]:
+    """``async with`` the application that has the store."""
+    return HUBS[store.path].served() if store.path in HUBS else served(serve_file(store.path))
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -57,7 +85,7 @@ def answers(store: Store, *requests: tuple[str, str, dict[str, str]]) -> list[An
     """Return the answers to requests: method, path and query, headers."""
 
     async def talk() -> list[Answer]:
-        async with served(serve_file(store.path)) as app:
+        async with serving(store) as app:
             found = []
             for method, target, headers in requests:
                 path, _, query = target.partition("?")
@@ -141,6 +169,7 @@ def test_fields_that_come_in_several_lines_are_one_list(store: Store) -> None:
     assert ShareRequest.from_scope(scope).headers == {"if-none-match": f'{tag}, "other"'}
 
 
+@alone
 @pytest.mark.parametrize("timestamp", [-(2**62), -1, 300_000 * 10**12, 2**62])
 def test_a_time_that_http_cannot_tell_is_not_told(store: Store, timestamp: int) -> None:
     token = store.set("key", b"value").url_token
@@ -150,6 +179,7 @@ def test_a_time_that_http_cannot_tell_is_not_told(store: Store, timestamp: int) 
     assert "last-modified" not in answer.headers
 
 
+@alone  # a rename is pushed a moment later
 def test_a_renamed_value_keeps_its_tag_and_address(store: Store) -> None:
     token = store.set("key.txt", b"value").url_token
     before = get(store, token)
@@ -187,6 +217,7 @@ def test_what_is_no_token_leads_to_nothing(store: Store, method: str, query: str
     assert b"value" not in answer.body
 
 
+@alone
 def test_a_removed_value_is_gone(store: Store) -> None:
     token = store.set("key", b"value").url_token
     store.delete("key")
@@ -195,6 +226,7 @@ def test_a_removed_value_is_gone(store: Store) -> None:
     assert answer.body.startswith(b"kvass: what was shared here has been removed")
 
 
+@alone
 @pytest.mark.parametrize(("token", "status"), [("unknown", 404), (None, 410)])
 def test_a_browser_gets_a_page_about_it(store: Store, token: str | None, status: int) -> None:
     removed = store.set("key", b"value").url_token
@@ -229,6 +261,7 @@ def test_what_changes_all_the_time_is_given_up(store: Store, database: Path, mon
     assert raised.value.status_code == 503
 
 
+@alone
 def test_a_database_that_cannot_be_read_is_said_so(store: Store) -> None:
     def failing(path: str, _profile: Profile) -> AbstractContextManager[Offers]:
         raise StoreUnavailable(path, "gone")
@@ -290,6 +323,7 @@ def test_a_post_uses_it_up(store: Store, value: bytes) -> None:
     assert store.share_links.list_all() == []
 
 
+@alone
 def test_a_post_whose_client_has_left_uses_nothing_up(store: Store) -> None:
     store.set("key", b"value")
     link = store.share_links.create("key", once=True)
@@ -321,6 +355,7 @@ def test_a_post_gets_what_the_link_leads_to_by_then(store: Store, monkeypatch: p
     assert replaced == [link.token]
 
 
+@alone
 def test_a_failure_after_a_link_was_used_up_lets_go_of_the_value(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.set("key", LARGE)
     link = store.share_links.create("key", once=True)
@@ -363,6 +398,7 @@ def test_a_post_sends_the_whole_value_whatever_its_conditions(store: Store) -> N
     assert get(store, link.token, "POST", Range="bytes=0-0", If_None_Match="*").body == b"value"
 
 
+@alone
 def test_devices_that_wait_learn_of_a_link_that_was_used_up(store: Store) -> None:
     store.set("key", b"value")
     link = store.share_links.create("key", once=True)
@@ -380,6 +416,7 @@ def test_devices_that_wait_learn_of_a_link_that_was_used_up(store: Store) -> Non
 # Long values
 
 
+@alone
 def test_a_reader_that_leaves_lets_go_of_the_value(store: Store) -> None:
     token = store.set("key", LARGE).url_token
 
@@ -401,6 +438,7 @@ def test_a_reader_that_leaves_lets_go_of_the_value(store: Store) -> None:
     run(talk())
 
 
+@alone
 def test_a_value_that_is_replaced_while_it_is_sent_arrives_as_it_was(store: Store) -> None:
     token = store.set("key", LARGE).url_token
 
@@ -426,6 +464,7 @@ def test_the_token_is_found_among_other_parameters(store: Store, query: str) -> 
 
 
 @pytest.mark.parametrize("value", [b"value", LARGE])
+@alone
 def test_a_connection_that_is_closed_under_an_answer_is_no_trouble(
     store: Store, caplog: pytest.LogCaptureFixture, value: bytes
 ) -> None:
@@ -490,6 +529,7 @@ def test_no_token_is_logged(store: Store, caplog: pytest.LogCaptureFixture) -> N
 # Who looks
 
 
+@alone
 def test_what_is_short_is_looked_up_at_once_and_what_is_long_by_a_worker(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -528,6 +568,7 @@ def test_who_looks_at_once_does_not_wait(store: Store) -> None:
         other.set("key", b"value")
 
 
+@alone
 def test_a_database_that_could_not_be_opened_at_first_is_tried_again(store: Store) -> None:
     token = store.set("key", b"value").url_token
     attempts: list[str] = []

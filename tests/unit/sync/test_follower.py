@@ -14,6 +14,7 @@ import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, KeyMissing, StoreError, WrongKey
 from kvassfs.keeping.store_keeper import StoreKeeper
+from kvassfs.remote.errors import HubBusy
 from kvassfs.remote.http import TimeLimits
 from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
@@ -320,6 +321,14 @@ def test_pauses_of_pushes_grow_as_well(rig: Rig) -> None:
     with rig.running():
         until(lambda: len(pauses_without(pauses, TIMINGS.gathering)) >= len(GROWING))
     assert pauses_without(pauses, TIMINGS.gathering)[: len(GROWING)] == pytest.approx(GROWING)
+
+
+def test_a_hub_that_names_a_pause_is_left_alone_for_that_long(rig: Rig) -> None:
+    pauses = rig.hasten(jitter=lambda: 1.0)
+    rig.hub.failures["pull"] = HubBusy(rig.hub.address, "this store makes too many requests", 7.0)
+    with rig.running():
+        until(lambda: len([pause for pause in pauses if pause > 7]) >= 2)
+    assert [pause for pause in pauses if pause > 7][:2] == pytest.approx([7.2, 7.4])
 
 
 def test_pauses_begin_anew_when_the_hub_was_in_touch(rig: Rig) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -22,7 +24,8 @@ from kvassfs.server.run import ServeOptions
 from kvassfs.store import Store
 from kvassfs.supervisor import Supervisor
 from kvassfs_cli import hub_database, process
-from kvassfs_cli.commands.serve import LogLines, describe_first_steps
+from kvassfs_cli.commands.serve import describe_first_steps
+from kvassfs_cli.serve_log import JsonLog, TextLog
 from tests.unit.cli.conftest import GOLDEN, Kvass, Processes
 
 SECONDS = 30.0
@@ -117,7 +120,7 @@ def test_serve_passes_its_options_on(kvass: Kvass, tmp_path: Path, served_with: 
 @pytest.mark.usefixtures("kathmandu")
 def test_lines_about_requests_look_as_those_of_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     times = iter([1_704_067_199.9995, 1_704_067_200.0, 1_704_067_200.25])
-    lines = LogLines(clock=lambda: next(times))
+    lines = TextLog(clock=lambda: next(times))
     for text in ("one", "two", "three 猫"):
         lines.write(text)
     assert capfd.readouterr().err.splitlines() == [
@@ -130,8 +133,40 @@ def test_lines_about_requests_look_as_those_of_the_log(capfd: pytest.CaptureFixt
 def test_a_line_that_nobody_can_hear_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr(process, "STANDARD_ERROR", full)
-    LogLines().write("one")
+    TextLog().write("one")
     os.close(full)
+
+
+def test_a_log_of_objects_has_one_in_each_line(capfd: pytest.CaptureFixture[str]) -> None:
+    log = JsonLog(clock=lambda: 1_704_067_199.9995)
+    log.write('{"call": "/pull", "status": 200}')
+    log.say("serving\nhere", "and so on")
+    said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    when = {"time": "2023-12-31T23:59:59.999Z", "level": "info"}
+    assert said == [
+        {**when, "call": "/pull", "status": 200},
+        {**when, "message": "serving\nhere"},
+        {**when, "message": "and so on"},
+    ]
+
+
+def test_what_else_is_logged_is_an_object_as_well(
+    kvass: Kvass, served_with: list[ServeOptions], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert kvass("serve", "--log-format", "json").status == 0
+    assert served_with[0].log_format == "json"
+    formatter = logging.getLogger("kvassfs").handlers[-1].formatter
+    assert formatter is not None
+    try:
+        raise ValueError("one\ntwo")
+    except ValueError:
+        record = logging.LogRecord("kvassfs", logging.ERROR, "", 0, "failed: %s", ("x",), sys.exc_info())
+    record.created = 0.0
+    written = formatter.format(record)
+    assert "\n" not in written
+    found = json.loads(written)
+    assert found.pop("traceback").endswith("ValueError: one\ntwo")
+    assert found == {"time": "1970-01-01T00:00:00.000Z", "level": "error", "message": "failed: x"}
 
 
 @pytest.mark.parametrize(("arguments", "level"), [((), logging.INFO), (("--quiet",), logging.WARNING)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from kvassfs.keeping.postgres.database import (
     Database,
     Session,
     describe_url,
+    open_database,
     prepare_schema,
     translate_error,
 )
@@ -297,3 +299,33 @@ def test_every_table_is_keyed_by_the_store_first() -> None:
     for table, columns in schema.TABLES.items():
         assert columns.split()[0] == "store", table
         assert "PRIMARY KEY (store" in columns or table == "stores", table
+
+
+def test_a_server_that_does_not_answer_is_given_up(server: Server) -> None:
+    with open_database(server.create_database(), connections=1, answer_time=0.3) as database:
+        session = Session(database)
+        begin = time.monotonic()
+        for _ in range(2):
+            with (
+                pytest.raises(DatabaseUnreachable, match=r"no answer within 0\.3 s"),
+                session.connection() as connection,
+            ):
+                connection.execute("SELECT pg_sleep(20)")
+        with pytest.raises(DatabaseUnreachable, match="no answer"):
+            session.run(lambda connection: connection.execute("SELECT pg_sleep(20)"))
+        assert session.run(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+        assert time.monotonic() - begin < 10
+
+
+def test_a_machine_that_goes_inside_a_transaction_keeps_no_store_locked(server: Server) -> None:
+    with open_database(server.create_database()) as database, Session(database).connection() as connection:
+        assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("1min",)
+
+
+def test_the_pool_logs_nothing_beside_what_requests_say(caplog: pytest.LogCaptureFixture, server: Server) -> None:
+    elsewhere = Database(server.url("none").replace(f":{server.port}/", ":1/"), patience=0.5)
+    elsewhere._pool.open()
+    with pytest.raises(DatabaseUnreachable), Session(elsewhere).connection():
+        pass
+    elsewhere.close()
+    assert caplog.text == ""

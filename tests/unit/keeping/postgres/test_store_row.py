@@ -7,13 +7,19 @@ from uuid import UUID
 
 import pytest
 
+from kvassfs.entry import Delivery
 from kvassfs.errors import StoreError
 from kvassfs.keeping.postgres.database import Database, Session
-from kvassfs.keeping.postgres.keeper import PostgresKeeper
+from kvassfs.keeping.postgres.keeper import BATCH, PostgresKeeper
 from kvassfs.keeping.postgres.stores import Stores
 from kvassfs.replica import Incarnation
 from kvassfs.store import KEPT_INCARNATIONS
+from kvassfs.sync import messages
+from kvassfs.sync.hub import Hub
+from kvassfs.sync.seal import Seal
+from tests.support.postgres_peers import BreakingSession
 from tests.support.stores import SMALL, Clock
+from tests.unit.keeping.conftest import KEY
 from tests.unit.keeping.postgres.conftest import STORE, Select
 from tests.unit.keeping.test_keepers import BLOCKS, EVERYTHING, made
 
@@ -83,15 +89,54 @@ def test_of_many_incarnations_the_last_are_told(kept: PostgresKeeper, select: Se
     told = incarnations(kept)
     assert [each.mark for each in told] == marks[-KEPT_INCARNATIONS:]
     assert [each.told for each in told] == sorted(each.told for each in told)
+    assert select("SELECT count(*) FROM incarnations") == [KEPT_INCARNATIONS]
 
 
-def test_a_page_of_one_server_is_not_described_by_another(kept: PostgresKeeper, select: Select) -> None:
+def test_a_page_that_was_read_at_once_is_told_with_its_own_moment(kept: PostgresKeeper, select: Select) -> None:
     outcome = kept.merge([made("a"), made("b", counter=2)])
+    page = kept.read_page(0, 9, EVERYTHING)
+    fail_over(select, clock=outcome.clock - 1)
+    assert kept.describe(page.clock, 9).incarnations == outcome.incarnations  # as if it had been sent before
+    select("UPDATE stores SET clock = %s", outcome.clock)
+
+
+@pytest.mark.parametrize(
+    "pushed",
+    [[made(f"{number}", counter=number + 1) for number in range(BATCH + 1)], [made("film", b"".join(BLOCKS))]],
+    ids=["two batches", "a large value"],
+)
+def test_a_page_of_one_server_is_not_described_by_another(
+    kept: PostgresKeeper, select: Select, pushed: list[Delivery]
+) -> None:
+    outcome = kept.merge(pushed)
     page = kept.read_page(0, 9, EVERYTHING)
     fail_over(select, clock=outcome.clock - 1)
     with pytest.raises(StoreError, match="set back meanwhile"):
         kept.describe(page.clock, 9)
     select("UPDATE stores SET clock = %s", outcome.clock)
+
+
+@pytest.mark.parametrize(("beyond", "statements"), [(0, 3), (1, 3)], ids=["something", "nothing"])
+def test_a_pull_takes_few_statements(
+    kept: PostgresKeeper, database: Database, clock: Clock, beyond: int, statements: int
+) -> None:
+    first = kept.merge([made("a")]).clock + beyond
+    session = BreakingSession(database)
+    hub = Hub(PostgresKeeper(session, STORE, clock=clock))
+    request = messages.PullRequest(first, 9, messages.VERSION, device=9)
+    body = Seal(KEY).seal(messages.encode_pull_request(request))
+    hub.pull(body).respond(patient=False)  # the first one of a device notes it
+    before = session.left
+    assert hub.pull(body).respond(patient=False) is not None
+    assert before - session.left == statements
+
+
+def test_a_pull_that_waits_keeps_little(kept: PostgresKeeper) -> None:
+    first = kept.merge([made("a")]).clock + 1
+    kept.note_device(9, {9: "laptop"})
+    assert not kept.read_page(first, 9, EVERYTHING).outgoing
+    assert kept._of_page is None
+    assert kept.describe(first - 1, 9).names == {9: "laptop"}
 
 
 def test_one_connection_is_enough_for_whatever_is_asked(

@@ -29,7 +29,7 @@ def the_only(stores: Stores) -> StoreStatus:
 def test_a_store_waits_to_be_claimed(stores: Stores, clock: Clock) -> None:
     assert stores.list_all() == []
     stores.add("family", "code")
-    assert the_only(stores) == StoreStatus("family", clock.now // 1000, False, 0, 0, None, None)
+    assert the_only(stores) == StoreStatus("family", clock.now // 1000, False, 0, 0, None, None, None)
 
 
 def test_stores_are_listed_by_name(stores: Stores) -> None:
@@ -115,10 +115,10 @@ def test_codes_are_random_and_can_be_typed() -> None:
 
 def test_limits_are_set_and_taken_away(stores: Stores) -> None:
     stores.add("family", "code")
-    stores.set_limits("family", entries=5, size=100)
-    assert the_only(stores)[-2:] == (5, 100)
+    stores.set_limits("family", entries=5, size=100, requests=7)
+    assert the_only(stores)[-3:] == (5, 100, 7)
     stores.set_limits("family", entries=None, size=None)
-    assert the_only(stores)[-2:] == (None, None)
+    assert the_only(stores)[-3:] == (None, None, None)
     with pytest.raises(NoSuchStore):
         stores.set_limits("other", entries=1, size=1)
 
