@@ -100,7 +100,13 @@ class Sealed:
 
     def refused(self) -> list[RefusedEntry]:
         """Return what the hub has that was not taken, the latest first."""
-        rows = self._database.rows("SELECT name, reason, time FROM refused ORDER BY time DESC, name")
+        return self.refused_since(-1)
+
+    def refused_since(self, time: int) -> list[RefusedEntry]:
+        """Return what was not taken after a time (µs), the latest first."""
+        rows = self._database.rows(
+            "SELECT name, reason, time FROM refused WHERE time > ? ORDER BY time DESC, name", (time,)
+        )
         return [RefusedEntry._make(row) for row in rows]
 
 
