@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import pytest
-
-from kvassfs.block import BLOCK_SIZE, split_hashes
+from kvassfs.block import BLOCK_SIZE
 from kvassfs.remote.http import HttpRemote, TimeLimits
 from kvassfs.replica import Kind
 from kvassfs.sharing.fetching import fetch
@@ -26,7 +24,7 @@ from kvassfs.sync import Synchroniser
 from kvassfs.sync.limits import LARGEST_ANSWER
 from kvassfs.sync.seal import Seal
 from kvassfs.veil.addresses import address_link, address_version
-from kvassfs.veil.keys import Keys, derive_keys
+from kvassfs.veil.keys import derive_keys
 from tests.support.hub_process import Server, serving
 from tests.support.stores import SECOND, is_scratch, rows, save
 from tests.support.traces import find_traces, read_memory
