@@ -43,7 +43,7 @@ def read_memory(pid: int) -> Iterator[bytes]:
         if (found := _REGION.match(line)) is None or found[6].startswith("[v"):
             continue
         start, stop = int(found[1], 16), int(found[2], 16)
-        is_code = found[4] == "-" and found[6].endswith((".so", ".py")) or ".so." in found[6] and found[4] == "-"
+        is_code = (found[4] == "-" and found[6].endswith((".so", ".py"))) or (".so." in found[6] and found[4] == "-")
         if not is_code:
             regions.append((start, stop))
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
