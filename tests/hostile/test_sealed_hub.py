@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import permutations
+from itertools import count, permutations
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -42,7 +42,7 @@ from tests.support.hostile_hub import (
     snapshot,
 )
 from tests.support.sealed import KEYS, OTHER_KEYS, make_entry, random_bytes, read_from
-from tests.support.sealed_rig import Rig, open_rig, value
+from tests.support.sealed_rig import Rig, Spoil, open_rig, value
 from tests.support.searches import LONG
 from tests.support.stores import DAY, SECOND, clean_up, is_scratch, save
 
@@ -53,11 +53,10 @@ FULL = 5
 LARGE = random_bytes(FULL * BLOCK_SIZE + 700)
 """A value of so many full blocks and a bit: one that travels in blocks."""
 
+NUMBERED = count(1)
+
 MARGIN = 20
 """By how much the clock of a device may go on with what is right in a page."""
-
-_BOX_START = 25
-_PROOF_BYTES = 32
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +67,26 @@ def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture
+def own_rig(tmp_path: Path) -> Iterator[Rig]:
+    """The same for one test, of which all versions are at the hub still."""
+    with open_rig(tmp_path) as rig:
+        fill(rig)
+        yield rig
+
+
+@pytest.fixture
 def rig(shared_rig: Rig) -> Iterator[Rig]:
     yield shared_rig
     shared_rig.spoil = lambda _, answer: answer
 
 
+def altering(**fields: Any) -> Spoil:
+    """Return what has each response to a pull say these things."""
+    return alter_pulls(lambda message: message.update(fields))
+
+
 def fill(rig: Rig) -> None:
-    """Have versions of all kinds at the hub, and the last ones on both devices; ``old`` has those before."""
+    """Have versions of all kinds at the hub, and the last ones on both devices; ``rig.earlier`` has those before."""
     one, _ = rig.devices
     one.tree.directories.make("folder/", 0o40755, is_scratch=is_scratch)
     for version in (b"before", b"now"):
@@ -84,7 +96,7 @@ def fill(rig: Rig) -> None:
         one.set("gone", version)
         rig.clock.advance(60 * SECOND)
         rig.exchange()
-        rig.old = rig.old if hasattr(rig, "old") else read_hub(rig)  # type: ignore[attr-defined]
+        rig.earlier = rig.earlier or read_hub(rig)
     one.delete("gone")
     create_link(one, "small", Terms(once=True), clock=rig.clock)
     rig.clock.advance(60 * SECOND)
@@ -103,7 +115,7 @@ def find(entries: Sequence[Fields], key: str) -> Fields:
 def feed(rig: Rig, wrong: Sequence[Fields]) -> None:
     """Have a device pull what is wrong, before and after what is right in one page, and check that it does no harm."""
     one, two = rig.devices
-    feed.number = number = getattr(feed, "number", 0) + 1  # type: ignore[attr-defined]
+    number = next(NUMBERED)
     one.set(GOOD, b"%d" % number)
     rig.clock.advance(60 * SECOND)
     rig.exchange(one)
@@ -167,6 +179,8 @@ def test_what_stands_in_the_clear_is_not_taken(rig: Rig, fields: Fields, named: 
 
 # What cannot be read at all
 
+NO_TEXTS: list[Any] = [5, [], {}]
+
 NO_NUMBERS: list[Any] = [-1, 1.0, 1e300, True, "5", None, [], 2**62, 2**64, 10**40, MAX_RECEIVED + 1]
 
 UNREADABLE: list[tuple[str, Any]] = [
@@ -174,8 +188,8 @@ UNREADABLE: list[tuple[str, Any]] = [
     *(("Counter", number) for number in NO_NUMBERS),
     *(("WriterCounter", number) for number in NO_NUMBERS if number is not None),
     *(("ProcessID", number) for number in [0, -1, 2**32, 1.0, True, "7", None]),
-    *(("Value", text) for text in ["!", "A", 5, [], {}]),
-    *(("UrlToken", text) for text in [5, None, [], "\ud800"]),
+    *(("Value", text) for text in ["!", "A", *NO_TEXTS]),
+    *(("UrlToken", text) for text in [None, "\ud800", *NO_TEXTS]),
     *(("Mode", mode) for mode in ["5", 1.5, []]),
     *(("Blocks", blocks) for blocks in ["", "A", 5, {}, [], [["A" * 43 + "=", 0]], [["A" * 43 + "=", -1]], [[5]]]),
     *(("Seen", seen) for seen in [[[0, 5]], 5, [[7]]]),
@@ -207,7 +221,7 @@ def test_what_is_no_entry_holds_up_nothing(rig: Rig, wrong: Any) -> None:
 
 
 def test_values_and_tokens_exchanged_between_versions_are_not_taken(rig: Rig) -> None:
-    now, old = read_hub(rig), rig.old  # type: ignore[attr-defined]
+    now, old = read_hub(rig), rig.earlier
     all_ = [find(entries, key) for entries in (now, old) for key in ("small", "other", "large", "gone", "folder/")]
     wrong = []
     for one, other in permutations(all_, 2):
@@ -232,7 +246,8 @@ def test_what_stands_outside_is_proven(rig: Rig) -> None:
         ]
         wrong += [fields | {"UrlToken": token} for token in flip_text(fields["UrlToken"])]
         wrong += [fields | {"Key": name} for name in flip_text(fields["Key"])]
-        wrong += [fields | extra for extra in ({"Mode": 0o100600}, {"ModTime": "0"}, {"Seen": []}, {"Of": [7, 1]})]
+        clear: list[Fields] = [{"Mode": 0o100600}, {"ModTime": "0"}, {"Seen": []}, {"Of": [7, 1]}]
+        wrong += [fields | extra for extra in clear]
         check_named(rig, wrong)
 
 
@@ -342,7 +357,7 @@ def check_named_alone(rig: Rig, wrong: Sequence[Fields]) -> None:
 
 def test_lists_of_blocks_that_are_others_are_not_taken(rig: Rig, withheld: Withheld) -> None:
     blocks = read_blocks(rig, withheld.fields)
-    other = read_blocks(rig, find(rig.old, "large"))  # type: ignore[attr-defined]
+    other = read_blocks(rig, find(rig.earlier, "large"))
     lists = [
         blocks[:-1],
         blocks[1:],
@@ -402,13 +417,13 @@ def test_an_entry_whose_block_is_wrong_holds_up_no_other_that_has_it(rig: Rig, w
 # What is genuine, in another order, and of another time
 
 
-def test_what_comes_twice_and_in_any_order_changes_nothing(rig: Rig) -> None:
+def test_what_comes_twice_and_in_any_order_changes_nothing(own_rig: Rig) -> None:
     """All that was ever handed out, older versions too: a device that has what is newer brings nothing back."""
-    one, two = rig.devices
-    entries = [*rig.old, *read_hub(rig)] * 2  # type: ignore[attr-defined]
+    rig, (one, two) = own_rig, own_rig.devices
+    entries = [*rig.earlier, *read_hub(rig)] * 2
+    before = {key: two.entry(key) for key in two.keys()}, two.share_links.list_all(), two.conflicts.count()
     for seed in range(100 if LONG else 5):
         Random(seed).shuffle(entries)
-        before = {key: two.entry(key) for key in two.keys()}, two.share_links.list_all(), two.conflicts.count()
         rig.spoil = hand_out(entries)
         rig.exchange(two)
         rig.spoil = lambda _, answer: answer
@@ -419,9 +434,9 @@ def test_what_comes_twice_and_in_any_order_changes_nothing(rig: Rig) -> None:
     assert {key: one.entry(key) for key in one.keys()} == before[0]
 
 
-def test_counters_of_the_hub_are_not_taken(rig: Rig) -> None:
+def test_counters_of_the_hub_are_not_taken(own_rig: Rig) -> None:
     """A new device takes all from a hub that counts as it likes, and has the same as the others."""
-    one = rig.devices[0]
+    rig, one = own_rig, own_rig.devices[0]
     entries = read_hub(rig)
     for number, field in enumerate(("Counter", "WriterCounter")):
         new = rig.add(rig.hub_path.parent / f"counted{number}", 70 + number)
@@ -446,7 +461,7 @@ def test_what_a_hub_says_of_itself_costs_at_most_a_process_id(tmp_path: Path, fi
         rig.exchange()
         for number in NUMBERS:
             before, clock = snapshot(two), two.settings.config().clock
-            rig.spoil = alter_pulls(lambda message, number=number: message.update({field: number}))
+            rig.spoil = altering(**{field: number})
             for _ in range(2):
                 with suppress(SyncError):
                     rig.exchange(two)
@@ -478,7 +493,7 @@ def test_incarnations_of_a_hub_cost_at_most_an_exchange(tmp_path: Path) -> None:
         one.set("key", b"value")
         rig.exchange()
         for incarnations in ([], [[1, MAX_NUMBER]], [[MAX_NUMBER, 0]], [[5, 5]] * 1000, "x", [[1]], [[-1, -1]], 5):
-            rig.spoil = alter_pulls(lambda message, told=incarnations: message.update({"Incarnations": told}))
+            rig.spoil = altering(Incarnations=incarnations)
             with suppress(SyncError):
                 rig.exchange(two)
         rig.spoil = lambda _, answer: answer
@@ -525,9 +540,9 @@ def test_a_hub_that_serves_yesterdays_database_brings_nothing_back(tmp_path: Pat
         history = {store: snapshot(store)["revisions"] for store in rig.devices}
         for lies in (True, False):  # about what it counts, so that nobody notices; and not
             rig.set_hub_back(image, tmp_path / f"hub{lies}")
-            told = {"Clock": one.peers.hub().told, "Counter": one.peers.hub().cursor}
+            told: Fields = {"Clock": one.peers.hub().told, "Counter": one.peers.hub().cursor}
             told["Incarnations"] = [[one.peers.hub().incarnation, one.peers.hub().told]]
-            rig.spoil = alter_pulls(lambda message, told=told, lies=lies: message.update(told if lies else {}))
+            rig.spoil = altering(**told if lies else {})
             for _ in range(2):
                 rig.exchange()
             for store in rig.devices:

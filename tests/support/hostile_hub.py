@@ -118,7 +118,7 @@ def snapshot(store: Store, *, without: Sequence[str] = ()) -> dict[str, Any]:
 
     Of the keys ``without`` nothing.
     """
-    found = state(store)
+    found: dict[str, Any] = dict(state(store))
     for table in ("entries", "revisions"):
         found[table] = [row for row in found[table] if row[0] not in without]
     if without:

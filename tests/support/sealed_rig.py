@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from kvassfs.replica import Kind
 from kvassfs.store import Store
@@ -28,7 +29,7 @@ class Rig:
     """A hub and devices.
 
     ``sent`` has all that was ever sent to the hub, sealed, and ``answers`` what came back before ``spoil`` made something else
-    of it.
+    of it. ``earlier`` is what it handed out at some time, where a test keeps that.
     """
 
     def __init__(self, directory: Path, count: int, *, original: bool = False) -> None:
@@ -45,6 +46,7 @@ class Rig:
         self.sent: list[tuple[str, bytes]] = []
         self.answers: list[tuple[str, bytes]] = []
         self.spoil: Spoil = lambda _, answer: answer
+        self.earlier: list[dict[str, Any]] = []
         self.devices = [self.add(directory / f"device{number}", 10 + number) for number in range(count)]
 
     def add(self, path: Path, seed: int, kind: str = Kind.DEVICE, key: bytes = SECRET, *, anew: bool = False) -> Store:
