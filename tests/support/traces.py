@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
+
+PAGE = 4096
 
 PIECE = 8 * 1024 * 1024
 """Bytes of memory that are looked at together."""
@@ -52,6 +55,15 @@ def read_memory(pid: int) -> Iterator[bytes]:
                 try:
                     memory.seek(at)
                     # A bit more, so that nothing is cut in two.
-                    yield memory.read(min(PIECE + 4096, stop - at))
+                    piece = memory.read(min(PIECE + PAGE, stop - at))
                 except (OSError, ValueError):  # it is not there any more, or none of it can be read
                     continue
+                yield from _split_written(piece)
+
+
+def _split_written(piece: bytes) -> Iterator[bytes]:
+    """Yield what is in a piece of memory, without the pages that nobody has written to: those are most of it."""
+    pages = (piece[at : at + PAGE] for at in range(0, len(piece), PAGE))
+    for is_empty, run in groupby(pages, key=lambda page: not page.strip(b"\0")):
+        if not is_empty:
+            yield b"".join(run)
