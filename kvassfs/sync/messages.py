@@ -239,7 +239,9 @@ def decode_pull_response(plaintext: bytes, *, leave_out: bool = False) -> PullRe
             raise InvalidMessage("it is no answer to this program")
         deliveries = decode_entries(message, left_out)
         cursor = max((delivery.sequence for delivery in deliveries), default=0)
-        return PullResponse(without_echoes(deliveries), cursor, echoes=find_echoes(deliveries), unreadable=unreadable)
+        return PullResponse(
+            without_echoes(deliveries), cursor, echoes=find_echoes(deliveries), unreadable=tuple(unreadable)
+        )
     message = require_kind(message, _PULL_RESPONSE["Type"], _PULL_RESPONSE_FIELDS)
     if "Entries" not in message:
         raise InvalidMessage("it has no entries")
@@ -254,7 +256,7 @@ def decode_pull_response(plaintext: bytes, *, leave_out: bool = False) -> PullRe
         _decode_incarnations(message.get("Incarnations", [])),
         read_number(message, "Written", 0),
         read_names(message),
-        unreadable=unreadable,
+        unreadable=tuple(unreadable),
     )
 
 
