@@ -38,7 +38,6 @@
     │   ├── AnswerDamaged         its answer is not what it sealed: ``kvassfs.remote.errors`` has this and the next
     │   ├── NoRoomForAnswer       no space left for what it answers
     │   ├── HubFailed             it reports an error
-    │   ├── TooLargeForHub        it is of the original program, and cannot keep a value
     │   └── HubDowngraded         it speaks an older protocol than before
     ├── ShareError                what is shared by its address
     │   ├── NothingShared         a token that nothing has
