@@ -9,6 +9,7 @@ from kvassfs.conflict import Conflict, describe_conflict
 from kvassfs.replica import Kind
 from kvassfs.status import HubStatus, Status
 from kvassfs.store import Device, Follower, RefusedEntry, Space, Upload
+from kvassfs.sync.refused_news import describe_refused
 
 from .formats import format_age, format_entry_count, format_left, format_local_time, format_size, format_span
 from .notices import escape_controls
@@ -60,7 +61,7 @@ def _list_facts(status: Status) -> Iterator[tuple[str, str]]:
 def list_refused(refused: Sequence[RefusedEntry]) -> Iterator[str]:
     """Yield what the hub of a sealed store has that was not taken, and why; of many, the latest in full."""
     for entry in refused[:MOST_REFUSED]:
-        yield f"not taken from the hub, {entry.name}: {entry.reason}"
+        yield describe_refused(entry.name, entry.reason)
     if len(refused) > MOST_REFUSED:
         yield f"and {format_entry_count(len(refused) - MOST_REFUSED)} more"
 

@@ -37,7 +37,6 @@
     │   ├── WrongKey              its encryption key is another one
     │   ├── AnswerDamaged         its answer is not what it sealed: see ``kvassfs.remote.errors``, also for NoRoomForAnswer
     │   ├── HubFailed             it reports an error
-    │   ├── TooLargeForHub        it is of the original program, and cannot keep a value
     │   └── HubDowngraded         it speaks an older protocol than before
     ├── ShareError                what is shared by its address
     │   ├── NothingShared         a token that nothing has

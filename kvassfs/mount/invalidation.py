@@ -17,6 +17,7 @@ from .. import paths
 from ..errors import KvassError
 from ..store import Changes, Event, Seen, Store, directories_above
 from ..sync.conflict_news import ConflictNews
+from ..sync.refused_news import RefusedNews
 from .announcing import Announcer, find_path, list_announcements
 from .store_thread import RETRY_PAUSE, StoreThread
 
@@ -31,6 +32,10 @@ class Invalidate(Protocol):
 
     def __call__(self, path: str, mode: int | None, /, *, is_new: bool = False) -> None:
         """``mode`` is that of what is there by now, ``None`` if there is nothing. Raises OSError."""
+
+
+def _warn(line: str) -> None:
+    log.warning("%s", line)
 
 
 class Invalidation(StoreThread):
@@ -65,11 +70,12 @@ class Invalidation(StoreThread):
         self._numbers = itertools.count(1)
         self._pending_keys: dict[str, bool] = {}  # and whether that was logged
         self._pending_prefixes: dict[str, bool] = {}
-        self._conflict_news = ConflictNews(own_store.tree.clock(), lambda line: log.warning("%s", line))
+        self._news = (ConflictNews(own_store.tree.clock(), _warn), RefusedNews(own_store, _warn))
 
     def look(self, store: Store, _woken: bool = True, /) -> float | None:
         """Invalidate what others changed since the last look, and what could not be invalidated then."""
-        self._conflict_news.tell(store)
+        for news in self._news:
+            news.tell(store)
         changes = store.feed.since(self._position, but_by=self._own_writer)
         keys = [*changes.keys, *(prefix.removesuffix("/") for prefix in changes.prefixes)]
         above = {prefix for key in keys for prefix in directories_above(key)}

@@ -18,6 +18,10 @@ MOST_REFUSED = 1000
 """Entries of the hub that were not taken, of which is known why: a hub could make up any number."""
 
 
+LONGEST_NAME = 200
+"""Characters that are kept of what an entry is called that was not taken; a hub could call it anything."""
+
+
 class RefusedEntry(NamedTuple):
     """An entry of the hub that was not taken: its ``name`` there, why, and when (µs)."""
 
@@ -80,7 +84,7 @@ class Sealed:
     def note_pulled(self, opened: Iterable[str], refused: Iterable[tuple[str, str]]) -> None:
         """Note which names were refused and why; what is noted of those that were opened goes."""
         known = {name for (name,) in self._database.rows("SELECT name FROM refused")}
-        gone, new = known.intersection(opened), list(refused)
+        gone, new = known.intersection(opened), [(_shorten(name), reason) for name, reason in refused]
         if not (gone or new):
             return
         now = self._clock() // 1000
@@ -96,5 +100,17 @@ class Sealed:
 
     def refused(self) -> list[RefusedEntry]:
         """Return what the hub has that was not taken, the latest first."""
-        rows = self._database.rows("SELECT name, reason, time FROM refused ORDER BY time DESC, name")
+        return self.refused_since(-1)
+
+    def refused_since(self, time: int) -> list[RefusedEntry]:
+        """Return what was not taken after a time (µs), the latest first."""
+        rows = self._database.rows(
+            "SELECT name, reason, time FROM refused WHERE time > ? ORDER BY time DESC, name", (time,)
+        )
         return [RefusedEntry._make(row) for row in rows]
+
+
+def _shorten(name: str) -> str:
+    """Return a name as it can be kept and shown."""
+    text = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return text.encode(errors="replace").decode()

@@ -81,11 +81,17 @@ def _encode_blocks(delivery: Delivery) -> str | list[str | tuple[str, int]]:
     return parts
 
 
-def decode_entries(entries: object) -> list[Delivery]:
+NAMELESS = "(no key)"
+"""What an entry is called whose key is none."""
+
+
+def decode_entries(entries: object, unreadable: list[str] | None = None) -> list[Delivery]:
     """Return the entries of a message, without those whose keys no replica can hold.
 
+    ``unreadable`` gets the keys of these and of entries that cannot be read, for somebody who takes the others.
+
     Raises:
-        InvalidMessage: one of the others cannot be read.
+        InvalidMessage: one of the others cannot be read, and ``unreadable`` is ``None``.
     """
     if entries is None:  # how the original writes an empty array
         return []
@@ -95,13 +101,19 @@ def decode_entries(entries: object) -> list[Delivery]:
     for fields in entries:
         try:
             found.append(_decode_entry(fields))
-        except InvalidKey:
-            continue
-        except OutOfRange:
-            raise
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InvalidMessage(f"an entry cannot be read: {error!r}") from error
+        except (InvalidKey, OutOfRange, KeyError, TypeError, ValueError, OverflowError) as error:
+            if unreadable is not None:
+                unreadable.append(_name_entry(fields))
+            elif isinstance(error, OutOfRange):
+                raise
+            elif not isinstance(error, InvalidKey):
+                raise InvalidMessage(f"an entry cannot be read: {error!r}") from error
     return found
+
+
+def _name_entry(fields: object) -> str:
+    key = fields.get("Key") if isinstance(fields, dict) else None
+    return key if isinstance(key, str) and key else NAMELESS
 
 
 def _decode_entry(fields: dict[str, Any]) -> Delivery:

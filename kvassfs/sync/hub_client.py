@@ -6,6 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -152,7 +153,8 @@ class HubClient:
         largest = LARGEST_PAGE if self._version == VERSION else LARGEST_ANSWER
         sealed = self._post("pull", body, request.wait, largest=largest)
         took = None if request.wait else (sent, self._uptime())
-        response = self._open(sealed, decode_pull_response)
+        # Of a sealed store, what cannot be read holds up nothing else: whoever has the access key may have sent it.
+        response = self._open(sealed, partial(decode_pull_response, leave_out=self.keys is not None))
         if response.digest is not None:
             self._check_digest(body, response.digest)
         return Timed(response, took)
@@ -291,15 +293,20 @@ class HubClient:
     def _become_another(self, counter: int) -> None:
         if counter > self._store.settings.config().clock + MAX_HUB_LEAP:
             raise PullRefused(self._remote.address, "the counters that it has of this device are out of range")
-        self._begin_anew(lambda: self._store.identity.renew(counter))
+        self._count_stranger()
+        # A hub that cannot read a store has no say in its clock. What was written here comes back with its counters.
+        self._begin_anew(lambda: self._store.identity.renew(0 if self.keys is not None else counter))
         self.process_id = self._store.settings.config().process_id
 
     def _turn_to(self, stranger: Stranger) -> None:
+        self._count_stranger()
+        self._begin_anew(self._store.peers.forget_hub)
+        self._note_hub(Learned(stranger.version, stranger.process_id, 0, 0))
+
+    def _count_stranger(self) -> None:
         self._strangers += 1
         if self._strangers > TRIES:
             raise self.make_failure("it is another store each time that it answers")
-        self._begin_anew(self._store.peers.forget_hub)
-        self._note_hub(Learned(stranger.version, stranger.process_id, 0, 0))
 
     def _begin_anew(self, forget: Callable[[], None]) -> None:
         """Go on with the same hub as with a new one, unless the user has set another one meanwhile."""

@@ -15,6 +15,7 @@ from ..store import Store
 from ..store.commits import CommitWatch
 from ..tuples import NamedTuple
 from .conflict_news import ConflictNews
+from .refused_news import RefusedNews
 from .session import Connect, Session
 from .synchroniser import Synchroniser
 
@@ -97,7 +98,7 @@ class Contact:
 class Surroundings(NamedTuple):
     """What both loops share: see ``Follower``. ``stopping`` is set when they have to end, and they pause on it.
 
-    ``tells``: conflicts are told; where there is a mount, that tells them.
+    ``tells``: conflicts are told, and what was not taken from the hub; where there is a mount, that tells them.
     """
 
     connect: Connect
@@ -157,7 +158,7 @@ class PullLoop(Loop):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._wait = 0.0
-        self._conflict_news: ConflictNews | None = None
+        self._news: list[ConflictNews | RefusedNews] = []
 
     def begin_anew(self) -> None:
         """Pull at once, on a new connection: the one that is waited on may be dead, or of another hub."""
@@ -170,8 +171,9 @@ class PullLoop(Loop):
             self._contact.address = ""
             self._stopping.wait(self._timings.longest_pause)
             return
-        if self._tells and self._conflict_news is None:
-            self._conflict_news = ConflictNews(session.store.settings.config().clock, self._contact.say)
+        if self._tells and not self._news:
+            clock, say = session.store.settings.config().clock, self._contact.say
+            self._news = [ConflictNews(clock, say), RefusedNews(session.store, say)]
         changed = synchroniser.pull(wait=self._wait)
         if session.synchroniser() is not synchroniser:
             return  # another hub, or key, has been set
@@ -180,8 +182,8 @@ class PullLoop(Loop):
         self._contact.address = synchroniser.address
         self._contact.note_success(self)
         self._contact.note_clock(session.store.hub_time.difference())
-        if self._conflict_news is not None:
-            self._conflict_news.tell(session.store)
+        for news in self._news:
+            news.tell(session.store)
         if session.store.peers.hub().version == 1:
             self._stopping.wait(self._timings.polling)
 

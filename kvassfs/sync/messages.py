@@ -82,7 +82,7 @@ class PullResponse(NamedTuple):
 
     It holds what there is up to the sequence ``cursor``; ``more``: there are further entries. ``written`` is the
     greatest counter of an entry that the asking device has written. ``names`` are as in a request. ``echoes`` came from a
-    hub of version 1, by their keys.
+    hub of version 1, by their keys. ``unreadable`` are the keys of entries that cannot be read.
     """
 
     deliveries: list[Delivery]
@@ -96,6 +96,7 @@ class PullResponse(NamedTuple):
     written: int = 0
     names: Mapping[int, str] = {}
     echoes: Mapping[str, KnownEcho] = {}
+    unreadable: Sequence[str] = ()
 
 
 def compute_digest(body: bytes) -> str:
@@ -224,23 +225,28 @@ def encode_pull_response(response: PullResponse) -> bytes:
     )
 
 
-def decode_pull_response(plaintext: bytes) -> PullResponse:
+def decode_pull_response(plaintext: bytes, *, leave_out: bool = False) -> PullResponse:
     """Return the response to a pull, of either version.
 
-    An array from this program is none: its hubs send one to devices of the original program alone.
+    An array from this program is none: its hubs send one to devices of the original program alone. ``leave_out``: entries that
+    cannot be read are left out; otherwise the response is refused.
     """
     message = decode_json(plaintext)
+    unreadable: list[str] = []
+    left_out = unreadable if leave_out else None
     if message is None or isinstance(message, list):
         if any(isinstance(fields, dict) and "Type" in fields for fields in message or ()):
             raise InvalidMessage("it is no answer to this program")
-        deliveries = decode_entries(message)
+        deliveries = decode_entries(message, left_out)
         cursor = max((delivery.sequence for delivery in deliveries), default=0)
-        return PullResponse(without_echoes(deliveries), cursor, echoes=find_echoes(deliveries))
+        return PullResponse(
+            without_echoes(deliveries), cursor, echoes=find_echoes(deliveries), unreadable=tuple(unreadable)
+        )
     message = require_kind(message, _PULL_RESPONSE["Type"], _PULL_RESPONSE_FIELDS)
     if "Entries" not in message:
         raise InvalidMessage("it has no entries")
     return PullResponse(
-        without_echoes(decode_entries(message.get("Entries"))),
+        without_echoes(decode_entries(message.get("Entries"), left_out)),
         read_number(message, "Counter"),
         str(message.get("Request")),
         message.get("More") is True,
@@ -250,6 +256,7 @@ def decode_pull_response(plaintext: bytes) -> PullResponse:
         _decode_incarnations(message.get("Incarnations", [])),
         read_number(message, "Written", 0),
         read_names(message),
+        unreadable=tuple(unreadable),
     )
 
 

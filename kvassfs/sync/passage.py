@@ -18,6 +18,7 @@ from .block_messages import Block
 from .entry_messages import estimate_size
 from .errors import HubIsSealed
 from .hub_client import HubClient
+from .messages import PullResponse
 
 NAME_LENGTH = 44
 """Characters of a key as a sealed store has it at its hub."""
@@ -73,7 +74,7 @@ class Passage(ABC):
         """Return the keys that cannot be pushed."""
 
     @abstractmethod
-    def open(self, deliveries: list[Delivery], *, last: bool) -> Taken:
+    def open(self, response: PullResponse, *, last: bool) -> Taken:
         """Return what a page of the hub says; blocks of large values are still to be fetched.
 
         ``last``: what is missing there is not asked for again.
@@ -136,16 +137,16 @@ class PlainPassage(Passage):
         """Return no keys."""
         return ()
 
-    def open(self, deliveries: list[Delivery], *, last: bool) -> Taken:  # noqa: ARG002  the other way has a use for it
+    def open(self, response: PullResponse, *, last: bool) -> Taken:  # noqa: ARG002  the other way has a use for it
         """Return the page as it is.
 
         Raises:
             HubIsSealed: it is that of a sealed store, of which this is no device.
         """
-        if not self._is_hub and any(looks_sealed(delivery) for delivery in deliveries):
+        if not self._is_hub and any(looks_sealed(delivery) for delivery in response.deliveries):
             self._store.peers.doubt_hub(epoch=self._client.epoch)
             raise HubIsSealed(self._client.address)
-        return Taken(deliveries, complete=True)
+        return Taken(response.deliveries, complete=True)
 
     def plan(self, wanted: list[bytes]) -> Iterator[Callable[[], list[Block]]]:
         """Yield calls that fetch blocks."""

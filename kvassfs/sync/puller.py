@@ -9,7 +9,7 @@ from itertools import chain
 
 from ..block import BLOCK_SIZE
 from ..echo import Echo, Proof
-from ..entry import Delivery
+from ..entry import MAX_NUMBER, Delivery
 from ..errors import NotAHub, OutOfRange, StoreError
 from ..replica import NOBODY, HubState
 from ..store import Merged, Outgoing, Store
@@ -163,7 +163,7 @@ class Puller:
         return request._replace(first=first, process_id=echo.hidden)
 
     def _make_request(self, hub: HubState, cursor: int, wait: float = 0.0) -> PullRequest:
-        first = cursor + 1 if cursor else 0
+        first = min(cursor + 1, MAX_NUMBER) if cursor else 0
         # The first time, what this replica itself wrote is asked for as well: it may have been set back to a backup.
         # A hub of version 1 may hold an older version than what was written here, brought by another device.
         writer = self._client.process_id if hub.reached and hub.version == VERSION else NOBODY
@@ -176,7 +176,7 @@ class Puller:
 
     def _take(self, hub: HubState, response: PullResponse, ahead: _ReadAhead, *, last: bool) -> Merged:
         """Merge a page and the blocks that it needs; return which of these are missing still."""
-        taken = self._passage.open(response.deliveries, last=last)
+        taken = self._passage.open(response, last=last)
         wanted = self._store.inbox.find_missing(taken.deliveries)
         changed = self._merge_small(taken.deliveries) if wanted else 0
         if wanted:

@@ -26,13 +26,14 @@ from ..veil.deliveries import (
     seal_delivery,
     seal_pieces,
 )
-from ..veil.errors import PartMissing, VeilError
+from ..veil.errors import PartMissing, Spoiled, VeilError
 from ..veil.keys import Keys, hide_key, hide_version
 from ..veil.links import is_proven
 from .block_messages import Block
 from .entry_messages import estimate_size
 from .errors import HubNotEmpty, TooLargeToSeal
 from .hub_client import HubClient
+from .messages import PullResponse
 from .passage import Packed, Passage, Taken
 
 NOTED_AT_ONCE = 64
@@ -100,6 +101,7 @@ class SealedPassage(Passage):
         self._too_large: set[str] = set()
         self._page = _Page([], [], [])
         self._failed: dict[bytes, VeilError] = {}
+        self._tried: set[Source] = set()
 
     # To the hub
 
@@ -168,16 +170,17 @@ class SealedPassage(Passage):
 
     # From the hub
 
-    def open(self, deliveries: list[Delivery], *, last: bool) -> Taken:
+    def open(self, response: PullResponse, *, last: bool) -> Taken:
         """Open the entries of a page.
 
         Raises:
             HubNotEmpty: the store was sealed just now, and the hub has something else.
         """
         self._page = page = _Page([], [], [])
-        self._failed = {}
+        self._failed, self._tried = {}, set()
+        page.refused.extend(Refused(name, Spoiled("it is no entry that can be read")) for name in response.unreadable)
         links = self._find_links()
-        for part in self._split(deliveries):
+        for part in self._split(response.deliveries):
             fetch = self._fetch_ends(part)
             opened, refused = open_page(self._keys, part, fetch)
             page.opened.extend(opened)
@@ -252,12 +255,23 @@ class SealedPassage(Passage):
         for source in batch:
             try:
                 found.append(open_source(self._keys, source, blocks[source.sealed] or b""))
+                self._failed.pop(source.hash, None)
             except VeilError as error:
                 self._failed[source.hash] = error
+                self._tried.add(source)
         return found
+
+    def _fetch_elsewhere(self) -> None:
+        """Fetch what was wrong from where another entry of the page has it: one that is spoiled holds up no other."""
+        for opened in self._page.opened if self._failed else ():
+            if opened.plain.value is None:
+                sources = (source for source in find_sources(opened, dict(self._failed)) if source not in self._tried)
+                while batch := list(islice(sources, self._at_once)):
+                    self._store.blocks.put(self._fetch_sources(batch))
 
     def settle(self, taken: Taken, *, last: bool) -> Taken:
         """Return what can be merged: what has a block that is wrong is refused, or asked for again where it is missing."""
+        self._fetch_elsewhere()
         merged: list[Opened] = []
         for opened in self._page.opened:
             if opened.plain.value is None and self._store.inbox.find_missing([opened.plain]):

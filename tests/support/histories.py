@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from kvassfs.conflict import Origin, find_origin
+from kvassfs.entry import MAX_TARGET
 from kvassfs.errors import HubUnreachable, NotAHub, StoreError, SyncError, WrongKey
 from kvassfs.store import Store, blocks
 from kvassfs.sync import Synchroniser
@@ -85,9 +86,9 @@ class Crash(BaseException):
     """The process ends here, and what it would still do is not done."""
 
 
-def _possible(mode: int, size: int) -> int:
+def possible_mode(mode: int, size: int) -> int:
     """Return ``mode``, but for a symlink that leads nowhere, which no mount makes, and no message carries."""
-    return REGULAR if stat.S_ISLNK(mode) and not size else mode
+    return REGULAR if stat.S_ISLNK(mode) and not 0 < size <= MAX_TARGET else mode
 
 
 class Peers:
@@ -387,7 +388,7 @@ class Peers:
                 replica.store.set(key, b"")
         elif how in {"save", "amend", "empty"}:
             size = 0 if how == "empty" else size
-            self.save(replica, key, size, _possible(mode, size), amend=how == "amend")
+            self.save(replica, key, size, possible_mode(mode, size), amend=how == "amend")
         elif how == "unlink":
             self.unlink(replica, key)
         elif how == "rename" and node is not None and key != new:
@@ -396,7 +397,7 @@ class Peers:
         elif how == "change time" and node is not None:
             replica.store.tree.set_times(node, size, None, replica.clock.now)
         elif how == "change mode" and node is not None:
-            replica.store.tree.set_mode(node, _possible(mode, node.size))
+            replica.store.tree.set_mode(node, possible_mode(mode, node.size))
 
     def change_directory(
         self, who: int, directory_doing: str, directory: str, new_directory: str, size: int, mode: int

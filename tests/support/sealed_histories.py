@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from kvassfs.block import BLOCK_SIZE
 from kvassfs.errors import WrongKey
 from kvassfs.replica import Kind
 from kvassfs.veil.keys import derive_keys, hide_key
-from tests.support.histories import Peers, directories_of
+from tests.support.histories import Peers, directories_of, possible_mode
 from tests.support.original import OriginalHub
 from tests.support.replicas import KEY, WRONG_KEY, Replica, acknowledged, versions
 
 KEYS = derive_keys(KEY)
+
+LARGER = {150: 70_000, 330: 2 * BLOCK_SIZE + 10_000}
+"""What stands for sizes that would travel in blocks in a store that is not sealed."""
 
 
 class SealedPeers(Peers):
@@ -22,6 +26,13 @@ class SealedPeers(Peers):
         self.writers = made[1:]
         if original_hub:
             self.hub = OriginalHub(9009, KEYS.access, self.random)
+
+    def value(self, size: int) -> bytes:
+        """Return a new value; the larger ones are of the sizes that travel in blocks here, with one that all have."""
+        return super().value(LARGER.get(size, size))
+
+    def save(self, replica: Replica, key: str, size: int, mode: int, *, amend: bool) -> None:
+        super().save(replica, key, size, possible_mode(mode, LARGER.get(size, size)), amend=amend)
 
     def try_another_key(self, who: int, what: str) -> None:
         who %= len(self.replicas)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from kvassfs.replica import Kind
 from kvassfs.store import Store
+from kvassfs.store.setting_rows import SEALED, write_setting
 from kvassfs.sync import Progress, Synchroniser
 from kvassfs.sync.limits import DEVICE_LIMITS, MessageLimits
 from tests.support.original import OriginalHub
@@ -24,7 +26,11 @@ Spoil = Callable[[str, bytes], bytes]
 
 
 class Rig:
-    """A hub and devices. ``messages`` has all that was ever sent to the hub, sealed."""
+    """A hub and devices.
+
+    ``sent`` has all that was ever sent to the hub, sealed, and ``answers`` what came back before ``spoil`` made something else
+    of it. ``earlier`` is what it handed out at some time, where a test keeps that.
+    """
 
     def __init__(self, directory: Path, count: int, *, original: bool = False) -> None:
         self._open = ExitStack()
@@ -38,6 +44,9 @@ class Rig:
         if original:
             self.hub = OriginalHub(7, KEYS.access, Random(6).randbytes)
         self.sent: list[tuple[str, bytes]] = []
+        self.answers: list[tuple[str, bytes]] = []
+        self.spoil: Spoil = lambda _, answer: answer
+        self.earlier: list[dict[str, Any]] = []
         self.devices = [self.add(directory / f"device{number}", 10 + number) for number in range(count)]
 
     def add(self, path: Path, seed: int, kind: str = Kind.DEVICE, key: bytes = SECRET, *, anew: bool = False) -> Store:
@@ -52,20 +61,28 @@ class Rig:
 
         def carry(call: str, body: bytes, _wait: float) -> bytes:
             self.sent.append((call, body))
-            return posted(self.hub, call, body)
+            answer = posted(self.hub, call, body)
+            self.answers.append((call, answer))
+            return self.spoil(call, answer)
 
         return Synchroniser(store, Way(carry), random=Random(3).randbytes, sleep=lambda _: None, limits=limits)
+
+    @contextmanager
+    def at_the_hub(self) -> Iterator[Store]:
+        """``with`` the store of the hub, in which somebody writes as in one that can be read."""
+        (kind,) = self.hub_store._database.only_row("SELECT value FROM settings WHERE name = ?", (SEALED,))
+        write_setting(self.hub_store._database, SEALED, None)
+        yield self.hub_store
+        write_setting(self.hub_store._database, SEALED, kind)
+
+    def set_hub_back(self, image: bytes, path: Path) -> None:
+        """Have the hub serve what it had at another time, from a file at ``path``."""
+        path.write_bytes(image)
+        self.hub_store = self._open.enter_context(Store.open(path, clock=self.clock, random=Random(8).randbytes))
 
     def exchange(self, *stores: Store) -> list[Progress]:
         """Have devices exchange, one after another; all of them, if none is named."""
         return [self.synchroniser(store).exchange() for store in stores or self.devices]
-
-    @contextmanager
-    def misused(self) -> Iterator[Store]:
-        """``with`` the store of the hub, which lets itself be written as if it were a plain one."""
-        self.hub_store.settings.set_encryption_key(KEYS.access, Kind.PLAIN)
-        yield self.hub_store
-        self.hub_store.settings.set_encryption_key(KEYS.access, Kind.HUB)
 
     def count_sent(self) -> int:
         """Return the bytes that were sent since this was asked last."""

@@ -264,3 +264,13 @@ def test_conflicts_are_logged_once_whoever_finds_them(rig: Rig, caplog: pytest.L
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
         "'key': the version of 4711 lost to that of laptop, and neither knew the other; `kvass get key --rev 1` shows it"
     ]
+
+
+def test_what_was_not_taken_from_the_hub_is_logged_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        rig.other.sealed.note_pulled((), [("~name", "it is forged"), ("\x1b[2J", "it is not sealed")])
+        rig.look()
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "not taken from the hub, '\\x1b[2J': it is not sealed",
+        "not taken from the hub, ~name: it is forged",
+    ]

@@ -16,10 +16,12 @@ from kvassfs.errors import HubFailed, HubUnreachable, KeyMissing, StoreError, Wr
 from kvassfs.keeping.store_keeper import StoreKeeper
 from kvassfs.remote.errors import HubBusy
 from kvassfs.remote.http import TimeLimits
+from kvassfs.replica import Kind
 from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
 from kvassfs.sync.follower import TIMINGS, Follower
 from kvassfs.sync.hub import Hub
+from kvassfs.veil.keys import derive_keys
 from tests.support.original import OriginalHub
 from tests.support.stores import is_scratch, save
 from tests.support.waiting import until
@@ -189,6 +191,20 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 # In
+
+
+def test_what_was_not_taken_from_the_hub_of_a_sealed_store_is_said(rig: Rig) -> None:
+    secret = bytes(range(32))
+    rig.store.settings.set_encryption_key(secret, Kind.DEVICE)
+    with rig.hub.store() as hub:
+        hub.settings.set_encryption_key(derive_keys(secret).access)
+        hub.set("before", b"in the clear")
+        with rig.running():
+            until(lambda: any("not taken from the hub, before: it is not sealed" in line for line in rig.said))
+            hub.set("later", b"in the clear")
+            until(lambda: any("not taken from the hub, later: it is not sealed" in line for line in rig.said))
+    assert sum("not taken" in line for line in rig.said) == 2
+    assert list(rig.store.keys()) == []
 
 
 def test_what_the_hub_has_comes_in(rig: Rig) -> None:

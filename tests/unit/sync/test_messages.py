@@ -623,3 +623,16 @@ def test_set_user_id_and_set_group_id_bits_stay_where_they_are() -> None:
     entry = Entry("a", 1, 1, 1, "token", 1, 0o106755)
     (arrived,) = messages.decode_push(text([encode_entry(Delivery(entry, 1, b"x"), 1)]))
     assert arrived.entry == entry._replace(mode=0o100755)
+
+
+def test_what_cannot_be_read_of_a_response_is_left_out_where_that_is_asked_for() -> None:
+    good = messages.encode_pull_response(messages.PullResponse([_SENT], 42, "digest"))
+    message = json.loads(good)
+    (fields,) = message["Entries"]
+    wrong = [5, {}, fields | {"Key": "a\0b"}, fields | {"Key": "far", "TimestampUnixMicro": 2**60}]
+    text = json.dumps(message | {"Entries": [*wrong, fields]}).encode()
+    response = messages.decode_pull_response(text, leave_out=True)
+    assert response.deliveries == messages.decode_pull_response(good).deliveries
+    assert list(response.unreadable) == ["(no key)", "(no key)", "a\0b", "far"]
+    with pytest.raises(InvalidMessage):
+        messages.decode_pull_response(text)

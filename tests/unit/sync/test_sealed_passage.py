@@ -120,10 +120,10 @@ def test_what_a_hub_made_is_named_until_the_name_opens_again_and_the_rest_goes_o
         one.set(key, key.encode() * 9)
     rig.exchange(one)
     clock = two.settings.config().clock
-    with rig.misused() as hub:
-        hub.set("plain", b"in the clear")
-        hub.set(hide_key(KEYS, "a"), b"forged")
-        hub.delete(hide_key(KEYS, "b"))
+    with rig.at_the_hub() as store:
+        store.set("plain", b"in the clear")
+        store.set(hide_key(KEYS, "a"), b"forged")
+        store.delete(hide_key(KEYS, "b"))
     rig.exchange(two)
     assert names_refused(two) == sorted(["plain", hide_key(KEYS, "a"), hide_key(KEYS, "b")])
     assert list(two.keys()) == ["c"]
@@ -167,8 +167,8 @@ def test_a_plain_device_at_the_hub_of_a_sealed_store_sends_nothing(rig: Rig, one
 
 
 def test_a_store_that_is_sealed_wants_an_empty_one_at_the_hub(rig: Rig, tmp_path: Path) -> None:
-    with rig.misused() as hub:
-        hub.set("plain", b"in the clear")
+    with rig.at_the_hub() as store:
+        store.set("plain", b"in the clear")
     new = rig.add(tmp_path / "new", 51, anew=True)
     new.set("mine", MARK)
     for call in ("push", "exchange", "push"):
@@ -179,8 +179,8 @@ def test_a_store_that_is_sealed_wants_an_empty_one_at_the_hub(rig: Rig, tmp_path
         rig.hub_store._database.execute(f"DELETE FROM {table}")
     rig.exchange(new)
     assert not new.sealed.is_anew()
-    with rig.misused() as hub:
-        hub.set("plain", b"in the clear")  # from now on that is named, and does no harm
+    with rig.at_the_hub() as store:
+        store.set("plain", b"in the clear")  # from now on that is named, and does no harm
     rig.exchange(new)
     assert names_refused(new) == ["plain"]
 

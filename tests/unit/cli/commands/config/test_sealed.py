@@ -18,6 +18,7 @@ from kvassfs.veil.keys import hide_key, is_name
 from kvassfs.veil.values import read_value
 from tests.support.near_hub import NearHub
 from tests.support.sealed import read_from
+from tests.support.stores import state
 from tests.unit.cli.conftest import Kvass
 
 
@@ -91,6 +92,43 @@ def test_a_key_says_what_it_is(kvass: Kvass, store: Store, tmp_path: Path) -> No
     assert kvass("config", "key", f"access-{'ab' * 32}")[0] == 1
     assert kvass("config", "rekey", "--yes")[0] == 1
     assert kvass("serve", "--bind", "127.0.0.1:0")[0] == 1
+
+
+CHANGES = (
+    ("set", "k", "v"),
+    ("set", "~AAAA", "v"),
+    ("rm", "NAME"),
+    ("mv", "NAME", "other"),
+    ("cp", "NAME", "other"),
+    ("edit", "NAME"),
+    ("import", "FILE"),
+    ("url", "NAME", "--expires", "1h"),
+    ("mount", "DIRECTORY"),
+    ("mount", "DIRECTORY", "--read-only"),
+)
+"""What changes a store, or shows it as files."""
+
+
+def test_the_hub_of_a_sealed_store_changes_nothing_by_itself(
+    kvass: Kvass, store: Store, sealed_hub: NearHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "editor").write_text('#!/bin/sh\necho changed > "$1"\n')
+    (tmp_path / "editor").chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(tmp_path / "editor"))
+    store.set("k", b"value")
+    kvass("sync")
+    (name,) = sealed_hub.store.keys()
+    (tmp_path / "file").mkdir()
+    (tmp_path / "file" / "inside").write_text("text")
+    (tmp_path / "mount").mkdir()
+    words = {"NAME": name, "FILE": str(tmp_path / "file"), "DIRECTORY": str(tmp_path / "mount")}
+    sealed_hub.store.settings.set_public_url("http://hub.example")
+    before = state(sealed_hub.store)
+    for change in CHANGES:
+        status, _, err = kvass("--db", sealed_hub.store.path, *(words.get(word, word) for word in change))
+        assert (status, len(err.splitlines())) == (1, 1), (change, err)
+        assert "is what the hub of a sealed store keeps, and cannot be read or changed here" in err
+        assert state(sealed_hub.store) == before, change
 
 
 def test_pairing_hands_the_setting_over(store: Store, tmp_path: Path, sealed_hub: NearHub) -> None:
