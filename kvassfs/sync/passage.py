@@ -89,6 +89,10 @@ class Passage(ABC):
         """Return what can be merged of a page once blocks were fetched."""
 
     @abstractmethod
+    def note_refused(self) -> None:
+        """Note what of a page is not merged, before the rest is."""
+
+    @abstractmethod
     def finish(self) -> None:
         """Do what follows from a page that was merged."""
 
@@ -156,6 +160,9 @@ class PlainPassage(Passage):
     def settle(self, taken: Taken, *, last: bool) -> Taken:  # noqa: ARG002  the other way has a use for it
         """Return the page, which is complete if all blocks are there."""
         return Taken(taken.deliveries, complete=not self._store.inbox.find_missing(taken.deliveries))
+
+    def note_refused(self) -> None:
+        """Everything is merged."""
 
     def finish(self) -> None:
         """Nothing follows."""

@@ -184,6 +184,7 @@ class Puller:
             taken = self._passage.settle(taken, last=last)
         if taken.complete and response.more and self._ahead:
             ahead.begin(self._make_request(hub, response.cursor), hub)
+        self._passage.note_refused()  # before the cursor passes it: this process may die in between
         merged = self._merge(hub, response, taken)
         self._passage.finish()
         return Merged(changed + merged.changed, merged.missing or ([] if taken.complete else wanted or [b""]))

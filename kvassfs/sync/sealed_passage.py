@@ -286,13 +286,16 @@ class SealedPassage(Passage):
         errors = [self._failed[hash_] for hash_ in split_hashes(delivery.blocks) if hash_ in self._failed]
         return next((error for error in errors if not isinstance(error, PartMissing)), PartMissing())
 
-    def finish(self) -> None:
-        """Note what was refused, and save anew what holders of links cannot open."""
+    def note_refused(self) -> None:
+        """Note what is refused, and why."""
         page = self._page
         self._store.sealed.note_pulled(
             (sealed.entry.key for sealed, _ in page.opened), ((name, str(error)) for name, error in page.refused)
         )
-        for token in page.unwrapped:
+
+    def finish(self) -> None:
+        """Save anew what holders of links cannot open."""
+        for token in self._page.unwrapped:
             self._store.share_links.renew_token(token)
 
     def conclude(self) -> None:

@@ -218,3 +218,24 @@ def test_the_time_of_the_hub_dates_nothing(one: Store) -> None:
     assert one.set("key", b"value").timestamp < 10**16
     one.settings.set_encryption_key(bytes(32))  # with which the hub can read it
     assert one.settings.kind() == Kind.PLAIN
+
+
+def test_what_is_refused_is_named_even_if_the_process_dies_before_the_rest_is_merged(
+    rig: Rig, one: Store, two: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.set("a", b"value")
+    rig.exchange(one)
+    with rig.at_the_hub() as store:
+        store.set("plain", b"in the clear")
+
+    def die(*_: object, **__: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(two.inbox, "merge_pulled", die)
+        with pytest.raises(InterruptedError):
+            rig.synchroniser(two).pull()
+    assert names_refused(two) == ["plain"]
+    rig.exchange(two)
+    assert value(two, "a") == b"value"
+    assert names_refused(two) == ["plain"]
