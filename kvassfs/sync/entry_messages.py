@@ -34,7 +34,12 @@ def estimate_size(delivery: Delivery) -> int:
         size = len(delivery.value)
     else:
         size = len(delivery.blocks) if _has_runs(delivery) else HASH_BYTES * _count_blocks(delivery)
-    return _ENTRY_BYTES + len(delivery.entry.key) + size * 4 // 3
+    return add_up(len(delivery.entry.key), size)
+
+
+def add_up(key_length: int, size: int) -> int:
+    """Return about how many bytes an entry takes in a message that has ``size`` bytes for its value, or hashes of blocks."""
+    return _ENTRY_BYTES + key_length + size * 4 // 3
 
 
 def encode_entry(delivery: Delivery, counter: int) -> dict[str, Any]:

@@ -28,13 +28,14 @@ from ..veil.deliveries import (
 )
 from ..veil.errors import PartMissing, Spoiled, VeilError
 from ..veil.keys import Keys, hide_key, hide_version
+from ..veil.layout import pad_body
 from ..veil.links import is_proven
 from .block_messages import Block
-from .entry_messages import estimate_size
+from .entry_messages import add_up, estimate_size
 from .errors import HubNotEmpty, TooLargeToSeal
 from .hub_client import HubClient
 from .messages import PullResponse
-from .passage import Packed, Passage, Taken
+from .passage import NAME_LENGTH, Packed, Passage, Taken
 
 NOTED_AT_ONCE = 64
 """Blocks whose names at the hub are noted together: 16 MiB are sealed meanwhile."""
@@ -42,8 +43,8 @@ NOTED_AT_ONCE = 64
 EXPIRY_MARGIN = 86_400 * 1_000_000
 """Microseconds for which a link that has expired by the clock here is sealed for: that of the hub ends it."""
 
-_HEAD_BYTES = 900
-"""Bytes that a message has for what is in a head beside key and value, about."""
+_BODY_BYTES, _AROUND_BYTES = 72, 82
+"""Bytes of the body of a head beside key, value and what was seen, and of a sealed value around that, without links."""
 
 
 class _BlockGone(Exception):
@@ -107,8 +108,11 @@ class SealedPassage(Passage):
 
     def estimate_size(self, delivery: Delivery) -> int:
         """Return about how many bytes an entry takes in a message, with padding and head."""
-        padding = 0 if delivery.value is None else len(delivery.value) // 6
-        return estimate_size(delivery) + _HEAD_BYTES + padding + len(delivery.entry.key)
+        if delivery.value is None:
+            return estimate_size(delivery)
+        entry = delivery.entry
+        length = _BODY_BYTES + len(entry.key) + len(entry.seen or "") + len(delivery.value)
+        return add_up(NAME_LENGTH, _AROUND_BYTES + pad_body(length))
 
     def pack(self, page: Sequence[Outgoing]) -> list[Packed]:
         """Seal a page."""

@@ -10,8 +10,10 @@ import pytest
 from kvassfs.block import BLOCK_SIZE
 from kvassfs.entry import MAX_RECEIVED, Delivery, Entry
 from kvassfs.replica import Kind
-from kvassfs.store import Store
+from kvassfs.store import Limit, Store
+from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.errors import HubIsSealed, HubNotEmpty
+from kvassfs.sync.messages import encode_push
 from kvassfs.veil.keys import hide_key
 from kvassfs.veil.links import make_link
 from tests.support.sealed import KEYS, random_bytes
@@ -239,3 +241,15 @@ def test_what_is_refused_is_named_even_if_the_process_dies_before_the_rest_is_me
     rig.exchange(two)
     assert value(two, "a") == b"value"
     assert names_refused(two) == ["plain"]
+
+
+@pytest.mark.parametrize(("key", "size"), [("k", 0), ("notes/12/note-000001", 100), ("é" * 60, 3000), ("k", 60_000)])
+def test_the_estimate_of_a_message_is_near_to_what_it_takes(rig: Rig, one: Store, key: str, size: int) -> None:
+    """Where it is far too large, a page looks like the last one, and the hub and the device wait for each other."""
+    for number in range(20):
+        one.set(f"{key}{number:03}", bytes(size))
+    (first, *_) = page = one.outbox.read_dirty(Limit(10**7, 10**7, estimate_size))
+    passage = rig.synchroniser(one)._pusher._passage
+    deliveries = [packed.delivery for packed in passage.pack(page) if packed.delivery is not None]
+    taken = len(encode_push(deliveries)) / len(page)
+    assert 0.8 * taken < passage.estimate_size(first.delivery) < 1.2 * taken + 40
