@@ -27,6 +27,9 @@ CLOCK_TOLERANCE = 1_000_000
 MAX_TARGET = 4095
 """Bytes of the longest target of a symbolic link: Linux takes paths of PATH_MAX, with the NUL at their end."""
 
+SEALED_NAME_LENGTH = 44
+"""Characters of what a key of a sealed store is called at its hub, see ``kvassfs.veil.keys``; entries of others rarely look so."""
+
 DEFAULT_MODE = stat.S_IFREG | 0o600
 """The type and permissions of an entry that carries no mode."""
 

@@ -371,7 +371,7 @@ class NothingShared(ShareError):
 class ShareEnded(ShareError):
     """The address led to something once, and does not any more."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "what was shared here has been removed, replaced or used up") -> None:
         super().__init__(f"{reason}; ask whoever gave you the address for another one")
         self.reason = reason
 

@@ -150,9 +150,8 @@ class FileXattrs:
         if row is None:
             return {}
         settings = self._store.settings
-        if (
-            settings.kind() != Kind.PLAIN
-        ):  # an address that opens what is sealed is a key, and is asked for by `kvass url`
+        if settings.kind() != Kind.PLAIN:
+            # An address that opens what is sealed is a key, and is asked for by `kvass url`.
             return describe(row, "")
         return describe(row, choose_base_url(settings.public_url(), settings.config().remote))
 

@@ -167,7 +167,7 @@ class HttpRemote:
         if response.status_code == requests.codes.not_found:
             raise NothingShared
         if response.status_code == requests.codes.gone:
-            raise ShareEnded("what was shared here has been removed, replaced or used up")
+            raise ShareEnded
         if response.status_code != requests.codes.ok or _is_page(response):
             raise diagnosis.diagnose_response(self.address, f"{self._base}/get", _read_refusal(response))
         return read_body(response, self.address, LARGEST_DOWNLOAD)

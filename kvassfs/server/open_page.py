@@ -11,8 +11,9 @@ import posixpath
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from functools import cached_property
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -44,35 +45,46 @@ _POLICY: Final = (
 )
 
 
+class _Made(NamedTuple):
+    body: bytes
+    tag: str
+    headers: Headers
+
+
 class OpenPage:
     """The page; ``read`` returns its parts."""
 
     def __init__(self, read: Read | None = None) -> None:
-        document, policy = build_document(read or read_part)
-        self._body = document.encode()
-        self._tag = hashlib.sha256(self._body).hexdigest()[:32]
-        self._headers: Headers = encode_headers(
-            {
-                **pages.PRIVATE,
-                "Cache-Control": "no-cache",
-                "Content-Security-Policy": policy,
-                "Cross-Origin-Opener-Policy": "same-origin",
-                "Cross-Origin-Resource-Policy": "same-origin",
-                "ETag": f'"{self._tag}"',
-            }
-        )
+        self._read = read or read_part
+
+    @cached_property
+    def _made(self) -> _Made:
+        """The page, made when somebody first asks for it: that takes longer than all else at the start of a hub."""
+        document, policy = build_document(self._read)
+        body = document.encode()
+        tag = hashlib.sha256(body).hexdigest()[:32]
+        headers = {
+            **pages.PRIVATE,
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": policy,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "ETag": f'"{tag}"',
+        }
+        return _Made(body, tag, encode_headers(headers))
 
     async def respond(self, request: Request) -> ASGIApp:
         """Return the response to a GET or HEAD, which has no effect, and is the same below the path of any store."""
+        made = self._made
         known = {name: value for name, value in request.headers.items() if name == "if-none-match"}
-        if decide(known, Validators(self._tag, 0, dated=False), len(self._body), ranges=False).status == 304:
-            return ShortResponse(304, self._headers, b"")
+        if decide(known, Validators(made.tag, 0, dated=False), len(made.body), ranges=False).status == 304:
+            return ShortResponse(304, made.headers, b"")
         described = (
             (b"content-type", b"text/html; charset=utf-8"),
-            (b"content-length", b"%d" % len(self._body)),
+            (b"content-length", b"%d" % len(made.body)),
         )
-        body = b"" if request.method == "HEAD" else self._body
-        return ShortResponse(200, (*self._headers, *described), body)
+        body = b"" if request.method == "HEAD" else made.body
+        return ShortResponse(200, (*made.headers, *described), body)
 
 
 def read_part(path: str) -> str:

@@ -87,7 +87,7 @@ class Offers:
         if found is not None:
             return make_offer(found)
         if self._keeper.has_ended(token):
-            raise ShareEnded("what was shared here has been removed, replaced or used up")
+            raise ShareEnded
         raise NothingShared
 
     def count_request(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..replica import Kind
 from .database import Database
 
 TYPE_CHECKING = False  # as in ``typing``, which takes time to load
@@ -14,13 +15,13 @@ PUSH_FAILURE = "push failure"
 SEALED = "sealed"
 """The row that says what the key is, see ``kvassfs.replica.Kind``."""
 
-IS_SEALED = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value = 'device')"
+IS_SEALED = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value = '{Kind.DEVICE}')"
 """Whether this is a device of a sealed store, in SQL."""
 
 SEALED_ANEW = "sealed anew"
 """The row that a store has which was sealed here, until its hub was found to have nothing else."""
 
-IS_SEALED_HUB = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value = 'hub')"
+IS_SEALED_HUB = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value = '{Kind.HUB}')"
 """Whether this is the hub of one."""
 
 HISTORY = "history"

@@ -34,10 +34,10 @@ def estimate_size(delivery: Delivery) -> int:
         size = len(delivery.value)
     else:
         size = len(delivery.blocks) if _has_runs(delivery) else HASH_BYTES * _count_blocks(delivery)
-    return add_up(len(delivery.entry.key), size)
+    return estimate_parts(len(delivery.entry.key), size)
 
 
-def add_up(key_length: int, size: int) -> int:
+def estimate_parts(key_length: int, size: int) -> int:
     """Return about how many bytes an entry takes in a message that has ``size`` bytes for its value, or hashes of blocks."""
     return _ENTRY_BYTES + key_length + size * 4 // 3
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from ..entry import Delivery
+from ..entry import SEALED_NAME_LENGTH, Delivery
 from ..replica import Kind
 from ..share_link import ShareLink
 from ..store import Outgoing, Store
@@ -19,9 +19,6 @@ from .entry_messages import estimate_size
 from .errors import HubIsSealed
 from .hub_client import HubClient
 from .messages import PullResponse
-
-NAME_LENGTH = 44
-"""Characters of a key as a sealed store has it at its hub."""
 
 
 class Packed(NamedTuple):
@@ -174,7 +171,12 @@ class PlainPassage(Passage):
 def looks_sealed(delivery: Delivery) -> bool:
     """Return True for what only a device of a sealed store pushes: an opaque key, and nothing else but a value."""
     entry = delivery.entry
-    if not entry.key.startswith("~") or len(entry.key) != NAME_LENGTH or not entry.size or entry[-4:] != (None,) * 4:
+    if (
+        not entry.key.startswith("~")
+        or len(entry.key) != SEALED_NAME_LENGTH
+        or not entry.size
+        or entry[-4:] != (None,) * 4
+    ):
         return False
     return set(entry.key[1:]) <= _URL_CHARACTERS
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 
 from ..block import HASH_BYTES, split_hashes
-from ..entry import Delivery
+from ..entry import SEALED_NAME_LENGTH, Delivery
 from ..share_link import ShareLink, parse_record
 from ..store import Outgoing, Store
 from ..tuples import NamedTuple
@@ -31,11 +31,11 @@ from ..veil.keys import Keys, hide_key, hide_version
 from ..veil.layout import pad_body
 from ..veil.links import is_proven
 from .block_messages import Block
-from .entry_messages import add_up, estimate_size
+from .entry_messages import estimate_parts, estimate_size
 from .errors import HubNotEmpty, TooLargeToSeal
 from .hub_client import HubClient
 from .messages import PullResponse
-from .passage import NAME_LENGTH, Packed, Passage, Taken
+from .passage import Packed, Passage, Taken
 
 NOTED_AT_ONCE = 64
 """Blocks whose names at the hub are noted together: 16 MiB are sealed meanwhile."""
@@ -43,7 +43,7 @@ NOTED_AT_ONCE = 64
 EXPIRY_MARGIN = 86_400 * 1_000_000
 """Microseconds for which a link that has expired by the clock here is sealed for: that of the hub ends it."""
 
-_BODY_BYTES, _AROUND_BYTES = 72, 82
+_BODY_BYTES, _AROUND_BYTES = 72, 78
 """Bytes of the body of a head beside key, value and what was seen, and of a sealed value around that, without links."""
 
 
@@ -112,7 +112,7 @@ class SealedPassage(Passage):
             return estimate_size(delivery)
         entry = delivery.entry
         length = _BODY_BYTES + len(entry.key) + len(entry.seen or "") + len(delivery.value)
-        return add_up(NAME_LENGTH, _AROUND_BYTES + pad_body(length))
+        return estimate_parts(SEALED_NAME_LENGTH, _AROUND_BYTES + pad_body(length))
 
     def pack(self, page: Sequence[Outgoing]) -> list[Packed]:
         """Seal a page."""

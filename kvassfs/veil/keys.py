@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ..entry import TOKEN_BYTES, Entry
+from ..entry import SEALED_NAME_LENGTH, TOKEN_BYTES, Entry
 from ..tuples import NamedTuple
 
 KEY_BYTES = 32
@@ -21,13 +21,10 @@ _INFO = "kvass sealed 1 "
 
 _NUMBER, _TWO_NUMBERS, _THREE_NUMBERS = struct.Struct(">I"), struct.Struct(">QQ"), struct.Struct(">QQQ")
 
-NAME_LENGTH = 44
-"""Characters of a name."""
-
 OUTER_TOKEN_LENGTH = 22
 """Characters of the token of a version at the hub."""
 
-_JOINED_LENGTH = NAME_LENGTH + OUTER_TOKEN_LENGTH
+_JOINED_LENGTH = SEALED_NAME_LENGTH + OUTER_TOKEN_LENGTH
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
@@ -62,7 +59,11 @@ class Outside(NamedTuple):
         """
         name, token, timestamp, process_id = self
         text = f"{name}{token}".encode()
-        if not len(text) == len(name) + len(token) == _JOINED_LENGTH or len(name) != NAME_LENGTH or name[0] != "~":
+        if (
+            not len(text) == len(name) + len(token) == _JOINED_LENGTH
+            or len(name) != SEALED_NAME_LENGTH
+            or name[0] != "~"
+        ):
             raise ValueError("what stands outside is of no version")
         return text + _TWO_NUMBERS.pack(timestamp, process_id)
 
@@ -129,7 +130,7 @@ def hide_key(keys: Keys, key: str) -> str:
 
 def is_name(text: str) -> bool:
     """Return True if a key looks like the name of one; whether a device has made it, the proof beside it says."""
-    return len(text) == NAME_LENGTH and text[0] == "~" and text.isascii()
+    return len(text) == SEALED_NAME_LENGTH and text[0] == "~" and text.isascii()
 
 
 def is_outer_token(text: str) -> bool:

@@ -79,7 +79,6 @@ class Shared:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._earlier = 0
         self.url = server.url
         self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(server.url))
         self.forget_requests()

@@ -213,9 +213,8 @@ class PostgresKeeper(Keeper):
             batch = max(BATCH, min(LARGEST_BATCH, len(outgoing) * max(limit.page - size, 0) // max(size, 1)))
             self._of_page = None
             versions = self._read_batch(first, clock, not_from, batch)
-        if (
-            not outgoing
-        ):  # the device may wait for more, and thousands do: what all their stores tell would take much memory
+        if not outgoing:
+            # The device may wait for more, and thousands do: what all their stores tell would take much memory.
             self._of_page = None
         return Page(outgoing, clock, more=False, held=False, clock=clock)
 

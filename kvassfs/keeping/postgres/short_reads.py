@@ -123,9 +123,8 @@ class _Line:
         self._pgconn = connection.pgconn
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
-        self._socket = os.dup(
-            self._pgconn.socket
-        )  # libpq closes its own when the connection is lost, and the number is another's
+        # libpq closes its own when the connection is lost, and the number is another's.
+        self._socket = os.dup(self._pgconn.socket)
         self._asked: deque[_Asked] = deque()
         self._open = 0  # questions whose end has not come yet
         self._lost = self._loop.create_future()
