@@ -205,7 +205,7 @@ class Entries:
         if fate is not Fate.MOVE:
             self._contents.drop(row.content)
         if row.dirty != KEPT:  # which came after a removal, and replaced no value
-            self._revisions.forget_since(row.key, row.born)
+            self._revisions.forget_since(row.key, row.born, row.appeared)
             self._note_erased(row, fate, now // 1000)
         self._xattrs.drop(Bearer(row.key))
         self._journal.note(row.key)  # nothing else tells other mounts that it is gone

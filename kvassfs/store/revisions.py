@@ -159,10 +159,13 @@ class Revisions:
         )
         return bool(kept < last and entry.timestamp < oldest) if kept else all_of
 
-    def forget_since(self, key: str, replaced: int) -> None:
-        """Forget the revisions of a key that were replaced at ``replaced`` (µs) or later."""
+    def forget_since(self, key: str, born: int, appeared: int) -> None:
+        """Forget the revisions that a key has had since it came into being at ``born`` (µs), with the sequence ``appeared``.
+
+        The sequence tells them from those of an earlier life: by a clock that was set back, these were replaced later.
+        """
         for number, content in self._database.rows(
-            "SELECT id, content FROM revisions WHERE key = ? AND replaced >= ?", (key, replaced)
+            "SELECT id, content FROM revisions WHERE key = ? AND replaced >= ? AND sequence >= ?", (key, born, appeared)
         ):
             self._forget(number, content)
 

@@ -9,7 +9,7 @@ from kvassfs.store.rows import CLEAN, DIRTY, HELD, Row
 from kvassfs.store.settling import GATHERING_TIME, SETTLING_TIME, TEMPORARY_TIME, held_for, state_after_write
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.limits import HUB_LIMITS
-from tests.support.stores import SECOND, YEAR_2024, Clock, is_scratch, rows, save
+from tests.support.stores import SECOND, YEAR_2024, Clock, is_scratch, revision_values, rows, save
 
 LIMIT = Limit(HUB_LIMITS.page_bytes, HUB_LIMITS.whole_bytes, estimate_size)
 
@@ -284,3 +284,19 @@ def test_a_key_that_is_new_to_other_devices_is_held_back_if_a_mount_writes_it(
     old: Row | None, transient: bool, state: int
 ) -> None:
     assert state_after_write(old, transient=transient) == state
+
+
+@pytest.mark.parametrize("jump", [0, -30 * SECOND], ids=["in the same moment", "by a clock that was set back"])
+def test_what_goes_at_once_takes_nothing_along_that_its_key_had_before(store: Store, clock: Clock, jump: int) -> None:
+    """A key that names a directory as well: its value was removed, and then a directory comes and goes."""
+    clock.step = 0
+    save(store, "f/", b"value")
+    clock.advance(3600 * SECOND)
+    delete(store, "f/")
+    store.tree.directories.remove("f/", is_scratch=is_scratch)
+    assert rows(store, "SELECT key FROM entries") == []
+    clock.jump(jump)
+    store.tree.directories.make("f/", 0o40755, is_scratch=is_scratch)
+    store.tree.directories.remove("f/", is_scratch=is_scratch)
+    assert rows(store, "SELECT key FROM entries") == []
+    assert revision_values(store, "f/") == [b"value"]
