@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from kvassfs.errors import InvalidConfiguration
+from kvassfs.kind import Kind
 from kvassfs.remote.address import hide_credentials, parse_base_url, show_address
-from kvassfs.replica import KEY_PREFIXES, MAX_PROCESS_ID, Kind, StoreKey
+from kvassfs.replica import KEY_PREFIXES, MAX_PROCESS_ID, StoreKey
 
 TYPE_CHECKING = False  # as in ``typing``, which takes time to load
 if TYPE_CHECKING:

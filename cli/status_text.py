@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kvassfs.clocks import describe_difference
 from kvassfs.conflict import Conflict, describe_conflict
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.status import HubStatus, Status
 from kvassfs.store import Device, Follower, RefusedEntry, Space, Upload
 from kvassfs.sync.refused_news import describe_refused

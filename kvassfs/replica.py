@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .errors import InvalidConfiguration
+from .kind import Kind
 from .tuples import NamedTuple
 
 NOBODY = 0
@@ -17,17 +18,6 @@ MOST_NAMES = 64
 """Devices whose names a message carries at most."""
 
 MAX_PROCESS_ID = 2**32 - 1
-
-
-class Kind:
-    """What the encryption key of a replica is, as its settings have it. No ``Enum``, which takes long to load."""
-
-    PLAIN = ""
-    """The key of a store, which its hub has as well."""
-    DEVICE = "device"
-    """That of a sealed store, on one of its devices: no hub has it."""
-    HUB = "hub"
-    """The access key of a sealed store, at its hub."""
 
 
 class StoreKey(NamedTuple):

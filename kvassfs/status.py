@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from .conflict import Conflict
 from .errors import HubDowngraded, HubFailed, InvalidConfiguration, SyncError, WrongKey
+from .kind import Kind
 from .remote.address import show_address
-from .replica import Kind
 from .store import Device, Follower, RefusedEntry, Space, Store, Upload, User, list_users
 
 _RESPONSES = (WrongKey, HubFailed, HubDowngraded)

@@ -16,7 +16,7 @@ from report import aligned
 from sync_bulk import Load, check
 from sync_latency import Pair
 
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.veil.keys import derive_keys
 from tests.support.devices import Device, Hub, Room
 

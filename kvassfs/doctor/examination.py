@@ -47,7 +47,7 @@ def examine(wanted: Examination, report: Callable[[int, int], None] = lambda _do
     """Yield what is found, as it is found; ``report`` is told how far the look over the database is."""
     yield from programs.judge_versions(programs.collect_versions())
     yield from programs.judge_fuse(programs.collect_fuse(wanted.binding))
-    yield from mounts.judge_mounts(mounts.collect_mounts())
+    yield from mounts.judge_mounts(mounts.collect_mounts(), wanted.path)
     place = database.collect_place(wanted.path)
     yield from database.judge_place(place)
     yield from database.judge_users(wanted.path, list_users(wanted.path))

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from ..clocks import describe_difference
 from ..errors import InvalidConfiguration, KvassError, SyncError, WrongKey
+from ..kind import Kind
 from ..remote.address import show_address
-from ..replica import Kind
 from ..store import RefusedEntry, Store
 from .finding import OK, WARNING, Finding, find_error
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from ..mount.mountpoint import KIND, Mounted, is_left_closed, list_mounts
 from ..store import Store
-from .finding import OK, WARNING, WRONG, Finding, type_line
+from .finding import OK, WARNING, WRONG, Finding, Level, type_line
 
 PATIENCE: Final = 3.0
 """Seconds in which a mount has to answer."""
@@ -19,10 +19,11 @@ State = Literal["alive", "dead", "silent"]
 
 
 class Mount(NamedTuple):
-    """Where a store is mounted, and how that is."""
+    """Where a store is mounted, how that is, and what the kernel's table calls the store: the path of its database."""
 
     directory: str
     state: State
+    source: str
 
 
 def collect_mounts(
@@ -33,10 +34,10 @@ def collect_mounts(
 ) -> list[Mount]:
     """Return the mounts of stores; ``table`` lists what is mounted, ``ask`` calls one."""
     try:
-        directories = dict.fromkeys(mounted.directory for mounted in table() if mounted.kind == KIND)
+        sources = {mounted.directory: mounted.source for mounted in table() if mounted.kind == KIND}
     except OSError:  # no /proc
         return []
-    return [Mount(directory, _find_state(directory, patience, ask)) for directory in directories]
+    return [Mount(directory, _find_state(directory, patience, ask), source) for directory, source in sources.items()]
 
 
 def _find_state(directory: str, patience: float, ask: Callable[[str], object]) -> State:
@@ -57,16 +58,18 @@ def _find_state(directory: str, patience: float, ask: Callable[[str], object]) -
     return states[0] if states else "silent"
 
 
-def judge_mounts(found: Iterable[Mount]) -> Iterator[Finding]:
-    """Yield how the mounts are."""
+def judge_mounts(found: Iterable[Mount], database: str) -> Iterator[Finding]:
+    """Yield how the mounts are; what is wrong with those of other databases does not make the examined one wrong."""
     alive = [mount.directory for mount in found if mount.state == "alive"]
-    for directory, state in found:
+    for directory, state, source in found:
+        elsewhere = os.path.isabs(source) and os.path.realpath(source) != os.path.realpath(database)
+        level: Level = WARNING if elsewhere else WRONG
         if state == "dead":
             text = f"{directory}: its process died (Transport endpoint is not connected)"
-            yield Finding("mounts", WRONG, text, type_line("kvass", "umount", directory))
+            yield Finding("mounts", level, text, type_line("kvass", "umount", directory))
         if state == "silent":
             remedy = type_line("kvass", "umount", "--lazy", directory)
-            yield Finding("mounts", WRONG, f"{directory} does not answer", remedy)
+            yield Finding("mounts", level, f"{directory} does not answer", remedy)
     if alive or not list(found):
         yield Finding("mounts", OK, ", ".join(alive) or "nothing is mounted")
 

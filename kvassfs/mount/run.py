@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..errors import KvassError
-from ..replica import Kind
+from ..kind import Kind
 from ..scratch import ScratchNames
 from ..store import MOUNT, Store
 from ..store.commits import CommitThread

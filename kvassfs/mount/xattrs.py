@@ -11,7 +11,7 @@ import errno
 from collections.abc import Callable, Mapping
 
 from ..errors import KeyMissing
-from ..replica import Kind
+from ..kind import Kind
 from ..sharing.address import choose_base_url, format_share_url
 from ..store import Bearer, Row, Store
 from .namespace import Namespace, make_error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import InvalidConfiguration
+from ..kind import Kind
 from ..remote.address import hide_credentials, parse_base_url, show_address
-from ..replica import Kind
 from ..store import Store
 from ..store_errors import SealedHub
 from . import messages

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from ..errors import InvalidConfiguration, KvassError
 from ..keeping.errors import ObjectsUnreachable
 from ..keeping.objects import ObjectStore
-from ..replica import Kind
+from ..kind import Kind
 from ..store import Store
 from ..store_errors import ReadOnlyStore
 from ..supervisor import NOBODY, Supervisor

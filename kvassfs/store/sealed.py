@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ..replica import Kind
+from ..kind import Kind
 from ..tuples import NamedTuple
 from .database import Database
 from .setting_rows import SEALED_ANEW, read_setting, write_setting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..replica import Kind
+from ..kind import Kind
 from .database import Database
 
 TYPE_CHECKING = False  # as in ``typing``, which takes time to load
@@ -13,7 +13,7 @@ PUSH_FAILURE = "push failure"
 """The row that says why the last push failed."""
 
 SEALED = "sealed"
-"""The row that says what the key is, see ``kvassfs.replica.Kind``."""
+"""The row that says what the key is, see ``kvassfs.kind.Kind``."""
 
 IS_SEALED = f"EXISTS (SELECT 1 FROM settings WHERE name = '{SEALED}' AND value = '{Kind.DEVICE}')"
 """Whether this is a device of a sealed store, in SQL."""

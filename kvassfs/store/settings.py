@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 
 from ..errors import InvalidConfiguration
-from ..replica import MAX_NAME, MAX_PROCESS_ID, Kind, StoreKey, check_name
+from ..kind import Kind
+from ..replica import MAX_NAME, MAX_PROCESS_ID, StoreKey, check_name
 from ..tuples import NamedTuple
 from .database import Database
 from .peers import Peers

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from ..entry import SEALED_NAME_LENGTH, Delivery
-from ..replica import Kind
+from ..kind import Kind
 from ..share_link import ShareLink
 from ..store import Outgoing, Store
 from ..tuples import NamedTuple

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Self
 
-from ..replica import Kind, StoreKey
+from ..kind import Kind
+from ..replica import StoreKey
 from ..store import Draft, Node, Store
 from ..sync import Progress
 from ..sync.connection import open_synchroniser

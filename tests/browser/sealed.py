@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Download
 
+from kvassfs.kind import Kind
 from kvassfs.remote.http import HttpRemote
-from kvassfs.replica import Kind
 from kvassfs.sharing.sealed_links import add_link, locate_link, locate_version
 from kvassfs.store import Store
 from kvassfs.sync import Synchroniser

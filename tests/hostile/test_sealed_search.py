@@ -14,8 +14,8 @@ from random import Random
 from typing import NamedTuple
 
 from kvassfs.block import BLOCK_SIZE
+from kvassfs.kind import Kind
 from kvassfs.remote.http import HttpRemote, TimeLimits
-from kvassfs.replica import Kind
 from kvassfs.sharing.fetching import fetch
 from kvassfs.sharing.links import create_link
 from kvassfs.sharing.terms import Terms

@@ -11,7 +11,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE
 from kvassfs.errors import SyncError, Undecipherable, WrongKey
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.store import Store
 from kvassfs.sync.errors import HubIsSealed, HubNotEmpty
 from kvassfs.sync.seal import Seal

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kvassfs.errors import HubFailed, InvalidMessage, NotAHub, StoreError, Undecipherable, WrongKey
 from kvassfs.keeping.store_keeper import StoreKeeper
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.store import Sizes, Store
 from kvassfs.store.sizes import SIZES
 from kvassfs.sync import Remote, Synchroniser

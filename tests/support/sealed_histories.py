@@ -6,7 +6,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE
 from kvassfs.errors import WrongKey
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.veil.keys import derive_keys, hide_key
 from tests.support.histories import Peers, directories_of, possible_mode
 from tests.support.original import OriginalHub

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.store import Store
 from kvassfs.store.setting_rows import SEALED, write_setting
 from kvassfs.sync import Progress, Synchroniser

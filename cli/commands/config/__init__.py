@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from kvassfs.replica import Kind, StoreKey, check_name
+from kvassfs.kind import Kind
+from kvassfs.replica import StoreKey, check_name
 from kvassfs.sharing.address import require_base_url
 from kvassfs.store import Config
 

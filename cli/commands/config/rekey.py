@@ -7,7 +7,7 @@ import os
 import click
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 
 from ... import config_values, streams
 from ...database import DatabaseFile, pass_database

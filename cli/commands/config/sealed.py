@@ -7,7 +7,8 @@ import os
 import click
 
 from kvassfs.errors import InvalidConfiguration
-from kvassfs.replica import Kind, StoreKey
+from kvassfs.kind import Kind
+from kvassfs.replica import StoreKey
 
 from ... import config_values, streams
 from ...database import DatabaseFile, pass_database

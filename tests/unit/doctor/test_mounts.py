@@ -31,15 +31,17 @@ def ask(directory: str) -> None:
 
 def test_the_dead_are_told_from_the_living_and_what_is_none_of_ours_is_left_alone() -> None:
     assert collect_mounts(table=lambda: TABLE, ask=ask) == [
-        Mount("/alive", "alive"),
-        Mount("/dead", "dead"),
-        Mount("/another's", "alive"),
+        Mount("/alive", "alive", "/db"),
+        Mount("/dead", "dead", "/db"),
+        Mount("/another's", "alive", "/db"),
     ]
 
 
 def test_one_that_hangs_is_not_waited_for() -> None:
     released = threading.Event()
-    assert collect_mounts(0.05, table=lambda: TABLE[:1], ask=lambda _: released.wait(30)) == [Mount("/alive", "silent")]
+    assert collect_mounts(0.05, table=lambda: TABLE[:1], ask=lambda _: released.wait(30)) == [
+        Mount("/alive", "silent", "/db")
+    ]
     released.set()
 
 
@@ -54,9 +56,9 @@ def test_where_there_is_no_table_there_is_no_mount() -> None:
     ("mounts", "findings"),
     [
         ([], [Finding("mounts", "ok", "nothing is mounted")]),
-        ([Mount("/a", "alive"), Mount("/b", "alive")], [Finding("mounts", "ok", "/a, /b")]),
+        ([Mount("/a", "alive", "/db"), Mount("/b", "alive", "/db")], [Finding("mounts", "ok", "/a, /b")]),
         (
-            [Mount("/a b", "dead")],
+            [Mount("/a b", "dead", "/db")],
             [
                 Finding(
                     "mounts",
@@ -67,16 +69,34 @@ def test_where_there_is_no_table_there_is_no_mount() -> None:
             ],
         ),
         (
-            [Mount("/a", "alive"), Mount("/-b", "silent")],
+            [Mount("/a", "alive", "/db"), Mount("/-b", "silent", "/db")],
             [
                 Finding("mounts", "wrong", "/-b does not answer", "type: kvass umount --lazy /-b"),
                 Finding("mounts", "ok", "/a"),
             ],
         ),
+        (
+            [Mount("/a", "dead", "/other"), Mount("/b", "silent", "/other"), Mount("/c", "dead", "relative")],
+            [
+                Finding(
+                    "mounts",
+                    "warning",
+                    "/a: its process died (Transport endpoint is not connected)",
+                    "type: kvass umount /a",
+                ),
+                Finding("mounts", "warning", "/b does not answer", "type: kvass umount --lazy /b"),
+                Finding(
+                    "mounts",
+                    "wrong",
+                    "/c: its process died (Transport endpoint is not connected)",
+                    "type: kvass umount /c",
+                ),
+            ],
+        ),
     ],
 )
 def test_how_the_mounts_are_in_words(mounts: list[Mount], findings: list[Finding]) -> None:
-    assert list(judge_mounts(mounts)) == findings
+    assert list(judge_mounts(mounts, "/db")) == findings
 
 
 def test_a_directory_that_a_killed_mount_left_closed_is_known(tmp_path: Path) -> None:

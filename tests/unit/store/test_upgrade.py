@@ -13,7 +13,7 @@ import pytest
 from kvassfs.conflict import Origin, parse_seen
 from kvassfs.entry import MAX_RECEIVED, Delivery, Entry
 from kvassfs.errors import StoreError
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.store import Became, Store, Written
 from kvassfs.store.database import Database
 from kvassfs.store.schema import VERSION

@@ -14,9 +14,9 @@ import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, KeyMissing, StoreError, WrongKey
 from kvassfs.keeping.store_keeper import StoreKeeper
+from kvassfs.kind import Kind
 from kvassfs.remote.errors import HubBusy
 from kvassfs.remote.http import TimeLimits
-from kvassfs.replica import Kind
 from kvassfs.store import Store
 from kvassfs.sync import Synchroniser
 from kvassfs.sync.follower import TIMINGS, Follower

@@ -9,7 +9,7 @@ import pytest
 
 from kvassfs.block import BLOCK_SIZE
 from kvassfs.entry import MAX_RECEIVED, Delivery, Entry
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.store import Limit, Store
 from kvassfs.sync.entry_messages import estimate_size
 from kvassfs.sync.errors import HubIsSealed, HubNotEmpty

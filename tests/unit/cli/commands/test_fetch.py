@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvassfs.block import BLOCK_SIZE
-from kvassfs.replica import Kind
+from kvassfs.kind import Kind
 from kvassfs.store import Store
 from tests.support.near_hub import NearHub
 from tests.support.sealed import random_bytes

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kvassfs.keeping.store_keeper import StoreKeeper
+from kvassfs.kind import Kind
 from kvassfs.pairing.handover import collect_handover, take_over
-from kvassfs.replica import Kind
 from kvassfs.sharing.offers import Offers
 from kvassfs.store import Store
 from kvassfs.store_errors import SealedHub
