@@ -2,7 +2,7 @@
 
 import { Failure, formatSize } from "./failures.js";
 
-/** @import { Bytes } from "../veil/bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 
 /**
  * What takes bytes, and returns all of them in the end.

@@ -1,10 +1,13 @@
 /** What describes a version in its head: kvassfs/veil/attributes.py, as far as who has an address can use it. */
 
-import { decodeText, viewNumbers } from "./bytes.js";
+import { decodeText, viewNumbers } from "../words/bytes.js";
+import { MOST_SEEN } from "../words/conflict.js";
+import { LONGEST_KEY, MAX_RECEIVED } from "../words/entry.js";
+import { isEcho, parseRecord } from "../words/share_link.js";
 import { Spoiled } from "./errors.js";
 import { LARGEST_SEALED_SIZE } from "./layout.js";
 
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 
 /**
  * A version: its key, the size of its value, and its mode if it has one.
@@ -17,16 +20,6 @@ const HAS_ORIGIN = 8;
 
 const FIXED_BYTES = 42;
 const SEEN_BYTES = 12;
-const MOST_SEEN = 8;
-
-/** Characters of a key, at most. */
-const LONGEST_KEY = 1024 * 1024;
-
-/** The greatest counter that is taken from others. */
-const MAX_RECEIVED = 2n ** 53n - 2n ** 32n;
-
-const RECORD = /^\u0001link\/[^/]*\/([0-9]{1,18}|-)\/(once|often)\/.+$/su;
-const ECHO = /^\u0001echo\/[0-9]{1,10}\/[01h]$/u;
 
 /**
  * Return the version that is described so, whose writer's counter is `counter`. Throws Spoiled if it describes none.
@@ -49,7 +42,7 @@ export function decodeAttributes(data, counter) {
   if (flags & HAS_ORIGIN) checkVersion(numbers, 21);
   if (flags & HAS_SEEN) for (let at = keyEnd; at < seenEnd; at += SEEN_BYTES) checkVersion(numbers, at);
   decode(data.subarray(FIXED_BYTES, tokenEnd));
-  const key = checkKey(decode(data.subarray(tokenEnd, keyEnd)));
+  const key = checkSealedKey(decode(data.subarray(tokenEnd, keyEnd)));
   return { key, size: Number(size), mode: flags & HAS_MODE ? mode : null };
 }
 
@@ -73,8 +66,8 @@ function decode(data) {
 }
 
 /** @param {string} key */
-function checkKey(key) {
-  if (key === "" || key.includes("\0") || [...key].length > LONGEST_KEY || RECORD.test(key) || ECHO.test(key)) {
+function checkSealedKey(key) {
+  if (key === "" || key.includes("\0") || [...key].length > LONGEST_KEY || parseRecord(key) !== null || isEcho(key)) {
     throw new Spoiled("no value has such a key");
   }
   return key;

@@ -1,13 +1,13 @@
 /** The head of a sealed value, opened by who has an address: kvassfs/veil/head.py and links.py. */
 
 import { decodeAttributes } from "./attributes.js";
-import { isZero, viewNumbers } from "./bytes.js";
+import { isZero, viewNumbers } from "../words/bytes.js";
 import { CannotBeOpened, NewerForm, Spoiled } from "./errors.js";
 import { INLINE_LIMIT, layOut, padBody } from "./layout.js";
 import { RUN_BYTES, unpackRuns } from "./lists.js";
 
 /** @import { Version } from "./attributes.js" */
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 /** @import { Layout } from "./layout.js" */
 /** @import { ListRun } from "./lists.js" */
 

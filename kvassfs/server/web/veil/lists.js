@@ -1,12 +1,12 @@
 /** The lists of the blocks of a large value: kvassfs/veil/lists.py. */
 
 import { splitReference } from "./block_cipher.js";
-import { viewNumbers } from "./bytes.js";
+import { viewNumbers } from "../words/bytes.js";
 import { Spoiled } from "./errors.js";
 import { REFERENCE_BYTES } from "./layout.js";
 
 /** @import { Reference } from "./block_cipher.js" */
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 
 /**
  * A list that stands in a value `times` one after another.
