@@ -70,7 +70,7 @@ export function isDirectory(entry) {
 
 /**
  * Return true if the value is the target of a symbolic link.
- * @param {Entry} entry
+ * @param {Pick<Entry, "mode">} entry
  */
 export function isSymlink(entry) {
   return entry.mode !== null && (entry.mode & TYPE_BITS) === LINK_TYPE;
