@@ -79,6 +79,14 @@ export class Replica {
   }
 
   /**
+   * Return the earlier versions of a key, in the order in which they became some.
+   * @param {string} key
+   */
+  listKept(key) {
+    return this.kept.get(key) ?? [];
+  }
+
+  /**
    * Have `listener` called after every change; return what ends that.
    * @param {() => void} listener
    */
