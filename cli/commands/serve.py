@@ -87,8 +87,7 @@ def command(
 
     Where systemd hands over sockets (ListenStream=), they are served, and --bind is left aside.
     """
-    if tls_key is not None and tls_cert is None:
-        raise click.UsageError("--tls-key needs --tls-cert.")
+    _require_certificate(tls_cert, tls_key)
     from kvassfs.server.run import ServeOptions
 
     options = ServeOptions(
@@ -104,6 +103,11 @@ def command(
         app=not no_app,
     )
     run_server(database, options, quiet=quiet)
+
+
+def _require_certificate(tls_cert: str | None, tls_key: str | None) -> None:
+    if tls_key is not None and tls_cert is None:
+        raise click.UsageError("--tls-key needs --tls-cert.")
 
 
 def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:
