@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..remote.address import hide_credentials
+from ..remote.address import hide_credentials, is_loopback
 from ..store import Store
 from .errors import NobodyServes
 
@@ -103,11 +103,7 @@ def list_addresses(url: str, machine: Callable[[], Iterable[str]] = find_machine
 def is_local(address: str) -> bool:
     """Return whether only this machine reaches the address."""
     host = urlsplit(address if "://" in address else f"http://{address}").hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
+    return is_loopback(host)
 
 
 def _shorten(address: str) -> str:

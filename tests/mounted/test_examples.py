@@ -75,6 +75,7 @@ STAYS = {
     "kvass mount --allow-other --foreground ~/kvass",
     "kvass serve --bind :8000",
     "kvass serve --quiet --max-body 64 --body-memory 16 --per-address 0 --bind 127.0.0.1:8000",
+    "kvass serve --no-app --bind 127.0.0.1:8000",
     "kvass serve --tls-cert server.pem --tls-key server.key",
     "kvass sync --follow",
     "kvass watch",
