@@ -47,9 +47,14 @@ def _count_colours(terminal: str) -> int | None:
         return None
 
 
-def fits(code: Code) -> bool:
-    """Return whether standard output is a terminal that is wide enough for a code."""
-    return streams.output_is_terminal() and shutil.get_terminal_size().columns >= code.width
+def fits(code: Code, *, above: int | None = None) -> bool:
+    """Return whether standard output is a terminal that is wide enough for a code.
+
+    With ``above``, whether it also shows it with so many lines above it, and that of the cursor below.
+    """
+    columns, lines = shutil.get_terminal_size()
+    high_enough = above is None or above + code.height < lines
+    return streams.output_is_terminal() and columns >= code.width and high_enough
 
 
 def draw(code: Code, *, colour: bool, invert: bool) -> None:
