@@ -1,4 +1,4 @@
-/** What can be done with the store of this device while it is open. */
+/** What can be done with the store of this device, while it is open. */
 
 import { settleKept } from "../replica/history.js";
 import { Tree } from "../replica/tree.js";
@@ -25,25 +25,43 @@ const LONGEST_SEARCHED = 1024 * 1024;
 const DIRECTORY_MODE = 0o40700;
 
 /**
- * What a store needs of its surroundings: what exchanges with the hub, and the address under which the hub shares.
- * @typedef {{ synchroniser: () => Synchroniser, hub: string }} Surroundings
+ * A store that is open: its replica, what exchanges with the hub, and the address below which the hub shares.
+ * @typedef {{ replica: Replica, tree: Tree, changes: Changes, synchroniser: () => Synchroniser, hub: string }} Opened
  */
 
-export class OpenStore {
-  #replica;
-  #surroundings;
-  #tree;
-  #changes;
+/** What a device does with its store. While that is not open, everything fails. */
+export class DeviceStore {
+  /** @type {Opened | null} */
+  #opened = null;
 
   /**
    * @param {Replica} replica
-   * @param {Surroundings} surroundings
+   * @param {() => Synchroniser} synchroniser
+   * @param {string} hub
    */
-  constructor(replica, surroundings) {
-    this.#replica = replica;
-    this.#surroundings = surroundings;
-    this.#tree = new Tree(replica);
-    this.#changes = new Changes(replica);
+  openStore(replica, synchroniser, hub) {
+    this.#opened = { replica, tree: new Tree(replica), changes: new Changes(replica), synchroniser, hub };
+  }
+
+  closeStore() {
+    this.#opened = null;
+  }
+
+  get #open() {
+    if (this.#opened === null) throw new DeviceError("The store is not open here: load the page again.");
+    return this.#opened;
+  }
+
+  get #replica() {
+    return this.#open.replica;
+  }
+
+  get #tree() {
+    return this.#open.tree;
+  }
+
+  get #changes() {
+    return this.#open.changes;
   }
 
   // Finding
@@ -89,10 +107,9 @@ export class OpenStore {
     }
   }
 
-  countKeys() {
-    let count = 0;
-    for (const _ of this.#tree.fileRows()) count += 1;
-    return count;
+  /** Return how many files there are. */
+  countFiles() {
+    return this.#tree.count();
   }
 
   // Reading
@@ -106,7 +123,7 @@ export class OpenStore {
     const version = this.#findVersion(key, number);
     const { entry, content } = version;
     if (content !== null && !this.#replica.isHere(content)) {
-      await this.#surroundings.synchroniser().fetch(entry, content, report);
+      await this.#open.synchroniser().fetch(entry, content, report);
     }
     report(1);
     return this.#collect(content);
@@ -310,7 +327,7 @@ export class OpenStore {
    * @returns {Share}
    */
   #describeShare({ token, key, expires, once }) {
-    const address = `${this.#surroundings.hub}get?q=${token}`;
+    const address = `${this.#open.hub}get?q=${token}`;
     return { token, key, address, expires: expires === 0 ? null : expires / 1000, once };
   }
 }
