@@ -18,7 +18,7 @@ from kvassfs.block import HASH_BYTES
 from kvassfs.entry import MAX_NUMBER, MAX_RECEIVED, Delivery, Entry
 from kvassfs.errors import MessageError
 from kvassfs.replica import Incarnation
-from kvassfs.server.open_page import join_modules
+from kvassfs.server.web_files import join_modules, read_part
 from kvassfs.sync.block_messages import decode_blocks_request, decode_blocks_response, encode_blocks_response
 from kvassfs.sync.entry_messages import LISTED_BLOCKS, decode_entries, encode_entry, estimate_size
 from kvassfs.sync.messages import (
@@ -34,8 +34,8 @@ from kvassfs.sync.messages import (
     encode_push_response,
 )
 from kvassfs.sync.seal import HeldBody, Seal, compute_mark
-from tests.support.node import run_module
 from tests.support.searches import examples
+from tests.support.web_calls import Json, call_module, pack, pack_deliveries, pack_delivery
 
 MODULE = Path(__file__).parent / "web/messages.mjs"
 
@@ -45,34 +45,11 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 KEY = bytes.fromhex("cd9994e3a0c5ca40c2652ff21ab401d6d3a1a5c5fd5482ae62c03ce32d340b49")
 
-Json = Any
-
 NAMES = {1: "laptop", 2**32 - 1: "Büro 🖥"}
 
 
-def pack(data: bytes | None) -> str | None:
-    return None if data is None else base64.b64encode(data).decode()
-
-
-def pack_delivery(delivery: Delivery) -> Json:
-    """Return a delivery as the module names its parts."""
-    entry, sequence, value, blocks, counts = delivery
-    names = ("key", "timestamp", "counter", "processId", "urlToken", "size", "mode", "modTime", "seen", "origin")
-    fields: dict[str, Any] = dict(zip(names, entry, strict=True))
-    fields["modTime"] = None if entry.mod_time is None else str(entry.mod_time)
-    return {"entry": fields, "sequence": sequence, "value": pack(value), "blocks": pack(blocks), "counts": list(counts)}
-
-
-def pack_deliveries(deliveries: list[Delivery]) -> Json:
-    return [*map(pack_delivery, deliveries)]
-
-
 def call_all(folder: Path, calls: list[Json]) -> list[Json]:
-    """Return what the functions of the page return, or their errors."""
-    file = folder / "calls"
-    file.write_text(json.dumps(calls))
-    found: list[Json] = run_module(MODULE, file)
-    return found
+    return call_module(MODULE, folder, calls)
 
 
 def call_for(folder: Path, calls: list[Json]) -> list[Json]:
@@ -599,10 +576,8 @@ def test_what_no_program_sends_is_refused_or_read_as_a_number(tmp_path: Path) ->
     assert [each.get("error") for each in found] == ["InvalidMessage"] * 4 + [None]
 
 
-def test_its_modules_can_be_joined_with_those_of_the_words(tmp_path: Path) -> None:
-    rooms = [path for room in ("messages", "veil", "words") for path in sorted(WEB.glob(f"{room}/*.js"))]
-    root = "".join(f'import {{ a }} from "./{path.relative_to(WEB)}";\n' for path in rooms)
-    files = {str(path.relative_to(WEB)): path.read_text(encoding="utf-8") for path in rooms} | {"root.js": root}
+@pytest.mark.parametrize("name", sorted(path.name for path in WEB.glob("messages/*.js")))
+def test_its_modules_can_be_joined_to_a_script(tmp_path: Path, name: str) -> None:
     script = tmp_path / "script.mjs"
-    script.write_text(join_modules(files.__getitem__, "root.js"))
+    script.write_text(join_modules(read_part, f"messages/{name}"))
     subprocess.run(["node", "--check", script], check=True)

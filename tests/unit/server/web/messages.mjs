@@ -1,7 +1,5 @@
-// Encodes and decodes messages as the page does. Its argument is a file of JSON, with a list of calls: the name of a function below,
-// and its arguments. It prints what they return, or the error. Bytes are base64, times of files are texts.
+// Encodes and decodes messages as the page does.
 
-import { readFileSync } from "node:fs";
 import { decodeBlocksResponse, encodeBlocksRequest } from "../../../../kvassfs/server/web/messages/block_messages.js";
 import { decodeEntries, encodeEntry, estimateSize } from "../../../../kvassfs/server/web/messages/entry_messages.js";
 import {
@@ -11,19 +9,7 @@ import {
   encodePush,
 } from "../../../../kvassfs/server/web/messages/messages.js";
 import { computeDigest, computeMark, importSealKey, Seal } from "../../../../kvassfs/server/web/messages/seal.js";
-
-const unpack = (text) => new Uint8Array(Buffer.from(text, "base64"));
-const pack = (data) => (data === null ? null : Buffer.from(data).toString("base64"));
-
-function unpackDelivery({ entry, sequence, value, blocks, counts }) {
-  const modTime = entry.modTime === null ? null : BigInt(entry.modTime);
-  return { entry: { ...entry, modTime }, sequence, value: value === null ? null : unpack(value), blocks: unpack(blocks), counts };
-}
-
-function packDelivery({ entry, sequence, value, blocks, counts }) {
-  const modTime = entry.modTime === null ? null : String(entry.modTime);
-  return { entry: { ...entry, modTime }, sequence, value: pack(value), blocks: pack(blocks), counts };
-}
+import { answer, pack, packDelivery, unpack, unpackDelivery } from "./calls.mjs";
 
 const calls = {
   encodePush: (deliveries) => pack(encodePush(deliveries.map(unpackDelivery))),
@@ -54,14 +40,4 @@ const calls = {
   unseal: async (key, text) => pack(await new Seal(await importSealKey(unpack(key))).unseal(unpack(text))),
 };
 
-async function call([name, ...args]) {
-  try {
-    return { result: await calls[name](...args) };
-  } catch (error) {
-    return { error: error.constructor.name, message: error.message };
-  }
-}
-
-const results = [];
-for (const each of JSON.parse(readFileSync(process.argv[2], "utf8"))) results.push(await call(each));
-console.log(JSON.stringify(results));
+await answer(calls);

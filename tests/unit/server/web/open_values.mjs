@@ -45,7 +45,8 @@ async function openCase({ fragment, runs, most }) {
       length += piece.length;
       if (length >= most) break;
     }
-    return { ...head.version, length, hash: hash.digest("hex") };
+    const { key, size, mode } = head.version;
+    return { key, size, mode, length, hash: hash.digest("hex") };
   } catch (error) {
     return { error: error.constructor.name, message: error.message };
   }
