@@ -5,19 +5,18 @@ import { Tree } from "../replica/tree.js";
 import { Changes } from "../replica/undo.js";
 import { moveVersion, removeVersion, writeVersion } from "../replica/versions.js";
 import { ValueMissing } from "../sync/errors.js";
-import { checkKey, directoryOf, isDeleted, isFile, makeToken, parentOf } from "../words/entry.js";
-import { drawRandom } from "../words/bytes.js";
+import { checkKey, directoryOf, isDeleted, isFile, parentOf } from "../words/entry.js";
 import { InvalidKey } from "../words/errors.js";
-import { formatRecord, hasExpired, isEcho, parseRecord } from "../words/share_link.js";
+import { isEcho, parseRecord } from "../words/share_link.js";
 import { DeviceError } from "./device.js";
 import { listOpenConflicts, listVersions, makeChildItem, makeItem } from "./items.js";
+import { createLink, describeShare, endLink, listLinks } from "./links.js";
 
 /** @import { Replica } from "../replica/replica.js" */
 /** @import { Content, Row } from "../replica/rows.js" */
-/** @import { Synchroniser } from "../sync/synchroniser.js" */
+/** @import { StoreKeys, Synchroniser } from "../sync/synchroniser.js" */
 /** @import { Entry } from "../words/entry.js" */
-/** @import { ShareLink } from "../words/share_link.js" */
-/** @import { Report, Share } from "./device.js" */
+/** @import { Report } from "./device.js" */
 
 /** Bytes of the longest text that a search looks through. */
 const LONGEST_SEARCHED = 1024 * 1024;
@@ -25,22 +24,18 @@ const LONGEST_SEARCHED = 1024 * 1024;
 const DIRECTORY_MODE = 0o40700;
 
 /**
- * A store that is open: its replica, what exchanges with the hub, and the address below which the hub shares.
- * @typedef {{ replica: Replica, tree: Tree, changes: Changes, synchroniser: () => Synchroniser, hub: string }} Opened
+ * A store that is open: its replica and keys, what exchanges with the hub, and the address below which the hub shares.
+ * @typedef {{ replica: Replica, keys: StoreKeys, synchroniser: () => Synchroniser, hub: string }} Opened
  */
 
 /** What a device does with its store. While that is not open, everything fails. */
 export class DeviceStore {
-  /** @type {Opened | null} */
+  /** @type {Opened & { tree: Tree, changes: Changes } | null} */
   #opened = null;
 
-  /**
-   * @param {Replica} replica
-   * @param {() => Synchroniser} synchroniser
-   * @param {string} hub
-   */
-  openStore(replica, synchroniser, hub) {
-    this.#opened = { replica, tree: new Tree(replica), changes: new Changes(replica), synchroniser, hub };
+  /** @param {Opened} opened */
+  openStore(opened) {
+    this.#opened = { ...opened, tree: new Tree(opened.replica), changes: new Changes(opened.replica) };
   }
 
   closeStore() {
@@ -290,14 +285,9 @@ export class DeviceStore {
 
   /** @param {string} key */
   async listShares(key) {
-    const now = this.#replica.machine.now();
-    const found = [];
-    for (const { entry } of this.#replica.rows.values()) {
-      const link = parseRecord(entry.key);
-      if (link === null || link.token !== entry.urlToken || link.key !== key || hasExpired(link, now)) continue;
-      found.push(this.#describeShare(link));
-    }
-    return found;
+    const { replica, keys, hub } = this.#open;
+    const links = await listLinks(replica, keys, key);
+    return Promise.all(links.map((link) => describeShare(keys, hub, key, link)));
   }
 
   /**
@@ -306,29 +296,15 @@ export class DeviceStore {
    * @param {boolean} once
    */
   async share(key, expires, once) {
+    const { replica, keys, hub } = this.#open;
     this.#findVersion(key, null);
-    const link = { token: makeToken(drawRandom), key, expires: Math.round((expires ?? 0) * 1000), once };
-    await this.#replica.change((transaction) => removeVersion(transaction, formatRecord(link), { token: link.token }));
-    return this.#describeShare(link);
+    const link = await createLink(replica, keys, key, { expires: Math.round((expires ?? 0) * 1000), once });
+    return describeShare(keys, hub, key, link);
   }
 
   /** @param {string} token */
   async endShare(token) {
-    for (const { entry } of this.#replica.rows.values()) {
-      const link = parseRecord(entry.key);
-      if (link === null || link.token !== token || entry.urlToken !== token) continue;
-      await this.#replica.change((transaction) => removeVersion(transaction, entry.key));
-      return;
-    }
-  }
-
-  /**
-   * @param {ShareLink} link
-   * @returns {Share}
-   */
-  #describeShare({ token, key, expires, once }) {
-    const address = `${this.#open.hub}get?q=${token}`;
-    return { token, key, address, expires: expires === 0 ? null : expires / 1000, once };
+    await endLink(this.#replica, token);
   }
 }
 

@@ -10,17 +10,20 @@ import { HubUnreachable } from "../sync/errors.js";
 import { Follower } from "../sync/follower.js";
 import { Synchroniser } from "../sync/synchroniser.js";
 import { drawRandom } from "../words/bytes.js";
+import { deriveVeilKeys } from "../veil/keys.js";
 import { DeviceError } from "./device.js";
 import { DeviceStore } from "./device_store.js";
 import { nameDevice } from "./items.js";
 
 /** @import { Storage } from "../storage/storage.js" */
+/** @import { Handover } from "../pairing/messages.js" */
+/** @import { StoreKeys } from "../sync/synchroniser.js" */
 /** @import { Standing } from "../sync/follower.js" */
 /** @import { Device, Status } from "./device.js" */
 
 /**
- * What is kept of the device: the key that messages are sealed with, and whether the hub can read the store.
- * @typedef {{ messageKey: CryptoKey, hub: string }} Identity
+ * What is kept of the device beside its store: keys that nobody can read out.
+ * @typedef {{ keys: StoreKeys }} Identity
  */
 
 /** ms between two calls of listeners. */
@@ -33,6 +36,18 @@ const machine = {
   now: () => Math.floor(Date.now() * 1000),
   uptime: () => Math.floor(performance.now() * 1000),
 };
+
+/**
+ * Return the keys of a store that was handed over; the bytes that they came from are overwritten.
+ * @param {Handover} handover
+ * @returns {Promise<StoreKeys>}
+ */
+async function importKeys({ key, sealed }) {
+  const veil = sealed ? await deriveVeilKeys(key) : null;
+  const messages = veil === null ? await importSealKey(key) : veil.access;
+  key.fill(0);
+  return { messages, veil };
+}
 
 /** @implements {Device} */
 export class LocalDevice extends DeviceStore {
@@ -107,8 +122,9 @@ export class LocalDevice extends DeviceStore {
   }
 
   /** @param {Identity} identity */
-  async #open({ messageKey }) {
-    const replica = new Replica({ storage: this.#require(this.#storage), machine, random: drawRandom });
+  async #open({ keys }) {
+    const isSealed = keys.veil !== null;
+    const replica = new Replica({ storage: this.#require(this.#storage), machine, random: drawRandom, isSealed });
     await replica.load();
     this.#replica = replica;
     replica.onChange(() => this.#tell());
@@ -118,10 +134,10 @@ export class LocalDevice extends DeviceStore {
       pulled: (/** @type {number} */ done, /** @type {number} */ total) => this.#set({ done, total, unit: "entries" }),
       sent: () => this.#tell(),
     };
-    const make = () => new Synchroniser(replica, post, messageKey, drawRandom, reports);
+    const make = () => new Synchroniser(replica, post, keys, drawRandom, reports);
     const follower = new Follower(replica, make, (standing) => this.#noteStanding(standing));
     this.#follower = follower;
-    this.openStore(replica, () => follower.synchroniser, this.#hub);
+    this.openStore({ replica, keys, synchroniser: () => follower.synchroniser, hub: this.#hub });
     this.#set({ stage: "open", isPersistent: (await navigator.storage?.persisted?.()) ?? null });
     follower.start();
   }
@@ -184,10 +200,8 @@ export class LocalDevice extends DeviceStore {
   async pair(code, name, report) {
     report("Waiting for the other device …");
     const handover = await receiveHandover(reachMailboxes(this.#hub), code, name);
-    if (handover.sealed) throw new DeviceError("The store is sealed, and this page cannot open sealed stores yet.");
     report("Opening the store …");
-    const identity = { messageKey: await importSealKey(handover.key), hub: this.#hub };
-    handover.key.fill(0);
+    const identity = { keys: await importKeys(handover) };
     await this.#require(this.#settings).write(IDENTITY, identity);
     await this.#open(identity);
     await this.#replica?.change(({ facts }) => {
