@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from kvassfs.errors import HubFailed, HubUnreachable, NotAHub, NothingShared, ShareEnded, SyncError
+from kvassfs.remote.address import SERVED_PORT
 from kvassfs.remote.http import HttpRemote
 from kvassfs.store import Store
 from tests.support.hub_process import serving
-from tests.support.servers import SHORT, plain_environment, request_of
+from tests.support.servers import SHORT, head_of, plain_environment
 from tests.support.servers import serving as script_serving
 
 
@@ -59,7 +60,7 @@ def test_a_file_for_browsers_is_read_whatever_its_type_and_none_where_there_is_n
 )
 def test_what_is_no_such_file_is_an_error(response: bytes, error: type[SyncError]) -> None:
     def script(connection: socket.socket) -> None:
-        request_of(connection)
+        head_of(connection)
         connection.sendall(response)
 
     with (
@@ -70,13 +71,14 @@ def test_what_is_no_such_file_is_an_error(response: bytes, error: type[SyncError
         remote.read_file("/app/", 10)
 
 
-def test_it_is_read_at_the_port_of_kvass_serve_where_an_address_may_mean_that() -> None:
-    opened: list[int] = []
+def test_it_is_read_at_the_port_of_kvass_serve_where_an_address_may_mean_that(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        own = int(server.url.rpartition(":")[2])
 
-    def resolve(host: str, port: int, *others: Any) -> Any:
-        opened.append(port)
-        return socket.getaddrinfo("127.0.0.1", 9)  # nobody listens there
+        def resolve(host: str, port: int, **others: Any) -> Any:
+            return socket.getaddrinfo("127.0.0.1", own if port == SERVED_PORT else 9, type=socket.SOCK_STREAM)
 
-    with closing(HttpRemote("hub.example", SHORT, resolve=resolve)) as remote, pytest.raises(HubUnreachable):
-        remote.read_file("/app/", 10)
-    assert opened == [80, 8000]
+        with closing(HttpRemote("hub.example", resolve=resolve)) as remote:
+            assert remote.read_file("/app/", 2**20) is not None
+            assert remote.read_file("/open", 2**20) is not None
+            assert remote.address == "hub.example:8000"
