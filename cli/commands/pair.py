@@ -167,4 +167,4 @@ def format_page(page: Page, code: str, *, drawn: bool) -> str:
 
 
 def _describe_need(page: Page) -> str:
-    return f"A phone needs https at the hub, and {page.url} has none: contrib/doc/phone.md says how it gets that.\n"
+    return f"A phone needs https at the hub, and {page.url.removesuffix('/app/')} has none: see contrib/doc/phone.md\n"

@@ -170,7 +170,7 @@ def test_a_phone_is_told_what_to_do() -> None:
 
 
 def test_where_a_browser_needs_more_one_line_says_so() -> None:
-    need = "A phone needs https at the hub, and http://hub:8000/app/ has none: contrib/doc/phone.md says how it gets that.\n"
+    need = "A phone needs https at the hub, and http://hub:8000 has none: see contrib/doc/phone.md\n"
     assert format_for_phone(PLAIN, drawn=False) == need
     assert need in format_page(PLAIN, "7-purple-lamp", drawn=True)
     assert "`kvass config url` sets the one that a phone reaches" in format_page(
