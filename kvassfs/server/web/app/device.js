@@ -64,6 +64,7 @@ import { KvassError } from "../words/errors.js";
  * - `add` saves a file of any size under a key that nothing has ("photo (2).jpg" if need be), and returns that key.
  * - `move` gives a file or a directory with all below another key; `remove` likewise; both can be undone. `undo` takes back the last change
  *   that was made here, and returns the key that it concerned.
+ * - `listShares` returns the links to a key, to all keys for ""; `setPassphrase` with "" has the store open without one.
  * - `pair` takes what a QR code or a person says; `forget` removes all that this device has, after which `stage` is "none".
  * @typedef {{
  *   readonly status: Status,
