@@ -11,7 +11,7 @@ import { Uploads } from "./uploads.js";
  * when the store may have changed, `leave` when something else is shown. `mayLeave` is asked before; while `isUnsaved`, the browser asks
  * before the page is closed. `first` returns what is focused, and `take` takes files that are dropped or pasted.
  * @typedef {{
- *   title: string, element: HTMLElement, up?: string, tab?: string, path?: HTMLElement, actions?: HTMLElement[], first?: () => HTMLElement | undefined,
+ *   title: string, element: HTMLElement, up?: string, tab?: string, path?: HTMLElement | undefined, actions?: HTMLElement[], first?: () => HTMLElement | undefined,
  *   enter?: () => void, update?: () => void, leave?: () => void, isUnsaved?: () => boolean, mayLeave?: () => Promise<boolean>, take?: (files: File[]) => void,
  * }} View
  */

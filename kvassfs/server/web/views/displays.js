@@ -20,8 +20,8 @@ const LONGEST_RENDERED = 256 * 1024;
 const RENDERED = { md: "markdown", markdown: "markdown", htm: "html", html: "html", xhtml: "html" };
 
 /**
- * What is shown of a value: the element, its text if it is one, and what frees its memory.
- * @typedef {{ element: HTMLElement, text: string | null, free: () => void }} Display
+ * What is shown of a value: the element, its text if it is one, a button that turns it to its source, and what frees its memory.
+ * @typedef {{ element: HTMLElement, text: string | null, turn: HTMLElement | null, free: () => void }} Display
  */
 
 /**
@@ -35,25 +35,26 @@ export async function displayValue(version, value) {
   if (display === null) return displayNothing();
   if (display === "text") {
     const text = await readText(value);
-    return text === null ? displayNothing() : { element: displayText(version.key, text), text, free: () => undefined };
+    return text === null ? displayNothing() : displayText(version.key, text);
   }
   const address = URL.createObjectURL(value.slice(0, value.size, display.type));
-  return { element: displayMedium(display, address, nameFile(version.key)), text: null, free: () => URL.revokeObjectURL(address) };
+  return { element: displayMedium(display, address, nameFile(version.key)), text: null, turn: null, free: () => URL.revokeObjectURL(address) };
 }
 
 /** @returns {Display} */
 function displayNothing() {
-  return { element: makeEmpty("file", TEXTS.cannotShow), text: null, free: () => undefined };
+  return { element: makeEmpty("file", TEXTS.cannotShow), text: null, turn: null, free: () => undefined };
 }
 
 /**
  * @param {string} key
  * @param {string} text
+ * @returns {Display}
  */
 function displayText(key, text) {
-  if (text === "") return make("p", { class: "hint" }, TEXTS.emptyFile);
   const kind = RENDERED[findExtension(key)];
-  if (kind === undefined || text.length > LONGEST_RENDERED) return displaySource(text);
+  const isRendered = text !== "" && kind !== undefined && text.length <= LONGEST_RENDERED;
+  if (!isRendered) return { element: text === "" ? make("p", { class: "hint" }, TEXTS.emptyFile) : displaySource(text), text, turn: null, free: () => undefined };
   const rendered = kind === "markdown" ? renderMarkdown(text) : makeFrame(text, nameFile(key));
   const source = displaySource(text);
   const box = make("div", {}, rendered);
@@ -62,9 +63,8 @@ function displayText(key, text) {
     (isSource ? source : rendered).replaceWith(isSource ? rendered : source);
     button.setAttribute("aria-pressed", isSource ? "false" : "true");
   };
-  const button = makeButton(TEXTS.showSource, "note", turn, { class: "quiet turn", "aria-pressed": "false" });
-  box.prepend(button);
-  return box;
+  const button = makeButton(TEXTS.source, "code", turn, { class: "quiet", "aria-pressed": "false" });
+  return { element: box, text, turn: button, free: () => undefined };
 }
 
 /** @param {string} text */

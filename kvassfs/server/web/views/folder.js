@@ -80,10 +80,11 @@ export function makeListView(desk, scroller, title, read, { withFolder, empty, o
 }
 
 /**
- * Return the folders above one, and how one gets there.
+ * Return the folders above a key, and how one gets there; nothing where "up" alone leads there.
  * @param {string} key
  */
 export function makePath(key) {
+  if (findFolder(key) === "") return undefined;
   const steps = [make("li", {}, make("a", { href: locateItem("") }, TEXTS.files))];
   for (let folder = findFolder(key); folder !== ""; folder = findFolder(folder)) {
     const link = make("a", { href: locateItem(folder) }, make("bdi", { dir: "auto" }, markName(findName(folder)) || TEXTS.nameless));

@@ -157,7 +157,7 @@ function makeBoth(desk, conflicts) {
   return [
     make("p", { class: "hint" }, TEXTS.conflictHint),
     makeSide(desk, key, null, TEXTS.currentFrom(markName(winner)), makeButton(TEXTS.keepThis, "check", settle, { class: "main" })),
-    ...conflicts.map(({ number, loser }) => makeSide(desk, key, number, TEXTS.otherFrom(markName(loser)), makeRestoreButton(desk, key, number))),
+    ...conflicts.map(({ number, loser }) => makeSide(desk, key, number, TEXTS.otherFrom(markName(loser)), makeRestoreButton(desk, key, number, TEXTS.useThis, ""))),
   ];
 }
 

@@ -64,11 +64,14 @@ export function showVersion(desk, key, number) {
 }
 
 /**
+ * Return what makes an earlier version the current one.
  * @param {Desk} desk
  * @param {string} key
  * @param {number} number
+ * @param {string} [label]
+ * @param {string} [style]
  */
-export function makeRestoreButton(desk, key, number) {
+export function makeRestoreButton(desk, key, number, label = TEXTS.restore, style = "main") {
   const restore = async () => {
     const done = await desk.attempt(async () => {
       await desk.device.restore(key, number);
@@ -78,7 +81,7 @@ export function makeRestoreButton(desk, key, number) {
     desk.notices.say(TEXTS.restored(markName(findName(key))));
     desk.go(locateItem(key));
   };
-  return makeButton(TEXTS.restore, "undo", restore, { class: "main" });
+  return makeButton(label, "undo", restore, { class: style });
 }
 
 /** A value while it is fetched and shown. */
@@ -87,6 +90,8 @@ class ValueView {
   value = null;
   /** @type {string | null} */
   text = null;
+  /** @type {HTMLElement | null} */
+  turn = null;
   #free = () => {};
   /** Counts what was shown, so that what arrives late is not. */
   #turn = 0;
@@ -115,7 +120,7 @@ class ValueView {
 
   /** @param {Pick<Item, "size" | "isHere" | "mode">} version */
   show(version) {
-    [this.value, this.text] = [null, null];
+    [this.value, this.text, this.turn] = [null, null, null];
     this.#turn += 1;
     this.#changed();
     const isShown = chooseDisplay({ ...version, key: this.#key }) !== null;
@@ -133,7 +138,7 @@ class ValueView {
       const display = await displayValue({ ...version, key: this.#key }, value);
       if (turn !== this.#turn) return display.free();
       this.#free();
-      [this.value, this.text, this.#free] = [value, display.text, display.free];
+      [this.value, this.text, this.turn, this.#free] = [value, display.text, display.turn, display.free];
       fill(this.#body, display.element);
       this.#changed();
     } catch (error) {
@@ -202,7 +207,7 @@ function makeBar(desk, key, value) {
     item?.isInConflict && makeLink(TEXTS.showConflict, "warning", formatRoute("conflicts", key), { class: "button" }),
     canEdit && makeLink(TEXTS.edit, "edit", formatRoute("edit", key), { class: "button main" }),
     ...makeValueButtons(desk, value),
-    makeLink(TEXTS.share, "share", formatRoute("share", key), { class: "button quiet" }),
+    makeLink(TEXTS.share, "share", formatRoute("share", key), { class: "button quiet", title: TEXTS.share }),
     makeIconButton(TEXTS.moreActions, "dots", () => offerForItem(desk, key), { "aria-haspopup": "dialog" }),
   ];
 }
@@ -214,8 +219,9 @@ function makeBar(desk, key, value) {
 function makeValueButtons(desk, value) {
   const { text } = value;
   return [
-    text !== null && makeButton(TEXTS.copy, "copy", () => copyText(desk, text), { class: "quiet" }),
-    makeButton(TEXTS.save, "save", () => value.save(), { class: "quiet" }),
+    value.turn,
+    text !== null && makeButton(TEXTS.copy, "copy", () => copyText(desk, text), { class: "quiet", title: TEXTS.copy }),
+    makeButton(TEXTS.save, "save", () => value.save(), { class: "quiet", title: TEXTS.save }),
   ];
 }
 

@@ -1,7 +1,8 @@
 /** Shows Markdown as elements: headings, paragraphs, lists, tasks, quotes, code, tables and rules. Markup in it stays text. */
 
-import { make } from "./elements.js";
+import { make, makeIcon } from "./elements.js";
 import { renderInline } from "./inline_markdown.js";
+import { TEXTS } from "./texts.js";
 
 /** Lists and quotes within each other, at most. */
 const DEEPEST_BLOCK = 12;
@@ -192,7 +193,12 @@ function makeListItem(lines, depth) {
   const children = isTight ? [...only.childNodes, ...blocks.slice(1)] : blocks;
   if (mark === undefined) return make("li", {}, ...children);
   const isDone = mark !== " ";
-  return make("li", { class: "task" }, make("input", { type: "checkbox", disabled: true, checked: isDone, "aria-label": isDone ? "done" : "to do" }), ...children);
+  return make("li", { class: "task" }, makeBox(isDone), ...children);
+}
+
+/** @param {boolean} isDone */
+function makeBox(isDone) {
+  return make("span", { class: "box", role: "img", "aria-label": isDone ? TEXTS.done : TEXTS.toDo }, isDone && makeIcon("check"));
 }
 
 /**

@@ -69,10 +69,10 @@ class Shell {
   start() {
     const skip = makeButton(TEXTS.skip, null, () => this.#focus(), { class: "skip" });
     const top = make("header", { class: "top" }, this.#up, this.#title, this.#actions);
-    const stage = make("div", { class: "stage" }, top, this.#path, this.#main);
     const { uploads, notices, device } = this.#desk;
+    const stage = make("div", { class: "stage" }, top, this.#path, this.#main, notices.element);
     const side = make("div", { class: "side" }, this.#tabs, uploads.element, this.#state.element);
-    fill(document.body, skip, make("div", { class: "shell" }, stage, side), notices.element);
+    fill(document.body, skip, make("div", { class: "shell" }, stage, side));
     if (!window.isSecureContext) return this.#show(showInsecure());
     addEventListener("hashchange", () => this.#follow());
     addEventListener("beforeunload", (event) => (this.#view?.isUnsaved?.() || uploads.isBusy) && event.preventDefault());

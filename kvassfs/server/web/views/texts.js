@@ -48,7 +48,7 @@ export const TEXTS = {
   reload: "Reload",
   remove: "Delete",
   restore: "Restore",
-  save: "Save to a file",
+  save: "Download",
   saveText: "Save",
   share: "Share",
   show: "Show",
@@ -104,6 +104,8 @@ export const TEXTS = {
   addFiles: "Add files",
   takePicture: "Take a picture",
   note: "Note",
+  toDo: "to do",
+  done: "done",
   noteName: "Name",
   noteNameHint: "Name (else the first line is it)",
   /** @param {string} name @param {number} number @param {number} total */
@@ -125,8 +127,8 @@ export const TEXTS = {
   notHere: (size) => `This is not on this device yet (${size}).`,
   notThere: "Nothing is here: it was moved or deleted.",
   emptyFile: "(It is empty.)",
-  cannotShow: "This cannot be shown here. Save it to a file, and open it with a program that can.",
-  showSource: "Source",
+  cannotShow: "This cannot be shown here. Download it, and open it with a program that can.",
+  source: "Source",
   /** @param {string} device */
   from: (device) => `from ${device}`,
 
@@ -181,6 +183,7 @@ export const TEXTS = {
   /** @param {string} device */
   otherFrom: (device) => `Other version, from ${device}`,
   keepThis: "Keep this one",
+  useThis: "Use this one",
   settled: "The conflict is settled.",
 
   // Links

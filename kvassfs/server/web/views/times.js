@@ -3,7 +3,7 @@
 const CLOCK_FORM = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const DAY_FORM = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const DATE_FORM = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const WHOLE_FORM = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "short" });
+const WHOLE_FORM = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
 /**
  * Return a time as short as it can be told apart: the clock for today, the day for this year.
