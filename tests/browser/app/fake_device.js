@@ -13,8 +13,19 @@ const START = Date.UTC(2026, 10, 3, 9, 30);
 
 export class FakeDevice {
   status = {
-    stage: "open", hub: "in step", failure: "", unsent: 0, done: 0, total: 0, unit: "entries", keys: 0, isPersistent: true,
-    name: "phone (Chrome)", hubName: "hub.example", isSealed: true, hasPassphrase: false,
+    stage: "open",
+    hub: "in step",
+    failure: "",
+    unsent: 0,
+    done: 0,
+    total: 0,
+    unit: "entries",
+    keys: 0,
+    isPersistent: true,
+    name: "phone (Chrome)",
+    hubName: "hub.example",
+    isSealed: true,
+    hasPassphrase: false,
   };
 
   /** What each key has: its versions, the newest last. @type {Map<string, any[]>} */
@@ -34,11 +45,22 @@ export class FakeDevice {
   failing = {};
 
   constructor(scenario = {}) {
-    const { files = {}, count = 0, conflicts = [], removed = [], status = {}, passphrase = "", slow = 0, failing = {} } = scenario;
+    const {
+      files = {},
+      count = 0,
+      conflicts = [],
+      removed = [],
+      status = {},
+      passphrase = "",
+      slow = 0,
+      failing = {},
+    } = scenario;
     Object.assign(this, { slow, failing });
     this.#passphrase = passphrase;
-    for (let number = 0; number < count; number += 1) this.#put(`file ${String(number).padStart(6, "0")}.txt`, new Blob([`text ${number}`]), "laptop");
-    for (const [key, value] of Object.entries(files)) this.#put(key, decodeValue(value), "laptop", typeof value === "object" ? value : {});
+    for (let number = 0; number < count; number += 1)
+      this.#put(`file ${String(number).padStart(6, "0")}.txt`, new Blob([`text ${number}`]), "laptop");
+    for (const [key, value] of Object.entries(files))
+      this.#put(key, decodeValue(value), "laptop", typeof value === "object" ? value : {});
     for (const key of removed) this.#put(key, null, "phone (Chrome)");
     for (const [key, text] of conflicts) this.#lose(key, new Blob([text]), "tablet");
     Object.assign(this.status, { keys: this.#list().length, ...status });
@@ -85,13 +107,19 @@ export class FakeDevice {
       const [name] = item.key.slice(prefix.length).split("/", 1);
       const isBelow = item.key.length > prefix.length + name.length;
       const key = prefix + name + (isBelow ? "/" : "");
-      if (!found.has(key)) found.set(key, isBelow ? this.#makeItem(key, { kind: "directory", when: item.changed }) : item);
+      if (!found.has(key))
+        found.set(key, isBelow ? this.#makeItem(key, { kind: "directory", when: item.changed }) : item);
     }
-    return [...found.values()].sort((one, other) => (one.kind === "directory" ? 0 : 1) - (other.kind === "directory" ? 0 : 1));
+    return [...found.values()].sort(
+      (one, other) => (one.kind === "directory" ? 0 : 1) - (other.kind === "directory" ? 0 : 1),
+    );
   }
 
   listLatest(most) {
-    return this.#list().filter(({ kind }) => kind !== "directory").sort((one, other) => other.changed - one.changed).slice(0, most);
+    return this.#list()
+      .filter(({ kind }) => kind !== "directory")
+      .sort((one, other) => other.changed - one.changed)
+      .slice(0, most);
   }
 
   get(key) {
@@ -103,7 +131,9 @@ export class FakeDevice {
 
   find(text, most) {
     const words = text.toLowerCase().split(/\s+/);
-    return this.#list().filter(({ key }) => words.every((word) => key.toLowerCase().includes(word))).slice(0, most);
+    return this.#list()
+      .filter(({ key }) => words.every((word) => key.toLowerCase().includes(word)))
+      .slice(0, most);
   }
 
   async *search(text, most) {
@@ -134,7 +164,13 @@ export class FakeDevice {
     const isConflict = begun !== this.begin(key);
     const other = this.#current(key);
     this.#put(key, value, this.status.name, { isUnsent: true });
-    if (isConflict && other !== undefined) this.#conflicts.push({ key, number: this.#keys.get(key).indexOf(other) + 1, loser: other.device, winner: this.status.name });
+    if (isConflict && other !== undefined)
+      this.#conflicts.push({
+        key,
+        number: this.#keys.get(key).indexOf(other) + 1,
+        loser: other.device,
+        winner: this.status.name,
+      });
     this.#did(`"${key}" changed`, () => this.#drop(key));
     return { isConflict };
   }
@@ -192,7 +228,12 @@ export class FakeDevice {
   listRevisions(key) {
     return (this.#keys.get(key) ?? [])
       .map(({ value, when, device, became, isHere }, at, { length }) => ({
-        number: at + 1, when, size: value?.size ?? 0, device, isHere, isInConflict: became === "lost",
+        number: at + 1,
+        when,
+        size: value?.size ?? 0,
+        device,
+        isHere,
+        isInConflict: became === "lost",
         became: value === null ? "removed" : at === length - 1 ? "current" : (became ?? "replaced"),
       }))
       .filter(({ became }) => became !== "removed")
@@ -311,7 +352,14 @@ export class FakeDevice {
 
   #lose(key, value, device) {
     const versions = this.#keys.get(key);
-    versions.splice(-1, 0, { value, when: (this.#clock += 60_000), device, kind: "file", became: "lost", isHere: true });
+    versions.splice(-1, 0, {
+      value,
+      when: (this.#clock += 60_000),
+      device,
+      kind: "file",
+      became: "lost",
+      isHere: true,
+    });
     this.#conflicts.push({ key, number: versions.length - 1, loser: device, winner: versions.at(-1).device });
   }
 
@@ -337,7 +385,9 @@ export class FakeDevice {
   }
 
   #below(keys) {
-    return [...this.#keys.keys()].filter((key) => this.#current(key) && keys.some((each) => key === each || (each.endsWith("/") && key.startsWith(each))));
+    return [...this.#keys.keys()].filter(
+      (key) => this.#current(key) && keys.some((each) => key === each || (each.endsWith("/") && key.startsWith(each))),
+    );
   }
 
   #list() {
@@ -351,7 +401,18 @@ export class FakeDevice {
   #makeItem(key, { kind, value, when, device = "", isUnsent = false, isHere = true }) {
     const name = key.replace(/\/$/, "").split("/").at(-1);
     const isInConflict = this.#conflicts.some((conflict) => conflict.key === key);
-    return { key, name, kind, size: value?.size ?? 0, changed: when, device, isUnsent, isHere, isInConflict, mode: KINDS[kind] };
+    return {
+      key,
+      name,
+      kind,
+      size: value?.size ?? 0,
+      changed: when,
+      device,
+      isUnsent,
+      isHere,
+      isInConflict,
+      mode: KINDS[kind],
+    };
   }
 }
 

@@ -25,7 +25,11 @@ function offerNew(desk, folder) {
   return showActions(TEXTS.newTitle, [
     { label: TEXTS.newNote, icon: "note", act: () => desk.go(formatRoute("new", folder)) },
     { label: TEXTS.addFiles, icon: "upload", act: () => pickFiles(desk, folder, { multiple: true }) },
-    { label: TEXTS.takePicture, icon: "camera", act: () => pickFiles(desk, folder, { accept: "image/*", capture: "environment" }) },
+    {
+      label: TEXTS.takePicture,
+      icon: "camera",
+      act: () => pickFiles(desk, folder, { accept: "image/*", capture: "environment" }),
+    },
     { label: TEXTS.newFolder, icon: "folder", act: () => addFolder(desk, folder) },
   ]);
 }

@@ -1,9 +1,27 @@
 /** What the page has to know of the browser that it is in. */
 
 /** Programs by what is in their name for themselves; the first that is there is it. */
-const BROWSERS = [["Edg", "Edge"], ["OPR", "Opera"], ["SamsungBrowser", "Samsung Internet"], ["Firefox", "Firefox"], ["FxiOS", "Firefox"], ["CriOS", "Chrome"], ["Chrome", "Chrome"], ["Safari", "Safari"]];
+const BROWSERS = [
+  ["Edg", "Edge"],
+  ["OPR", "Opera"],
+  ["SamsungBrowser", "Samsung Internet"],
+  ["Firefox", "Firefox"],
+  ["FxiOS", "Firefox"],
+  ["CriOS", "Chrome"],
+  ["Chrome", "Chrome"],
+  ["Safari", "Safari"],
+];
 
-const SYSTEMS = [["iPhone", "iPhone"], ["iPad", "iPad"], ["Android.*Mobile", "phone"], ["Android", "tablet"], ["CrOS", "Chromebook"], ["Mac OS", "Mac"], ["Windows", "Windows"], ["Linux", "Linux"]];
+const SYSTEMS = [
+  ["iPhone", "iPhone"],
+  ["iPad", "iPad"],
+  ["Android.*Mobile", "phone"],
+  ["Android", "tablet"],
+  ["CrOS", "Chromebook"],
+  ["Mac OS", "Mac"],
+  ["Windows", "Windows"],
+  ["Linux", "Linux"],
+];
 
 /**
  * Return a name for this device, such as "phone (Chrome)", which a person may change.

@@ -54,7 +54,13 @@ export async function moveItems(desk, keys) {
   if (first === undefined) return false;
   const isOne = keys.length === 1;
   const start = isOne ? first.replace(/\/$/, "") : findFolder(first);
-  const goal = await askPath(desk, isOne ? TEXTS.moveOne(findName(first)) : TEXTS.moveMany(keys.length), start, TEXTS.move, !isOne);
+  const goal = await askPath(
+    desk,
+    isOne ? TEXTS.moveOne(findName(first)) : TEXTS.moveMany(keys.length),
+    start,
+    TEXTS.move,
+    !isOne,
+  );
   if (goal === null) return false;
   const done = await desk.attempt(() => moveEach(desk, keys, goal, isOne));
   if (done) sayUndoable(desk, TEXTS.moved(done, isOne ? goal : goal || TEXTS.root));
@@ -107,7 +113,18 @@ export function askPath(desk, title, start, label, isFolder) {
       const path = field.read();
       if (path !== "" || isFolder) answer(path);
     };
-    return [make("form", { onsubmit: submit }, field.element, make("div", { class: "buttons" }, makeButton(label, null, () => undefined, { type: "submit", class: "main" })))];
+    return [
+      make(
+        "form",
+        { onsubmit: submit },
+        field.element,
+        make(
+          "div",
+          { class: "buttons" },
+          makeButton(label, null, () => undefined, { type: "submit", class: "main" }),
+        ),
+      ),
+    ];
   });
 }
 

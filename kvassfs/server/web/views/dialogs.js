@@ -33,7 +33,12 @@ export function showDialog(title, build) {
     const dialog = make(
       "dialog",
       { "aria-labelledby": id },
-      make("header", {}, make("h2", { id, tabindex: "-1" }, title), makeIconButton(TEXTS.close, "close", () => answer(null))),
+      make(
+        "header",
+        {},
+        make("h2", { id, tabindex: "-1" }, title),
+        makeIconButton(TEXTS.close, "close", () => answer(null)),
+      ),
       ...build(answer),
     );
     dialog.addEventListener("click", (event) => event.target === dialog && answer(null)); // beside it
@@ -82,7 +87,9 @@ export function askWhich(title, sentence, labels) {
     make(
       "div",
       { class: "buttons stacked" },
-      ...labels.map((label, number) => makeButton(label, null, () => answer(number), { class: number === 0 ? "main first" : "" })),
+      ...labels.map((label, number) =>
+        makeButton(label, null, () => answer(number), { class: number === 0 ? "main first" : "" }),
+      ),
     ),
   ]);
 }
@@ -99,7 +106,11 @@ export async function showActions(title, actions) {
       { class: "menu" },
       ...actions.map((action, number) => {
         const style = `quiet${number === 0 ? " first" : ""}${action.isGrave ? " grave-text" : ""}`;
-        return make("li", {}, makeButton(action.label, action.icon, () => answer(action), { class: style }));
+        return make(
+          "li",
+          {},
+          makeButton(action.label, action.icon, () => answer(action), { class: style }),
+        );
       }),
     ),
   ]);

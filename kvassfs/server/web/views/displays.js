@@ -38,7 +38,12 @@ export async function displayValue(version, value) {
     return text === null ? displayNothing() : displayText(version.key, text);
   }
   const address = URL.createObjectURL(value.slice(0, value.size, display.type));
-  return { element: displayMedium(display, address, nameFile(version.key)), text: null, turn: null, free: () => URL.revokeObjectURL(address) };
+  return {
+    element: displayMedium(display, address, nameFile(version.key)),
+    text: null,
+    turn: null,
+    free: () => URL.revokeObjectURL(address),
+  };
 }
 
 /** @returns {Display} */
@@ -54,7 +59,13 @@ function displayNothing() {
 function displayText(key, text) {
   const kind = RENDERED[findExtension(key)];
   const isRendered = text !== "" && kind !== undefined && text.length <= LONGEST_RENDERED;
-  if (!isRendered) return { element: text === "" ? make("p", { class: "hint" }, TEXTS.emptyFile) : displaySource(text), text, turn: null, free: () => undefined };
+  if (!isRendered)
+    return {
+      element: text === "" ? make("p", { class: "hint" }, TEXTS.emptyFile) : displaySource(text),
+      text,
+      turn: null,
+      free: () => undefined,
+    };
   const rendered = kind === "markdown" ? renderMarkdown(text) : makeFrame(text, nameFile(key));
   const source = displaySource(text);
   const box = make("div", {}, rendered);
@@ -78,7 +89,8 @@ function displaySource(text) {
  * @param {string} name
  */
 function displayMedium(medium, address, name) {
-  const options = medium.element === "img" ? { alt: name } : { controls: true, preload: "metadata", "aria-label": name };
+  const options =
+    medium.element === "img" ? { alt: name } : { controls: true, preload: "metadata", "aria-label": name };
   const element = make(medium.element, { ...options, src: address });
   element.addEventListener("error", () => element.replaceWith(makeEmpty("file", TEXTS.cannotShow)));
   return make("div", { class: "medium" }, element);

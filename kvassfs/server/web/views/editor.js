@@ -39,7 +39,13 @@ export function showNewNote(desk, folder) {
 
 /** The text, and whether it is saved. */
 class TextField {
-  area = make("textarea", { class: "text", "aria-label": TEXTS.text, dir: "auto", spellcheck: "true", oninput: () => this.look() });
+  area = make("textarea", {
+    class: "text",
+    "aria-label": TEXTS.text,
+    dir: "auto",
+    spellcheck: "true",
+    oninput: () => this.look(),
+  });
   state = make("span", { class: "hint", role: "status" });
   banner = make("div");
   /** What is saved. */
@@ -94,7 +100,15 @@ class TextField {
     };
     const element = make("div", { class: "editor", onkeydown: press }, this.banner, ...fields, this.area);
     const actions = [this.state, this.button];
-    return { title, element, actions, tab: "", first: () => this.area, isUnsaved: () => this.isUnsaved, mayLeave: () => this.mayLeave() };
+    return {
+      title,
+      element,
+      actions,
+      tab: "",
+      first: () => this.area,
+      isUnsaved: () => this.isUnsaved,
+      mayLeave: () => this.mayLeave(),
+    };
   }
 
   /** Ask what becomes of changes that are not saved. */
@@ -131,7 +145,15 @@ class Editor extends TextField {
       this.area.focus();
       this.area.setSelectionRange(0, 0);
     } catch (error) {
-      fill(this.banner, make("div", { class: "failure", role: "alert" }, make("p", {}, describeTrouble(error)), makeButton(TEXTS.tryAgain, "sync", () => this.load())));
+      fill(
+        this.banner,
+        make(
+          "div",
+          { class: "failure", role: "alert" },
+          make("p", {}, describeTrouble(error)),
+          makeButton(TEXTS.tryAgain, "sync", () => this.load()),
+        ),
+      );
     }
   }
 
@@ -153,10 +175,17 @@ class Editor extends TextField {
 
   /** @param {string} text @override */
   async write(text) {
-    const { isConflict } = await this.desk.device.write(this.key, new Blob([text], { type: "text/plain" }), this.#begun);
+    const { isConflict } = await this.desk.device.write(
+      this.key,
+      new Blob([text], { type: "text/plain" }),
+      this.#begun,
+    );
     this.#begun = this.#noted = this.desk.device.begin(this.key);
     fill(this.banner);
-    if (isConflict) this.desk.notices.say(TEXTS.savedInConflict, TEXTS.showOther, () => this.desk.go(formatRoute("conflicts", this.key)));
+    if (isConflict)
+      this.desk.notices.say(TEXTS.savedInConflict, TEXTS.showOther, () =>
+        this.desk.go(formatRoute("conflicts", this.key)),
+      );
     else this.desk.notices.say(TEXTS.saved);
   }
 
@@ -165,7 +194,8 @@ class Editor extends TextField {
     const version = this.desk.device.begin(this.key);
     if (this.area.disabled || this.isBusy || version === this.#noted) return;
     this.#noted = version;
-    if (this.desk.device.get(this.key) === null) return fill(this.banner, make("div", { class: "banner", role: "alert" }, make("p", {}, TEXTS.removedMeanwhile)));
+    if (this.desk.device.get(this.key) === null)
+      return fill(this.banner, make("div", { class: "banner", role: "alert" }, make("p", {}, TEXTS.removedMeanwhile)));
     const theirs = await this.#read().catch(() => null);
     if (version !== this.#noted || theirs === null) return;
     if (theirs === this.area.value || !this.isUnsaved) return this.#begin(theirs, version);
@@ -195,7 +225,13 @@ class Editor extends TextField {
         "div",
         { class: "banner", role: "alert" },
         make("p", {}, TEXTS.changedMeanwhile(device)),
-        make("div", { class: "buttons" }, makeButton(TEXTS.show, null, () => showOther(theirs, device)), makeButton(TEXTS.keepMine, null, keep), makeButton(TEXTS.takeTheirs, null, take)),
+        make(
+          "div",
+          { class: "buttons" },
+          makeButton(TEXTS.show, null, () => showOther(theirs, device)),
+          makeButton(TEXTS.keepMine, null, keep),
+          makeButton(TEXTS.takeTheirs, null, take),
+        ),
       ),
     );
   }
@@ -217,11 +253,19 @@ class Editor extends TextField {
  * @param {string} device
  */
 function showOther(text, device) {
-  return showDialog(TEXTS.versionFrom(device), () => [make("pre", { class: "source", dir: "auto", tabindex: "0" }, text)]);
+  return showDialog(TEXTS.versionFrom(device), () => [
+    make("pre", { class: "source", dir: "auto", tabindex: "0" }, text),
+  ]);
 }
 
 class NewNote extends TextField {
-  #name = make("input", { type: "text", "aria-label": TEXTS.noteName, placeholder: TEXTS.noteNameHint, autocomplete: "off", dir: "auto" });
+  #name = make("input", {
+    type: "text",
+    "aria-label": TEXTS.noteName,
+    placeholder: TEXTS.noteNameHint,
+    autocomplete: "off",
+    dir: "auto",
+  });
 
   /**
    * @param {Desk} desk
@@ -253,7 +297,11 @@ class NewNote extends TextField {
  */
 export function nameNote(text) {
   const line = text.split("\n").find((each) => /[\p{L}\p{N}]/u.test(each)) ?? "";
-  const name = line.replace(/[/\\\p{Cc}]/gu, " ").replace(/^[\s#>*.-]+/, "").trim().replace(/\s+/g, " ");
+  const name = line
+    .replace(/[/\\\p{Cc}]/gu, " ")
+    .replace(/^[\s#>*.-]+/, "")
+    .trim()
+    .replace(/\s+/g, " ");
   const short = [...name].slice(0, LONGEST_NAME).join("").trim();
   return `${short || TEXTS.note}.md`;
 }

@@ -62,7 +62,12 @@ export function fill(element, ...children) {
  * @param {Properties} [properties]
  */
 export function makeButton(label, icon, press, properties = {}) {
-  return make("button", { type: "button", onclick: press, ...properties }, icon !== null && makeIcon(icon), make("span", {}, label));
+  return make(
+    "button",
+    { type: "button", onclick: press, ...properties },
+    icon !== null && makeIcon(icon),
+    make("span", {}, label),
+  );
 }
 
 /**
@@ -73,7 +78,11 @@ export function makeButton(label, icon, press, properties = {}) {
  * @param {Properties} [properties]
  */
 export function makeIconButton(label, icon, press, properties = {}) {
-  return make("button", { type: "button", class: "quiet round", "aria-label": label, title: label, onclick: press, ...properties }, makeIcon(icon));
+  return make(
+    "button",
+    { type: "button", class: "quiet round", "aria-label": label, title: label, onclick: press, ...properties },
+    makeIcon(icon),
+  );
 }
 
 /**

@@ -19,13 +19,32 @@ const TYPED = 300;
  * @returns {View}
  */
 export function showFinding(desk) {
-  const input = make("input", { type: "search", "aria-label": TEXTS.find, placeholder: TEXTS.findHint, value: desk.sought, enterkeyhint: "search", autocomplete: "off", dir: "auto" });
+  const input = make("input", {
+    type: "search",
+    "aria-label": TEXTS.find,
+    placeholder: TEXTS.findHint,
+    value: desk.sought,
+    enterkeyhint: "search",
+    autocomplete: "off",
+    dir: "auto",
+  });
   const results = new Results(desk);
   input.addEventListener("input", () => results.seek((desk.sought = input.value)));
   results.seek(desk.sought);
-  const form = make("form", { class: "finding", role: "search", onsubmit: (/** @type {Event} */ event) => event.preventDefault() }, input);
+  const form = make(
+    "form",
+    { class: "finding", role: "search", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+    input,
+  );
   const element = make("div", {}, form, results.element);
-  return { title: TEXTS.find, tab: "find", element, first: () => input, update: () => results.refresh(), leave: () => results.stop() };
+  return {
+    title: TEXTS.find,
+    tab: "find",
+    element,
+    first: () => input,
+    update: () => results.refresh(),
+    leave: () => results.stop(),
+  };
 }
 
 class Results {

@@ -33,7 +33,9 @@ export function showFolder(desk, prefix, scroller) {
   /** @type {View} */
   const view = { ...list, tab: "", take: (files) => desk.uploads.addFiles(prefix, files) };
   if (prefix === "") return view;
-  const more = makeIconButton(TEXTS.moreActions, "dots", () => offerForFolder(desk, prefix), { "aria-haspopup": "dialog" });
+  const more = makeIconButton(TEXTS.moreActions, "dots", () => offerForFolder(desk, prefix), {
+    "aria-haspopup": "dialog",
+  });
   return { ...view, path: makePath(prefix), up: locateItem(findFolder(prefix)), actions: [more] };
 }
 
@@ -76,7 +78,14 @@ export function makeListView(desk, scroller, title, read, { withFolder, empty, o
   const press = (event) => event.key === "Escape" && picking.clear();
   const element = make("div", { class: "listing", onkeydown: press }, hint, list.element, picking.element, ...others);
   update();
-  return { title, element, update, enter: () => list.attach(scroller), leave: () => list.detach(), first: () => list.reveal(desk.shown) };
+  return {
+    title,
+    element,
+    update,
+    enter: () => list.attach(scroller),
+    leave: () => list.detach(),
+    first: () => list.reveal(desk.shown),
+  };
 }
 
 /**
@@ -87,7 +96,11 @@ export function makePath(key) {
   if (findFolder(key) === "") return undefined;
   const steps = [make("li", {}, make("a", { href: locateItem("") }, TEXTS.files))];
   for (let folder = findFolder(key); folder !== ""; folder = findFolder(folder)) {
-    const link = make("a", { href: locateItem(folder) }, make("bdi", { dir: "auto" }, markName(findName(folder)) || TEXTS.nameless));
+    const link = make(
+      "a",
+      { href: locateItem(folder) },
+      make("bdi", { dir: "auto" }, markName(findName(folder)) || TEXTS.nameless),
+    );
     steps.splice(1, 0, make("li", {}, makeIcon("back"), link));
   }
   return make("nav", { class: "path", "aria-label": TEXTS.pathHint }, make("ol", {}, ...steps));
@@ -101,6 +114,11 @@ function offerForFolder(desk, prefix) {
   const leave = () => desk.device.get(prefix) === null && desk.replace(locateItem(findFolder(prefix)));
   return showActions(markName(findName(prefix)), [
     { label: TEXTS.moveOrRename, icon: "move", act: async () => (await moveItems(desk, [prefix])) && leave() },
-    { label: TEXTS.remove, icon: "trash", isGrave: true, act: async () => (await removeItems(desk, [prefix])) && leave() },
+    {
+      label: TEXTS.remove,
+      icon: "trash",
+      isGrave: true,
+      act: async () => (await removeItems(desk, [prefix])) && leave(),
+    },
   ]);
 }

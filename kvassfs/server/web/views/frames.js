@@ -12,7 +12,8 @@ import { make } from "./elements.js";
  * What the document in the frame is kept from, beside what the policy of this page and the sandbox keep it from: a document in a frame
  * has the policy of the page around it, and can only make it narrower.
  */
-const FRAME_HEAD = '<!DOCTYPE html><meta http-equiv="Content-Security-Policy" content="default-src \'none\'"><meta name="referrer" content="no-referrer">';
+const FRAME_HEAD =
+  '<!DOCTYPE html><meta http-equiv="Content-Security-Policy" content="default-src \'none\'"><meta name="referrer" content="no-referrer">';
 
 /** @type {FramePolicy | null} */
 let framePolicy = null;

@@ -25,7 +25,17 @@ export function showLocked(desk) {
     }
   };
   const field = make("div", { class: "field" }, make("label", { for: "unlock" }, TEXTS.passphrase), input);
-  const form = make("form", { onsubmit: submit }, field, failure, make("div", { class: "buttons" }, makeButton(TEXTS.unlock, "lock", () => undefined, { type: "submit", class: "main" })));
+  const form = make(
+    "form",
+    { onsubmit: submit },
+    field,
+    failure,
+    make(
+      "div",
+      { class: "buttons" },
+      makeButton(TEXTS.unlock, "lock", () => undefined, { type: "submit", class: "main" }),
+    ),
+  );
   return { title: TEXTS.locked, element: make("div", { class: "gate" }, form), first: () => input };
 }
 
@@ -36,7 +46,12 @@ export function showLocked(desk) {
  */
 export function showElsewhere(desk) {
   const button = makeButton(TEXTS.useHere, null, () => desk.attempt(() => desk.device.takeOver()), { class: "main" });
-  const element = make("div", { class: "gate" }, make("p", { class: "lead" }, TEXTS.elsewhereText), make("div", { class: "buttons" }, button));
+  const element = make(
+    "div",
+    { class: "gate" },
+    make("p", { class: "lead" }, TEXTS.elsewhereText),
+    make("div", { class: "buttons" }, button),
+  );
   return { title: TEXTS.elsewhere, element };
 }
 
@@ -47,7 +62,14 @@ export function showElsewhere(desk) {
  */
 export function showInstallFirst(goOn) {
   const steps = make("ol", { class: "steps" }, ...TEXTS.installSteps.map((step) => make("li", {}, step)));
-  const element = make("div", { class: "gate" }, make("p", { class: "lead" }, TEXTS.whatThisIs), make("p", {}, TEXTS.installText), steps, makeButton(TEXTS.installLater, null, goOn, { class: "quiet strong" }));
+  const element = make(
+    "div",
+    { class: "gate" },
+    make("p", { class: "lead" }, TEXTS.whatThisIs),
+    make("p", {}, TEXTS.installText),
+    steps,
+    makeButton(TEXTS.installLater, null, goOn, { class: "quiet strong" }),
+  );
   return { title: TEXTS.installFirst, element };
 }
 
@@ -57,6 +79,11 @@ export function showInstallFirst(goOn) {
  */
 export function showInsecure() {
   const ways = TEXTS.secureWays.map(([command, text]) => make("li", {}, make("code", {}, command), ` ${text}`));
-  const element = make("div", { class: "gate" }, make("p", { class: "lead" }, TEXTS.insecureText), make("ul", { class: "steps" }, ...ways));
+  const element = make(
+    "div",
+    { class: "gate" },
+    make("p", { class: "lead" }, TEXTS.insecureText),
+    make("ul", { class: "steps" }, ...ways),
+  );
   return { title: TEXTS.insecure, element };
 }

@@ -30,7 +30,14 @@ export function showVersions(desk, key) {
   };
   update();
   const element = make("div", {}, make("p", { class: "hint" }, TEXTS.versionsHint), list);
-  return { title: TEXTS.versionsOf(markName(findName(key))), path: makePath(key), up: locateItem(key), tab: "", element, update };
+  return {
+    title: TEXTS.versionsOf(markName(findName(key))),
+    path: makePath(key),
+    up: locateItem(key),
+    tab: "",
+    element,
+    update,
+  };
 }
 
 /**
@@ -42,8 +49,19 @@ function makeRevision(key, revision) {
   const link = make(
     "a",
     { class: "open", href: became === "current" ? locateItem(key) : formatRoute("version", key, number) },
-    make("span", { class: "line" }, make("span", { class: "name" }, formatTime(when)), isInConflict && make("span", { class: "mark conflict" }, makeIcon("warning"), TEXTS.conflictMark)),
-    make("span", { class: "facts" }, make("span", {}, TEXTS.became[became]), make("span", {}, formatSize(size)), device !== "" && make("span", {}, TEXTS.from(markName(device)))),
+    make(
+      "span",
+      { class: "line" },
+      make("span", { class: "name" }, formatTime(when)),
+      isInConflict && make("span", { class: "mark conflict" }, makeIcon("warning"), TEXTS.conflictMark),
+    ),
+    make(
+      "span",
+      { class: "facts" },
+      make("span", {}, TEXTS.became[became]),
+      make("span", {}, formatSize(size)),
+      device !== "" && make("span", {}, TEXTS.from(markName(device))),
+    ),
   );
   return make("li", { class: "row" }, make("span", { class: "sign number" }, String(number)), link);
 }
@@ -57,7 +75,12 @@ export function showRemoved(desk) {
   const box = make("div");
   const update = () => {
     const items = desk.device.listRemoved(MOST_REMOVED);
-    fill(box, items.length === 0 ? makeEmpty("trash", TEXTS.noneRemoved) : make("ul", { class: "rows" }, ...items.map((item) => makeRemoved(desk, item))));
+    fill(
+      box,
+      items.length === 0
+        ? makeEmpty("trash", TEXTS.noneRemoved)
+        : make("ul", { class: "rows" }, ...items.map((item) => makeRemoved(desk, item))),
+    );
   };
   update();
   return { title: TEXTS.removedTitle, tab: "more", up: formatRoute("more"), element: box, update };
@@ -77,9 +100,17 @@ function makeRemoved(desk, item) {
       "a",
       { class: "open", href: formatRoute("versions", item.key) },
       make("span", { class: "line" }, makeName(item.name)),
-      make("span", { class: "facts" }, makeName(findFolder(item.key) || TEXTS.root, "place"), make("span", {}, formatWhen(item.changed))),
+      make(
+        "span",
+        { class: "facts" },
+        makeName(findFolder(item.key) || TEXTS.root, "place"),
+        make("span", {}, formatWhen(item.changed)),
+      ),
     ),
-    makeButton(TEXTS.restore, null, restore, { class: "quiet strong", "aria-label": TEXTS.restoreOf(markName(item.name)) }),
+    makeButton(TEXTS.restore, null, restore, {
+      class: "quiet strong",
+      "aria-label": TEXTS.restoreOf(markName(item.name)),
+    }),
   );
 }
 
@@ -104,7 +135,15 @@ export function showConflicts(desk) {
   const box = make("div");
   const update = () => {
     const conflicts = desk.device.listConflicts();
-    fill(box, ...(conflicts.length === 0 ? [makeEmpty("check", TEXTS.noConflicts)] : [make("p", { class: "hint" }, TEXTS.conflictsHint), make("ul", { class: "rows" }, ...conflicts.map(makeConflictRow))]));
+    fill(
+      box,
+      ...(conflicts.length === 0
+        ? [makeEmpty("check", TEXTS.noConflicts)]
+        : [
+            make("p", { class: "hint" }, TEXTS.conflictsHint),
+            make("ul", { class: "rows" }, ...conflicts.map(makeConflictRow)),
+          ]),
+    );
   };
   update();
   return { title: TEXTS.conflicts, tab: "more", up: formatRoute("more"), element: box, update };
@@ -116,7 +155,12 @@ function makeConflictRow({ key, winner, loser }) {
     "a",
     { class: "open", href: formatRoute("conflicts", key) },
     make("span", { class: "line" }, makeName(findName(key))),
-    make("span", { class: "facts" }, makeName(findFolder(key) || TEXTS.root, "place"), make("span", {}, TEXTS.conflictOf(markName(winner), markName(loser)))),
+    make(
+      "span",
+      { class: "facts" },
+      makeName(findFolder(key) || TEXTS.root, "place"),
+      make("span", {}, TEXTS.conflictOf(markName(winner), markName(loser))),
+    ),
   );
   return make("li", { class: "row" }, make("span", { class: "sign conflict" }, makeIcon("warning")), link);
 }
@@ -135,10 +179,22 @@ export function showConflict(desk, key) {
     const now = JSON.stringify([conflicts, desk.device.begin(key)]);
     if (now === shown) return;
     shown = now;
-    fill(box, ...(conflicts.length === 0 ? [makeEmpty("check", TEXTS.settled, makeLink(TEXTS.openIt, null, locateItem(key), { class: "button main" }))] : makeBoth(desk, conflicts)));
+    fill(
+      box,
+      ...(conflicts.length === 0
+        ? [makeEmpty("check", TEXTS.settled, makeLink(TEXTS.openIt, null, locateItem(key), { class: "button main" }))]
+        : makeBoth(desk, conflicts)),
+    );
   };
   update();
-  return { title: TEXTS.conflictTitle(markName(findName(key))), tab: "more", path: makePath(key), up: formatRoute("conflicts"), element: box, update };
+  return {
+    title: TEXTS.conflictTitle(markName(findName(key))),
+    tab: "more",
+    path: makePath(key),
+    up: formatRoute("conflicts"),
+    element: box,
+    update,
+  };
 }
 
 /**
@@ -156,8 +212,22 @@ function makeBoth(desk, conflicts) {
   };
   return [
     make("p", { class: "hint" }, TEXTS.conflictHint),
-    makeSide(desk, key, null, TEXTS.currentFrom(markName(winner)), makeButton(TEXTS.keepThis, "check", settle, { class: "main" })),
-    ...conflicts.map(({ number, loser }) => makeSide(desk, key, number, TEXTS.otherFrom(markName(loser)), makeRestoreButton(desk, key, number, TEXTS.useThis, ""))),
+    makeSide(
+      desk,
+      key,
+      null,
+      TEXTS.currentFrom(markName(winner)),
+      makeButton(TEXTS.keepThis, "check", settle, { class: "main" }),
+    ),
+    ...conflicts.map(({ number, loser }) =>
+      makeSide(
+        desk,
+        key,
+        number,
+        TEXTS.otherFrom(markName(loser)),
+        makeRestoreButton(desk, key, number, TEXTS.useThis, ""),
+      ),
+    ),
   ];
 }
 
@@ -171,7 +241,16 @@ function makeBoth(desk, conflicts) {
 function makeSide(desk, key, number, title, button) {
   const body = make("div", { class: "value" }, make("p", { class: "hint" }, TEXTS.fetching));
   readSide(desk, key, number)
-    .then((text) => fill(body, text === null ? makeLink(TEXTS.openIt, null, number === null ? locateItem(key) : formatRoute("version", key, number), { class: "button" }) : make("pre", { class: "source", dir: "auto", tabindex: "0" }, text)))
+    .then((text) =>
+      fill(
+        body,
+        text === null
+          ? makeLink(TEXTS.openIt, null, number === null ? locateItem(key) : formatRoute("version", key, number), {
+              class: "button",
+            })
+          : make("pre", { class: "source", dir: "auto", tabindex: "0" }, text),
+      ),
+    )
     .catch((error) => fill(body, make("p", { class: "failure" }, describeTrouble(error))));
   return make("section", {}, make("h2", {}, title), body, make("div", { class: "buttons" }, button));
 }
@@ -183,7 +262,10 @@ function makeSide(desk, key, number, title, button) {
  * @param {number | null} number
  */
 async function readSide(desk, key, number) {
-  const size = number === null ? desk.device.get(key)?.size : desk.device.listRevisions(key).find((each) => each.number === number)?.size;
+  const size =
+    number === null
+      ? desk.device.get(key)?.size
+      : desk.device.listRevisions(key).find((each) => each.number === number)?.size;
   if (size === undefined || chooseDisplay({ key, size, mode: null }) !== "text") return null;
   return readText(await desk.device.read(key, number, () => undefined));
 }

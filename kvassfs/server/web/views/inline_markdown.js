@@ -18,7 +18,13 @@ const SPANS = [
   { kind: "escape", form: /\\([!-/:-@[-`{-~])/y },
   { kind: "break", form: /(?: {2,}|\\)\n/y },
   { kind: "code", form: new RegExp(`(\`{1,9})(?!\`)([^]{1,${LONGEST_SPAN}}?)(?<!\`)\\1(?!\`)`, "y") },
-  { kind: "link", form: new RegExp(`(!?)\\[([^\\]\\n]{0,${LONGEST_SPAN}})\\]\\(\\s{0,9}<?([^()\\s<>]{0,${LONGEST_SPAN}})>?(?:\\s{1,9}"[^"\\n]{0,200}")?\\s{0,9}\\)`, "y") },
+  {
+    kind: "link",
+    form: new RegExp(
+      `(!?)\\[([^\\]\\n]{0,${LONGEST_SPAN}})\\]\\(\\s{0,9}<?([^()\\s<>]{0,${LONGEST_SPAN}})>?(?:\\s{1,9}"[^"\\n]{0,200}")?\\s{0,9}\\)`,
+      "y",
+    ),
+  },
   { kind: "address", form: new RegExp(`<((?:https?://|mailto:)[^\\s<>]{1,${LONGEST_SPAN}})>`, "iy") },
   { kind: "bare", form: new RegExp(`(?<![\\w/])https?://[^\\s<>"]{0,${LONGEST_SPAN}}[\\w/#=&]`, "iy") },
   { kind: "strong", form: new RegExp(`(\\*\\*|__)(?=\\S)([^]{1,${LONGEST_SPAN}}?)(?<=\\S)\\1(?![*_])`, "y") },
@@ -40,7 +46,7 @@ export function renderInline(text, depth = 0) {
   /** @type {Child[]} */
   const nodes = [];
   let plain = 0;
-  for (let at = findBegin(text, 0); at >= 0; ) {
+  for (let at = findBegin(text, 0); at >= 0;) {
     const span = depth < DEEPEST ? findSpan(text, at) : null;
     if (span === null) {
       at = findBegin(text, at + 1);
@@ -87,7 +93,8 @@ function makeSpan(kind, found, depth) {
   if (kind === "escape") return first;
   if (kind === "break") return make("br");
   if (kind === "code") return make("code", {}, second.replaceAll("\n", " ").replace(/^ (.*\S.*) $/, "$1"));
-  if (kind === "link") return makeWebLink(third, first === "!" ? [`🖼 ${second || third}`] : renderInline(second, depth + 1));
+  if (kind === "link")
+    return makeWebLink(third, first === "!" ? [`🖼 ${second || third}`] : renderInline(second, depth + 1));
   if (kind === "address") return makeWebLink(first, [first.replace(/^mailto:/i, "")]);
   if (kind === "bare") return makeWebLink(whole, [whole]);
   return make(kind === "strong" ? "strong" : kind === "em" ? "em" : "del", {}, ...renderInline(second, depth + 1));

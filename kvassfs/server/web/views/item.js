@@ -25,9 +25,19 @@ const FETCHED_UNASKED = 10 * 1024 * 1024;
  * @returns {View}
  */
 export function showItem(desk, key) {
-  const [facts, bar, body] = [make("div", { class: "about" }), make("div", { class: "bar" }), make("div", { class: "value" })];
+  const [facts, bar, body] = [
+    make("div", { class: "about" }),
+    make("div", { class: "bar" }),
+    make("div", { class: "value" }),
+  ];
   /** @type {View} */
-  const view = { title: markName(findName(key)), element: make("article", {}, facts, bar, body), up: locateItem(findFolder(key)), path: makePath(key), tab: "" };
+  const view = {
+    title: markName(findName(key)),
+    element: make("article", {}, facts, bar, body),
+    up: locateItem(findFolder(key)),
+    path: makePath(key),
+    tab: "",
+  };
   const value = new ValueView(desk, key, null, body, () => fill(bar, ...makeBar(desk, key, value)));
   let shown = "";
   view.update = () => {
@@ -57,7 +67,9 @@ export function showVersion(desk, key, number) {
   const title = TEXTS.versionOf(markName(findName(key)), number);
   const up = formatRoute("versions", key);
   if (found === undefined) return { title, up, element: makeEmpty("clock", TEXTS.notThere) };
-  const value = new ValueView(desk, key, number, body, () => fill(bar, makeRestoreButton(desk, key, number), ...makeValueButtons(desk, value)));
+  const value = new ValueView(desk, key, number, body, () =>
+    fill(bar, makeRestoreButton(desk, key, number), ...makeValueButtons(desk, value)),
+  );
   value.show({ size: found.size, isHere: found.isHere, mode: desk.device.get(key)?.mode ?? null });
   const facts = make("div", { class: "about" }, ...makeFactLines(found.size, found.when, found.device));
   return { title, up, path: makePath(key), element: make("article", {}, facts, bar, body), leave: () => value.free() };
@@ -127,7 +139,14 @@ class ValueView {
     if (isShown && (version.isHere || version.size <= FETCHED_UNASKED)) return this.#fetchAndShow(version);
     if (!isShown) return fill(this.#body, makeEmpty("file", TEXTS.cannotShow));
     const fetchIt = () => this.#fetchAndShow(version);
-    fill(this.#body, makeEmpty("save", TEXTS.notHere(formatSize(version.size)), makeButton(TEXTS.fetch, "save", fetchIt, { class: "main" })));
+    fill(
+      this.#body,
+      makeEmpty(
+        "save",
+        TEXTS.notHere(formatSize(version.size)),
+        makeButton(TEXTS.fetch, "save", fetchIt, { class: "main" }),
+      ),
+    );
   }
 
   /** @param {Pick<Item, "size" | "isHere" | "mode">} version */
@@ -142,7 +161,11 @@ class ValueView {
       fill(this.#body, display.element);
       this.#changed();
     } catch (error) {
-      if (turn === this.#turn) fill(this.#body, this.#makeFailure(error, () => this.#fetchAndShow(version)));
+      if (turn === this.#turn)
+        fill(
+          this.#body,
+          this.#makeFailure(error, () => this.#fetchAndShow(version)),
+        );
     }
   }
 
@@ -151,8 +174,13 @@ class ValueView {
     const bar = make("progress", { max: 1, "aria-label": TEXTS.progress });
     const turn = this.#turn;
     const isShown = this.#body.firstChild !== null && this.#body.querySelector(".empty, .failure") === null;
-    const timer = setTimeout(() => turn === this.#turn && fill(this.#body, make("p", { class: "hint", role: "status" }, TEXTS.fetching), bar), isShown ? 600 : 150);
-    return this.#desk.device.read(this.#key, this.#number, (part) => (bar.value = part)).finally(() => clearTimeout(timer));
+    const timer = setTimeout(
+      () => turn === this.#turn && fill(this.#body, make("p", { class: "hint", role: "status" }, TEXTS.fetching), bar),
+      isShown ? 600 : 150,
+    );
+    return this.#desk.device
+      .read(this.#key, this.#number, (part) => (bar.value = part))
+      .finally(() => clearTimeout(timer));
   }
 
   /**
@@ -160,12 +188,19 @@ class ValueView {
    * @param {() => void} again
    */
   #makeFailure(error, again) {
-    return make("div", { class: "failure", role: "alert" }, make("p", {}, describeTrouble(error)), makeButton(TEXTS.tryAgain, "sync", again));
+    return make(
+      "div",
+      { class: "failure", role: "alert" },
+      make("p", {}, describeTrouble(error)),
+      makeButton(TEXTS.tryAgain, "sync", again),
+    );
   }
 
   /** Have the value saved in a file, which may need it to be fetched. */
   async save() {
-    this.value ??= await this.#desk.attempt(() => this.#desk.device.read(this.#key, this.#number, (part) => this.#desk.notices.say(TEXTS.fetchingPart(part))));
+    this.value ??= await this.#desk.attempt(() =>
+      this.#desk.device.read(this.#key, this.#number, (part) => this.#desk.notices.say(TEXTS.fetchingPart(part))),
+    );
     if (this.value === null) return;
     this.#desk.notices.clear();
     saveFile(this.#key, this.value);

@@ -33,7 +33,7 @@ export function renderMarkdown(text) {
 function renderBlocks(lines, depth) {
   /** @type {HTMLElement[]} */
   const blocks = [];
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     if ((lines[at] ?? "").trim() === "") {
       at += 1;
       continue;
@@ -62,7 +62,8 @@ function renderBlock(lines, at, depth) {
   if (/^ {4}/.test(line)) return renderIndented(lines, at);
   if (depth < DEEPEST_BLOCK && QUOTE.test(line)) return renderQuote(lines, at, depth);
   if (depth < DEEPEST_BLOCK && BULLET.test(line)) return renderList(lines, at, depth);
-  if (line.includes("|") && CELLS.test(lines[at + 1] ?? "") && (lines[at + 1] ?? "").includes("-")) return renderTable(lines, at);
+  if (line.includes("|") && CELLS.test(lines[at + 1] ?? "") && (lines[at + 1] ?? "").includes("-"))
+    return renderTable(lines, at);
   return renderParagraph(lines, at);
 }
 
@@ -139,7 +140,10 @@ function renderList(lines, at, depth) {
   for (let found = BULLET.exec(lines[end] ?? ""); found !== null; found = BULLET.exec(lines[end] ?? "")) {
     if (found[2] !== sign || RULE.test(lines[end] ?? "")) break;
     const next = findItemEnd(lines, end, found[0].length);
-    const inner = [(lines[end] ?? "").slice(found[0].length), ...lines.slice(end + 1, next).map((line) => cutIndent(line, found[0].length))];
+    const inner = [
+      (lines[end] ?? "").slice(found[0].length),
+      ...lines.slice(end + 1, next).map((line) => cutIndent(line, found[0].length)),
+    ];
     list.append(makeListItem(inner, depth));
     end = next;
     while (end < lines.length - 1 && lines[end]?.trim() === "" && BULLET.test(lines[end + 1] ?? "")) end += 1;
@@ -189,7 +193,8 @@ function makeListItem(lines, depth) {
   if (mark !== undefined) lines[0] = (lines[0] ?? "").replace(TASK, "");
   const blocks = renderBlocks(lines, depth + 1);
   const [only] = blocks;
-  const isTight = only instanceof HTMLParagraphElement && blocks.slice(1).every((block) => !(block instanceof HTMLParagraphElement));
+  const isTight =
+    only instanceof HTMLParagraphElement && blocks.slice(1).every((block) => !(block instanceof HTMLParagraphElement));
   const children = isTight ? [...only.childNodes, ...blocks.slice(1)] : blocks;
   if (mark === undefined) return make("li", {}, ...children);
   const isDone = mark !== " ";
@@ -198,7 +203,11 @@ function makeListItem(lines, depth) {
 
 /** @param {boolean} isDone */
 function makeBox(isDone) {
-  return make("span", { class: "box", role: "img", "aria-label": isDone ? TEXTS.done : TEXTS.toDo }, isDone && makeIcon("check"));
+  return make(
+    "span",
+    { class: "box", role: "img", "aria-label": isDone ? TEXTS.done : TEXTS.toDo },
+    isDone && makeIcon("check"),
+  );
 }
 
 /**
@@ -210,7 +219,8 @@ function renderTable(lines, at) {
   let end = at + 2;
   while (end < lines.length && (lines[end] ?? "").includes("|")) end += 1;
   /** @param {string} line @param {"th" | "td"} tag */
-  const makeRow = (line, tag) => make("tr", {}, ...splitCells(line).map((cell) => make(tag, {}, ...renderInline(cell))));
+  const makeRow = (line, tag) =>
+    make("tr", {}, ...splitCells(line).map((cell) => make(tag, {}, ...renderInline(cell))));
   const head = make("thead", {}, makeRow(lines[at] ?? "", "th"));
   const body = make("tbody", {}, ...lines.slice(at + 2, end).map((line) => makeRow(line, "td")));
   return [make("div", { class: "wide", tabindex: "0" }, make("table", {}, head, body)), end];
@@ -231,7 +241,8 @@ function renderParagraph(lines, at) {
   let end = at + 1;
   while (end < lines.length && (lines[end] ?? "").trim() !== "" && !beginsBlock(lines[end] ?? "")) {
     const [, line] = UNDERLINE.exec(lines[end] ?? "") ?? [];
-    if (line !== undefined) return [makeHeading(line.startsWith("=") ? 1 : 2, joinLines(lines.slice(at, end))), end + 1];
+    if (line !== undefined)
+      return [makeHeading(line.startsWith("=") ? 1 : 2, joinLines(lines.slice(at, end))), end + 1];
     end += 1;
   }
   const [, line] = UNDERLINE.exec(lines[end] ?? "") ?? [];
@@ -241,7 +252,10 @@ function renderParagraph(lines, at) {
 
 /** @param {string[]} lines */
 function joinLines(lines) {
-  return lines.map((line) => line.trimStart()).join("\n").trimEnd();
+  return lines
+    .map((line) => line.trimStart())
+    .join("\n")
+    .trimEnd();
 }
 
 /**

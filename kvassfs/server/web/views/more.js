@@ -15,7 +15,12 @@ import { describeHub, TEXTS } from "./texts.js";
  * @returns {View}
  */
 export function showMore(desk) {
-  const [links, facts, keeping, passphrase] = [make("ul", { class: "menu" }), make("dl", {}), make("div"), makePassphrase(desk)];
+  const [links, facts, keeping, passphrase] = [
+    make("ul", { class: "menu" }),
+    make("dl", {}),
+    make("div"),
+    makePassphrase(desk),
+  ];
   let shown = "";
   const update = () => {
     const { status } = desk.device;
@@ -36,7 +41,13 @@ export function showMore(desk) {
     make("section", {}, make("h2", {}, TEXTS.thisDevice), facts, keeping, makeSyncButton(desk)),
     passphrase.element,
     make("section", {}, make("h2", {}, TEXTS.about), make("p", {}, TEXTS.aboutText), make("p", {}, TEXTS.aboutTrust)),
-    make("section", {}, make("h2", {}, TEXTS.forget), make("p", {}, TEXTS.forgetHint), makeButton(TEXTS.forget, "trash", () => forgetDevice(desk), { class: "grave" })),
+    make(
+      "section",
+      {},
+      make("h2", {}, TEXTS.forget),
+      make("p", {}, TEXTS.forgetHint),
+      makeButton(TEXTS.forget, "trash", () => forgetDevice(desk), { class: "grave" }),
+    ),
   );
   return { title: TEXTS.more, tab: "more", element, update };
 }
@@ -48,7 +59,12 @@ export function showMore(desk) {
  */
 function makeLinks(desk, conflicts, last) {
   return [
-    last !== undefined && make("li", {}, makeButton(TEXTS.undoOf(markName(last)), "undo", () => takeBack(desk, last), { class: "quiet" })),
+    last !== undefined &&
+      make(
+        "li",
+        {},
+        makeButton(TEXTS.undoOf(markName(last)), "undo", () => takeBack(desk, last), { class: "quiet" }),
+      ),
     make("li", {}, makeLink(TEXTS.conflictCount(conflicts), "warning", formatRoute("conflicts"))),
     make("li", {}, makeLink(TEXTS.removedTitle, "trash", formatRoute("removed"))),
     make("li", {}, makeLink(TEXTS.links, "link", formatRoute("links"))),
@@ -73,7 +89,10 @@ function makeFactsOf(status) {
  */
 function makeKeeping(desk, status) {
   if (status.isPersistent !== false) return [];
-  return [make("p", { class: "hint" }, makeIcon("warning"), TEXTS.notPersistent), makeButton(TEXTS.keep, null, () => keepStore(desk))];
+  return [
+    make("p", { class: "hint" }, makeIcon("warning"), TEXTS.notPersistent),
+    makeButton(TEXTS.keep, null, () => keepStore(desk)),
+  ];
 }
 
 /**
@@ -88,7 +107,11 @@ export async function keepStore(desk) {
 
 /** @param {Desk} desk */
 function makeSyncButton(desk) {
-  return make("div", { class: "buttons" }, makeButton(TEXTS.synchronise, "sync", () => desk.attempt(() => desk.device.synchronise())));
+  return make(
+    "div",
+    { class: "buttons" },
+    makeButton(TEXTS.synchronise, "sync", () => desk.attempt(() => desk.device.synchronise())),
+  );
 }
 
 /**
@@ -107,7 +130,12 @@ function makePassphrase(desk) {
     "form",
     { onsubmit: submit },
     make("div", { class: "field" }, make("label", { for: "passphrase" }, TEXTS.newPassphrase), input),
-    make("div", { class: "buttons" }, makeButton(TEXTS.setPassphrase, "lock", () => undefined, { type: "submit" }), remove),
+    make(
+      "div",
+      { class: "buttons" },
+      makeButton(TEXTS.setPassphrase, "lock", () => undefined, { type: "submit" }),
+      remove,
+    ),
   );
   const hint = make("p");
   /** @param {Status} status */
@@ -134,5 +162,6 @@ async function setPassphrase(desk, passphrase) {
 /** @param {Desk} desk */
 async function forgetDevice(desk) {
   const { unsent } = desk.device.status;
-  if (await askSure(TEXTS.forgetTitle, TEXTS.forgetText(unsent), TEXTS.forgetAll)) await desk.attempt(() => desk.device.forget());
+  if (await askSure(TEXTS.forgetTitle, TEXTS.forgetText(unsent), TEXTS.forgetAll))
+    await desk.attempt(() => desk.device.forget());
 }

@@ -60,7 +60,12 @@ export class Notices {
     };
     return make(
       "div",
-      { class: style, onpointerenter: () => clearTimeout(this.#timer), onfocusin: () => clearTimeout(this.#timer), onpointerleave: () => this.#startTimer() },
+      {
+        class: style,
+        onpointerenter: () => clearTimeout(this.#timer),
+        onfocusin: () => clearTimeout(this.#timer),
+        onpointerleave: () => this.#startTimer(),
+      },
       make("p", { dir: "auto" }, sentence),
       label !== undefined && action !== undefined && makeButton(label, null, press, { class: "quiet strong" }),
       makeIconButton(TEXTS.close, "close", () => this.clear()),

@@ -21,7 +21,16 @@ let countedFields = 0;
  */
 export function makePathField(device, label, start, isFolder) {
   const id = `path-${(countedFields += 1)}`;
-  const input = make("input", { id, class: "first", type: "text", value: start, autocomplete: "off", autocapitalize: "off", spellcheck: "false", dir: "auto" });
+  const input = make("input", {
+    id,
+    class: "first",
+    type: "text",
+    value: start,
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    dir: "auto",
+  });
   const folders = make("div", { class: "chips", role: "group", "aria-label": TEXTS.folders });
   const offer = () => offerFolders(device, input, folders, isFolder, offer);
   input.addEventListener("input", offer);
@@ -56,10 +65,14 @@ function offerFolders(device, input, folders, isFolder, again) {
     again();
     input.focus();
   };
-  const found = device.list(folder).filter(({ kind, key }) => kind === "directory" && (!isFolder || key.slice(at).startsWith(name)));
+  const found = device
+    .list(folder)
+    .filter(({ kind, key }) => kind === "directory" && (!isFolder || key.slice(at).startsWith(name)));
   fill(
     folders,
     folder !== "" && makeButton(TEXTS.folderUp, "back", () => enter(findFolder(folder)), { class: "chip" }),
-    ...found.slice(0, MOST_OFFERED).map((item) => makeButton(markName(item.name), "folder", () => enter(item.key), { class: "chip" })),
+    ...found
+      .slice(0, MOST_OFFERED)
+      .map((item) => makeButton(markName(item.name), "folder", () => enter(item.key), { class: "chip" })),
   );
 }

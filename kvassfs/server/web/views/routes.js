@@ -5,7 +5,22 @@
  * @typedef {{ view: string, key: string, number: number | null }} Route
  */
 
-const VIEWS = ["", "latest", "find", "more", "edit", "new", "versions", "version", "share", "links", "removed", "conflicts", "shared", "share-lost"];
+const VIEWS = [
+  "",
+  "latest",
+  "find",
+  "more",
+  "edit",
+  "new",
+  "versions",
+  "version",
+  "share",
+  "links",
+  "removed",
+  "conflicts",
+  "shared",
+  "share-lost",
+];
 
 const ROUTE_FORM = /^#([a-z-]*?)(?:-([0-9]{1,15}))?(?:\/(.*))?$/s;
 

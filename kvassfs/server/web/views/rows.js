@@ -81,7 +81,14 @@ export function makeItemList(items, label) {
   return make(
     "ul",
     { class: "rows", "aria-label": label },
-    ...items.map((item) => make("li", { class: "row" }, make("span", { class: "sign" }, makeIcon(chooseIcon(item))), makeItemLink(item, true))),
+    ...items.map((item) =>
+      make(
+        "li",
+        { class: "row" },
+        make("span", { class: "sign" }, makeIcon(chooseIcon(item))),
+        makeItemLink(item, true),
+      ),
+    ),
   );
 }
 

@@ -20,7 +20,10 @@ export async function canScan() {
   const found = findDetector();
   if (found === undefined || navigator.mediaDevices === undefined) return false;
   try {
-    const [formats, devices] = await Promise.all([found.getSupportedFormats(), navigator.mediaDevices.enumerateDevices()]);
+    const [formats, devices] = await Promise.all([
+      found.getSupportedFormats(),
+      navigator.mediaDevices.enumerateDevices(),
+    ]);
     return formats.includes("qr_code") && devices.some(({ kind }) => kind === "videoinput");
   } catch {
     return false;
@@ -40,7 +43,13 @@ export async function scanCode() {
   let timer;
   try {
     return await showDialog(TEXTS.scan, (/** @type {(value: string | null) => void} */ answer) => {
-      const video = make("video", { class: "camera", autoplay: true, playsinline: true, muted: true, "aria-label": TEXTS.camera });
+      const video = make("video", {
+        class: "camera",
+        autoplay: true,
+        playsinline: true,
+        muted: true,
+        "aria-label": TEXTS.camera,
+      });
       video.srcObject = stream;
       timer = setInterval(() => lookFor(detector, video).then((text) => text !== null && answer(text)), LOOK_EVERY);
       return [make("p", {}, TEXTS.scanHint), video];

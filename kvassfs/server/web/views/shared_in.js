@@ -24,7 +24,9 @@ const SHARED_CACHE = "kvass-shared";
 export function showShared(desk) {
   const box = make("div", { class: "sharing" });
   readShared()
-    .then((waiting) => fill(box, ...(waiting.length === 0 ? [makeEmpty("share", TEXTS.nothingShared)] : makeOffer(desk, waiting))))
+    .then((waiting) =>
+      fill(box, ...(waiting.length === 0 ? [makeEmpty("share", TEXTS.nothingShared)] : makeOffer(desk, waiting))),
+    )
     .catch((error) => fill(box, make("p", { class: "failure", role: "alert" }, describeTrouble(error))));
   return { title: TEXTS.sharedTitle, up: locateItem(""), tab: "", element: box };
 }
@@ -47,11 +49,22 @@ function makeOffer(desk, waiting) {
     await forgetShared();
     desk.replace(locateItem(""));
   };
-  const buttons = [makeButton(TEXTS.saveText, null, () => undefined, { type: "submit", class: "main" }), makeButton(TEXTS.throwAway, null, discard)];
+  const buttons = [
+    makeButton(TEXTS.saveText, null, () => undefined, { type: "submit", class: "main" }),
+    makeButton(TEXTS.throwAway, null, discard),
+  ];
   const rows = waiting.map(({ key, value }) =>
-    make("li", { class: "row" }, make("span", { class: "sign" }, makeIcon("file")), make("div", { class: "open" }, makeName(markName(key)), make("span", { class: "facts" }, formatSize(value.size)))),
+    make(
+      "li",
+      { class: "row" },
+      make("span", { class: "sign" }, makeIcon("file")),
+      make("div", { class: "open" }, makeName(markName(key)), make("span", { class: "facts" }, formatSize(value.size))),
+    ),
   );
-  return [make("ul", { class: "rows" }, ...rows), make("form", { onsubmit: submit }, field.element, make("div", { class: "buttons" }, ...buttons))];
+  return [
+    make("ul", { class: "rows" }, ...rows),
+    make("form", { onsubmit: submit }, field.element, make("div", { class: "buttons" }, ...buttons)),
+  ];
 }
 
 /**
@@ -68,7 +81,8 @@ async function readShared() {
     if (response === undefined) continue;
     const value = await response.blob();
     const name = decodeURIComponent(response.headers.get("X-Kvass-Name") ?? "");
-    if (response.headers.get("X-Kvass-Field") === "files") files.push({ key: name.replaceAll("/", "_") || TEXTS.nameless, value });
+    if (response.headers.get("X-Kvass-Field") === "files")
+      files.push({ key: name.replaceAll("/", "_") || TEXTS.nameless, value });
     else texts.push(await value.text());
   }
   const text = texts.join("\n\n");

@@ -15,7 +15,12 @@ import { formatTime } from "./times.js";
 const HOUR = 60 * 60 * 1000;
 
 /** How long a link works, in milliseconds; `null` is without end. */
-const TERMS = /** @type {const} */ ([["hour", HOUR], ["day", 24 * HOUR], ["week", 7 * 24 * HOUR], ["never", null]]);
+const TERMS = /** @type {const} */ ([
+  ["hour", HOUR],
+  ["day", 24 * HOUR],
+  ["week", 7 * 24 * HOUR],
+  ["never", null],
+]);
 
 /**
  * Show how a key is shared.
@@ -33,8 +38,21 @@ export function showSharing(desk, key) {
     list.load();
   });
   list.load();
-  const element = make("div", { class: "sharing" }, make("p", { class: "hint" }, TEXTS.shareHint), form, made, list.element);
-  return { title: TEXTS.shareTitle(markName(findName(key))), path: makePath(key), up: locateItem(key), tab: "", element };
+  const element = make(
+    "div",
+    { class: "sharing" },
+    make("p", { class: "hint" }, TEXTS.shareHint),
+    form,
+    made,
+    list.element,
+  );
+  return {
+    title: TEXTS.shareTitle(markName(findName(key))),
+    path: makePath(key),
+    up: locateItem(key),
+    tab: "",
+    element,
+  };
 }
 
 /**
@@ -51,7 +69,12 @@ export function showLinks(desk) {
 /** @param {(expires: number | null, once: boolean) => void} share */
 function makeTerms(share) {
   const terms = TERMS.map(([name], number) =>
-    make("label", { class: "choice" }, make("input", { type: "radio", name: "terms", value: number, checked: number === 1 }), make("span", {}, TEXTS.terms[name])),
+    make(
+      "label",
+      { class: "choice" },
+      make("input", { type: "radio", name: "terms", value: number, checked: number === 1 }),
+      make("span", {}, TEXTS.terms[name]),
+    ),
   );
   const once = make("input", { type: "checkbox" });
   /** @param {Event} event */
@@ -66,7 +89,11 @@ function makeTerms(share) {
     { onsubmit: submit },
     make("fieldset", {}, make("legend", {}, TEXTS.termsLabel), ...terms),
     make("label", { class: "choice" }, once, make("span", {}, TEXTS.once)),
-    make("div", { class: "buttons" }, makeButton(TEXTS.makeShare, "link", () => undefined, { type: "submit", class: "main" })),
+    make(
+      "div",
+      { class: "buttons" },
+      makeButton(TEXTS.makeShare, "link", () => undefined, { type: "submit", class: "main" }),
+    ),
   );
 }
 
@@ -83,7 +110,12 @@ function makeAddress(desk, share) {
     { class: "banner" },
     make("p", {}, TEXTS.shareReady),
     field,
-    make("div", { class: "buttons" }, makeButton(TEXTS.copyAddress, "copy", () => copyText(desk, share.address), { class: "main" }), "share" in navigator && makeButton(TEXTS.passOn, "share", pass)),
+    make(
+      "div",
+      { class: "buttons" },
+      makeButton(TEXTS.copyAddress, "copy", () => copyText(desk, share.address), { class: "main" }),
+      "share" in navigator && makeButton(TEXTS.passOn, "share", pass),
+    ),
   );
 }
 
@@ -107,7 +139,15 @@ class ShareList {
     try {
       this.#show(await this.#desk.device.listShares(this.#key));
     } catch (error) {
-      fill(this.element, make("div", { class: "failure", role: "alert" }, make("p", {}, describeTrouble(error)), makeButton(TEXTS.tryAgain, "sync", () => this.load())));
+      fill(
+        this.element,
+        make(
+          "div",
+          { class: "failure", role: "alert" },
+          make("p", {}, describeTrouble(error)),
+          makeButton(TEXTS.tryAgain, "sync", () => this.load()),
+        ),
+      );
     }
   }
 
@@ -132,8 +172,17 @@ class ShareList {
       make(
         "div",
         { class: "open" },
-        make("span", { class: "line" }, this.#key === "" ? makeName(share.key) : make("span", { class: "name" }, until)),
-        make("span", { class: "facts" }, this.#key === "" && make("span", {}, until), make("span", {}, share.once ? TEXTS.worksOnce : TEXTS.worksOften)),
+        make(
+          "span",
+          { class: "line" },
+          this.#key === "" ? makeName(share.key) : make("span", { class: "name" }, until),
+        ),
+        make(
+          "span",
+          { class: "facts" },
+          this.#key === "" && make("span", {}, until),
+          make("span", {}, share.once ? TEXTS.worksOnce : TEXTS.worksOften),
+        ),
       ),
       makeButton(TEXTS.copy, null, () => copyText(this.#desk, share.address), { class: "quiet strong" }),
       makeButton(TEXTS.endShare, null, end, { class: "quiet strong" }),

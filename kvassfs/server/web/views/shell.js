@@ -23,7 +23,12 @@ import { showWelcome } from "./welcome.js";
 /** @import { Route } from "./routes.js" */
 
 /** The views that are always one tap away: name, text and icon. */
-const TABS = [["", TEXTS.files, "folder"], ["latest", TEXTS.latest, "clock"], ["find", TEXTS.find, "search"], ["more", TEXTS.more, "dots"]];
+const TABS = [
+  ["", TEXTS.files, "folder"],
+  ["latest", TEXTS.latest, "clock"],
+  ["find", TEXTS.find, "search"],
+  ["more", TEXTS.more, "dots"],
+];
 
 /**
  * Show the store, and follow it. `secret` is what `takeSecret` returned.
@@ -75,7 +80,10 @@ class Shell {
     fill(document.body, skip, make("div", { class: "shell" }, stage, side));
     if (!window.isSecureContext) return this.#show(showInsecure());
     addEventListener("hashchange", () => this.#follow());
-    addEventListener("beforeunload", (event) => (this.#view?.isUnsaved?.() || uploads.isBusy) && event.preventDefault());
+    addEventListener(
+      "beforeunload",
+      (event) => (this.#view?.isUnsaved?.() || uploads.isBusy) && event.preventDefault(),
+    );
     watchFiles(() => this.#view?.take);
     device.onChange(() => this.#update());
     this.#render();
@@ -125,7 +133,12 @@ class Shell {
     if (this.#desk.device.status.stage === this.#stage) return this.#view?.update?.();
     if (!this.#view?.isUnsaved?.()) return this.#render();
     const { stage } = this.#desk.device.status; // what is not saved stays in sight
-    if (stage === "elsewhere") this.#desk.notices.warn(TEXTS.elsewhereText, () => this.#desk.attempt(() => this.#desk.device.takeOver()), TEXTS.useHere);
+    if (stage === "elsewhere")
+      this.#desk.notices.warn(
+        TEXTS.elsewhereText,
+        () => this.#desk.attempt(() => this.#desk.device.takeOver()),
+        TEXTS.useHere,
+      );
   }
 
   #render() {
@@ -159,19 +172,32 @@ class Shell {
   #makeView({ view, key, number }) {
     const desk = this.#desk;
     switch (view) {
-      case "latest": return showLatest(desk, this.#main);
-      case "find": return showFinding(desk);
-      case "more": return showMore(desk);
-      case "edit": return showEditor(desk, key);
-      case "new": return showNewNote(desk, key);
-      case "versions": return showVersions(desk, key);
-      case "version": return showVersion(desk, key, number ?? 0);
-      case "share": return showSharing(desk, key);
-      case "links": return showLinks(desk);
-      case "removed": return showRemoved(desk);
-      case "conflicts": return key === "" ? showConflicts(desk) : showConflict(desk, key);
-      case "shared": return showShared(desk);
-      case "share-lost": desk.notices.warn(TEXTS.shareLost);
+      case "latest":
+        return showLatest(desk, this.#main);
+      case "find":
+        return showFinding(desk);
+      case "more":
+        return showMore(desk);
+      case "edit":
+        return showEditor(desk, key);
+      case "new":
+        return showNewNote(desk, key);
+      case "versions":
+        return showVersions(desk, key);
+      case "version":
+        return showVersion(desk, key, number ?? 0);
+      case "share":
+        return showSharing(desk, key);
+      case "links":
+        return showLinks(desk);
+      case "removed":
+        return showRemoved(desk);
+      case "conflicts":
+        return key === "" ? showConflicts(desk) : showConflict(desk, key);
+      case "shared":
+        return showShared(desk);
+      case "share-lost":
+        desk.notices.warn(TEXTS.shareLost);
     }
     return key === "" || key.endsWith("/") ? showFolder(desk, key, this.#main) : showItem(desk, key);
   }

@@ -30,14 +30,16 @@ export class StatusLine {
     const now = JSON.stringify([describeHub(status), status.hub, isAtRisk]);
     if (now === this.#shown) return; // what is said anew is read out anew
     this.#shown = now;
-    this.element.dataset["hub"] = status.unsent > 0 && status.hub === "in step" ? "waits" : status.hub.replace(" ", "-");
+    this.element.dataset["hub"] =
+      status.unsent > 0 && status.hub === "in step" ? "waits" : status.hub.replace(" ", "-");
     this.#sentence.textContent = describeHub(status);
     const again = () => this.#desk.attempt(() => this.#desk.device.synchronise());
     fill(
       this.#offer,
       isAtRisk && make("p", { class: "risk", role: "status" }, TEXTS.atRisk(status.unsent)),
       isAtRisk && makeButton(TEXTS.keep, null, () => keepStore(this.#desk), { class: "quiet strong" }),
-      ["unreachable", "failed"].includes(status.hub) && makeButton(TEXTS.tryAgain, null, again, { class: "quiet strong" }),
+      ["unreachable", "failed"].includes(status.hub) &&
+        makeButton(TEXTS.tryAgain, null, again, { class: "quiet strong" }),
     );
   }
 }

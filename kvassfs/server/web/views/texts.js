@@ -172,7 +172,8 @@ export const TEXTS = {
   conflictCount: (count) => (count === 0 ? "Conflicts" : `Conflicts (${count})`),
   noConflicts: "There are no conflicts.",
   conflictsHint: "Two devices changed these without knowing of each other. Both versions are kept.",
-  conflictHint: "Two devices changed this without knowing of each other. Keep the current version, or restore the other one: it stays among the versions either way.",
+  conflictHint:
+    "Two devices changed this without knowing of each other. Keep the current version, or restore the other one: it stays among the versions either way.",
   showConflict: "Show both",
   /** @param {string} winner @param {string} loser */
   conflictOf: (winner, loser) => `${winner} and ${loser}`,
@@ -231,7 +232,8 @@ export const TEXTS = {
   hasPassphrase: "The store opens with a passphrase.",
   hasNoPassphrase: "The store opens without a passphrase: whoever can unlock this device can read it.",
   about: "About",
-  aboutText: "kvass keeps your files on your devices. This page is one of them: it has the store in this browser, and works without a network.",
+  aboutText:
+    "kvass keeps your files on your devices. This page is one of them: it has the store in this browser, and works without a network.",
   aboutTrust: "The page comes from your hub. It cannot protect you from a hub that sends another page.",
   forget: "Forget this device",
   forgetHint: "Removes the store and its key from this browser. Your other devices keep it.",
@@ -243,11 +245,13 @@ export const TEXTS = {
       ? "All that is in this browser is removed. Everything has been sent to the hub, so nothing is lost."
       : `${countWords(unsent, "change")} that the hub has not got ${unsent === 1 ? "is" : "are"} lost then, for good.`,
   /** @param {number} unsent */
-  atRisk: (unsent) => `This browser may drop ${unsent === 1 ? "it" : "them"} before ${unsent === 1 ? "it is" : "they are"} sent.`,
+  atRisk: (unsent) =>
+    `This browser may drop ${unsent === 1 ? "it" : "them"} before ${unsent === 1 ? "it is" : "they are"} sent.`,
 
   // Before there is a store
   welcome: "Your store, in this browser",
-  whatThisIs: "This page makes the browser one of your devices: your files are here, with and without a network. Pair it once with a device that has them already.",
+  whatThisIs:
+    "This page makes the browser one of your devices: your files are here, with and without a network. Pair it once with a device that has them already.",
   codeIsHere: "The code was scanned. One tap, and your files are here.",
   code: "Pairing code or address",
   codeHint: "On a device that has the store, run “kvass pair --phone”, or “kvass pair”.",
@@ -264,11 +268,17 @@ export const TEXTS = {
   elsewhereText: "kvass is open in another tab, and one tab at a time has the store.",
   useHere: "Use it here",
   installFirst: "Install kvass first",
-  installText: "On this device only an installed page keeps its files. Install it, and scan the code again from inside.",
-  installSteps: ["Tap “Share” in the bar of the browser.", "Choose “Add to Home Screen”.", "Open kvass from the home screen, and pair it there."],
+  installText:
+    "On this device only an installed page keeps its files. Install it, and scan the code again from inside.",
+  installSteps: [
+    "Tap “Share” in the bar of the browser.",
+    "Choose “Add to Home Screen”.",
+    "Open kvass from the home screen, and pair it there.",
+  ],
   installLater: "Go on in the browser all the same",
   insecure: "This needs https://",
-  insecureText: "This page came over http://. Browsers keep no keys for such a page, so kvass cannot work here. Open it by an https:// address of your hub, or on the hub itself by http://localhost. There are three ways to one:",
+  insecureText:
+    "This page came over http://. Browsers keep no keys for such a page, so kvass cannot work here. Open it by an https:// address of your hub, or on the hub itself by http://localhost. There are three ways to one:",
   secureWays: [
     ["tailscale serve", "gives a machine in your tailnet an address with a certificate."],
     ["caddy reverse-proxy", "gets a certificate for your domain, and hands requests on to the hub."],
@@ -283,7 +293,11 @@ export const TEXTS = {
 export function describeHub({ hub, failure, unsent, hubName }) {
   const waiting = unsent === 0 ? "" : `${countWords(unsent, "change")} ${unsent === 1 ? "waits" : "wait"}`;
   if (hub === "in step") return waiting || (hubName === "" ? "In step" : `In step with ${hubName}`);
-  const state = { busy: "Synchronising …", unreachable: "The hub cannot be reached", failed: failure || "Synchronising failed" }[hub];
+  const state = {
+    busy: "Synchronising …",
+    unreachable: "The hub cannot be reached",
+    failed: failure || "Synchronising failed",
+  }[hub];
   return waiting === "" ? state : `${state.replace(/\.$/, "")} · ${waiting}`;
 }
 
@@ -294,7 +308,9 @@ export function describeHub({ hub, failure, unsent, hubName }) {
  */
 export function describeTrouble(error) {
   if (error instanceof KvassError) return error.message;
-  if (error instanceof DOMException && error.name === "QuotaExceededError") return "This browser has no room left. Free some, and try again.";
-  if (error instanceof DOMException && error.name === "NotAllowedError") return "The browser did not allow it. Allow it in its settings, and try again.";
+  if (error instanceof DOMException && error.name === "QuotaExceededError")
+    return "This browser has no room left. Free some, and try again.";
+  if (error instanceof DOMException && error.name === "NotAllowedError")
+    return "The browser did not allow it. Allow it in its settings, and try again.";
   return `This did not work, for a reason that this page does not know (${error}).`;
 }

@@ -44,7 +44,9 @@ export class Uploads {
    * @param {File[]} files
    */
   addFiles(folder, files) {
-    return this.add(files.map((file) => ({ key: folder + (file.name.replaceAll("/", "_") || TEXTS.nameless), value: file })));
+    return this.add(
+      files.map((file) => ({ key: folder + (file.name.replaceAll("/", "_") || TEXTS.nameless), value: file })),
+    );
   }
 
   /**

@@ -87,7 +87,10 @@ export class VirtualList {
   show(items) {
     const focused = this.#items[this.#current]?.key;
     this.#items = items;
-    const at = focused === undefined || items[this.#current]?.key === focused ? -1 : items.findIndex(({ key }) => key === focused);
+    const at =
+      focused === undefined || items[this.#current]?.key === focused
+        ? -1
+        : items.findIndex(({ key }) => key === focused);
     if (at >= 0) this.#current = at;
     this.#current = Math.max(0, Math.min(this.#current, items.length - 1));
     this.update();
@@ -119,7 +122,9 @@ export class VirtualList {
       else if (top + height > scroller.scrollTop + room) scroller.scrollTop = top + height - room;
     }
     this.#look();
-    return /** @type {HTMLElement | undefined} */ (this.#rows.get(this.#items[at]?.key ?? "")?.element.querySelector("a") ?? undefined);
+    return /** @type {HTMLElement | undefined} */ (
+      this.#rows.get(this.#items[at]?.key ?? "")?.element.querySelector("a") ?? undefined
+    );
   }
 
   #measure() {
@@ -165,7 +170,8 @@ export class VirtualList {
       element.style.transform = `translateY(${at * height}px)`;
       element.setAttribute("aria-posinset", String(at + 1));
       element.setAttribute("aria-setsize", String(this.#items.length));
-      for (const control of element.querySelectorAll("a, button")) control.setAttribute("tabindex", at === this.#current ? "0" : "-1");
+      for (const control of element.querySelectorAll("a, button"))
+        control.setAttribute("tabindex", at === this.#current ? "0" : "-1");
       if (element === next) next = next.nextElementSibling;
       else this.element.insertBefore(element, next);
     }
@@ -195,7 +201,8 @@ export class VirtualList {
     element.dataset["at"] = String(at);
     element.classList.toggle("chosen", this.#chosen.has(item.key));
     this.#rows.set(item.key, { element, made });
-    if (focused !== undefined) /** @type {HTMLElement | null} */ (element.querySelector(focused))?.focus({ preventScroll: true });
+    if (focused !== undefined)
+      /** @type {HTMLElement | null} */ (element.querySelector(focused))?.focus({ preventScroll: true });
     return element;
   }
 
@@ -207,7 +214,13 @@ export class VirtualList {
     const isChosen = this.#chosen.has(item.key);
     return make(
       "button",
-      { type: "button", class: "sign quiet", "aria-pressed": isChosen ? "true" : "false", "aria-label": TEXTS.choose(item.name), title: TEXTS.chooseHint },
+      {
+        type: "button",
+        class: "sign quiet",
+        "aria-pressed": isChosen ? "true" : "false",
+        "aria-label": TEXTS.choose(item.name),
+        title: TEXTS.chooseHint,
+      },
       makeIcon(isChosen ? "check" : chooseIcon(item)),
     );
   }
@@ -235,7 +248,9 @@ export class VirtualList {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const page = Math.max(1, Math.floor((this.#scroller?.clientHeight ?? 0) / this.#measure()) - 1);
     const [at, last] = [this.#current, this.#items.length - 1];
-    const goal = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last }[event.key];
+    const goal = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last }[
+      event.key
+    ];
     const isSpace = event.key === " " && event.target instanceof HTMLAnchorElement;
     if (goal === undefined && !isSpace) return;
     event.preventDefault();
@@ -275,9 +290,11 @@ export class VirtualList {
     }, LONG_PRESS);
     end.signal.addEventListener("abort", () => clearTimeout(timer));
     const { signal } = end;
-    for (const name of ["pointerup", "pointercancel", "scroll"]) addEventListener(name, () => end.abort(), { signal, capture: true });
+    for (const name of ["pointerup", "pointercancel", "scroll"])
+      addEventListener(name, () => end.abort(), { signal, capture: true });
     /** @param {PointerEvent} moved */
-    const move = (moved) => Math.hypot(moved.clientX - event.clientX, moved.clientY - event.clientY) > STILL && end.abort();
+    const move = (moved) =>
+      Math.hypot(moved.clientX - event.clientX, moved.clientY - event.clientY) > STILL && end.abort();
     addEventListener("pointermove", move, { signal });
   }
 }

@@ -20,14 +20,34 @@ export function showWelcome(desk, secret) {
 }
 
 class PairingForm {
-  #code = make("input", { id: "code", type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "go" });
-  #name = make("input", { id: "name", type: "text", autocomplete: "off", required: true, maxlength: 100, value: nameDevice(navigator.userAgent) });
+  #code = make("input", {
+    id: "code",
+    type: "text",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    enterkeyhint: "go",
+  });
+  #name = make("input", {
+    id: "name",
+    type: "text",
+    autocomplete: "off",
+    required: true,
+    maxlength: 100,
+    value: nameDevice(navigator.userAgent),
+  });
   #bar = make("progress", { max: 1, "aria-label": TEXTS.progress, hidden: true });
   #step = make("p", { class: "hint", role: "status" });
   #failure = make("div", { role: "alert" });
   #scan = makeButton(TEXTS.scan, "camera", () => this.#scanAndPair(), { hidden: true });
   #buttons = make("div", { class: "buttons" });
-  #codeField = make("div", { class: "field" }, make("label", { for: "code" }, TEXTS.code), this.#code, make("p", { class: "hint" }, TEXTS.codeHint));
+  #codeField = make(
+    "div",
+    { class: "field" },
+    make("label", { for: "code" }, TEXTS.code),
+    this.#code,
+    make("p", { class: "hint" }, TEXTS.codeHint),
+  );
   #isBusy = false;
 
   /**
@@ -43,7 +63,11 @@ class PairingForm {
       event.preventDefault();
       this.#pair(this.#secret || this.#code.value.trim());
     };
-    fill(this.#buttons, makeButton(TEXTS.pair, null, () => undefined, { type: "submit", class: "main" }), this.#scan);
+    fill(
+      this.#buttons,
+      makeButton(TEXTS.pair, null, () => undefined, { type: "submit", class: "main" }),
+      this.#scan,
+    );
     const hint = make("p", { class: "hint" }, TEXTS.deviceNameHint);
     this.element = make(
       "form",
