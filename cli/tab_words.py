@@ -157,6 +157,7 @@ kvass backup | ?
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass pair |
+- --phone | draw a QR code that a phone scans: the page of the hub there joins
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass join | ? ?...

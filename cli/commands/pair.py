@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """The page of the hub for a phone: its URL, the fragment behind that, and what a person sees to before it works there."""
+    """The page of the hub: its URL, the fragment behind that, whether it works there, and for this machine alone."""
 
     url: str
     fragment: str
@@ -110,14 +110,11 @@ def show(reachable: Reachable, code: str, page: Page) -> None:
 
     line = format_line(reachable.addresses[0], code)
     picture = Code(page.address)
-    drawn = page.secure and fits(picture, above=_SHOWN_ABOVE)
-    streams.write([format_invitation(reachable, line).encode(), format_for_phone(page, code, drawn=drawn).encode()])
+    seen = line + format_invitation(reachable, line).partition(line)[2] + format_for_phone(page, drawn=True)
+    drawn = page.secure and not page.local and fits(picture, above=seen)
+    streams.write([format_invitation(reachable, line).encode(), format_for_phone(page, drawn=drawn).encode()])
     if drawn:
         draw(picture, colour=shows_colours(), invert=False)
-
-
-_SHOWN_ABOVE = 3
-"""Lines of what `show` prints above the picture that have to be seen with it: what is typed, an empty one, and the last."""
 
 
 def show_page(page: Page, code: str) -> None:
@@ -147,13 +144,15 @@ def format_invitation(reachable: Reachable, line: str) -> str:
     return text
 
 
-def format_for_phone(page: Page, code: str, *, drawn: bool) -> str:
+def format_for_phone(page: Page, *, drawn: bool) -> str:
     """Return what is said of phones to who pairs two devices; ``drawn``: the picture comes next."""
     if not page.secure:
         return _describe_need(page)
+    if page.local:
+        return f"A browser here takes the code at {page.url}\n"
     if drawn:
-        return f"On a phone, scan this, or open {page.url} and type {code} there:\n"
-    return f"On a phone, open {page.url} and type {code} there; `kvass pair --phone` draws what it can scan.\n"
+        return f"On a phone, scan this, or type the code at {page.url}\n"
+    return f"On a phone, type the code at {page.url} (`kvass pair --phone` draws it).\n"
 
 
 def format_page(page: Page, code: str, *, drawn: bool) -> str:
@@ -168,4 +167,4 @@ def format_page(page: Page, code: str, *, drawn: bool) -> str:
 
 
 def _describe_need(page: Page) -> str:
-    return f"A phone needs https at the hub, and {page.url} has none: contrib/doc/phone.md says how it gets that.\n"
+    return f"A phone needs https at the hub, and {page.url.removesuffix('/app/')} has none: see contrib/doc/phone.md\n"

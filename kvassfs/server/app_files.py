@@ -36,7 +36,6 @@ PATHS: Final = (BEGINNING, WORKER, *(f"{BEGINNING}{name}" for name in _KINDS))
 """The paths of all files."""
 
 _DENIED: Final = (
-    "bluetooth",
     "display-capture",
     "geolocation",
     "hid",
@@ -50,10 +49,11 @@ _DENIED: Final = (
 
 APP: Final = Page(
     "app",
-    # The icon, and pictures of the store; the frame is one of text, without scripts, as are the documents of the store.
+    # Pictures are the icon and those of the store. `kvass-worker` makes the address of the worker, `kvass-frame` a document of
+    # the store for a frame with `sandbox` and `srcdoc`, which has this policy too: no script, style or picture elsewhere.
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src 'self' blob:; media-src blob:; connect-src 'self';"
     " worker-src 'self'; manifest-src 'self'; frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types kvass-worker",
+    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types kvass-worker kvass-frame",
     {"Permissions-Policy": ", ".join(("camera=(self)", *(f"{name}=()" for name in _DENIED)))},
 )
 

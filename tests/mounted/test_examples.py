@@ -82,6 +82,7 @@ STAYS = {
     "kvass watch notes/ -- sh -c 'notify-send \"$KVASS_EVENT $KVASS_KEY\"'",
     "kvass watch --offline -0 notes/",
     "kvass pair",
+    "kvass pair --phone",
     "ssh you@yourserver.com kvass pair",
 }
 """Lines that stay: they are ended once they do what they are for."""

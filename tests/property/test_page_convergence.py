@@ -27,8 +27,9 @@ from tests.property.test_convergence import (
     invented,
     pool,
     run_batch,
+    sealed_pool,
 )
-from tests.support.page_histories import PagePeers
+from tests.support.page_histories import PagePeers, SealedPagePeers, WithPages
 
 PAGE_STEPS = STEPS | {
     "use_a_page": "who page_doing key new size moment plan anew",
@@ -48,7 +49,7 @@ PAGE_WEIGHTS = WEIGHTS | {
 class PageDevices(Devices):
     """Replicas, original clients and pages."""
 
-    peers: PagePeers
+    peers: WithPages
 
     @initialize(
         replicas=st.integers(1, PEERS),
@@ -83,6 +84,15 @@ class PageDevices(Devices):
             self.let(step)
 
 
+class SealedPageDevices(PageDevices):
+    """Devices of a sealed store, some of which are pages."""
+
+    @initialize(replicas=st.integers(1, 3), pages=st.integers(1, 2), steady=st.booleans(), number=st.integers(0, 2**30))
+    def begin(self, replicas: int, pages: int, steady: bool, number: int) -> None:  # type: ignore[override]
+        made = sealed_pool().replicas(1 + replicas, Random(0))
+        self.peers = SealedPagePeers(made, pages, seed=number, steady=steady)
+
+
 PAGE_BATCH = 125 if LONG or HISTORIES else 20
 """Histories in a batch, of which each takes longer than one without pages."""
 
@@ -90,3 +100,8 @@ PAGE_BATCH = 125 if LONG or HISTORIES else 20
 @pytest.mark.parametrize("number", batches(examples(1, long=1_000)))
 def test_pages_agree_with_replicas_and_lose_nothing(number: int) -> None:
     run_batch(PageDevices, number, PAGE_BATCH)
+
+
+@pytest.mark.parametrize("number", batches(examples(1, long=1_000)))
+def test_pages_of_a_sealed_store_agree_with_replicas_and_lose_nothing(number: int) -> None:
+    run_batch(SealedPageDevices, number, PAGE_BATCH)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.histories import SEAL, Fate, Peers
-from tests.support.original import entries_of
+from kvassfs.veil.keys import hide_key
+from tests.support.histories import Fate, Peers
 from tests.support.page_replicas import PageCrashed, PageFailed, PageReplica
-from tests.support.replicas import KEY, Replica, Version, kept_values, posted, versions
+from tests.support.replicas import Replica, Version, kept_values, posted, versions
+from tests.support.sealed_histories import KEYS, SealedPeers
 from tests.support.stores import SECOND, Clock
 
 PAGE_IDS = 6001
@@ -17,16 +18,16 @@ FIRST_PAGE = -2
 """What a page is called where messages are carried: this and below; -1 is an original client."""
 
 
-class PagePeers(Peers):
-    """Replicas, original clients, and ``pages`` pages, with a hub of this program."""
+class WithPages(Peers):
+    """What there is beside replicas where there are pages."""
 
-    def __init__(self, made: list[Replica], originals: int, pages: int, *, seed: int, **options: Any) -> None:
-        super().__init__(made, originals, **options)
+    pages: list[PageReplica]
+
+    def add_pages(self, count: int, seed: int, *, sealed: bool = False) -> None:
         self.pages = [
-            PageReplica(number, PAGE_IDS + number, KEY, Clock(step=0), self._carry_for(number), seed + number)
-            for number in range(pages)
+            PageReplica(number, PAGE_IDS + number, Clock(step=0), self._carry_for(number), seed + number, sealed=sealed)
+            for number in range(count)
         ]
-        self.unaware_pages: set[int] = set()
 
     def _carry_for(self, number: int) -> Any:
         return lambda call, body, wait: self.carry(FIRST_PAGE - number, call, body, wait)
@@ -39,10 +40,7 @@ class PagePeers(Peers):
     def _arrives(self, who: int, call: str, body: bytes, number: int = 0) -> bytes:
         if who > FIRST_PAGE:
             return super()._arrives(who, call, body, number)
-        answer = posted(self.hub, call, body)
-        self.answers[call] = answer
-        if call == "push":
-            self.foreign |= {entry.url_token: entry.value for entry in entries_of(SEAL.unseal(body)) if entry.value}
+        answer = self.answers[call] = posted(self.hub, call, body)
         return answer
 
     def _gets_an_earlier_answer(self, who: int, call: str, body: bytes, number: int) -> bytes:
@@ -90,12 +88,9 @@ class PagePeers(Peers):
 
     def synchronise_page(self, page: PageReplica, what: str, plan: list[Fate], *, anew: bool) -> None:
         """Exchange with the hub through a network with a plan; only what that explains may go wrong."""
-        before = self.replaced
         self.plan, self.excused = list(plan), False
         try:
             page.synchronise(what, anew=anew)
-            if self.replaced == before and what != "push":
-                self.unaware_pages.discard(page.number)
         except PageCrashed:
             page.ask("restart")
         except PageFailed as error:
@@ -131,10 +126,6 @@ class PagePeers(Peers):
     def _kept_anywhere(self) -> set[str]:
         return super()._kept_anywhere() | self._kept_by_pages().keys()
 
-    def set_another_remote(self, who: int) -> None:
-        super().set_another_remote(who)
-        self.unaware_pages = set(range(len(self.pages)))
-
     def let_time_pass(self, moment: int) -> None:
         super().let_time_pass(moment)
         for page in self.pages:
@@ -149,10 +140,14 @@ class PagePeers(Peers):
         there = {key: version.order for key, version in versions(self.home.store).items()}
         for page in self.pages if not self.replaced else ():
             state = page.describe()
-            for key, version in state.versions.items():
-                if key not in state.dirty:
-                    assert key in there, f"page {page.number} takes {key} for acknowledged"
-                    assert there[key] >= version.order, f"page {page.number} takes {key} for acknowledged"
+            for key in state.versions.keys() - state.dirty:
+                assert there[self.name_at_hub(key)] >= state.versions[key].order, (
+                    f"page {page.number} takes {key} for acknowledged"
+                )
+
+    def name_at_hub(self, key: str) -> str:
+        """Return what the hub calls a key."""
+        return key
 
     def end(self) -> None:
         for page in self.pages:
@@ -172,8 +167,7 @@ class PagePeers(Peers):
 
     def _check_agreement(self) -> None:
         super()._check_agreement()
-        assert self.home is not None
-        expected: dict[str, Version] = versions(self.home.store)
+        expected: dict[str, Version] = versions(self.replicas[0].store)
         for page in self.pages:
             assert page.describe().versions == expected
 
@@ -186,3 +180,22 @@ class PagePeers(Peers):
             kept |= kept_values(replica.store)
         for token, value in self.owed.items():
             assert kept.get(token) == value, f"lost: {value!r}"
+
+
+class PagePeers(WithPages):
+    """Replicas, original clients, and pages, with a hub of this program."""
+
+    def __init__(self, made: list[Replica], originals: int, pages: int, *, seed: int, **options: Any) -> None:
+        super().__init__(made, originals, **options)
+        self.add_pages(pages, seed)
+
+
+class SealedPagePeers(WithPages, SealedPeers):
+    """The same of a sealed store, without original clients."""
+
+    def __init__(self, made: list[Replica], pages: int, *, seed: int, steady: bool) -> None:
+        SealedPeers.__init__(self, made, steady=steady)
+        self.add_pages(pages, seed, sealed=True)
+
+    def name_at_hub(self, key: str) -> str:
+        return hide_key(KEYS, key)

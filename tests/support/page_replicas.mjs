@@ -10,6 +10,7 @@ import { moveVersion, removeVersion, varyVersion, writeVersion } from "../../kva
 import { makeMemoryStorage, StorageError } from "../../kvassfs/server/web/storage/storage.js";
 import * as failures from "../../kvassfs/server/web/sync/errors.js";
 import { Synchroniser } from "../../kvassfs/server/web/sync/synchroniser.js";
+import { deriveVeilKeys } from "../../kvassfs/server/web/veil/keys.js";
 import { decodeBase64, encodeBase64 } from "../../kvassfs/server/web/words/bytes.js";
 import { isDeleted, isFile } from "../../kvassfs/server/web/words/entry.js";
 
@@ -102,17 +103,22 @@ function makeTestStorage() {
 
 async function open(device) {
   const { storage, machine, sizes, random } = device;
-  device.replica = new Replica({ storage, machine, random, sizes });
+  device.replica = new Replica({ storage, machine, random, sizes, isSealed: device.keys.veil !== null });
   await device.replica.load();
   device.synchroniser = null;
 }
 
-async function make({ who, processId, key, sizes, seed }) {
+async function importKeys(key, sealed) {
+  const veil = sealed ? await deriveVeilKeys(key) : null;
+  return { messages: veil === null ? await importSealKey(key) : veil.access, veil };
+}
+
+async function make({ who, processId, key, sealed, sizes, seed }) {
   const clock = { now: 0, uptime: 0 };
   const storage = makeTestStorage();
   const machine = { now: () => clock.now, uptime: () => clock.uptime };
   const device = { storage, machine, clock, random: makeRandom(seed), sizes: { ...SIZES, ...sizes }, images: new Map() };
-  device.messageKey = await importSealKey(decodeBase64(key));
+  device.keys = await importKeys(decodeBase64(key), sealed);
   replicas.set(who, device);
   await open(device);
   await device.replica.change(({ facts }) => {
@@ -120,8 +126,8 @@ async function make({ who, processId, key, sizes, seed }) {
   });
 }
 
-function makeSynchroniser({ replica, messageKey, random }) {
-  return new Synchroniser(replica, post, messageKey, random);
+function makeSynchroniser({ replica, keys, random }) {
+  return new Synchroniser(replica, post, keys, random);
 }
 
 async function synchronise(device, what, anew) {

@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kvassfs.errors import HubFailed, HubUnreachable, KvassError, NotAHub, WrongKey
-from tests.support.replicas import ADDRESS, SMALL_LIMITS, Version
+from tests.support.replicas import ADDRESS, KEY, SMALL_LIMITS, Version
 from tests.support.stores import SMALL, YEAR_2024, Clock
 
 MODULE = Path(__file__).with_suffix(".mjs")
 
-SMALL_SIZES = {
-    "block": SMALL.block,
+KEEPING_SIZES = {
     "whole": SMALL_LIMITS.whole_bytes,
     "page": SMALL_LIMITS.page_bytes,
     "pageBlocks": SMALL_LIMITS.page_blocks,
     "revisions": 10_000,
     "keptTime": 10**15,
 }
-"""What is small elsewhere, too; and every revision is kept."""
+"""Every revision is kept, and messages are short."""
+
+SMALL_SIZES = KEEPING_SIZES | {"block": SMALL.block}
+"""And blocks are as small as in other stores."""
 
 Carry = Callable[[str, bytes, float], bytes]
 
@@ -127,14 +129,24 @@ def pages() -> Pages:
 
 
 class PageReplica:
-    """A device in a page, with a clock of its own. ``carry`` carries what it posts."""
+    """A device in a page, with a clock of its own. ``carry`` carries what it posts; ``sealed``: its hub cannot read."""
 
-    def __init__(self, number: int, process_id: int, key: bytes, clock: Clock, carry: Carry, seed: int) -> None:
+    def __init__(
+        self, number: int, process_id: int, clock: Clock, carry: Carry, seed: int, *, sealed: bool = False
+    ) -> None:
         self.number = number
         self.process_id = process_id
         self.clock = clock
         self._carry = carry
-        make = {"do": "make", "processId": process_id, "key": encode(key), "sizes": SMALL_SIZES, "seed": seed}
+        sizes = KEEPING_SIZES if sealed else SMALL_SIZES
+        make = {
+            "do": "make",
+            "processId": process_id,
+            "key": encode(KEY),
+            "sealed": sealed,
+            "sizes": sizes,
+            "seed": seed,
+        }
         pages().ask({"who": number, **make})
 
     def ask(self, action: str, **values: Any) -> Any:

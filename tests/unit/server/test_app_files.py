@@ -61,7 +61,7 @@ def test_nothing_of_another_origin_runs_or_is_loaded_in_it(service: Service) -> 
         "form-action": "'none'",
         "frame-ancestors": "'none'",
         "require-trusted-types-for": "'script'",
-        "trusted-types": "kvass-worker",
+        "trusted-types": "kvass-worker kvass-frame",
     }
 
 

@@ -31,14 +31,14 @@ import { KvassError } from "../words/errors.js";
  */
 
 /**
- * `stage`: what can be done with the store: "none" (no store is paired yet), "locked" (it wants a passphrase), "elsewhere" (another tab has it),
+ * `stage`: what can be done with the store: "none" (no store is paired yet), "elsewhere" (another tab has it),
  * "open". `hub`: how it stands with the hub. `failure` is a sentence for people, "" if there is none. `unsent` changes wait for the hub.
  * `done` of `total` are what moves at the moment (entries, or bytes where `unit` says so), both 0 if nothing does. `isPersistent`: the
  * browser has promised to keep the store; `null` where it does not say.
  * @typedef {{
- *   stage: "none" | "locked" | "elsewhere" | "open", hub: "in step" | "busy" | "unreachable" | "failed", failure: string,
+ *   stage: "none" | "elsewhere" | "open", hub: "in step" | "busy" | "unreachable" | "failed", failure: string,
  *   unsent: number, done: number, total: number, unit: "entries" | "bytes", keys: number, isPersistent: boolean | null,
- *   name: string, hubName: string, isSealed: boolean, hasPassphrase: boolean,
+ *   name: string, hubName: string, isSealed: boolean,
  * }} Status
  */
 
@@ -91,8 +91,6 @@ import { KvassError } from "../words/errors.js";
  *   share(key: string, expires: number | null, once: boolean): Promise<Share>,
  *   endShare(token: string): Promise<void>,
  *   pair(code: string, name: string, report: (sentence: string) => void): Promise<void>,
- *   setPassphrase(passphrase: string): Promise<void>,
- *   unlock(passphrase: string): Promise<void>,
  *   takeOver(): Promise<void>,
  *   keep(): Promise<boolean>,
  *   synchronise(): Promise<void>,

@@ -66,6 +66,13 @@ export class Tree {
     for (const row of this.liveRows()) if (isFile(row.entry)) yield row;
   }
 
+  /** Return how many files there are. */
+  count() {
+    let count = 0;
+    for (const _ of this.fileRows()) count += 1;
+    return count;
+  }
+
   /**
    * Return the newest files, the newest first.
    * @param {number} most

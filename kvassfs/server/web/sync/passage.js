@@ -14,26 +14,28 @@ import { HubIsSealed, NotAHub, ValueMissing } from "./errors.js";
 /** @import { HubClient } from "./hub_client.js" */
 
 /**
- * A row to push, and what of it goes to the hub; `null` if nothing does, and it counts as pushed.
- * @typedef {{ row: Row, delivery: Delivery | null }} Packed
+ * A row to push, and what of it goes to the hub; `null` if nothing does, and it counts as pushed. `readBlocks` yields the blocks that the hub
+ * lacks, as it names them; it ends where one is not here any more.
+ * @typedef {{
+ *   row: Row, delivery: Delivery | null, readBlocks: (missing: readonly Bytes[]) => AsyncGenerator<Bytes, void, void>,
+ * }} Packed
  */
+
+/** @typedef {{ arrived: Arrived[], isComplete: boolean, finish: () => Promise<void> }} Taken */
 
 /**
  * Makes what goes to the hub, and opens what comes from it.
  *
  * - `estimate` returns about how many bytes a row takes in a message.
  * - `pack` returns rows as they go to the hub, without those that have been replaced, or whose values are not here.
- * - `readBlocks` yields the blocks that the hub lacks, as it names them; it ends where one is not here.
- * - `open` returns what a page says; `isComplete` is false where something of it is to be asked for again.
+ * - `open` returns what a page says; `isComplete` is false where something of it is to be asked for again, unless it is the `last` time.
+ *   `finish` does what follows once that has been merged.
  * - `fetch` gets the missing blocks of a value; it rejects with ValueMissing where the hub has not got one.
- * - `conclude` notes that all that the hub has was pulled.
  * @typedef {{
  *   estimate(row: Row): number,
  *   pack(rows: readonly Row[]): Promise<Packed[]>,
- *   readBlocks(packed: Packed, missing: readonly Bytes[]): AsyncGenerator<Bytes, void, void>,
- *   open(response: PullResponse, last: boolean): Promise<{ arrived: Arrived[], isComplete: boolean }>,
+ *   open(response: PullResponse, last: boolean): Promise<Taken>,
  *   fetch(entry: Entry, content: Content, report: (part: number) => void): Promise<void>,
- *   conclude(): Promise<void>,
  * }} Passage
  */
 
@@ -52,30 +54,36 @@ export function makePlainPassage(replica, client) {
   return {
     estimate: estimateRow,
     async pack(rows) {
-      const packed = await Promise.all(rows.map(async (row) => ({ row, delivery: await makeDelivery(replica, row) })));
+      const readBlocks = (/** @type {readonly Bytes[]} */ missing) => readPlainBlocks(replica, missing);
+      const packed = await Promise.all(rows.map(async (row) => ({ row, delivery: await makeDelivery(replica, row), readBlocks })));
       return packed.filter(({ delivery }) => delivery !== null);
-    },
-    async *readBlocks(_, missing) {
-      for (const hash of missing) {
-        const block = await replica.readBlock(hash);
-        if (block === null) return;
-        yield block;
-      }
     },
     async open({ deliveries }) {
       if (deliveries.some(looksSealed)) throw new HubIsSealed();
-      return { arrived: await Promise.all(deliveries.map((delivery) => receive(replica, delivery))), isComplete: true };
+      const arrived = await Promise.all(deliveries.map((delivery) => receive(replica, delivery)));
+      return { arrived, isComplete: true, finish: async () => undefined };
     },
     fetch: (_, content, report) => fetchBlocks(replica, client, replica.findMissing(content), report),
-    async conclude() {},
   };
+}
+
+/**
+ * @param {Replica} replica
+ * @param {readonly Bytes[]} missing
+ */
+async function* readPlainBlocks(replica, missing) {
+  for (const hash of missing) {
+    const block = await replica.readBlock(hash);
+    if (block === null) return;
+    yield block;
+  }
 }
 
 /**
  * Return about how many bytes a row takes in a message, where a value, or the list of its blocks, is in base64.
  * @param {Row} row
  */
-function estimateRow({ entry, content }) {
+export function estimateRow({ entry, content }) {
   const size = content === null || content.id !== null ? entry.size : content.blocks.length;
   return AROUND_BYTES + 2 * entry.key.length + Math.ceil((size * 4) / 3);
 }

@@ -39,10 +39,7 @@ export async function pull(replica, client, passage, wait, report) {
     const taken = await takePage(replica, client, passage, known, response, incomplete === TRIES - 1);
     changed += taken.changed;
     report(Math.max(0, response.cursor), response.clock);
-    if (taken.isComplete && !response.more) {
-      await passage.conclude();
-      break;
-    }
+    if (taken.isComplete && !response.more) break;
     incomplete = taken.isComplete ? 0 : incomplete + 1;
     if (incomplete === TRIES) throw new HubFailed(200, "parts of its entries are missing");
   }
@@ -88,7 +85,7 @@ async function takePage(replica, client, passage, known, response, last) {
   if (response.cursor > Math.max(known.cursor, response.clock)) {
     throw new PullRefused("it has entries only up to a lower number than it says");
   }
-  const { arrived, isComplete } = await passage.open(response, last);
+  const { arrived, isComplete, finish } = await passage.open(response, last);
   const now = replica.machine.now();
   try {
     const changed = await replica.change((transaction) => {
@@ -102,6 +99,7 @@ async function takePage(replica, client, passage, known, response, last) {
       if (isDone && (count > 0 || Math.abs(now - facts.hub.reached) > IDLE_INTERVAL)) facts.hub.reached = now;
       return count;
     });
+    await finish();
     return { changed, isComplete };
   } catch (error) {
     if (error instanceof OutOfRange) throw new PullRefused(error.message);

@@ -139,7 +139,7 @@ export class Pusher {
     const tries = (this.#tries.get(`${key}\0${urlToken}`) ?? 0) + 1;
     this.#tries.set(`${key}\0${urlToken}`, tries);
     if (tries > TRIES) throw new HubFailed(200, "it does not keep what is sent to it");
-    this.#uploads.set(key, { blocks: this.#passage.readBlocks(packed, missing), left: missing.length });
+    this.#uploads.set(key, { blocks: packed.readBlocks(missing), left: missing.length });
   }
 
   /** Send one message of blocks; where none of an entry is left, the entry is pushed once more. */

@@ -4,16 +4,23 @@ import { HubClient } from "./hub_client.js";
 import { makePlainPassage } from "./passage.js";
 import { pull } from "./puller.js";
 import { Pusher } from "./pusher.js";
+import { makeSealedPassage } from "./sealed_passage.js";
 
 /** @import { Replica } from "../replica/replica.js" */
 /** @import { Content } from "../replica/rows.js" */
 /** @import { Random } from "../words/bytes.js" */
+/** @import { VeilKeys } from "../veil/keys.js" */
 /** @import { Entry } from "../words/entry.js" */
 /** @import { Post } from "./hub_client.js" */
 
 /**
  * What is told of an exchange: the sequences of the hub that were pulled of those that there are, and the blocks that are left to send.
  * @typedef {{ pulled?: (done: number, total: number) => void, sent?: (left: number) => void }} Reports
+ */
+
+/**
+ * The keys of a store: that of messages, and of a sealed store those of what its hub keeps.
+ * @typedef {{ messages: CryptoKey, veil: VeilKeys | null }} StoreKeys
  */
 
 /** Exchanges entries between a replica and its hub. Pulls and pushes may go on at the same time, but no two pushes. */
@@ -26,14 +33,14 @@ export class Synchroniser {
   /**
    * @param {Replica} replica
    * @param {Post} post
-   * @param {CryptoKey} messageKey
+   * @param {StoreKeys} keys
    * @param {Random} random
    * @param {Reports} [reports]
    */
-  constructor(replica, post, messageKey, random, reports = {}) {
+  constructor(replica, post, { messages, veil }, random, reports = {}) {
     this.#replica = replica;
-    this.#client = new HubClient(replica, post, messageKey, random);
-    this.#passage = makePlainPassage(replica, this.#client);
+    this.#client = new HubClient(replica, post, messages, random);
+    this.#passage = veil === null ? makePlainPassage(replica, this.#client) : makeSealedPassage(replica, this.#client, veil);
     this.#reports = reports;
   }
 

@@ -40,7 +40,7 @@ class Showing:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self.said = ""
-        while not self.said.endswith(("as well.\n", "draws what it can scan.\n")):
+        while not self.said.endswith(("as well.\n", "/app/\n")):
             self.said += self._read_line()
         if "as well" in self.said:
             self.said += "".join(self._read_line() for _ in range(Code(self.address).height))
@@ -62,7 +62,7 @@ class Showing:
 
     @property
     def code(self) -> str:
-        return self.find(r"(\d+-[a-z]+-[a-z]+) (?:as well|there)")
+        return self.find(r"(\d+-[a-z]+-[a-z]+) as well")
 
     def end(self) -> Outcome:
         out, err = self._process.communicate(timeout=SECONDS)
@@ -133,9 +133,8 @@ def test_where_no_hub_is_the_page_says_so(processes: Processes, server: Path) ->
 def test_a_line_and_a_phone_are_served_by_the_same_command(processes: Processes, server: Path) -> None:
     with served(processes, server, "--quiet") as hub, showing(processes, server) as device:
         line = device.find(r"kvass (join \S+ \S+)\n")
-        assert device.code == line.split()[-1]
-        assert f"On a phone, open http://{hub}/app/ and type {device.code} there" in device.said
-        assert join(f"http://{hub}/app/", device.code)["result"]["name"] == "server"
+        assert f"\nA browser here takes the code at http://{hub}/app/\n" in device.said
+        assert join(f"http://{hub}/app/", line.split()[-1])["result"]["name"] == "server"
         assert device.end().status == 0
 
 
@@ -159,11 +158,9 @@ PLAIN = Page("http://hub:8000/app/", "F" * 23, secure=False, local=False)
 
 
 def test_a_phone_is_told_what_to_do() -> None:
-    assert format_for_phone(PAGE, "7-purple-lamp", drawn=True) == (
-        f"On a phone, scan this, or open {URL} and type 7-purple-lamp there:\n"
-    )
-    assert format_for_phone(PAGE, "7-purple-lamp", drawn=False) == (
-        f"On a phone, open {URL} and type 7-purple-lamp there; `kvass pair --phone` draws what it can scan.\n"
+    assert format_for_phone(PAGE, drawn=True) == f"On a phone, scan this, or type the code at {URL}\n"
+    assert format_for_phone(PAGE, drawn=False) == (
+        f"On a phone, type the code at {URL} (`kvass pair --phone` draws it).\n"
     )
     assert format_page(PAGE, "7-purple-lamp", drawn=True) == (
         f"Within ten minutes, scan this with the phone, or open there:\n\n    {PAGE.address}\n\n"
@@ -173,8 +170,8 @@ def test_a_phone_is_told_what_to_do() -> None:
 
 
 def test_where_a_browser_needs_more_one_line_says_so() -> None:
-    need = "A phone needs https at the hub, and http://hub:8000/app/ has none: contrib/doc/phone.md says how it gets that.\n"
-    assert format_for_phone(PLAIN, "7-purple-lamp", drawn=False) == need
+    need = "A phone needs https at the hub, and http://hub:8000 has none: see contrib/doc/phone.md\n"
+    assert format_for_phone(PLAIN, drawn=False) == need
     assert need in format_page(PLAIN, "7-purple-lamp", drawn=True)
     assert "`kvass config url` sets the one that a phone reaches" in format_page(
         PAGE._replace(local=True), "7-purple-lamp", drawn=True

@@ -1,23 +1,22 @@
-/** What can be done with the store of this device while it is open. */
+/** What can be done with the store of this device, while it is open. */
 
 import { settleKept } from "../replica/history.js";
 import { Tree } from "../replica/tree.js";
 import { Changes } from "../replica/undo.js";
 import { moveVersion, removeVersion, writeVersion } from "../replica/versions.js";
 import { ValueMissing } from "../sync/errors.js";
-import { checkKey, directoryOf, isDeleted, isFile, makeToken, parentOf } from "../words/entry.js";
-import { drawRandom } from "../words/bytes.js";
+import { checkKey, directoryOf, isDeleted, isFile, parentOf } from "../words/entry.js";
 import { InvalidKey } from "../words/errors.js";
-import { formatRecord, hasExpired, isEcho, parseRecord } from "../words/share_link.js";
+import { isEcho, parseRecord } from "../words/share_link.js";
 import { DeviceError } from "./device.js";
 import { listOpenConflicts, listVersions, makeChildItem, makeItem } from "./items.js";
+import { createLink, describeShare, endLink, listLinks } from "./links.js";
 
 /** @import { Replica } from "../replica/replica.js" */
 /** @import { Content, Row } from "../replica/rows.js" */
-/** @import { Synchroniser } from "../sync/synchroniser.js" */
+/** @import { StoreKeys, Synchroniser } from "../sync/synchroniser.js" */
 /** @import { Entry } from "../words/entry.js" */
-/** @import { ShareLink } from "../words/share_link.js" */
-/** @import { Report, Share } from "./device.js" */
+/** @import { Report } from "./device.js" */
 
 /** Bytes of the longest text that a search looks through. */
 const LONGEST_SEARCHED = 1024 * 1024;
@@ -25,25 +24,39 @@ const LONGEST_SEARCHED = 1024 * 1024;
 const DIRECTORY_MODE = 0o40700;
 
 /**
- * What a store needs of its surroundings: what exchanges with the hub, and the address under which the hub shares.
- * @typedef {{ synchroniser: () => Synchroniser, hub: string }} Surroundings
+ * A store that is open: its replica and keys, what exchanges with the hub, and the address below which the hub shares.
+ * @typedef {{ replica: Replica, keys: StoreKeys, synchroniser: () => Synchroniser, hub: string }} Opened
  */
 
-export class OpenStore {
-  #replica;
-  #surroundings;
-  #tree;
-  #changes;
+/** What a device does with its store. While that is not open, everything fails. */
+export class DeviceStore {
+  /** @type {Opened & { tree: Tree, changes: Changes } | null} */
+  #opened = null;
 
-  /**
-   * @param {Replica} replica
-   * @param {Surroundings} surroundings
-   */
-  constructor(replica, surroundings) {
-    this.#replica = replica;
-    this.#surroundings = surroundings;
-    this.#tree = new Tree(replica);
-    this.#changes = new Changes(replica);
+  /** @param {Opened} opened */
+  openStore(opened) {
+    this.#opened = { ...opened, tree: new Tree(opened.replica), changes: new Changes(opened.replica) };
+  }
+
+  closeStore() {
+    this.#opened = null;
+  }
+
+  get #open() {
+    if (this.#opened === null) throw new DeviceError("The store is not open here: load the page again.");
+    return this.#opened;
+  }
+
+  get #replica() {
+    return this.#open.replica;
+  }
+
+  get #tree() {
+    return this.#open.tree;
+  }
+
+  get #changes() {
+    return this.#open.changes;
   }
 
   // Finding
@@ -89,10 +102,9 @@ export class OpenStore {
     }
   }
 
-  countKeys() {
-    let count = 0;
-    for (const _ of this.#tree.fileRows()) count += 1;
-    return count;
+  /** Return how many files there are. */
+  countFiles() {
+    return this.#tree.count();
   }
 
   // Reading
@@ -106,7 +118,7 @@ export class OpenStore {
     const version = this.#findVersion(key, number);
     const { entry, content } = version;
     if (content !== null && !this.#replica.isHere(content)) {
-      await this.#surroundings.synchroniser().fetch(entry, content, report);
+      await this.#open.synchroniser().fetch(entry, content, report);
     }
     report(1);
     return this.#collect(content);
@@ -273,14 +285,9 @@ export class OpenStore {
 
   /** @param {string} key */
   async listShares(key) {
-    const now = this.#replica.machine.now();
-    const found = [];
-    for (const { entry } of this.#replica.rows.values()) {
-      const link = parseRecord(entry.key);
-      if (link === null || link.token !== entry.urlToken || link.key !== key || hasExpired(link, now)) continue;
-      found.push(this.#describeShare(link));
-    }
-    return found;
+    const { replica, keys, hub } = this.#open;
+    const links = await listLinks(replica, keys, key);
+    return Promise.all(links.map((link) => describeShare(keys, hub, key, link)));
   }
 
   /**
@@ -289,29 +296,15 @@ export class OpenStore {
    * @param {boolean} once
    */
   async share(key, expires, once) {
+    const { replica, keys, hub } = this.#open;
     this.#findVersion(key, null);
-    const link = { token: makeToken(drawRandom), key, expires: Math.round((expires ?? 0) * 1000), once };
-    await this.#replica.change((transaction) => removeVersion(transaction, formatRecord(link), { token: link.token }));
-    return this.#describeShare(link);
+    const link = await createLink(replica, keys, key, { expires: Math.round((expires ?? 0) * 1000), once });
+    return describeShare(keys, hub, key, link);
   }
 
   /** @param {string} token */
   async endShare(token) {
-    for (const { entry } of this.#replica.rows.values()) {
-      const link = parseRecord(entry.key);
-      if (link === null || link.token !== token || entry.urlToken !== token) continue;
-      await this.#replica.change((transaction) => removeVersion(transaction, entry.key));
-      return;
-    }
-  }
-
-  /**
-   * @param {ShareLink} link
-   * @returns {Share}
-   */
-  #describeShare({ token, key, expires, once }) {
-    const address = `${this.#surroundings.hub}get?q=${token}`;
-    return { token, key, address, expires: expires === 0 ? null : expires / 1000, once };
+    await endLink(this.#replica, token);
   }
 }
 
