@@ -52,7 +52,7 @@ APP: Final = Page(
     # Pictures are the icon and those of the store. `kvass-worker` makes the address of the worker, `kvass-frame` a document of
     # the store for a frame with `sandbox` and `srcdoc`, which has this policy too: no script, style or picture elsewhere.
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src 'self' blob:; media-src blob:; connect-src 'self';"
-    " worker-src 'self'; manifest-src 'self'; frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
+    " worker-src 'self'; manifest-src 'self'; frame-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types kvass-worker kvass-frame",
     {"Permissions-Policy": ", ".join(("camera=(self)", *(f"{name}=()" for name in _DENIED)))},
 )

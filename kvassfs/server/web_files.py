@@ -28,7 +28,7 @@ _EXPORT: Final = re.compile(
 )
 """The one form of exports, at the top of a module, where no line is indented."""
 
-_OTHER: Final = re.compile(r"^(?:import|export)\b.*|\bimport\(.*|^(?:const|let) [\[{].*", re.MULTILINE)
+_OTHER: Final = re.compile(r"^(?:import|export)\b.*|\bimport\(.*", re.MULTILINE)
 """What would have to be understood to join modules; none has it."""
 
 _MARKUP: Final = re.compile(r"<!--|</?(?:script|style)", re.IGNORECASE)

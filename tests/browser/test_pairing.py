@@ -8,25 +8,26 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from kvassfs.pairing.device import Invitation
 from kvassfs.pairing.errors import WrongCode
 from kvassfs.pairing.messages import Handover
 from kvassfs.remote.http import HttpRemote
-from kvassfs.server.open_page import join_modules, read_part
 from tests.support.hub_process import Server
+from tests.support.processes import ROOT
 
 HANDOVER = Handover("server", bytes(range(32)), "hub:8000", "", ("*.swp",), sealed=True)
 
-MODULES = """
-import { receiveHandover } from "../pairing/joiner.js";
-import { reachMailboxes } from "../pairing/post.js";
-"""
+WEB = ROOT / "kvassfs/server/web"
+
+FOLDER = "modules"
+"""Where the browser finds the modules, at the hub's address: what is there never reaches the hub."""
 
 JOIN = """
 async ([base, shown]) => {
-  %s
+  const { receiveHandover } = await import(`${base}modules/pairing/joiner.js`);
+  const { reachMailboxes } = await import(`${base}modules/pairing/post.js`);
   try {
     const handover = await receiveHandover(reachMailboxes(base), shown, "phone");
     return { ...handover, key: btoa(String.fromCharCode(...handover.key)) };
@@ -37,14 +38,23 @@ async ([base, shown]) => {
 """
 
 
+def serve_file(route: Route) -> None:
+    """Respond with a module, or with an empty page."""
+    path = route.request.url.partition(f"/{FOLDER}/")[2]
+    if path:
+        route.fulfill(body=(WEB / path).read_text(encoding="utf-8"), content_type="text/javascript")
+    else:
+        route.fulfill(body="<!doctype html>", content_type="text/html")
+
+
 def join(browser: Browser, server: Server, shown: str) -> dict[str, Any]:
-    """Return what a page of the hub is handed over."""
-    script = JOIN % join_modules(lambda path: MODULES if path == "all/all.js" else read_part(path), "all/all.js")
+    """Return what a page at the hub's address is handed over."""
     context = browser.new_context()
     try:
         page = context.new_page()
-        page.goto(f"{server.url}/open")
-        found: dict[str, Any] = page.evaluate(script, [f"{server.url}/", shown])
+        page.route(f"**/{FOLDER}/**", serve_file)
+        page.goto(f"{server.url}/{FOLDER}/")
+        found: dict[str, Any] = page.evaluate(JOIN, [f"{server.url}/", shown])
         return found
     finally:
         context.close()

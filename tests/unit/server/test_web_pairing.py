@@ -21,7 +21,6 @@ from kvassfs.pairing.errors import InvalidCode
 from kvassfs.pairing.fragment import Fragment, make_fragment
 from kvassfs.pairing.messages import Handover, JoinRequest, JoinResponse
 from kvassfs.pairing.words import WORDS
-from kvassfs.server.open_page import join_modules, read_part
 from tests.support.node import run_module
 from tests.support.searches import examples
 from tests.unit.pairing import test_agreement, test_fragment
@@ -338,13 +337,3 @@ def test_products_are_those_of_the_package(tmp_path: Path) -> None:
     products = [(element, scalar) for element in elements for scalar in scalars]
     found = compute(tmp_path, [], [(element.to_bytes(), scalar) for element, scalar in products])
     assert found["products"] == [element.scalarmult(scalar).to_bytes().hex() for element, scalar in products]
-
-
-# Its modules
-
-
-def test_its_modules_can_be_joined_with_those_of_the_veil() -> None:
-    entry = 'import { reachMailboxes } from "../pairing/post.js";\nimport { receiveHandover } from "../pairing/joiner.js";\n'
-    entry += 'import { openAddress } from "../veil/addresses.js";\n'
-    joined = join_modules(lambda path: entry if path == "all/all.js" else read_part(path), "all/all.js")
-    assert "class PairingSecret" in joined

@@ -31,14 +31,14 @@ import { KvassError } from "../words/errors.js";
  */
 
 /**
- * `stage`: what can be done with the store: "none" (no store is paired yet), "elsewhere" (another tab has it),
+ * `stage`: what can be done with the store: "none" (no store is paired yet), "locked" (it wants a passphrase), "elsewhere" (another tab has it),
  * "open". `hub`: how it stands with the hub. `failure` is a sentence for people, "" if there is none. `unsent` changes wait for the hub.
  * `done` of `total` are what moves at the moment (entries, or bytes where `unit` says so), both 0 if nothing does. `isPersistent`: the
  * browser has promised to keep the store; `null` where it does not say.
  * @typedef {{
- *   stage: "none" | "elsewhere" | "open", hub: "in step" | "busy" | "unreachable" | "failed", failure: string,
+ *   stage: "none" | "locked" | "elsewhere" | "open", hub: "in step" | "busy" | "unreachable" | "failed", failure: string,
  *   unsent: number, done: number, total: number, unit: "entries" | "bytes", keys: number, isPersistent: boolean | null,
- *   name: string, hubName: string, isSealed: boolean,
+ *   name: string, hubName: string, isSealed: boolean, hasPassphrase: boolean,
  * }} Status
  */
 
@@ -64,7 +64,9 @@ import { KvassError } from "../words/errors.js";
  * - `add` saves a file of any size under a key that nothing has ("photo (2).jpg" if need be), and returns that key.
  * - `move` gives a file or a directory with all below another key; `remove` likewise; both can be undone. `undo` takes back the last change
  *   that was made here, and returns the key that it concerned.
- * - `pair` takes what a QR code or a person says; `forget` removes all that this device has, after which `stage` is "none".
+ * - `listShares` returns the links to a key, to all keys for "".
+ * - `pair` takes what a QR code or a person says. With a passphrase ("" = none) all that is kept here is encrypted under it, and `unlock` opens it;
+ *   `changePassphrase` wants the one before. `forget` removes all that this device has, after which `stage` is "none".
  * @typedef {{
  *   readonly status: Status,
  *   onChange(listener: () => void): () => void,
@@ -90,7 +92,9 @@ import { KvassError } from "../words/errors.js";
  *   listShares(key: string): Promise<Share[]>,
  *   share(key: string, expires: number | null, once: boolean): Promise<Share>,
  *   endShare(token: string): Promise<void>,
- *   pair(code: string, name: string, report: (sentence: string) => void): Promise<void>,
+ *   pair(code: string, name: string, passphrase: string, report: (sentence: string) => void): Promise<void>,
+ *   unlock(passphrase: string): Promise<void>,
+ *   changePassphrase(before: string, after: string): Promise<void>,
  *   takeOver(): Promise<void>,
  *   keep(): Promise<boolean>,
  *   synchronise(): Promise<void>,

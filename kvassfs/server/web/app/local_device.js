@@ -5,7 +5,9 @@ import { receiveHandover } from "../pairing/joiner.js";
 import { reachMailboxes } from "../pairing/post.js";
 import { makePost } from "../remote/post.js";
 import { Replica } from "../replica/replica.js";
+import { encryptStorage } from "../storage/encrypted.js";
 import { makeStorage, openDatabase, Settings } from "../storage/indexed_db.js";
+import { lockSecrets, unlockSecrets } from "../storage/passphrase.js";
 import { HubUnreachable } from "../sync/errors.js";
 import { Follower } from "../sync/follower.js";
 import { Synchroniser } from "../sync/synchroniser.js";
@@ -16,14 +18,15 @@ import { DeviceStore } from "./device_store.js";
 import { nameDevice } from "./items.js";
 
 /** @import { Storage } from "../storage/storage.js" */
-/** @import { Handover } from "../pairing/messages.js" */
+/** @import { LockedSecrets, Secrets } from "../storage/passphrase.js" */
 /** @import { StoreKeys } from "../sync/synchroniser.js" */
 /** @import { Standing } from "../sync/follower.js" */
 /** @import { Device, Status } from "./device.js" */
 
 /**
- * What is kept of the device beside its store: keys that nobody can read out.
- * @typedef {{ keys: StoreKeys }} Identity
+ * What is kept of the device beside its store: keys that nobody can read out, that of the storage `null` where that is not encrypted; or
+ * the secrets that they are made of, under a passphrase.
+ * @typedef {{ keys: StoreKeys, storageKey: CryptoKey | null } | { locked: LockedSecrets }} Identity
  */
 
 /** ms between two calls of listeners. */
@@ -37,16 +40,23 @@ const machine = {
   uptime: () => Math.floor(performance.now() * 1000),
 };
 
+/** @typedef {{ keys: StoreKeys, storageKey: CryptoKey | null }} OpenedKeys */
+
+/** Bytes of the key of a storage. */
+const STORAGE_KEY_BYTES = 32;
+
 /**
- * Return the keys of a store that was handed over; the bytes that they came from are overwritten.
- * @param {Handover} handover
- * @returns {Promise<StoreKeys>}
+ * Return the keys that follow from secrets, whose bytes are overwritten. An empty storage key is none.
+ * @param {Secrets} secrets
+ * @returns {Promise<OpenedKeys>}
  */
-async function importKeys({ key, sealed }) {
+async function importKeys({ key, sealed, storage }) {
   const veil = sealed ? await deriveVeilKeys(key) : null;
   const messages = veil === null ? await importSealKey(key) : veil.access;
+  const storageKey = storage.length === 0 ? null : await importSealKey(storage);
   key.fill(0);
-  return { messages, veil };
+  storage.fill(0);
+  return { keys: { messages, veil }, storageKey };
 }
 
 /** @implements {Device} */
@@ -54,7 +64,7 @@ export class LocalDevice extends DeviceStore {
   /** @type {Status} */
   status = {
     ...{ stage: "none", hub: "busy", failure: "", unsent: 0, done: 0, total: 0, unit: "entries", keys: 0 },
-    ...{ isPersistent: null, name: "", hubName: "", isSealed: false },
+    ...{ isPersistent: null, name: "", hubName: "", isSealed: false, hasPassphrase: false },
   };
 
   /** @type {Set<() => void>} */
@@ -100,9 +110,15 @@ export class LocalDevice extends DeviceStore {
       this.#set({ stage: "elsewhere" });
       return;
     }
-    const identity = await this.#settings?.read(IDENTITY);
-    if (identity === undefined) this.#set({ stage: "none" });
+    const identity = await this.#readIdentity();
+    if (identity === null) this.#set({ stage: "none" });
+    else if ("locked" in identity) this.#set({ stage: "locked", hasPassphrase: true });
     else await this.#open(identity);
+  }
+
+  /** @returns {Promise<Identity | null>} */
+  async #readIdentity() {
+    return (await this.#require(this.#settings).read(IDENTITY)) ?? null;
   }
 
   /**
@@ -121,10 +137,12 @@ export class LocalDevice extends DeviceStore {
     });
   }
 
-  /** @param {Identity} identity */
-  async #open({ keys }) {
+  /** @param {OpenedKeys} opened */
+  async #open({ keys, storageKey }) {
     const isSealed = keys.veil !== null;
-    const replica = new Replica({ storage: this.#require(this.#storage), machine, random: drawRandom, isSealed });
+    const inner = this.#require(this.#storage);
+    const storage = storageKey === null ? inner : encryptStorage(inner, storageKey);
+    const replica = new Replica({ storage, machine, random: drawRandom, isSealed });
     await replica.load();
     this.#replica = replica;
     replica.onChange(() => this.#tell());
@@ -195,24 +213,62 @@ export class LocalDevice extends DeviceStore {
    * Join by what a QR code or a person says.
    * @param {string} code
    * @param {string} name
+   * @param {string} passphrase
    * @param {(sentence: string) => void} report
    */
-  async pair(code, name, report) {
+  async pair(code, name, passphrase, report) {
     report("Waiting for the other device …");
-    const handover = await receiveHandover(reachMailboxes(this.#hub), code, name);
+    const { key, sealed } = await receiveHandover(reachMailboxes(this.#hub), code, name);
     report("Opening the store …");
-    const identity = { keys: await importKeys(handover) };
-    await this.#require(this.#settings).write(IDENTITY, identity);
-    await this.#open(identity);
+    const secrets = { key, sealed, storage: drawRandom(passphrase === "" ? 0 : STORAGE_KEY_BYTES) };
+    const locked = passphrase === "" ? null : await lockSecrets(secrets, passphrase);
+    const opened = await importKeys(secrets);
+    await this.#require(this.#settings).write(IDENTITY, locked === null ? opened : { locked });
+    await this.#open(opened);
     await this.#replica?.change(({ facts }) => {
       facts.name = name;
     });
+    this.#set({ hasPassphrase: locked !== null });
     await this.keep();
+  }
+
+  /** @param {string} passphrase */
+  async unlock(passphrase) {
+    await this.#open(await importKeys(await this.#unlockSecrets(passphrase)));
+  }
+
+  /**
+   * Keep the secrets under another passphrase, or with "" without one.
+   * @param {string} before
+   * @param {string} after
+   */
+  async changePassphrase(before, after) {
+    const secrets = await this.#unlockSecrets(before);
+    const locked = after === "" ? null : await lockSecrets(secrets, after);
+    await this.#require(this.#settings).write(IDENTITY, locked === null ? await importKeys(secrets) : { locked });
+    this.#set({ hasPassphrase: locked !== null });
+  }
+
+  /** @param {string} passphrase */
+  async #unlockSecrets(passphrase) {
+    const identity = await this.#readIdentity();
+    if (identity === null || !("locked" in identity)) {
+      throw new DeviceError("This store has no passphrase. To have one, forget this device, and pair it again with one.");
+    }
+    return unlockSecrets(identity.locked, passphrase);
   }
 
   /** Take the store from the other tab. */
   async takeOver() {
     await this.#enter(true);
+  }
+
+  /**
+   * Say that the page cannot work here.
+   * @param {unknown} error
+   */
+  fail(error) {
+    this.#set({ hub: "failed", failure: error instanceof Error ? error.message : String(error) });
   }
 
   /** Ask the browser to keep the store; return whether it does. */

@@ -1,6 +1,7 @@
 /** Keeps large values in files of the browser, which only this page sees, and removes them when it is left or opened again. */
 
-import { Failure, formatSize } from "./failures.js";
+import { formatSize } from "../showing/sizes.js";
+import { Failure } from "./failures.js";
 
 /** @import { Bytes } from "../words/bytes.js" */
 

@@ -57,14 +57,30 @@ export function nameFile(key) {
 }
 
 /**
+ * Return a name as it can stand on a page: what would be invisible, or reorder it, is seen as a sign.
+ * @param {string} name
+ */
+export function markName(name) {
+  return name.replace(MISLEADING, "\ufffd");
+}
+
+/**
+ * Return the extension of a key, in lower case, "" if it has none.
+ * @param {string} key
+ */
+export function findExtension(key) {
+  return /[^/]\.([A-Za-z0-9]+)\/*$/.exec(key)?.[1]?.toLowerCase() ?? "";
+}
+
+/**
  * Return how a version is shown.
- * @param {Version} version
+ * @param {Pick<Version, "key" | "size" | "mode">} version
  * @returns {Display}
  */
 export function chooseDisplay({ key, size, mode }) {
-  const [, extension] = isSymlink({ mode }) ? [] : /[^/]\.([A-Za-z0-9]+)\/*$/.exec(key) ?? [];
-  const type = extension === undefined ? undefined : TYPES[extension.toLowerCase()];
-  if (type === undefined) return size <= LONGEST_TEXT && extension?.toLowerCase() !== "pdf" ? "text" : null;
+  const extension = isSymlink({ mode }) ? "" : findExtension(key);
+  const type = Object.hasOwn(TYPES, extension) ? TYPES[extension] : undefined;
+  if (type === undefined) return size <= LONGEST_TEXT && extension !== "pdf" ? "text" : null;
   if (type.startsWith("image/")) return { element: "img", type };
   return { element: type.startsWith("audio/") ? "audio" : "video", type };
 }
