@@ -472,8 +472,11 @@ def test_records_of_links_pass_only_with_the_proof_of_a_device(tmp_path: Path) -
     random = Random(12)
     name = hide_key(KEYS, "a")
     link = make_link(KEYS, name, expires=1795396752478943, once=True, random=random.randbytes)
+    late = make_link(KEYS, name, expires=10**18 - 1, once=False, random=random.randbytes)
     changed = [
         link,
+        late,
+        late._replace(expires=10**18 - 2),
         link._replace(expires=0),
         link._replace(once=False),
         link._replace(key=hide_key(KEYS, "b")),
@@ -488,7 +491,7 @@ def test_records_of_links_pass_only_with_the_proof_of_a_device(tmp_path: Path) -
     record = make_record(link, link.token)
     deliveries.append(record._replace(entry=record.entry._replace(key=link.record.replace("/1795", "/01795"))))
     calls = [["open", pack_delivery(each)] for each in deliveries]
-    proven = [["isProven", pack_link(each)] for each in changed]
+    proven = [["isProven", each.record] for each in changed]
     sealed = [["seal", pack_delivery(make_record(each, each.token)), []] for each in changed]
     found = call_all(tmp_path, [*calls, *proven, *sealed])
     assert_same(found[: len(calls)], [describe_opened(each, lambda _: b"") for each in deliveries], deliveries)
@@ -496,7 +499,7 @@ def test_records_of_links_pass_only_with_the_proof_of_a_device(tmp_path: Path) -
     decided = [is_proven(KEYS, each) for each in changed]
     assert [each["result"] for each in found[len(calls) : len(calls) + len(proven)]] == decided
     assert [each["result"] is not None for each in found[len(calls) + len(proven) :]] == decided
-    assert decided == [True] + [False] * (len(changed) - 1)
+    assert decided == [True, True] + [False] * (len(changed) - 2)
 
 
 def test_what_is_wrong_holds_up_nothing_else_of_a_page(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ async function findLiveLinks(replica, keys) {
   for (const { entry } of replica.rows.values()) {
     const link = entry.key.startsWith(RESERVED) ? parseRecord(entry.key) : null;
     if (link === null || link.token !== entry.urlToken || hasExpired(link, before)) continue;
-    if (await isProven(keys, link)) found.set(link.key, [...(found.get(link.key) ?? []), link]);
+    if (await isProven(keys, entry.key)) found.set(link.key, [...(found.get(link.key) ?? []), link]);
   }
   return found;
 }

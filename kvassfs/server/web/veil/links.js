@@ -2,7 +2,7 @@
 
 import { areEqual, decodeUrl, encodeText, encodeUrl, joinBytes } from "../words/bytes.js";
 import { decrypt, MOST_WRAPS } from "./head.js";
-import { clearHighestBit, computeMac, deriveVersionKey, hideVersion, isName, prove } from "./keys.js";
+import { clearHighestBit, computeMac, deriveVersionKey, hideVersion, prove } from "./keys.js";
 
 /** @import { Bytes, Random } from "../words/bytes.js" */
 /** @import { Entry } from "../words/entry.js" */
@@ -13,7 +13,8 @@ import { clearHighestBit, computeMac, deriveVersionKey, hideVersion, isName, pro
 const LINK_NONCE_BYTES = 16;
 const LINK_PROOF_BYTES = 16;
 
-const LINK_TOKEN = /^[A-Za-z0-9_-]{43}$/;
+/** The record of a link: its token, its terms as they are proven (a number in them may be one that JavaScript has not), and a name. */
+const PROVABLE = /^\u0001link\/([A-Za-z0-9_-]{43})\/((?:-|[1-9][0-9]{0,17})\/(?:once|often))\/(~[\0-\x7f]{43})$/;
 
 /**
  * Return a new link to the key with a name at the hub; `expires` in µs since the epoch, 0 = never.
@@ -25,30 +26,31 @@ const LINK_TOKEN = /^[A-Za-z0-9_-]{43}$/;
  */
 export async function makeLink(keys, name, { expires, once }, random) {
   const nonce = clearHighestBit(random(LINK_NONCE_BYTES));
-  const link = { token: "", key: name, expires, once };
-  return { ...link, token: encodeUrl(joinBytes([nonce, await proveLink(keys, nonce, link)])) };
+  const terms = `${expires || "-"}/${once ? "once" : "often"}`;
+  return { token: encodeUrl(joinBytes([nonce, await proveLink(keys, nonce, terms, name)])), key: name, expires, once };
 }
 
 /**
  * @param {VeilKeys} keys
  * @param {Bytes} nonce
- * @param {ShareLink} link
+ * @param {string} terms
+ * @param {string} name
  */
-async function proveLink(keys, nonce, { key, expires, once }) {
-  const terms = `${expires || "-"}/${once ? "once" : "often"}`;
-  return (await prove(keys, "link", [nonce, encodeText(terms), encodeText(key)])).subarray(0, LINK_PROOF_BYTES);
+async function proveLink(keys, nonce, terms, name) {
+  return (await prove(keys, "link", [nonce, encodeText(terms), encodeText(name)])).subarray(0, LINK_PROOF_BYTES);
 }
 
 /**
- * Return true if a device of this store has made a link, with these terms, to the key of this name.
+ * Return true if a device of this store has made the link that a record is of, with these terms, to the key of this name.
  * @param {VeilKeys} keys
- * @param {ShareLink} link
+ * @param {string} record
  */
-export async function isProven(keys, link) {
-  if (!LINK_TOKEN.test(link.token) || !isName(link.key)) return false;
-  const token = decodeUrl(link.token);
-  const proof = await proveLink(keys, token.subarray(0, LINK_NONCE_BYTES), link);
-  return areEqual(proof, token.subarray(LINK_NONCE_BYTES)) && encodeUrl(token) === link.token;
+export async function isProven(keys, record) {
+  const [, token, terms, name] = PROVABLE.exec(record) ?? [];
+  if (token === undefined || terms === undefined || name === undefined) return false;
+  const data = decodeUrl(token);
+  const proof = await proveLink(keys, data.subarray(0, LINK_NONCE_BYTES), terms, name);
+  return areEqual(proof, data.subarray(LINK_NONCE_BYTES)) && encodeUrl(data) === token;
 }
 
 /**

@@ -4,7 +4,7 @@ import { BLOCK_SIZE, HASH_BYTES, pairRuns } from "../words/block.js";
 import { encodeHex, hashBytes, joinBytes } from "../words/bytes.js";
 import { NO_EXTRAS } from "../words/entry_fields.js";
 import { KvassError } from "../words/errors.js";
-import { formatRecord, isEcho, parseRecord } from "../words/share_link.js";
+import { isEcho, parseRecord } from "../words/share_link.js";
 import { hideVersion } from "./keys.js";
 import { layOut } from "./layout.js";
 import { isProven } from "./links.js";
@@ -35,8 +35,7 @@ import { sealTail, sealValue } from "./seal_value.js";
 export async function sealDelivery(keys, delivery, links, blocks) {
   const { entry, sequence, value } = delivery;
   if (isEcho(entry.key)) return delivery;
-  const link = parseRecord(entry.key);
-  if (link !== null) return formatRecord(link) === entry.key && (await isProven(keys, link)) ? delivery : null;
+  if (parseRecord(entry.key) !== null) return (await isProven(keys, entry.key)) ? delivery : null;
   const outside = await hideVersion(keys, entry);
   if (value === null) {
     if (blocks === null) throw new KvassError("The blocks of a large value are needed to seal it.");

@@ -48,7 +48,7 @@ const calls = {
     return [version, ...(await Promise.all(links.map((link) => addressLink(keys, link))))].map(formatFragment);
   },
   makeLink: (name, terms, random) => makeLink(keys, name, terms, () => unpack(random)),
-  isProven: (link) => isProven(keys, link),
+  isProven: (record) => isProven(keys, record),
   seal: async (delivery, links) => {
     const sealed = await sealDelivery(keys, unpackDelivery(delivery), links, blocks);
     return sealed && packDelivery(sealed);
