@@ -23,9 +23,7 @@ Load = Callable[[str], bytes]
 _IMPORT: Final = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";$\n?', re.MULTILINE)
 """The one form of imports that modules here have; a name is not changed by it."""
 
-_EXPORT: Final = re.compile(
-    r"^export ((?:async )?(?:function\*?|class|const|let) ([A-Za-z_$][\w$]*))", re.MULTILINE
-)
+_EXPORT: Final = re.compile(r"^export ((?:async )?(?:function\*?|class|const|let) ([A-Za-z_$][\w$]*))", re.MULTILINE)
 """The one form of exports, at the top of a module, where no line is indented."""
 
 _OTHER: Final = re.compile(r"^(?:import|export)\b.*|\bimport\(.*", re.MULTILINE)

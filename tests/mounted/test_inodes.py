@@ -10,6 +10,7 @@ from tests.support.devices import shows
 from tests.support.mounts import Mount, mounted
 from tests.support.waiting import PATIENCE, within
 
+
 def numbers(top: Path) -> dict[str, int]:
     """Return the numbers of everything in a mount."""
     return {str(path.relative_to(top)): path.lstat().st_ino for path in [top, *top.rglob("*")]}
