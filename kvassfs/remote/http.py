@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
@@ -130,16 +131,19 @@ class HttpRemote:
         if isinstance(body, Iterator):
             # It cannot be sent twice, so it goes over a new connection, which is not stale.
             self._session.close()
-        allowance = Allowance(
-            wait + self._limits.total, self._limit(largest), patience=self._patience, clock=self._clock
-        )
+        with self._allowing(wait + self._limits.total, self._limit(largest)):
+            return self._post(_Call(call, body, wait, self._limit(largest)))
+
+    @contextmanager
+    def _allowing(self, seconds: float, largest: int) -> Iterator[None]:
+        """``with`` a call that may take so much, and takes some of the patience of a person; what has moved gives that back."""
+        allowance = Allowance(seconds, largest, patience=self._patience, clock=self._clock)
         self._dialer.allow(allowance)
         try:
-            response = self._post(_Call(call, body, wait, self._limit(largest)))
+            yield
         finally:
             self._patience -= allowance.elapsed
         self._patience += allowance.moved / BRISK
-        return response
 
     def download(self, token: str) -> Body:
         """Return what is shared under a token; a link that works once is used up by that.
@@ -171,11 +175,12 @@ class HttpRemote:
 
         Raises a SyncError: the hub is not to be reached, or somebody else answers.
         """
-        self._dialer.allow(Allowance(self._limits.total, largest, patience=self._patience, clock=self._clock))
-        try:
-            return self._read_file(path, largest)
-        except _Refused as refused:
-            return self._attempt_served_port(partial(self._read_file, path, largest), refused)
+        read = partial(self._read_file, path, largest)
+        with self._allowing(self._limits.total, largest):
+            try:
+                return read()
+            except _Refused as refused:
+                return self._attempt_served_port(read, refused)
 
     def _read_file(self, path: str, largest: int) -> Body | None:
         url = f"{self._base}{path}"

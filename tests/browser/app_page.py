@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,6 @@ INSECURE: Final = "http://kvass.example/app/"
 PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 NARROW: Final[dict[str, Any]] = {"viewport": {"width": 320, "height": 640}}
 DESK: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 800}}
-
-ICON: Final = "data:,"
-
 
 def read_with_fake(path: str) -> str:
     """Return a part of the page, of which the store in memory is one."""
@@ -76,10 +74,15 @@ class AppPage(Visitor):
 
     def start(self, scenario: dict[str, Any] | None = None, *, fragment: str = "", url: str = URL) -> Page:
         """Open the page over a store, and wait for it."""
-        self.page.add_init_script("window.scenario = " + to_script(scenario or {}))
+        self.page.add_init_script(f"window.scenario = {json.dumps(scenario or {})}")
         self.page.goto(f"{url}{fragment}")
         self.page.wait_for_selector("h1")
         return self.page
+
+    def go(self, fragment: str) -> None:
+        """Go to an address within the page, as a bookmark does."""
+        self.page.evaluate(f"location.hash = {json.dumps(fragment)}")
+        self.page.wait_for_timeout(50)
 
     def press(self, name: str, role: Any = "button") -> None:
         """Press what has a name."""
@@ -111,12 +114,6 @@ class AppPage(Visitor):
     def assert_quiet(self) -> None:
         """Nothing was asked for, nothing complained."""
         assert (self.asked, self.dialogs, self.console) == ([], [], [])
-
-
-def to_script(value: object) -> str:
-    import json  # noqa: PLC0415
-
-    return json.dumps(value)
 
 
 @contextmanager

@@ -9,49 +9,54 @@ import { TEXTS } from "./texts.js";
 /** @import { Desk } from "./desk.js" */
 
 /**
- * Remove keys, and offer to take that back. Return whether it was done.
+ * Remove keys, and offer to take that back; then do what follows.
  * @param {Desk} desk
  * @param {string[]} keys
+ * @param {() => unknown} then
  */
-export async function removeItems(desk, keys) {
-  const done = await desk.attempt(async () => {
+export function removeItems(desk, keys, then) {
+  return desk.attempt(async () => {
     await desk.device.remove(keys);
-    return true;
+    sayUndoable(desk, TEXTS.removed(keys.length, findName(keys[0] ?? "")), 1);
+    then();
   });
-  if (done) sayUndoable(desk, TEXTS.removed(keys.length, findName(keys[0] ?? "")));
-  return done === true;
 }
 
 /**
  * Say what was done, with what takes it back.
  * @param {Desk} desk
  * @param {string} sentence
+ * @param {number} count of changes
  */
-export function sayUndoable(desk, sentence) {
+function sayUndoable(desk, sentence, count) {
   const last = desk.device.undoable()?.description;
   if (last === undefined) return desk.notices.say(sentence);
-  desk.notices.say(sentence, TEXTS.undo, () => takeBack(desk, last));
+  desk.notices.say(sentence, TEXTS.undo, () => takeBack(desk, last, count));
 }
 
 /**
- * Take the last change back, unless another one was made since.
+ * Take the last changes back, unless another one was made since.
  * @param {Desk} desk
- * @param {string} description of the change that is meant
+ * @param {string} description of the last of those that are meant
+ * @param {number} count
  */
-export async function takeBack(desk, description) {
+export async function takeBack(desk, description, count) {
   if (desk.device.undoable()?.description !== description) return desk.notices.say(TEXTS.undoneAlready);
-  const key = await desk.attempt(() => desk.device.undo());
-  if (key !== null) desk.notices.say(TEXTS.undone);
+  await desk.attempt(async () => {
+    for (; count > 0; count -= 1) await desk.device.undo();
+    desk.notices.say(TEXTS.undone);
+  });
 }
 
 /**
- * Ask where keys are moved to, and move them: one to a name, several to a folder. Return whether it was done.
+ * Ask where keys are moved to, and move them: one to a name, several to a folder; then do what follows.
  * @param {Desk} desk
  * @param {string[]} keys
+ * @param {(goal: string) => unknown} then
  */
-export async function moveItems(desk, keys) {
+export async function moveItems(desk, keys, then) {
   const [first] = keys;
-  if (first === undefined) return false;
+  if (first === undefined) return;
   const isOne = keys.length === 1;
   const start = isOne ? first.replace(/\/$/, "") : findFolder(first);
   const goal = await askPath(
@@ -61,30 +66,41 @@ export async function moveItems(desk, keys) {
     TEXTS.move,
     !isOne,
   );
-  if (goal === null) return false;
-  const done = await desk.attempt(() => moveEach(desk, keys, goal, isOne));
-  if (done) sayUndoable(desk, TEXTS.moved(done, isOne ? goal : goal || TEXTS.root));
-  return done !== null;
+  if (goal === null) return;
+  /** @type {string[]} */
+  const moved = [];
+  await desk.attempt(async () => {
+    await moveEach(desk, keys, goal, isOne && !isFolderName(desk, goal), moved);
+    if (moved.length > 0) sayUndoable(desk, TEXTS.moved(moved.length, goal || TEXTS.root), moved.length);
+    then(moved[0] ?? first);
+  });
 }
 
 /**
- * Move keys, and return how many had another place before.
+ * Return true if what is moved there goes into it, as `mv` has it.
+ * @param {Desk} desk
+ * @param {string} goal
+ */
+function isFolderName(desk, goal) {
+  return goal.endsWith("/") || desk.device.get(`${goal}/`) !== null;
+}
+
+/**
+ * Move keys, and note where those are that had another place.
  * @param {Desk} desk
  * @param {string[]} keys
  * @param {string} goal
  * @param {boolean} isName
+ * @param {string[]} moved
  */
-async function moveEach(desk, keys, goal, isName) {
-  let moved = 0;
+async function moveEach(desk, keys, goal, isName, moved) {
   for (const key of keys) {
     const slash = key.endsWith("/") ? "/" : "";
     const to = isName ? goal.replace(/\/$/, "") + slash : joinFolder(goal, findName(key)) + slash;
-    if (to === key) continue;
+    if (to === key || moved.includes(to)) continue; // it is there, maybe since an earlier try
     await desk.device.move(key, to);
-    moved += 1;
-    if (desk.shown === key) desk.shown = to;
+    moved.push(to);
   }
-  return moved;
 }
 
 /**
@@ -137,9 +153,8 @@ export async function addFolder(desk, folder) {
   const path = await askPath(desk, TEXTS.newFolder, folder, TEXTS.create, false);
   if (path === null || path === folder) return;
   const prefix = path.replace(/\/*$/, "/");
-  const done = await desk.attempt(async () => {
+  await desk.attempt(async () => {
     await desk.device.makeDirectory(prefix);
-    return true;
+    desk.go(locateItem(prefix));
   });
-  if (done) desk.go(locateItem(prefix));
 }

@@ -50,17 +50,16 @@ export class Desk {
   }
 
   /**
-   * Do something, and return what that returns; `null` once it has been said that it failed.
-   * @template T
-   * @param {() => Promise<T>} work
-   * @returns {Promise<T | null>}
+   * Do something, and return whether it was done. Where it failed, that is said, and all of it can be tried again.
+   * @param {() => Promise<unknown>} work
    */
   async attempt(work) {
     try {
-      return await work();
+      await work();
+      return true;
     } catch (error) {
       this.notices.warn(describeTrouble(error), () => this.attempt(work));
-      return null;
+      return false;
     }
   }
 }

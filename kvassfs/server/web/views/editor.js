@@ -71,11 +71,13 @@ class TextField {
     if (this.isBusy) return false;
     this.isBusy = true;
     const text = this.area.value;
-    const done = await this.desk.attempt(() => this.write(text));
+    const done = await this.desk.attempt(async () => {
+      await this.write(text);
+      this.saved = text;
+      this.look();
+    });
     this.isBusy = false;
-    if (done !== null) this.saved = text;
-    this.look();
-    return done !== null;
+    return done;
   }
 
   /**

@@ -113,12 +113,12 @@ export function makePath(key) {
 function offerForFolder(desk, prefix) {
   const leave = () => desk.device.get(prefix) === null && desk.replace(locateItem(findFolder(prefix)));
   return showActions(markName(findName(prefix)), [
-    { label: TEXTS.moveOrRename, icon: "move", act: async () => (await moveItems(desk, [prefix])) && leave() },
+    { label: TEXTS.moveOrRename, icon: "move", act: () => moveItems(desk, [prefix], leave) },
     {
       label: TEXTS.remove,
       icon: "trash",
       isGrave: true,
-      act: async () => (await removeItems(desk, [prefix])) && leave(),
+      act: () => removeItems(desk, [prefix], leave),
     },
   ]);
 }

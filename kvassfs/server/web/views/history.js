@@ -203,13 +203,11 @@ export function showConflict(desk, key) {
  */
 function makeBoth(desk, conflicts) {
   const [{ key, winner }] = /** @type {[Conflict]} */ (/** @type {unknown} */ (conflicts));
-  const settle = async () => {
-    const done = await desk.attempt(async () => {
+  const settle = () =>
+    desk.attempt(async () => {
       await desk.device.settle(key);
-      return true;
+      desk.notices.say(TEXTS.settled);
     });
-    if (done) desk.notices.say(TEXTS.settled);
-  };
   return [
     make("p", { class: "hint" }, TEXTS.conflictHint),
     makeSide(

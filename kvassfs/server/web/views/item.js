@@ -84,15 +84,12 @@ export function showVersion(desk, key, number) {
  * @param {string} [style]
  */
 export function makeRestoreButton(desk, key, number, label = TEXTS.restore, style = "main") {
-  const restore = async () => {
-    const done = await desk.attempt(async () => {
+  const restore = () =>
+    desk.attempt(async () => {
       await desk.device.restore(key, number);
-      return true;
+      desk.notices.say(TEXTS.restored(markName(findName(key))));
+      desk.go(locateItem(key));
     });
-    if (!done) return;
-    desk.notices.say(TEXTS.restored(markName(findName(key))));
-    desk.go(locateItem(key));
-  };
   return makeButton(label, "undo", restore, { class: style });
 }
 
@@ -197,13 +194,13 @@ class ValueView {
   }
 
   /** Have the value saved in a file, which may need it to be fetched. */
-  async save() {
-    this.value ??= await this.#desk.attempt(() =>
-      this.#desk.device.read(this.#key, this.#number, (part) => this.#desk.notices.say(TEXTS.fetchingPart(part))),
-    );
-    if (this.value === null) return;
-    this.#desk.notices.clear();
-    saveFile(this.#key, this.value);
+  save() {
+    const { device, notices } = this.#desk;
+    return this.#desk.attempt(async () => {
+      this.value ??= await device.read(this.#key, this.#number, (part) => notices.say(TEXTS.fetchingPart(part)));
+      notices.clear();
+      saveFile(this.#key, this.value);
+    });
   }
 
   free() {
@@ -279,13 +276,10 @@ export async function copyText(desk, text) {
  */
 function offerForItem(desk, key) {
   const leave = () => desk.device.get(key) === null && desk.replace(locateItem(findFolder(key)));
-  const move = async () => {
-    desk.shown = key;
-    if ((await moveItems(desk, [key])) && desk.shown !== key) desk.replace(locateItem(desk.shown));
-  };
+  const follow = (/** @type {string} */ goal) => goal !== key && desk.replace(locateItem(goal));
   return showActions(markName(findName(key)), [
     { label: TEXTS.versions, icon: "clock", act: () => desk.go(formatRoute("versions", key)) },
-    { label: TEXTS.moveOrRename, icon: "move", act: move },
-    { label: TEXTS.remove, icon: "trash", isGrave: true, act: async () => (await removeItems(desk, [key])) && leave() },
+    { label: TEXTS.moveOrRename, icon: "move", act: () => moveItems(desk, [key], follow) },
+    { label: TEXTS.remove, icon: "trash", isGrave: true, act: () => removeItems(desk, [key], leave) },
   ]);
 }

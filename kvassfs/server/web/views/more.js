@@ -63,7 +63,7 @@ function makeLinks(desk, conflicts, last) {
       make(
         "li",
         {},
-        makeButton(TEXTS.undoOf(markName(last)), "undo", () => takeBack(desk, last), { class: "quiet" }),
+        makeButton(TEXTS.undoOf(markName(last)), "undo", () => takeBack(desk, last, 1), { class: "quiet" }),
       ),
     make("li", {}, makeLink(TEXTS.conflictCount(conflicts), "warning", formatRoute("conflicts"))),
     make("li", {}, makeLink(TEXTS.removedTitle, "trash", formatRoute("removed"))),
@@ -99,10 +99,11 @@ function makeKeeping(desk, status) {
  * Have the browser promise that it keeps the store.
  * @param {Desk} desk
  */
-export async function keepStore(desk) {
-  const kept = await desk.attempt(() => desk.device.keep());
-  if (kept === true) desk.notices.say(TEXTS.kept);
-  if (kept === false) desk.notices.warn(TEXTS.notKept);
+export function keepStore(desk) {
+  return desk.attempt(async () => {
+    if (await desk.device.keep()) desk.notices.say(TEXTS.kept);
+    else desk.notices.warn(TEXTS.notKept);
+  });
 }
 
 /** @param {Desk} desk */
@@ -157,18 +158,16 @@ function makePassphraseField(id, label, autocomplete) {
  * @param {string} before
  * @param {string} after
  */
-async function changePassphrase(desk, before, after) {
-  const done = await desk.attempt(async () => {
+function changePassphrase(desk, before, after) {
+  return desk.attempt(async () => {
     await desk.device.changePassphrase(before, after);
-    return true;
+    desk.notices.say(after === "" ? TEXTS.passphraseRemoved : TEXTS.passphraseSet);
   });
-  if (done) desk.notices.say(after === "" ? TEXTS.passphraseRemoved : TEXTS.passphraseSet);
-  return done === true;
 }
 
 /** @param {Desk} desk */
 async function forgetDevice(desk) {
   const { unsent } = desk.device.status;
-  if (await askSure(TEXTS.forgetTitle, TEXTS.forgetText(unsent), TEXTS.forgetAll))
-    await desk.attempt(() => desk.device.forget());
+  if (!(await askSure(TEXTS.forgetTitle, TEXTS.forgetText(unsent), TEXTS.forgetAll))) return;
+  await desk.attempt(() => desk.device.forget());
 }

@@ -22,8 +22,8 @@ export class Picking {
     fill(
       this.element,
       this.#count,
-      makeButton(TEXTS.move, "move", () => this.#use((keys) => moveItems(desk, keys)), { class: "quiet" }),
-      makeButton(TEXTS.remove, "trash", () => this.#use((keys) => removeItems(desk, keys)), { class: "quiet" }),
+      makeButton(TEXTS.move, "move", () => moveItems(desk, [...this.keys], () => this.clear()), { class: "quiet" }),
+      makeButton(TEXTS.remove, "trash", () => removeItems(desk, [...this.keys], () => this.clear()), { class: "quiet" }),
       makeIconButton(TEXTS.chooseNone, "close", () => this.clear()),
     );
   }
@@ -55,10 +55,5 @@ export class Picking {
     this.element.hidden = this.keys.size === 0;
     this.#count.textContent = TEXTS.chosen(this.keys.size);
     this.#changed();
-  }
-
-  /** @param {(keys: string[]) => Promise<boolean>} act */
-  async #use(act) {
-    if (await act([...this.keys])) this.clear();
   }
 }

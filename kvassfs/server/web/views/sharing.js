@@ -31,12 +31,12 @@ const TERMS = /** @type {const} */ ([
 export function showSharing(desk, key) {
   const made = make("div", { role: "status" });
   const list = new ShareList(desk, key);
-  const form = makeTerms(async (expires, once) => {
-    const share = await desk.attempt(() => desk.device.share(key, expires, once));
-    if (share === null) return;
-    fill(made, makeAddress(desk, share));
-    list.load();
-  });
+  const form = makeTerms((expires, once) =>
+    desk.attempt(async () => {
+      fill(made, makeAddress(desk, await desk.device.share(key, expires, once)));
+      list.load();
+    }),
+  );
   list.load();
   const element = make(
     "div",
@@ -66,7 +66,7 @@ export function showLinks(desk) {
   return { title: TEXTS.links, up: formatRoute("more"), tab: "more", element: list.element };
 }
 
-/** @param {(expires: number | null, once: boolean) => void} share */
+/** @param {(expires: number | null, once: boolean) => unknown} share */
 function makeTerms(share) {
   const terms = TERMS.map(([name], number) =>
     make(
@@ -160,11 +160,12 @@ class ShareList {
 
   /** @param {Share} share */
   #makeRow(share) {
-    const end = async () => {
-      await this.#desk.attempt(() => this.#desk.device.endShare(share.token));
-      this.#desk.notices.say(TEXTS.shareEnded);
-      await this.load();
-    };
+    const end = () =>
+      this.#desk.attempt(async () => {
+        await this.#desk.device.endShare(share.token);
+        this.#desk.notices.say(TEXTS.shareEnded);
+        await this.load();
+      });
     const until = share.expires === null ? TEXTS.noEnd : TEXTS.until(formatTime(share.expires));
     return make(
       "li",

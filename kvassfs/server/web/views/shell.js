@@ -148,7 +148,6 @@ class Shell {
     this.#secret = "";
     const route = parseRoute(location.hash) ?? { view: "", key: "", number: null };
     this.#show(this.#makeView(route));
-    this.#desk.shown = route.view === "" && route.key !== "" ? route.key : this.#desk.shown;
   }
 
   /**
@@ -205,6 +204,8 @@ class Shell {
   /** @param {View} view */
   #show(view) {
     this.#view?.leave?.();
+    const left = parseRoute(this.#address);
+    if (left?.view === "") this.#desk.shown = left.key;
     this.#desk.scrolled.set(this.#address, this.#main.scrollTop);
     this.#address = location.hash;
     this.#view = view;

@@ -97,11 +97,13 @@ class PairingForm {
     if (total > 0) this.#bar.value = done / total;
   }
 
-  async #scanAndPair() {
-    const text = await this.#desk.attempt(scanCode);
-    if (text === null) return;
-    this.#code.value = text;
-    await this.#pair(text);
+  #scanAndPair() {
+    return this.#desk.attempt(async () => {
+      const text = await scanCode();
+      if (text === null) return;
+      this.#code.value = text;
+      await this.#pair(text);
+    });
   }
 
   /** @param {string} code */
