@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kvassfs.block import pair_runs, split_hashes
 from kvassfs.entry import MAX_NUMBER, MAX_RECEIVED, Delivery, Entry
 from kvassfs.entry_fields import OWN_BITS
+from kvassfs.server.web_files import join_modules, read_part
 from kvassfs.share_link import ShareLink
 from kvassfs.veil.deliveries import (
     Opened,
@@ -528,3 +529,25 @@ def test_a_head_that_is_too_long_is_not_made(tmp_path: Path) -> None:
         seal_head(KEYS, outside, entry, b"")
     (found,) = call_all(tmp_path, [["seal", pack_delivery(Delivery(entry, 0, b"")), []]])
     assert (found["error"], "too long" in found["message"]) == ("KvassError", True)
+
+
+def test_what_only_devices_need_is_no_part_of_the_page_of_addresses() -> None:
+    read = []
+
+    def note(path: str) -> str:
+        read.append(path)
+        return read_part(path)
+
+    join_modules(note, "open/open.js")
+    rooms = ("addresses", "attributes", "block_cipher", "errors", "head", "layout", "lists", "values")
+    assert {path for path in read if path.startswith("veil/")} == {f"veil/{name}.js" for name in rooms}
+
+
+@pytest.mark.parametrize("size", [100, 3 * BIG + 1000])
+def test_what_was_opened_keeps_nothing_else_in_memory(tmp_path: Path, size: int) -> None:
+    """A database of the browser would keep all of the buffer that the bytes are a part of."""
+    case = make_random_case(Random(15), size)
+    calls = [["keepAtHub", [*map(pack, case.made.values())]], ["measureOpened", pack_delivery(case.sealed)]]
+    lengths = call_for(tmp_path, calls)[1]
+    assert lengths
+    assert [each["buffer"] for each in lengths] == [each["bytes"] for each in lengths]

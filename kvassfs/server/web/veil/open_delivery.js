@@ -68,7 +68,7 @@ export async function openDelivery(keys, delivery, fetch) {
   if (value === null && head.value === null) {
     return { entry: head.entry, sequence: 0, value: null, ...joinHashes(await listRuns(head, read)) };
   }
-  return makePlain(head.entry, head.value ?? (await joinValue(head, read)));
+  return makePlain(head.entry, head.value?.slice() ?? (await joinValue(head, read))); // not all of the head with it
 }
 
 /**
@@ -310,12 +310,12 @@ export function* findSources({ sealed, plain }, wanted) {
 }
 
 /**
- * Return a block that was fetched from the hub. Throws PartMissing if the hub has none, Spoiled if it is another one.
+ * Return a block that was fetched from the hub, without its padding. Throws PartMissing if the hub has none, Spoiled if it is another one.
  * @param {VeilKeys} keys
  * @param {Source} source
  * @param {Bytes} sealed
  */
 export async function openSource(keys, source, sealed) {
   if (sealed.length === 0) throw new PartMissing();
-  return openBlock(await refer(keys, source.hash), sealed.subarray(0, source.padded), source.size);
+  return (await openBlock(await refer(keys, source.hash), sealed.subarray(0, source.padded), source.size)).slice();
 }

@@ -35,6 +35,8 @@ const blocks = {
 
 const fetch = async (name) => atHub.get(hex(name)) ?? new Uint8Array();
 
+const measure = (data) => ({ bytes: data.length, buffer: data.buffer.byteLength });
+
 function keep(store, texts) {
   for (const block of texts.map(unpack)) store.set(hex(hash(block)), block);
 }
@@ -78,6 +80,18 @@ const calls = {
     for (const source of findSources({ sealed, plain: await openDelivery(keys, sealed, fetch) }, new Set(wanted))) {
       const block = await openSource(keys, source, await fetch(source.sealed));
       found.push([hex(source.hash), source.size, hex(source.sealed), source.padded, hex(hash(block))]);
+    }
+    return found;
+  },
+  // Returns the lengths of the value, or of its blocks, and of the buffers that they are in.
+  measureOpened: async (delivery) => {
+    const sealed = unpackDelivery(delivery);
+    const opened = { sealed, plain: await openDelivery(keys, sealed, fetch) };
+    if (opened.plain.value !== null) return [measure(opened.plain.value)];
+    const found = [];
+    const wanted = new Set(Buffer.from(opened.plain.blocks).toString("hex").match(/.{64}/g));
+    for (const source of findSources(opened, wanted)) {
+      found.push(measure(await openSource(keys, source, await fetch(source.sealed))));
     }
     return found;
   },
