@@ -55,7 +55,7 @@ def test_nothing_of_another_origin_runs_or_is_loaded_in_it(service: Service) -> 
         "connect-src": "'self'",
         "worker-src": "'self'",
         "manifest-src": "'self'",
-        "frame-src": "'self'",
+        "frame-src": "'none'",
         "object-src": "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
