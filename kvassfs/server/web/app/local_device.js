@@ -288,7 +288,7 @@ export class LocalDevice extends DeviceStore {
     const storage = this.#require(this.#storage);
     this.#close("none");
     await storage.clear();
-    await caches?.delete("kvass-shared");
+    await forgetCaches();
   }
 
   /**
@@ -300,4 +300,14 @@ export class LocalDevice extends DeviceStore {
     if (part === null) throw new DeviceError("The store is not open here: load the page again.");
     return part;
   }
+}
+
+/** Remove what the service worker keeps of this page, and for it; others of the same origin have theirs. */
+async function forgetCaches() {
+  const { pathname, href } = new URL("./", location.href);
+  const own = (await caches.keys()).filter((name) => name.startsWith(`kvass-app ${pathname} `));
+  await Promise.all(own.map((name) => caches.delete(name)));
+  const shared = await caches.open("kvass-shared");
+  const requests = (await shared.keys()).filter(({ url }) => url.startsWith(href));
+  await Promise.all(requests.map((request) => shared.delete(request)));
 }
