@@ -221,9 +221,9 @@ def test_a_hub_can_leave_it_out(path: str, beginning: str, path_: str) -> None:
 
 def test_nothing_is_made_before_somebody_asks(service: Service) -> None:
     ask_service(service, "/health")
-    assert not any("_made" in vars(page) for page in [service.open_page, *service.app.values()])
+    assert not any("_file" in vars(page) for page in [service.open_page, *service.app.values()])
     ask_service(service, "/app/")
-    assert "_made" in vars(service.app["/app/"])
+    assert "_file" in vars(service.app["/app/"])
 
 
 def test_the_log_and_the_numbers_name_each_file(path: str) -> None:
