@@ -33,6 +33,7 @@ PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "is_m
 NARROW: Final[dict[str, Any]] = {"viewport": {"width": 320, "height": 640}}
 DESK: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 800}}
 
+
 def read_with_fake(path: str) -> str:
     """Return a part of the page, of which the store in memory is one."""
     own = PARTS / Path(path).name

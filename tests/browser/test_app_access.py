@@ -274,7 +274,11 @@ def test_the_focus_stays_on_its_file_while_others_come_and_go(app: AppPage) -> N
 def test_a_reader_of_screens_is_told_where_it_is(app: AppPage) -> None:
     app.start({"count": 3000})
     row = app.page.locator(".row", has_text="file 000004.txt")
-    assert (row.get_attribute("role"), row.get_attribute("aria-posinset"), row.get_attribute("aria-setsize")) == ("listitem", "5", "3000")
+    assert (row.get_attribute("role"), row.get_attribute("aria-posinset"), row.get_attribute("aria-setsize")) == (
+        "listitem",
+        "5",
+        "3000",
+    )
     row.locator("a").click()
     app.page.locator("h1", has_text="file 000004.txt").wait_for()
     assert app.page.evaluate("document.activeElement.tagName") == "H1"

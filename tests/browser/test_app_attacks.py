@@ -30,7 +30,9 @@ NAMES = [
     "ü" * 300,
 ]
 
-BLOCKED = re.compile(r"sandboxed|Content Security Policy|violates the following|Not allowed to load local resource|ERR_BLOCKED")
+BLOCKED = re.compile(
+    r"sandboxed|Content Security Policy|violates the following|Not allowed to load local resource|ERR_BLOCKED"
+)
 """What Chromium says of what a document in a frame would do."""
 
 
@@ -118,7 +120,7 @@ SINKS = ("document.body.innerHTML = '<b>'", "document.write('<b>')", "trustedTyp
 @pytest.mark.parametrize("sink", SINKS)
 def test_nothing_but_a_frame_takes_markup(app: AppPage, sink: str) -> None:
     app.start()
-    with pytest.raises(Error, match="TrustedHTML|createPolicy"):
+    with pytest.raises(Error, match=r"TrustedHTML|createPolicy"):
         app.page.evaluate(f"() => {{ {sink} }}")
 
 
@@ -171,11 +173,23 @@ EVIL_LINKS = [
 
 
 def test_markdown_links_to_the_web_and_mail_alone(app: AppPage) -> None:
-    good = ["[a](https://example.org/x?a=1&b=2)", "<http://example.org/y>", "https://example.org/z.", "[m](mailto:a@example.org)"]
+    good = [
+        "[a](https://example.org/x?a=1&b=2)",
+        "<http://example.org/y>",
+        "https://example.org/z.",
+        "[m](mailto:a@example.org)",
+    ]
     app.start({"files": {"a.md": "\n\n".join([*EVIL_LINKS, *good])}}, fragment="#/a.md")
     links = app.page.locator(".prose a")
-    found = [(link.get_attribute("href"), link.get_attribute("rel"), link.get_attribute("target")) for link in links.all()]
-    expected = ["https://example.org/x?a=1&b=2", "http://example.org/y", "https://example.org/z", "mailto:a@example.org"]
+    found = [
+        (link.get_attribute("href"), link.get_attribute("rel"), link.get_attribute("target")) for link in links.all()
+    ]
+    expected = [
+        "https://example.org/x?a=1&b=2",
+        "http://example.org/y",
+        "https://example.org/z",
+        "mailto:a@example.org",
+    ]
     assert found == [(address, "noopener noreferrer", "_blank") for address in expected]
     app.assert_quiet()
 
