@@ -18,7 +18,13 @@ const LONGEST_RENDERED = 256 * 1024;
 const MOST_LINES = 8000;
 
 /** @type {Map<string, "markdown" | "html">} */
-const RENDERED = new Map([["md", "markdown"], ["markdown", "markdown"], ["htm", "html"], ["html", "html"], ["xhtml", "html"]]);
+const RENDERED = new Map([
+  ["md", "markdown"],
+  ["markdown", "markdown"],
+  ["htm", "html"],
+  ["html", "html"],
+  ["xhtml", "html"],
+]);
 
 /**
  * What is shown of a value: the element, its text if it is one, a button that turns it to its source, and what frees its memory.
