@@ -86,8 +86,9 @@ class AppPage(Visitor):
         self.page.wait_for_timeout(50)
 
     def press(self, name: str, role: Any = "button") -> None:
-        """Press what has a name."""
-        self.page.get_by_role(role, name=name, exact=True).click()
+        """Press what has a name; in the dialog, while one is open."""
+        scope = self.dialog() if self.dialog().count() else self.page
+        scope.get_by_role(role, name=name, exact=True).click()
 
     def open(self, name: str) -> None:
         """Press the name of an item of a list."""

@@ -253,6 +253,15 @@ def test_a_folder_is_made(app: AppPage) -> None:
     assert "This folder is empty" in app.text()
 
 
+def test_back_leads_out_of_a_dialog_and_to_the_view_before(app: AppPage) -> None:
+    app.start({"files": FILES})
+    app.open("notes")
+    app.press("New")
+    app.page.go_back()
+    app.page.locator("h1", has_text="Files").wait_for()
+    assert app.dialog().count() == 0
+
+
 # Files of the device
 
 

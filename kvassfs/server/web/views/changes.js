@@ -70,7 +70,8 @@ export async function moveItems(desk, keys, then) {
   /** @type {string[]} */
   const moved = [];
   await desk.attempt(async () => {
-    await moveEach(desk, keys, goal, isOne && !isFolderName(desk, goal), moved);
+    const isName = isOne && (`${goal}/` === first || !isFolderName(desk, goal));
+    await moveEach(desk, keys, goal, isName, moved);
     if (moved.length > 0) sayUndoable(desk, TEXTS.moved(moved.length, goal || TEXTS.root), moved.length);
     then(moved[0] ?? first);
   });

@@ -13,11 +13,18 @@ import { TEXTS } from "./texts.js";
 /** What a saved file is for a browser that is made to open it: nothing that it shows, or runs. */
 const SAVED_TYPE = "application/octet-stream";
 
-/** Characters of the longest text that is rendered; of a longer one the source is shown. */
+/** Characters and lines of the longest text that is rendered; of a longer one the source is shown. */
 const LONGEST_RENDERED = 256 * 1024;
+const MOST_LINES = 8000;
 
-/** @type {Record<string, "markdown" | "html">} */
-const RENDERED = { md: "markdown", markdown: "markdown", htm: "html", html: "html", xhtml: "html" };
+/** @type {Map<string, "markdown" | "html">} */
+const RENDERED = new Map([
+  ["md", "markdown"],
+  ["markdown", "markdown"],
+  ["htm", "html"],
+  ["html", "html"],
+  ["xhtml", "html"],
+]);
 
 /**
  * What is shown of a value: the element, its text if it is one, a button that turns it to its source, and what frees its memory.
@@ -57,8 +64,9 @@ function displayNothing() {
  * @returns {Display}
  */
 function displayText(key, text) {
-  const kind = RENDERED[findExtension(key)];
-  const isRendered = text !== "" && kind !== undefined && text.length <= LONGEST_RENDERED;
+  const kind = RENDERED.get(findExtension(key));
+  const isShort = text.length <= LONGEST_RENDERED && text.split("\n", MOST_LINES).length < MOST_LINES;
+  const isRendered = text !== "" && kind !== undefined && isShort;
   if (!isRendered)
     return {
       element: text === "" ? make("p", { class: "hint" }, TEXTS.emptyFile) : displaySource(text),

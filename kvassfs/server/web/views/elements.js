@@ -46,6 +46,17 @@ function isChild(child) {
 }
 
 /**
+ * Give an element further children, more than one call could have arguments.
+ * @template {Element} T
+ * @param {T} element
+ * @param {Child[]} children
+ */
+export function adopt(element, children) {
+  for (const child of children) if (isChild(child)) element.append(child);
+  return element;
+}
+
+/**
  * Give an element other children.
  * @param {Element} element
  * @param {Child[]} children

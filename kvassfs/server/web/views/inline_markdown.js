@@ -1,6 +1,6 @@
 /** What stands within a line of Markdown, as nodes. Nothing of it is markup, no address but of the web and of mail is a link. */
 
-import { make } from "./elements.js";
+import { adopt, make } from "./elements.js";
 
 /** @import { Child } from "./elements.js" */
 
@@ -16,7 +16,7 @@ const LONGEST_SPAN = 1000;
 /** Each kind of span, from where it begins; the first that fits is taken. */
 const SPANS = [
   { kind: "escape", form: /\\([!-/:-@[-`{-~])/y },
-  { kind: "break", form: /(?: {2,}|\\)\n/y },
+  { kind: "break", form: /(?<! )(?: {2,99}|\\)\n/y },
   { kind: "code", form: new RegExp(`(\`{1,9})(?!\`)([^]{1,${LONGEST_SPAN}}?)(?<!\`)\\1(?!\`)`, "y") },
   {
     kind: "link",
@@ -97,7 +97,7 @@ function makeSpan(kind, found, depth) {
     return makeWebLink(third, first === "!" ? [`🖼 ${second || third}`] : renderInline(second, depth + 1));
   if (kind === "address") return makeWebLink(first, [first.replace(/^mailto:/i, "")]);
   if (kind === "bare") return makeWebLink(whole, [whole]);
-  return make(kind === "strong" ? "strong" : kind === "em" ? "em" : "del", {}, ...renderInline(second, depth + 1));
+  return adopt(make(kind === "strong" ? "strong" : kind === "em" ? "em" : "del"), renderInline(second, depth + 1));
 }
 
 /**
@@ -106,6 +106,6 @@ function makeSpan(kind, found, depth) {
  * @param {Child[]} children
  */
 function makeWebLink(address, children) {
-  if (!SAFE_LINK.test(address)) return make("span", {}, ...children);
-  return make("a", { href: address, target: "_blank", rel: "noopener noreferrer", title: address }, ...children);
+  if (!SAFE_LINK.test(address)) return adopt(make("span"), children);
+  return adopt(make("a", { href: address, target: "_blank", rel: "noopener noreferrer", title: address }), children);
 }

@@ -1,20 +1,23 @@
 /** Shows Markdown as elements: headings, paragraphs, lists, tasks, quotes, code, tables and rules. Markup in it stays text. */
 
-import { make, makeIcon } from "./elements.js";
+import { adopt, make, makeIcon } from "./elements.js";
 import { renderInline } from "./inline_markdown.js";
 import { TEXTS } from "./texts.js";
 
 /** Lists and quotes within each other, at most. */
 const DEEPEST_BLOCK = 12;
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;
-const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$/;
+/** Cells of a row of a table, at most: browsers take very long for more. */
+const MOST_CELLS = 100;
+
+const FENCE = /^ {0,3}(`{3,}|~{3,})[^`]*$/;
+const HEADING = /^ {0,3}(#{1,6})(?: +(.*))?$/;
 const RULE = /^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
 const BULLET = /^( {0,3})(?:([-*+])|([0-9]{1,9})[.)])(?:[ \t]+|$)/;
 const TASK = /^\[([ xX])\][ \t]+/;
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
-const CELLS = /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
+const CELLS = /^ {0,3}\|? {0,99}:?-+:? {0,99}(?:\| {0,99}:?-+:? {0,99})*\|? {0,99}$/;
 
 /**
  * Return a text of Markdown as an element.
@@ -22,7 +25,7 @@ const CELLS = /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
  */
 export function renderMarkdown(text) {
   const lines = text.replace(/\r\n?/g, "\n").replaceAll("\t", "    ").split("\n");
-  return make("div", { class: "prose", dir: "auto" }, ...renderBlocks(lines, 0));
+  return adopt(make("div", { class: "prose", dir: "auto" }), renderBlocks(lines, 0));
 }
 
 /**
@@ -57,7 +60,7 @@ function renderBlock(lines, at, depth) {
   const [, fence] = FENCE.exec(line) ?? [];
   if (fence !== undefined) return renderFenced(lines, at, fence);
   const heading = HEADING.exec(line);
-  if (heading !== null) return [makeHeading((heading[1] ?? "").length, heading[2] ?? ""), at + 1];
+  if (heading !== null) return [makeHeading((heading[1] ?? "").length, cutClosing(heading[2] ?? "")), at + 1];
   if (RULE.test(line)) return [make("hr"), at + 1];
   if (/^ {4}/.test(line)) return renderIndented(lines, at);
   if (depth < DEEPEST_BLOCK && QUOTE.test(line)) return renderQuote(lines, at, depth);
@@ -68,13 +71,24 @@ function renderBlock(lines, at, depth) {
 }
 
 /**
+ * Return the text of a heading without the signs that close it.
+ * @param {string} text
+ */
+function cutClosing(text) {
+  const trimmed = text.trimEnd();
+  let end = trimmed.length;
+  while (trimmed[end - 1] === "#") end -= 1;
+  return end === 0 || trimmed[end - 1] === " " ? trimmed.slice(0, end).trimEnd() : trimmed;
+}
+
+/**
  * Return a heading one level down: the name of the file is the first one of the page.
  * @param {number} level
  * @param {string} text
  */
 function makeHeading(level, text) {
   const tag = /** @type {"h2" | "h3" | "h4" | "h5" | "h6"} */ (`h${Math.min(level + 1, 6)}`);
-  return make(tag, {}, ...renderInline(text));
+  return adopt(make(tag), renderInline(text));
 }
 
 /**
@@ -124,7 +138,7 @@ function renderQuote(lines, at, depth) {
   let end = at;
   while (end < lines.length && QUOTE.test(lines[end] ?? "")) end += 1;
   const inner = lines.slice(at, end).map((line) => line.replace(QUOTE, ""));
-  return [make("blockquote", {}, ...renderBlocks(inner, depth + 1)), end];
+  return [adopt(make("blockquote"), renderBlocks(inner, depth + 1)), end];
 }
 
 /**
@@ -220,7 +234,7 @@ function renderTable(lines, at) {
   while (end < lines.length && (lines[end] ?? "").includes("|")) end += 1;
   /** @param {string} line @param {"th" | "td"} tag */
   const makeRow = (line, tag) =>
-    make("tr", {}, ...splitCells(line).map((cell) => make(tag, {}, ...renderInline(cell))));
+    make("tr", {}, ...splitCells(line).map((cell) => adopt(make(tag), renderInline(cell))));
   const head = make("thead", {}, makeRow(lines[at] ?? "", "th"));
   const body = make("tbody", {}, ...lines.slice(at + 2, end).map((line) => makeRow(line, "td")));
   return [make("div", { class: "wide", tabindex: "0" }, make("table", {}, head, body)), end];
@@ -229,7 +243,7 @@ function renderTable(lines, at) {
 /** @param {string} line */
 function splitCells(line) {
   const cells = line.trim().replace(/^\|/, "").replace(/\|$/, "");
-  return cells.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+  return cells.split(/(?<!\\)\|/, MOST_CELLS).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 /**
@@ -247,7 +261,7 @@ function renderParagraph(lines, at) {
   }
   const [, line] = UNDERLINE.exec(lines[end] ?? "") ?? [];
   if (line !== undefined && end > at) return [makeHeading(2, joinLines(lines.slice(at, end))), end + 1];
-  return [make("p", {}, ...renderInline(joinLines(lines.slice(at, end)))), end];
+  return [adopt(make("p"), renderInline(joinLines(lines.slice(at, end)))), end];
 }
 
 /** @param {string[]} lines */

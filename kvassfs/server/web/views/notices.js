@@ -7,9 +7,9 @@ import { TEXTS } from "./texts.js";
 const SAID_FOR = 8000;
 
 export class Notices {
-  element = make("div", { class: "notices", role: "status" });
+  element = make("div", { class: "notices" });
   #urgent = make("div", { role: "alert" });
-  #usual = make("div");
+  #usual = make("div", { role: "status" });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 

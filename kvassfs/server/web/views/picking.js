@@ -23,7 +23,9 @@ export class Picking {
       this.element,
       this.#count,
       makeButton(TEXTS.move, "move", () => moveItems(desk, [...this.keys], () => this.clear()), { class: "quiet" }),
-      makeButton(TEXTS.remove, "trash", () => removeItems(desk, [...this.keys], () => this.clear()), { class: "quiet" }),
+      makeButton(TEXTS.remove, "trash", () => removeItems(desk, [...this.keys], () => this.clear()), {
+        class: "quiet",
+      }),
       makeIconButton(TEXTS.chooseNone, "close", () => this.clear()),
     );
   }

@@ -101,7 +101,8 @@ class Shell {
   /** Go where the address leads now, unless what is not saved is in the way. */
   async #follow() {
     const wanted = location.hash;
-    if (wanted === this.#address || document.querySelector("dialog[open]") !== null) return;
+    if (wanted === this.#address) return;
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close(); // "back" leads out of it as well
     if (parseRoute(wanted) === null) return this.#takeCode();
     if (!this.#isDiscarded && this.#view?.isUnsaved?.()) {
       history.pushState(null, "", this.#address || locateItem(""));

@@ -1,5 +1,6 @@
 /** All that the page says, in English. */
 
+import { markName } from "../showing/media.js";
 import { KvassError } from "../words/errors.js";
 
 /** @import { Status } from "../app/device.js" */
@@ -12,6 +13,15 @@ import { KvassError } from "../words/errors.js";
  */
 function countWords(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}
+
+/**
+ * Return where something is from, after a word.
+ * @param {string} words
+ * @param {string} device
+ */
+function nameSource(words, device) {
+  return device === "" ? words : `${words}, from ${device}`;
 }
 
 export const TEXTS = {
@@ -176,13 +186,13 @@ export const TEXTS = {
     "Two devices changed this without knowing of each other. Keep the current version, or restore the other one: it stays among the versions either way.",
   showConflict: "Show both",
   /** @param {string} winner @param {string} loser */
-  conflictOf: (winner, loser) => `${winner} and ${loser}`,
+  conflictOf: (winner, loser) => `${winner || "one device"} and ${loser || "another one"}`,
   /** @param {string} name */
   conflictTitle: (name) => `Conflict: ${name}`,
   /** @param {string} device */
-  currentFrom: (device) => `Current version, from ${device}`,
+  currentFrom: (device) => nameSource("Current version", device),
   /** @param {string} device */
-  otherFrom: (device) => `Other version, from ${device}`,
+  otherFrom: (device) => nameSource("Other version", device),
   keepThis: "Keep this one",
   useThis: "Use this one",
   settled: "The conflict is settled.",
@@ -296,7 +306,7 @@ export const TEXTS = {
  */
 export function describeHub({ hub, failure, unsent, hubName }) {
   const waiting = unsent === 0 ? "" : `${countWords(unsent, "change")} ${unsent === 1 ? "waits" : "wait"}`;
-  if (hub === "in step") return waiting || (hubName === "" ? "In step" : `In step with ${hubName}`);
+  if (hub === "in step") return waiting || (hubName === "" ? "In step" : `In step with ${markName(hubName)}`);
   const state = {
     busy: "Synchronising …",
     unreachable: "The hub cannot be reached",

@@ -40,6 +40,8 @@ export class VirtualList {
   #scroller = null;
   #isAwaited = false;
   #wasPressed = false;
+  /** Ends a press that the browser takes for a long one, before the timer does. @type {((event: Event) => void) | null} */
+  #endPress = null;
 
   /**
    * `chosen` has the keys that are chosen; who changes it calls `update`.
@@ -56,7 +58,7 @@ export class VirtualList {
     this.element.addEventListener("keydown", (event) => this.#pressKey(event));
     this.element.addEventListener("click", (event) => this.#click(event), { capture: true });
     this.element.addEventListener("pointerdown", (event) => this.#watchPress(event));
-    this.element.addEventListener("contextmenu", (event) => this.#wasPressed && event.preventDefault());
+    this.element.addEventListener("contextmenu", (event) => this.#endPress?.(event));
     this.element.addEventListener("focusin", (event) => this.#noteFocus(event));
   }
 
@@ -279,15 +281,21 @@ export class VirtualList {
    * @param {PointerEvent} event
    */
   #watchPress(event) {
-    this.#wasPressed = false;
+    [this.#wasPressed, this.#endPress] = [false, null];
     const item = this.#items[this.#findNumber(event)];
     if (item === undefined || event.pointerType === "mouse") return;
     const end = new AbortController();
-    const timer = setTimeout(() => {
+    const choose = () => {
+      if (end.signal.aborted) return;
       end.abort();
       this.#wasPressed = true;
       this.toggle(item.key);
-    }, LONG_PRESS);
+    };
+    this.#endPress = (menu) => {
+      menu.preventDefault();
+      choose();
+    };
+    const timer = setTimeout(choose, LONG_PRESS);
     end.signal.addEventListener("abort", () => clearTimeout(timer));
     const { signal } = end;
     for (const name of ["pointerup", "pointercancel", "scroll"])
