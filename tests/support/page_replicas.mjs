@@ -88,7 +88,6 @@ function makeTestStorage() {
       written.push(["dropBlocks", names]);
       await inner.dropBlocks(names);
     },
-    clear: () => inner.clear(),
     failFrom(count) {
       fails = count;
     },

@@ -6,7 +6,7 @@ import { reachMailboxes } from "../pairing/post.js";
 import { makePost } from "../remote/post.js";
 import { Replica } from "../replica/replica.js";
 import { encryptStorage } from "../storage/encrypted.js";
-import { makeStorage, openDatabase, Settings } from "../storage/indexed_db.js";
+import { claimStorage, clearDatabase, openDatabase, Settings } from "../storage/indexed_db.js";
 import { lockSecrets, unlockSecrets } from "../storage/passphrase.js";
 import { HubUnreachable } from "../sync/errors.js";
 import { Follower } from "../sync/follower.js";
@@ -17,7 +17,6 @@ import { DeviceError } from "./device.js";
 import { DeviceStore } from "./device_store.js";
 import { nameDevice } from "./items.js";
 
-/** @import { Storage } from "../storage/storage.js" */
 /** @import { LockedSecrets, Secrets } from "../storage/passphrase.js" */
 /** @import { StoreKeys } from "../sync/synchroniser.js" */
 /** @import { Standing } from "../sync/follower.js" */
@@ -71,8 +70,8 @@ export class LocalDevice extends DeviceStore {
   #listeners = new Set();
   /** @type {ReturnType<typeof setTimeout> | null} */
   #telling = null;
-  /** @type {Storage | null} */
-  #storage = null;
+  /** @type {IDBDatabase | null} */
+  #database = null;
   /** @type {Settings | null} */
   #settings = null;
   /** @type {Replica | null} */
@@ -93,7 +92,7 @@ export class LocalDevice extends DeviceStore {
   /** Open the store that this browser has, if it has one and no other tab has it open. */
   async start() {
     const database = await openDatabase(`kvass ${this.#hub}`);
-    this.#storage = makeStorage(database);
+    this.#database = database;
     this.#settings = new Settings(database);
     addEventListener("online", () => this.#follower?.wake());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#follower?.wake());
@@ -140,7 +139,7 @@ export class LocalDevice extends DeviceStore {
   /** @param {OpenedKeys} opened */
   async #open({ keys, storageKey }) {
     const isSealed = keys.veil !== null;
-    const inner = this.#require(this.#storage);
+    const inner = await claimStorage(this.#require(this.#database));
     const storage = storageKey === null ? inner : encryptStorage(inner, storageKey);
     const replica = new Replica({ storage, machine, random: drawRandom, isSealed });
     await replica.load();
@@ -285,9 +284,9 @@ export class LocalDevice extends DeviceStore {
 
   /** Remove all that this device has. */
   async forget() {
-    const storage = this.#require(this.#storage);
+    const database = this.#require(this.#database);
     this.#close("none");
-    await storage.clear();
+    await clearDatabase(database);
     await forgetCaches();
   }
 

@@ -28,6 +28,5 @@ export function encryptStorage(inner, key) {
     readBlock: async (name) => open(await inner.readBlock(name)),
     writeBlock: async (name, data) => inner.writeBlock(name, await seal.seal(data)),
     dropBlocks: (names) => inner.dropBlocks(names),
-    clear: () => inner.clear(),
   };
 }

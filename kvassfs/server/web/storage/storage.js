@@ -14,7 +14,6 @@ import { KvassError } from "../words/errors.js";
  *
  * - `load` returns all records in their order, and the names of all blocks.
  * - `commit` writes all of a commit or nothing; `rewrite` puts other records in the place of all, likewise.
- * - `clear` removes everything.
  * All may reject with a StorageError; then nothing has changed.
  * @typedef {{
  *   load(): Promise<{ records: Bytes[], blocks: string[] }>,
@@ -24,7 +23,6 @@ import { KvassError } from "../words/errors.js";
  *   readBlock(name: string): Promise<Bytes | null>,
  *   writeBlock(name: string, data: Bytes): Promise<void>,
  *   dropBlocks(names: readonly string[]): Promise<void>,
- *   clear(): Promise<void>,
  * }} Storage
  */
 
@@ -56,11 +54,6 @@ export function makeMemoryStorage() {
     },
     async dropBlocks(names) {
       for (const name of names) blocks.delete(name);
-    },
-    async clear() {
-      records = [];
-      values.clear();
-      blocks.clear();
     },
   };
 }
