@@ -112,11 +112,11 @@ async function importKeys(key, sealed) {
   return { messages: veil === null ? await importSealKey(key) : veil.access, veil };
 }
 
-async function make({ who, processId, key, sealed, sizes, seed }) {
+async function make({ who, processId, key, sealed, sizes, seed, lazy }) {
   const clock = { now: 0, uptime: 0 };
   const storage = makeTestStorage();
   const machine = { now: () => clock.now, uptime: () => clock.uptime };
-  const device = { storage, machine, clock, random: makeRandom(seed), sizes: { ...SIZES, ...sizes }, images: new Map() };
+  const device = { storage, machine, clock, random: makeRandom(seed), sizes: { ...SIZES, ...sizes }, images: new Map(), isLazy: lazy };
   device.keys = await importKeys(decodeBase64(key), sealed);
   replicas.set(who, device);
   await open(device);
@@ -136,7 +136,7 @@ async function synchronise(device, what, anew) {
   let moved = 0;
   if (what !== "push") moved += await synchroniser.pull();
   if (what !== "pull") moved += await synchroniser.push();
-  if (what !== "push") await fetchAll(device, synchroniser);
+  if (what !== "push" && !device.isLazy) await fetchAll(device, synchroniser);
   return moved;
 }
 

@@ -29,6 +29,9 @@ KEEPING_SIZES = {
 SMALL_SIZES = KEEPING_SIZES | {"block": SMALL.block}
 """And blocks are as small as in other stores."""
 
+NOT_HERE = b"(not here)"
+"""What stands for a value that a page has not got."""
+
 Carry = Callable[[str, bytes, float], bytes]
 
 
@@ -53,7 +56,7 @@ class Kept(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that a page has: versions with their values, ``None`` where that is not there, what is dirty, and open conflicts."""
+    """All that a page has: versions with their values, ``NOT_HERE`` where that is so, what is dirty, and open conflicts."""
 
     versions: dict[str, Version]
     dirty: set[str]
@@ -129,21 +132,26 @@ def pages() -> Pages:
 
 
 class PageReplica:
-    """A device in a page, with a clock of its own. ``carry`` carries what it posts; ``sealed``: its hub cannot read."""
+    """A device in a page, with a clock of its own. ``carry`` carries what it posts;
+
+    ``sealed``: its hub cannot read. ``lazy``: it gets no value that comes in blocks, as nobody looks at any.
+    """
 
     def __init__(
-        self, number: int, process_id: int, clock: Clock, carry: Carry, seed: int, *, sealed: bool = False
+        self, number: int, process_id: int, clock: Clock, carry: Carry, seed: int, *, sealed: bool = False, lazy: bool
     ) -> None:
         self.number = number
         self.process_id = process_id
         self.clock = clock
         self._carry = carry
         sizes = KEEPING_SIZES if sealed else SMALL_SIZES
+        self.lazy = lazy
         make = {
             "do": "make",
             "processId": process_id,
             "key": encode(KEY),
             "sealed": sealed,
+            "lazy": lazy,
             "sizes": sizes,
             "seed": seed,
         }
@@ -173,7 +181,7 @@ class PageReplica:
                 None if mod_time is None else int(mod_time),
                 seen,
                 origin,
-                b"?" if value is None else base64.b64decode(value),
+                NOT_HERE if value is None else base64.b64decode(value),
             )
             for key, timestamp, counter, process_id, token, mode, mod_time, seen, origin, value, _ in state["versions"]
         }

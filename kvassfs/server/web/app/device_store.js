@@ -140,7 +140,7 @@ export class DeviceStore {
   /** @param {Content | null} content */
   async #collect(content) {
     const pieces = [];
-    for await (const piece of this.#replica.readPieces(content)) pieces.push(piece);
+    for await (const piece of this.#replica.readPieces(content)) pieces.push(new Blob([piece])); // which need not be in memory
     return new Blob(pieces);
   }
 
@@ -253,6 +253,7 @@ export class DeviceStore {
     const { entry, content } = version;
     if (content !== null && !this.#replica.isHere(content)) throw new ValueMissing();
     const value = content === null ? null : await this.#replica.readWhole(content);
+    if (content !== null && content.id !== null && value === null) throw new DeviceError("This version is not kept any longer.");
     await this.#changes.make(`${nameInQuotes(key)} restored`, (transaction) => {
       const { size, mode, urlToken } = entry;
       writeVersion(transaction, key, { content: transaction.keep(content, value), size, mode, urlToken });

@@ -81,6 +81,8 @@ export class LocalDevice extends DeviceStore {
   #lockName;
   #hub;
   #ending = new AbortController();
+  /** @type {Promise<void> | null} */
+  #opening = null;
 
   /** @param {string} hub the address below which the calls of the hub are; it ends in `/` */
   constructor(hub) {
@@ -93,6 +95,8 @@ export class LocalDevice extends DeviceStore {
   async start() {
     const database = await openDatabase(`kvass ${this.#hub}`);
     this.#database = database;
+    database.onclose = () => this.fail(new DeviceError("The browser has closed its database: load the page again."));
+    database.onversionchange = () => database.close(); // another tab has a newer page
     this.#settings = new Settings(database);
     addEventListener("online", () => this.#follower?.wake());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#follower?.wake());
@@ -104,11 +108,11 @@ export class LocalDevice extends DeviceStore {
    * @param {boolean} steal
    */
   async #enter(steal) {
-    const has = await this.#acquire(steal);
-    if (!has) {
+    if (!(await this.#acquire(steal))) {
       this.#set({ stage: "elsewhere" });
       return;
     }
+    this.#set({ stage: "none" });
     const identity = await this.#readIdentity();
     if (identity === null) this.#set({ stage: "none" });
     else if ("locked" in identity) this.#set({ stage: "locked", hasPassphrase: true });
@@ -136,13 +140,28 @@ export class LocalDevice extends DeviceStore {
     });
   }
 
+  /**
+   * Open the store, once.
+   * @param {OpenedKeys} opened
+   */
+  async #open(opened) {
+    this.#opening ??= this.#openWith(opened);
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = null;
+      throw error;
+    }
+  }
+
   /** @param {OpenedKeys} opened */
-  async #open({ keys, storageKey }) {
+  async #openWith({ keys, storageKey }) {
     const isSealed = keys.veil !== null;
     const inner = await claimStorage(this.#require(this.#database));
     const storage = storageKey === null ? inner : encryptStorage(inner, storageKey);
     const replica = new Replica({ storage, machine, random: drawRandom, isSealed });
     await replica.load();
+    if (this.status.stage === "elsewhere") return; // it was taken while it was read
     this.#replica = replica;
     replica.onChange(() => this.#tell());
     this.#ending = new AbortController();
@@ -157,14 +176,20 @@ export class LocalDevice extends DeviceStore {
     this.openStore({ replica, keys, synchroniser: () => follower.synchroniser, hub: this.#hub });
     this.#set({ stage: "open", isPersistent: (await navigator.storage?.persisted?.()) ?? null });
     follower.start();
+    await replica.expire();
   }
 
-  /** @param {Status["stage"]} stage */
-  #close(stage) {
+  /**
+   * Close the store; once that is done, nothing changes any more.
+   * @param {Status["stage"]} stage
+   */
+  async #close(stage) {
+    const replica = this.#replica;
     this.#follower?.stop();
     this.#ending.abort();
-    this.#replica = this.#follower = null;
+    this.#replica = this.#follower = this.#opening = null;
     this.closeStore();
+    await replica?.close();
     this.#set({ stage, unsent: 0, keys: 0, done: 0, total: 0, failure: "" });
   }
 
@@ -222,6 +247,7 @@ export class LocalDevice extends DeviceStore {
     const secrets = { key, sealed, storage: drawRandom(passphrase === "" ? 0 : STORAGE_KEY_BYTES) };
     const locked = passphrase === "" ? null : await lockSecrets(secrets, passphrase);
     const opened = await importKeys(secrets);
+    await clearDatabase(this.#require(this.#database)); // of whatever was here before
     await this.#require(this.#settings).write(IDENTITY, locked === null ? opened : { locked });
     await this.#open(opened);
     await this.#replica?.change(({ facts }) => {
@@ -244,7 +270,8 @@ export class LocalDevice extends DeviceStore {
   async changePassphrase(before, after) {
     const secrets = await this.#unlockSecrets(before);
     const locked = after === "" ? null : await lockSecrets(secrets, after);
-    await this.#require(this.#settings).write(IDENTITY, locked === null ? await importKeys(secrets) : { locked });
+    const keys = await importKeys(secrets);
+    await this.#require(this.#settings).write(IDENTITY, locked === null ? keys : { locked });
     this.#set({ hasPassphrase: locked !== null });
   }
 
@@ -285,7 +312,7 @@ export class LocalDevice extends DeviceStore {
   /** Remove all that this device has. */
   async forget() {
     const database = this.#require(this.#database);
-    this.#close("none");
+    await this.#close("none");
     await clearDatabase(database);
     await forgetCaches();
   }

@@ -166,7 +166,7 @@ export function findSeen(transaction, key, old, began) {
   if (parseRecord(key) !== null) return null;
   if (old === null) return "";
   const list = transaction.listKept(key);
-  const base = began === null || old.sequence <= began ? old.entry : findAt(list, began);
+  const base = began === null || old.shown <= began ? old.entry : findAt(list, began);
   const others = list
     .filter((kept) => kept.met !== null && (began === null || kept.met <= began))
     .map((kept) => findOrigin(kept.entry))

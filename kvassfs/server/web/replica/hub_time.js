@@ -10,13 +10,31 @@ import { CLOCK_TOLERANCE } from "../words/entry.js";
 /** Microseconds that an exchange may take to tell the hub's clock. */
 const LONGEST_MEASUREMENT = 2_000_000;
 
+/** A moment by both clocks. @typedef {{ now: number, uptime: number }} Moment */
+
+/**
+ * Return a moment by the clocks of a machine.
+ * @param {Machine} machine
+ * @returns {Moment}
+ */
+export function readMoment(machine) {
+  return { now: machine.now(), uptime: machine.uptime() };
+}
+
+/**
+ * Return whether our clock was set, or the device was asleep, since a moment: its clocks have not gone on alike.
+ * @param {Moment} then
+ * @param {Moment} now
+ */
+function wasDisturbed(then, now) {
+  return Math.abs(now.now - then.now - (now.uptime - then.uptime)) > CLOCK_TOLERANCE;
+}
+
 /** Keeps how the hub's clock was measured, as long as our clock was neither set nor asleep. */
 export class HubTime {
-  /** @type {{ difference: number, now: number, uptime: number } | null} */
-  #measured = null;
+  /** When the hub was asked last, and the hub's clock minus ours (µs) if that was measured. @type {(Moment & { difference: number | null }) | null} */
+  #asked = null;
   #machine;
-  /** Whether the hub was asked for its clock. */
-  wasAsked = false;
 
   /** @param {Machine} machine */
   constructor(machine) {
@@ -24,31 +42,29 @@ export class HubTime {
   }
 
   /**
-   * Note what the hub's clock said in an exchange that began and ended at times of `uptime`.
-   * @param {number} time
-   * @param {number} sent
-   * @param {number} received
+   * Note what the hub's clock said in an exchange that began at a moment and ends now.
+   * @param {number} time µs since the epoch, 0 if it says nothing
+   * @param {Moment} sent
    */
-  note(time, sent, received) {
-    this.wasAsked = true;
-    if (received - sent > LONGEST_MEASUREMENT || time === 0) return;
-    const now = this.#machine.now();
-    const uptime = this.#machine.uptime();
-    this.#measured = { difference: time + (uptime - Math.floor((sent + received) / 2)) - now, now, uptime };
+  note(time, sent) {
+    const received = readMoment(this.#machine);
+    const took = received.uptime - sent.uptime;
+    const isMeasured = time > 0 && took <= LONGEST_MEASUREMENT && !wasDisturbed(sent, received);
+    this.#asked = { ...received, difference: isMeasured ? Math.round(time + took / 2 - received.now) : null };
   }
 
   forget() {
-    this.#measured = null;
-    this.wasAsked = false;
+    this.#asked = null;
+  }
+
+  /** Whether the hub was asked for its clock, and that says something still. */
+  get wasAsked() {
+    return this.#asked !== null && !wasDisturbed(this.#asked, readMoment(this.#machine));
   }
 
   /** Return the hub's clock minus ours (µs), 0 where they agree; `null` if that is not known. */
   difference() {
-    if (this.#measured === null) return null;
-    const { difference, now, uptime } = this.#measured;
-    const passed = this.#machine.uptime() - uptime;
-    const set = this.#machine.now() - now - passed;
-    if (Math.abs(set) > CLOCK_TOLERANCE) return null;
-    return Math.abs(difference) > CLOCK_TOLERANCE ? Math.round(difference) : 0;
+    const difference = this.wasAsked ? this.#asked?.difference ?? null : null;
+    return difference !== null && Math.abs(difference) <= CLOCK_TOLERANCE ? 0 : difference;
   }
 }

@@ -5,7 +5,7 @@ import { haveSameValue } from "../words/entry.js";
 import { OutOfRange } from "../words/errors.js";
 import { judge } from "../words/verdict.js";
 import { isWorthKeeping, keepLoser } from "./history.js";
-import { isFinal } from "./rows.js";
+import { findShown, isFinal } from "./rows.js";
 import { install } from "./versions.js";
 
 /** @import { Bytes } from "../words/bytes.js" */
@@ -66,7 +66,8 @@ function acceptEntry(transaction, arrived, old, isDirty) {
   const lives = old !== null && haveSameValue(old.entry, entry);
   const content = lives ? renewSource(old.content, arrived.content) : transaction.keep(arrived.content, arrived.value);
   const sequence = transaction.tick();
-  install(transaction, { entry, content, sequence, isDirty, floor: entry.timestamp }, { lives });
+  const shown = findShown(old, entry, sequence);
+  install(transaction, { entry, content, sequence, shown, isDirty, floor: entry.timestamp }, { lives });
 }
 
 /**

@@ -81,16 +81,16 @@ function unpackBytes(text) {
 }
 
 /** @param {Row} row */
-function packRow({ entry, content, sequence, isDirty, floor }) {
-  return [packEntry(entry), packContent(content), sequence, isDirty ? 1 : 0, floor];
+function packRow({ entry, content, sequence, shown, isDirty, floor }) {
+  return [packEntry(entry), packContent(content), sequence, shown, isDirty ? 1 : 0, floor];
 }
 
 /**
  * @param {any[]} packed
  * @returns {Row}
  */
-function unpackRow([entry, content, sequence, isDirty, floor]) {
-  return { entry: unpackEntry(entry), content: unpackContent(content), sequence, isDirty: isDirty === 1, floor };
+function unpackRow([entry, content, sequence, shown, isDirty, floor]) {
+  return { entry: unpackEntry(entry), content: unpackContent(content), sequence, shown, isDirty: isDirty === 1, floor };
 }
 
 /** @param {Kept} kept */

@@ -3,6 +3,8 @@
 import { HASH_BYTES, pairRuns, splitHashes } from "../words/block.js";
 import { encodeUrl, hashBytes, joinBytes, viewNumbers } from "../words/bytes.js";
 import { MAX_PROCESS_ID } from "../words/entry.js";
+import { KvassError } from "../words/errors.js";
+import { expireKept } from "./history.js";
 import { decodeChanges, encodeChanges } from "./records.js";
 import { HubTime } from "./hub_time.js";
 import { makeFacts } from "./rows.js";
@@ -50,6 +52,7 @@ export class Replica {
   #blocks = new Set();
   /** @type {Promise<unknown>} */
   #queue = Promise.resolve();
+  #isClosed = false;
   #added = { records: 0, bytes: 0 };
   #storage;
   #random;
@@ -109,11 +112,18 @@ export class Replica {
     return done;
   }
 
+  /** Let nothing change any more, and wait for what is being changed. */
+  async close() {
+    this.#isClosed = true;
+    await this.#queue;
+  }
+
   /**
    * @template Result
    * @param {(transaction: Transaction) => Result} act
    */
   async #change(act) {
+    if (this.#isClosed) throw new ReplicaClosed();
     const transaction = new Transaction({
       ...{ facts: this.facts, rows: this.rows, kept: this.kept, sizes: this.sizes, random: this.#random },
       isSealed: this.isSealed,
@@ -126,7 +136,7 @@ export class Replica {
       const record = encodeChanges({ facts, rows: rows.values(), kept });
       await this.#storage.commit({ record, values, dropped });
       this.#apply(transaction);
-      await this.#rewriteIfLong(record.length);
+      await this.#rewriteIfLong(record.length).catch(() => undefined); // all is kept already; it is tried again later
     }
     return result;
   }
@@ -167,8 +177,8 @@ export class Replica {
     for (let start = 0; start < rows.length; start += ROWS_IN_RECORD) {
       pages.push(encodeChanges({ facts: this.facts, rows: rows.slice(start, start + ROWS_IN_RECORD), kept: [] }));
     }
-    await this.#storage.rewrite(pages);
     this.#added = { records: 0, bytes: 0 };
+    await this.#storage.rewrite(pages);
   }
 
   /** Return the difference by which versions are dated: never that of a hub which cannot read them. */
@@ -180,6 +190,16 @@ export class Replica {
   get stampingTime() {
     const difference = this.#datingDifference();
     return difference === null ? null : { difference, now: this.machine.now() + difference };
+  }
+
+  /** Let go of what has been kept for longer than the time for that. */
+  async expire() {
+    const before = this.machine.now() - this.sizes.keptTime;
+    const old = [...this.kept].filter(([, list]) => list.some((kept) => kept.replaced < before));
+    if (old.length === 0) return;
+    await this.change((transaction) => {
+      for (const [key] of old) expireKept(transaction, key);
+    });
   }
 
   // Values
@@ -289,7 +309,18 @@ export class Replica {
 }
 
 /** The value has been replaced while it was read. */
-export class ValueGone extends Error {}
+export class ValueGone extends KvassError {
+  constructor() {
+    super("It was replaced while it was being read: open it again.");
+  }
+}
+
+/** The store is not open any more. */
+export class ReplicaClosed extends KvassError {
+  constructor() {
+    super("The store is not open here any more: nothing was changed.");
+  }
+}
 
 /** @param {Bytes | null} piece */
 function requirePiece(piece) {

@@ -2,6 +2,7 @@
 
 import { areEqual } from "../words/bytes.js";
 import { pairRuns } from "../words/block.js";
+import { haveSameValue, isFile } from "../words/entry.js";
 
 /** @import { Bytes } from "../words/bytes.js" */
 /** @import { Entry } from "../words/entry.js" */
@@ -18,9 +19,9 @@ import { pairRuns } from "../words/block.js";
  */
 
 /**
- * The current version of a key. `sequence` is this replica's clock when it got it. `isDirty`: the hub has not acknowledged it. `floor` is
- * the newest timestamp of the key that others know, `null` if they know none.
- * @typedef {{ entry: Entry, content: Content | null, sequence: number, isDirty: boolean, floor: number | null }} Row
+ * The current version of a key. `sequence` is this replica's clock when it got it, and `shown` when the file was last seen to change.
+ * `isDirty`: the hub has not acknowledged it. `floor` is the newest timestamp of the key that others know, `null` if they know none.
+ * @typedef {{ entry: Entry, content: Content | null, sequence: number, shown: number, isDirty: boolean, floor: number | null }} Row
  */
 
 /** @typedef {"replaced" | "removed" | "lost"} Became */
@@ -53,6 +54,18 @@ import { pairRuns } from "../words/block.js";
  */
 export function isFinal(row) {
   return row.floor !== null && row.floor >= row.entry.timestamp;
+}
+
+/**
+ * Return the sequence with which a file was last seen to change, where a version with `sequence` follows `old`: one with another token,
+ * time or counter alone looks the same.
+ * @param {Row | null} old
+ * @param {Entry} entry
+ * @param {number} sequence
+ */
+export function findShown(old, entry, sequence) {
+  if (old !== null && old.entry.mode === entry.mode && haveSameValue(old.entry, entry)) return old.shown;
+  return isFile(entry) || (old !== null && isFile(old.entry)) ? sequence : old?.shown ?? 0;
 }
 
 /**

@@ -57,15 +57,17 @@ export class Changes {
 
   /** Take back the last change, as far as its keys have not changed since; return the keys that have changed now. */
   async undo() {
-    const last = this.#made.pop();
+    const last = this.#made.at(-1);
     if (last === undefined) return [];
     const steps = last.steps.filter((step) => this.#isCurrent(step));
     /** @type {Map<Step, Bytes | null>} */
     const values = new Map();
     for (const step of steps) values.set(step, await this.#readBefore(step));
-    return this.#replica.change((transaction) =>
+    const keys = await this.#replica.change((transaction) =>
       steps.filter((step) => this.#isCurrent(step)).flatMap((step) => takeBack(transaction, step, values.get(step) ?? null)),
     );
+    this.#made = this.#made.filter((made) => made !== last);
+    return keys;
   }
 
   /** @param {Step} step */

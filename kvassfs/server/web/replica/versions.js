@@ -3,6 +3,7 @@
 import { findOrigin, formatOrigin, noteSeen } from "../words/conflict.js";
 import { DEFAULT_MODE, isDeleted, isDirectory, makeToken, nextTimestamp } from "../words/entry.js";
 import { findSeen, retire, settleSeen } from "./history.js";
+import { findShown } from "./rows.js";
 
 /** @import { Entry } from "../words/entry.js" */
 /** @import { Content, Row } from "./rows.js" */
@@ -119,5 +120,7 @@ function stampVersion(transaction, key, old, dated) {
  * @returns {Row}
  */
 function makeRow(entry, content, old) {
-  return { entry, content, sequence: entry.counter, isDirty: true, floor: old === null ? null : old.floor };
+  const sequence = entry.counter;
+  const shown = findShown(old, entry, sequence);
+  return { entry, content, sequence, shown, isDirty: true, floor: old === null ? null : old.floor };
 }

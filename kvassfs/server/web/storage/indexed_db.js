@@ -36,7 +36,7 @@ export class Settings {
    * @returns {Promise<any>}
    */
   read(name) {
-    return ask(this.#database.transaction("settings").objectStore("settings").get(name));
+    return ask(begin(this.#database, ["settings"], "readonly").objectStore("settings").get(name));
   }
 
   /**
@@ -85,7 +85,7 @@ export async function claimStorage(database) {
  * @returns {Storage}
  */
 function makeStorage(database, owner) {
-  const read = (/** @type {StoreName} */ name) => database.transaction(name).objectStore(name);
+  const read = (/** @type {StoreName} */ name) => begin(database, [name], "readonly").objectStore(name);
   return {
     async load() {
       const [records, blocks] = await Promise.all([ask(read("records").getAll()), ask(read("blocks").getAllKeys())]);
@@ -135,6 +135,20 @@ function ask(request) {
 }
 
 /**
+ * Begin a transaction. Throws a StorageError where the browser has closed the database, as on a phone that was asleep.
+ * @param {IDBDatabase} database
+ * @param {StoreName[]} names
+ * @param {IDBTransactionMode} mode
+ */
+function begin(database, names, mode) {
+  try {
+    return database.transaction(names, mode, { durability: "strict" });
+  } catch {
+    throw new StorageError("The browser has closed its database: load the page again.");
+  }
+}
+
+/**
  * Do all that `act` asks for, or nothing; with an `owner`, only if that is who has claimed the storage last.
  * @param {IDBDatabase} database
  * @param {StoreName[]} names
@@ -145,17 +159,17 @@ function ask(request) {
 function write(database, names, owner, act) {
   return new Promise((resolve, reject) => {
     const all = names.includes("settings") ? names : [...names, /** @type {const} */ ("settings")];
-    const transaction = database.transaction(all, "readwrite", { durability: "strict" });
+    const transaction = begin(database, all, "readwrite");
     let isOwned = true;
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(isOwned ? describeStorageError(transaction.error) : new StorageTaken());
     const stores = Object.fromEntries(all.map((name) => [name, transaction.objectStore(name)]));
-    const begin = () => act(/** @type {Record<StoreName, IDBObjectStore>} */ (stores));
-    if (owner === null) return begin();
+    const go = () => act(/** @type {Record<StoreName, IDBObjectStore>} */ (stores));
+    if (owner === null) return go();
     const asked = transaction.objectStore("settings").get(OWNER);
     asked.onsuccess = () => {
       isOwned = asked.result === owner;
-      if (isOwned) begin();
+      if (isOwned) go();
       else transaction.abort();
     };
   });

@@ -3,6 +3,7 @@
 import { decodeBlocksResponse, encodeBlocksRequest } from "../messages/block_messages.js";
 import { decodePullResponse, decodePushResponse, encodePullRequest, encodePush } from "../messages/messages.js";
 import { computeDigest, computeMark, Seal } from "../messages/seal.js";
+import { readMoment } from "../replica/hub_time.js";
 import { MAX_HUB_LEAP } from "../replica/merging.js";
 import { forgetHub } from "../replica/outbox.js";
 import { drawProcessId } from "../replica/replica.js";
@@ -13,7 +14,8 @@ import { recognise } from "./recognition.js";
 
 /** @import { PullRequest, PullResponse, PushResponse } from "../messages/messages.js" */
 /** @import { Replica } from "../replica/replica.js" */
-/** @import { HubState } from "../replica/rows.js" */
+/** @import { Moment } from "../replica/hub_time.js" */
+/** @import { Facts, HubState } from "../replica/rows.js" */
 /** @import { Bytes, Random } from "../words/bytes.js" */
 /** @import { Delivery } from "../words/entry.js" */
 /** @import { Meaning } from "./recognition.js" */
@@ -55,12 +57,6 @@ export class HubClient {
     this.#seal = new Seal(key, random);
     this.#random = random;
     this.#leavesOut = replica.isSealed; // of a sealed store, what cannot be read holds up nothing else
-    this.epoch = replica.facts.hub.epoch;
-  }
-
-  /** Whether the replica still has the hub that this client began with. */
-  get isCurrent() {
-    return this.#replica.facts.hub.epoch === this.epoch;
   }
 
   /**
@@ -71,7 +67,7 @@ export class HubClient {
    */
   async push(deliveries, known) {
     const body = await this.#sealBody(encodePush(deliveries));
-    const sent = this.#replica.machine.uptime();
+    const sent = readMoment(this.#replica.machine);
     const sealed = await this.#send("push", body, 0);
     if (sealed.length === 0) throw new HubDowngraded();
     const response = await this.#open(sealed, decodePushResponse);
@@ -87,7 +83,7 @@ export class HubClient {
    */
   async pull(request, known) {
     const body = await this.#sealBody(encodePullRequest(request));
-    const sent = request.wait > 0 ? null : this.#replica.machine.uptime();
+    const sent = request.wait > 0 ? null : readMoment(this.#replica.machine);
     const sealed = await this.#send("pull", body, request.wait);
     const response = await this.#open(sealed, (plaintext) => decodePullResponse(plaintext, this.#leavesOut));
     await checkDigest(body, response.digest);
@@ -169,37 +165,43 @@ export class HubClient {
    * Return true if a response can be used; note what it tells of the hub, and of its clock.
    * @param {KnownHub} known
    * @param {PullResponse | PushResponse} response
-   * @param {number | null} sent
+   * @param {Moment | null} sent
    */
   async #accept(known, response, sent) {
-    const canBeUsed = await this.#act(recognise(known, this.#replica.facts.clock, response));
-    if (canBeUsed && sent !== null) this.#replica.hubTime.note(response.time, sent, this.#replica.machine.uptime());
+    const canBeUsed = await this.#act(recognise(known, this.#replica.facts.clock, response), known.epoch);
+    if (canBeUsed && sent !== null) this.#replica.hubTime.note(response.time, sent);
     return canBeUsed;
   }
 
-  /** @param {Meaning} meaning */
-  async #act(meaning) {
+  /**
+   * Act on what a response means, of the hub of an `epoch`: the other loop may have found meanwhile that it is another one.
+   * @param {Meaning} meaning
+   * @param {number} epoch
+   */
+  async #act(meaning, epoch) {
     if (meaning.kind === "set back") {
-      await this.#becomeAnother(meaning.counter);
+      await this.#becomeAnother(meaning.counter, epoch);
       return false;
     }
     if (meaning.kind === "stranger") {
       this.#countStranger();
-      await this.#beginAnew(() => undefined);
-      await this.#noteHub(meaning.processId, 0, 0);
+      await this.#beginAnew(epoch, ({ hub }) => (hub.processId = meaning.processId));
       return false;
     }
     this.#strangers = 0;
-    if (meaning.kind === "learned") await this.#noteHub(meaning.processId, meaning.incarnation, meaning.told);
-    return true;
+    if (meaning.kind === "learned") await this.#noteHub(meaning, epoch);
+    return this.#replica.facts.hub.epoch === epoch;
   }
 
-  /** @param {number} counter */
-  async #becomeAnother(counter) {
+  /**
+   * @param {number} counter
+   * @param {number} epoch
+   */
+  async #becomeAnother(counter, epoch) {
     const { clock } = this.#replica.facts;
     if (counter > clock + MAX_HUB_LEAP) throw new PullRefused("the counters that it has of this device are out of range");
     this.#countStranger();
-    await this.#beginAnew((facts) => {
+    await this.#beginAnew(epoch, (facts) => {
       facts.processId = drawProcessId(this.#random);
       if (!this.#replica.isSealed) facts.clock = Math.max(facts.clock, counter); // else it has no say in our clock
     });
@@ -210,25 +212,27 @@ export class HubClient {
     if (this.#strangers > TRIES) throw new HubFailed(200, "it is another store each time that it answers");
   }
 
-  /** @param {(facts: Replica["facts"]) => void} change */
-  async #beginAnew(change) {
+  /**
+   * Go on with the same hub as with a new one, unless that has been done.
+   * @param {number} epoch
+   * @param {(facts: Facts) => void} change
+   */
+  async #beginAnew(epoch, change) {
     await this.#replica.change((transaction) => {
-      if (transaction.facts.hub.epoch !== this.epoch) return;
-      change(transaction.facts);
+      if (transaction.facts.hub.epoch !== epoch) return;
       forgetHub(transaction);
+      change(transaction.facts);
     });
     this.#replica.hubTime.forget();
-    this.epoch = this.#replica.facts.hub.epoch;
   }
 
   /**
-   * @param {number} processId
-   * @param {number} incarnation
-   * @param {number} told
+   * @param {{ processId: number, incarnation: number, told: number }} learned
+   * @param {number} epoch
    */
-  async #noteHub(processId, incarnation, told) {
+  async #noteHub({ processId, incarnation, told }, epoch) {
     await this.#replica.change(({ facts: { hub } }) => {
-      if (hub.epoch !== this.epoch) return;
+      if (hub.epoch !== epoch) return;
       hub.processId = processId;
       if (hub.told <= told) hub.incarnation = incarnation;
       hub.told = Math.max(hub.told, told);

@@ -27,7 +27,7 @@ import { HubIsSealed, NotAHub, ValueMissing } from "./errors.js";
  * Makes what goes to the hub, and opens what comes from it.
  *
  * - `estimate` returns about how many bytes a row takes in a message.
- * - `pack` returns rows as they go to the hub, without those that have been replaced, or whose values are not here.
+ * - `pack` returns rows as they go to the hub, without those that have been replaced, or that nobody here can make.
  * - `open` returns what a page says; `isComplete` is false where something of it is to be asked for again, unless it is the `last` time.
  *   `finish` does what follows once that has been merged.
  * - `fetch` gets the missing blocks of a value; it rejects with ValueMissing where the hub has not got one.
@@ -89,7 +89,8 @@ export function estimateRow({ entry, content }) {
 }
 
 /**
- * Return a row as it travels, with its value or the hashes of its blocks; `null` if that is not here.
+ * Return a row as it travels, with its value or the hashes of its blocks, of which the hub may have what is not here; `null` if the value
+ * has been replaced.
  * @param {Replica} replica
  * @param {Row} row
  * @returns {Promise<Delivery | null>}
@@ -101,7 +102,6 @@ export async function makeDelivery(replica, { entry, content, sequence }) {
     const value = await replica.readWhole(content);
     return value === null ? null : { entry, sequence, value, blocks: nothing, counts: [] };
   }
-  if (!replica.isHere(content)) return null;
   return { entry, sequence, value: null, blocks: content.blocks, counts: content.counts };
 }
 

@@ -31,19 +31,18 @@ const MOST_NAMES = 64;
 export async function pull(replica, client, passage, wait, report) {
   let changed = 0;
   let incomplete = 0;
-  while (client.isCurrent) {
+  for (;;) {
     const known = knowHub(replica.facts);
     const response = await client.pull(makeRequest(replica, known, wait), known);
     wait = 0;
     if (response === null) continue;
-    const taken = await takePage(replica, client, passage, known, response, incomplete === TRIES - 1);
+    const taken = await takePage(replica, passage, known, response, incomplete === TRIES - 1);
     changed += taken.changed;
     report(Math.max(0, response.cursor), response.clock);
-    if (taken.isComplete && !response.more) break;
+    if (taken.isComplete && !response.more) return changed;
     incomplete = taken.isComplete ? 0 : incomplete + 1;
     if (incomplete === TRIES) throw new HubFailed(200, "parts of its entries are missing");
   }
-  return changed;
 }
 
 /**
@@ -75,13 +74,12 @@ function listNames({ names, name, processId }) {
 
 /**
  * @param {Replica} replica
- * @param {HubClient} client
  * @param {Passage} passage
  * @param {KnownHub} known
  * @param {PullResponse} response
  * @param {boolean} last
  */
-async function takePage(replica, client, passage, known, response, last) {
+async function takePage(replica, passage, known, response, last) {
   if (response.cursor > Math.max(known.cursor, response.clock)) {
     throw new PullRefused("it has entries only up to a lower number than it says");
   }
@@ -90,7 +88,7 @@ async function takePage(replica, client, passage, known, response, last) {
   try {
     const changed = await replica.change((transaction) => {
       const { facts } = transaction;
-      const isCurrent = facts.hub.epoch === client.epoch;
+      const isCurrent = facts.hub.epoch === known.epoch;
       const count = mergePulled(transaction, arrived, isCurrent);
       if (!isCurrent) return count;
       noteNames(facts, response.names);

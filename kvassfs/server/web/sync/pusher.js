@@ -50,13 +50,12 @@ export class Pusher {
   /** Push what is dirty; return how many entries the hub has acknowledged. */
   async push() {
     let count = 0;
-    while (this.#client.isCurrent) {
+    for (;;) {
       const rows = this.#readDirty();
       if (rows.length > 0) count += await this.#pushPage(rows);
       if (this.#uploads.size > 0) await this.#sendBlocks();
-      else if (rows.length === 0) break;
+      else if (rows.length === 0) return count;
     }
-    return count;
   }
 
   /** Return a page of what is dirty, in the order of sequences. */
@@ -77,13 +76,12 @@ export class Pusher {
     const packed = await this.#passage.pack(final);
     this.#leaveOut(final, packed);
     const deliveries = packed.flatMap(({ delivery }) => delivery ?? []);
-    if (!this.#client.isCurrent) return 0; // what was written for the hub before is not sent to another one
     const known = knowHub(this.#replica.facts);
     const response = deliveries.length === 0 ? null : await this.#client.push(deliveries, known);
     if (deliveries.length > 0 && response === null) return 0;
     const arrived = this.#sortOut(packed, response === null ? new Uint8Array() : response.missing);
     await this.#replica.change((transaction) => {
-      if (transaction.facts.hub.epoch === this.#client.epoch) acknowledge(transaction, arrived);
+      if (transaction.facts.hub.epoch === known.epoch) acknowledge(transaction, arrived);
     });
     return arrived.length;
   }
@@ -155,7 +153,10 @@ export class Pusher {
     }
     if (blocks.length > 0) await this.#client.sendBlocks(blocks);
     upload.left -= blocks.length;
-    if (blocks.length < this.#replica.sizes.pageBlocks) this.#uploads.delete(key);
+    if (blocks.length < this.#replica.sizes.pageBlocks) {
+      this.#uploads.delete(key);
+      if (upload.left > 0) this.#leftOut.add(key); // what the hub lacks is not here either
+    }
     this.#report([...this.#uploads.values()].reduce((left, { left: more }) => left + more, 0));
   }
 }

@@ -46,12 +46,13 @@ class BlockGone extends Error {}
  * @returns {Passage}
  */
 export function makeSealedPassage(replica, client, keys) {
-  const blocks = makePlainBlocks(replica, keys);
+  /** What full blocks are called at the hub, by their hashes. @type {Map<string, Bytes>} */
+  const names = new Map();
   return {
     estimate: (row) => Math.ceil(estimateRow(row) * PADDING) + HEAD_BYTES,
     async pack(rows) {
       const links = await findLiveLinks(replica, keys);
-      const packed = await Promise.all(rows.map((row) => packRow(replica, keys, row, links, blocks)));
+      const packed = await Promise.all(rows.map((row) => packRow(replica, client, keys, names, row, links)));
       return packed.filter((each) => each !== null);
     },
     open: (response, last) => openResponse(replica, client, keys, response, last),
@@ -60,23 +61,29 @@ export function makeSealedPassage(replica, client, keys) {
 }
 
 /**
- * Return the blocks of a replica, and what they are called at the hub.
+ * Return the blocks of a value, and what they are called at the hub, from which one that is not here is fetched: of a large value that was
+ * only moved that is the last one.
  * @param {Replica} replica
+ * @param {HubClient} client
  * @param {VeilKeys} keys
+ * @param {Map<string, Bytes>} names
+ * @param {Row} row
  * @returns {PlainBlocks}
  */
-function makePlainBlocks(replica, keys) {
-  /** @type {Map<string, Bytes>} */
-  const found = new Map();
+function makePlainBlocks(replica, client, keys, names, { entry, content }) {
   const read = async (/** @type {Bytes} */ hash) => {
     const block = await replica.readBlock(hash);
-    if (block === null) throw new BlockGone();
-    return block;
+    if (block !== null) return block;
+    const [source] = listSources(entry, content, new Set([encodeHex(hash)]));
+    const [sealed] = source === undefined ? [] : await client.findBlocks([source.sealed]);
+    if (source === undefined || !sealed) throw new BlockGone();
+    return openSource(keys, source, sealed);
   };
   const findSealed = async (/** @type {Bytes} */ hash) => {
     const name = encodeHex(hash);
-    const sealed = found.get(name) ?? (await computeSealedHash(keys, await read(hash), hash));
-    found.set(name, sealed);
+    const [source] = names.has(name) || replica.hasBlock(hash) ? [] : listSources(entry, content, new Set([name]));
+    const sealed = names.get(name) ?? source?.sealed ?? (await computeSealedHash(keys, await read(hash), hash));
+    names.set(name, sealed);
     return sealed;
   };
   return { read, findSealed };
@@ -84,15 +91,17 @@ function makePlainBlocks(replica, keys) {
 
 /**
  * @param {Replica} replica
+ * @param {HubClient} client
  * @param {VeilKeys} keys
+ * @param {Map<string, Bytes>} names
  * @param {Row} row
  * @param {Links} links
- * @param {PlainBlocks} blocks
  * @returns {Promise<Packed | null>}
  */
-async function packRow(replica, keys, row, links, blocks) {
+async function packRow(replica, client, keys, names, row, links) {
   const plain = await makeDelivery(replica, row);
   if (plain === null) return null;
+  const blocks = makePlainBlocks(replica, client, keys, names, row);
   const live = links.size === 0 ? [] : links.get(await hideKey(keys, row.entry.key)) ?? [];
   try {
     const delivery = await sealDelivery(keys, plain, live, blocks);
@@ -255,7 +264,7 @@ async function wrapAnew(replica, unwrapped) {
 async function fetchSealed(replica, client, keys, entry, content, report) {
   const wanted = new Set(replica.findMissing(content).map(encodeHex));
   if (wanted.size === 0) return;
-  const sources = content.source === null ? [] : [...findSources(openAs(entry, content), wanted)];
+  const sources = listSources(entry, content, wanted);
   if (sources.length < wanted.size) throw new ValueMissing();
   const { pageBlocks } = replica.sizes;
   for (let start = 0; start < sources.length; start += pageBlocks) {
@@ -268,6 +277,16 @@ async function fetchSealed(replica, client, keys, entry, content, report) {
     }
     report((start + some.length) / sources.length);
   }
+}
+
+/**
+ * Return where the hub has those blocks of a value that are `wanted`, as far as that is known.
+ * @param {Entry} entry
+ * @param {Content | null} content
+ * @param {ReadonlySet<string>} wanted
+ */
+function listSources(entry, content, wanted) {
+  return content === null || content.source === null ? [] : [...findSources(openAs(entry, content), wanted)];
 }
 
 /**

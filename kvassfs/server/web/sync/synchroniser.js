@@ -44,11 +44,6 @@ export class Synchroniser {
     this.#reports = reports;
   }
 
-  /** Whether the replica still has the hub that this was made for. */
-  get isCurrent() {
-    return this.#client.isCurrent;
-  }
-
   /**
    * Merge what the hub has; return how many keys changed. It may `wait` seconds until it has something.
    * @param {number} [wait]
