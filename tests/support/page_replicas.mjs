@@ -43,7 +43,7 @@ class Crash extends Error {}
 
 /** Random bytes that are the same each time: xorshift32. */
 function makeRandom(seed) {
-  let state = seed || 1;
+  let state = (2 * seed + 1) >>> 0; // never 0, and another one for each seed
   return (count) => {
     const data = new Uint8Array(count);
     for (let at = 0; at < count; at += 1) {
