@@ -3,7 +3,7 @@
 import { markName } from "../showing/media.js";
 import { takeBack } from "./changes.js";
 import { askSure } from "./dialogs.js";
-import { fill, make, makeButton, makeIcon, makeLink } from "./elements.js";
+import { fill, make, makeButton, makeIcon, makeLink, makeSubmit } from "./elements.js";
 import { formatRoute } from "./routes.js";
 import { describeHub, TEXTS } from "./texts.js";
 
@@ -131,12 +131,7 @@ function makePassphrase(desk) {
     "form",
     { onsubmit: submit },
     make("div", { class: "field" }, make("label", { for: "passphrase" }, TEXTS.newPassphrase), input),
-    make(
-      "div",
-      { class: "buttons" },
-      makeButton(TEXTS.setPassphrase, "lock", () => undefined, { type: "submit" }),
-      remove,
-    ),
+    make("div", { class: "buttons" }, makeSubmit(TEXTS.setPassphrase, "lock"), remove),
   );
   const hint = make("p");
   /** @param {Status} status */
