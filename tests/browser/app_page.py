@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Locator, Page, Request, Route
 
-from kvassfs.server.open_page import join_modules, read_part
+from kvassfs.server.app_files import APP
+from kvassfs.server.web_files import join_modules, read_part
 from tests.browser.driver import Visitor
 
 PARTS: Final = Path(__file__).parent / "app"
@@ -22,12 +23,6 @@ URL: Final = "http://localhost/app/"
 """Where the page is: browsers take it for secure, and no server is asked."""
 
 INSECURE: Final = "http://kvass.example/app/"
-
-POLICY: Final = (
-    "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src 'self' blob:; media-src blob:; connect-src 'self';"
-    " worker-src 'self'; manifest-src 'self'; frame-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types kvass-worker kvass-srcdoc"
-)
 
 PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 NARROW: Final[dict[str, Any]] = {"viewport": {"width": 320, "height": 640}}
@@ -44,7 +39,7 @@ def build_page() -> tuple[str, str]:
     """Return the document, and its policy."""
     script, style = join_modules(read_with_fake, "app/start.js"), read_part("app/app.css")
     document = read_part("app/app.html").replace("{style}", style, 1).replace("{script}", script, 1)
-    return document, POLICY.format(script=hash_source(script), style=hash_source(style))
+    return document, APP.policy.format(script=hash_source(script), style=hash_source(style))
 
 
 def hash_source(text: str) -> str:

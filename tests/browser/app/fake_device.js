@@ -280,16 +280,17 @@ export class FakeDevice {
     this.#shares = this.#shares.filter((share) => share.token !== token);
   }
 
-  async pair(code, name, report) {
-    this.#note("pair", code, name);
+  async pair(code, name, passphrase, report) {
+    this.#note("pair", code, name, passphrase);
     report("Asking the hub …");
     await this.#move((part) => this.become({ done: Math.round(part * 1000), total: 1000 }));
     this.become({ stage: "open", name, done: 0, total: 0 });
   }
 
-  async setPassphrase(passphrase) {
-    this.#note("setPassphrase", passphrase);
-    this.become({ hasPassphrase: passphrase !== "" });
+  async changePassphrase(before, after) {
+    this.#note("changePassphrase", before, after);
+    if (before !== this.#passphrase) throw new DeviceError("This is not the passphrase. Try again.");
+    this.become({ hasPassphrase: after !== "" });
   }
 
   async unlock(passphrase) {

@@ -64,8 +64,9 @@ import { KvassError } from "../words/errors.js";
  * - `add` saves a file of any size under a key that nothing has ("photo (2).jpg" if need be), and returns that key.
  * - `move` gives a file or a directory with all below another key; `remove` likewise; both can be undone. `undo` takes back the last change
  *   that was made here, and returns the key that it concerned.
- * - `listShares` returns the links to a key, to all keys for ""; `setPassphrase` with "" has the store open without one.
- * - `pair` takes what a QR code or a person says; `forget` removes all that this device has, after which `stage` is "none".
+ * - `listShares` returns the links to a key, to all keys for "".
+ * - `pair` takes what a QR code or a person says. With a passphrase ("" = none) all that is kept here is encrypted under it, and `unlock` opens it;
+ *   `changePassphrase` wants the one before. `forget` removes all that this device has, after which `stage` is "none".
  * @typedef {{
  *   readonly status: Status,
  *   onChange(listener: () => void): () => void,
@@ -91,9 +92,9 @@ import { KvassError } from "../words/errors.js";
  *   listShares(key: string): Promise<Share[]>,
  *   share(key: string, expires: number | null, once: boolean): Promise<Share>,
  *   endShare(token: string): Promise<void>,
- *   pair(code: string, name: string, report: (sentence: string) => void): Promise<void>,
- *   setPassphrase(passphrase: string): Promise<void>,
+ *   pair(code: string, name: string, passphrase: string, report: (sentence: string) => void): Promise<void>,
  *   unlock(passphrase: string): Promise<void>,
+ *   changePassphrase(before: string, after: string): Promise<void>,
  *   takeOver(): Promise<void>,
  *   keep(): Promise<boolean>,
  *   synchronise(): Promise<void>,

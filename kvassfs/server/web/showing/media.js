@@ -74,7 +74,7 @@ export function findExtension(key) {
 
 /**
  * Return how a version is shown.
- * @param {Version} version
+ * @param {Pick<Version, "key" | "size" | "mode">} version
  * @returns {Display}
  */
 export function chooseDisplay({ key, size, mode }) {

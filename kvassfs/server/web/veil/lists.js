@@ -13,7 +13,7 @@ import { REFERENCE_BYTES } from "./layout.js";
  * @typedef {{ reference: Reference, times: number }} ListRun
  */
 
-const TIMES_BYTES = 4;
+export const TIMES_BYTES = 4;
 
 /** Bytes that the head has for a list, or a run of equal ones. */
 export const RUN_BYTES = TIMES_BYTES + REFERENCE_BYTES;

@@ -33,7 +33,7 @@ const RENDERED = new Map([
 
 /**
  * Return what shows a value.
- * @param {Version} version
+ * @param {Pick<Version, "key" | "size" | "mode">} version
  * @param {Blob} value
  * @returns {Promise<Display>}
  */

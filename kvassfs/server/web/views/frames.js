@@ -36,6 +36,6 @@ export function makeFrame(text, title) {
 function trustForFrame(text) {
   const types = /** @type {{ trustedTypes?: FrameTypes }} */ (/** @type {unknown} */ (window)).trustedTypes;
   if (types === undefined) return text;
-  framePolicy ??= types.createPolicy("kvass-srcdoc", { createHTML: (html) => html });
+  framePolicy ??= types.createPolicy("kvass-frame", { createHTML: (html) => html });
   return framePolicy.createHTML(text);
 }

@@ -116,40 +116,52 @@ function makeSyncButton(desk) {
 }
 
 /**
- * Return what sets the passphrase, and removes it.
+ * Return what changes the passphrase, and removes it.
  * @param {Desk} desk
  */
 function makePassphrase(desk) {
-  const input = make("input", { id: "passphrase", type: "password", autocomplete: "new-password", required: true });
-  const remove = makeButton(TEXTS.removePassphrase, null, () => setPassphrase(desk, ""));
-  /** @param {Event} event */
-  const submit = async (event) => {
-    event.preventDefault();
-    if (await setPassphrase(desk, input.value)) input.value = "";
+  const before = makePassphraseField("passphrase", TEXTS.passphraseBefore, "current-password");
+  const after = makePassphraseField("new-passphrase", TEXTS.newPassphrase, "new-password");
+  const change = async (/** @type {string} */ passphrase) => {
+    if (!(await changePassphrase(desk, before.input.value, passphrase))) return;
+    before.input.value = after.input.value = "";
   };
-  const form = make(
-    "form",
-    { onsubmit: submit },
-    make("div", { class: "field" }, make("label", { for: "passphrase" }, TEXTS.newPassphrase), input),
-    make("div", { class: "buttons" }, makeSubmit(TEXTS.setPassphrase, "lock"), remove),
-  );
+  /** @param {Event} event */
+  const submit = (event) => {
+    event.preventDefault();
+    change(after.input.value);
+  };
+  const set = makeSubmit(TEXTS.setPassphrase, "lock");
+  const buttons = make("div", { class: "buttons" }, set, makeButton(TEXTS.removePassphrase, null, () => change("")));
+  const form = make("form", { onsubmit: submit }, before.element, after.element, buttons);
   const hint = make("p");
   /** @param {Status} status */
   const show = ({ hasPassphrase }) => {
-    remove.hidden = !hasPassphrase;
+    form.hidden = !hasPassphrase;
     hint.textContent = hasPassphrase ? TEXTS.hasPassphrase : TEXTS.hasNoPassphrase;
   };
   return { element: make("section", {}, make("h2", {}, TEXTS.passphrase), hint, form), show };
 }
 
 /**
- * @param {Desk} desk
- * @param {string} passphrase
+ * @param {string} id
+ * @param {string} label
+ * @param {string} autocomplete
  */
-function setPassphrase(desk, passphrase) {
+function makePassphraseField(id, label, autocomplete) {
+  const input = make("input", { id, type: "password", autocomplete, required: true });
+  return { input, element: make("div", { class: "field" }, make("label", { for: id }, label), input) };
+}
+
+/**
+ * @param {Desk} desk
+ * @param {string} before
+ * @param {string} after
+ */
+function changePassphrase(desk, before, after) {
   return desk.attempt(async () => {
-    await desk.device.setPassphrase(passphrase);
-    desk.notices.say(passphrase === "" ? TEXTS.passphraseRemoved : TEXTS.passphraseSet);
+    await desk.device.changePassphrase(before, after);
+    desk.notices.say(after === "" ? TEXTS.passphraseRemoved : TEXTS.passphraseSet);
   });
 }
 

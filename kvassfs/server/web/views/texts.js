@@ -234,13 +234,17 @@ export const TEXTS = {
   kept: "The browser keeps the store.",
   notKept: "The browser did not promise it. Install this page, or add it to the bookmarks, and try again.",
   passphrase: "Passphrase",
+  passphraseBefore: "Present passphrase",
   newPassphrase: "New passphrase",
+  passphraseIfWanted: "Passphrase (optional)",
+  passphraseHint: "With one, all that this browser keeps is encrypted, and wants it whenever the page is opened.",
   setPassphrase: "Set the passphrase",
   removePassphrase: "Remove it",
   passphraseSet: "The passphrase is set.",
   passphraseRemoved: "The passphrase was removed.",
   hasPassphrase: "The store opens with a passphrase.",
-  hasNoPassphrase: "The store opens without a passphrase: whoever can unlock this device can read it.",
+  hasNoPassphrase:
+    "The store opens without a passphrase: whoever can unlock this device can read it. To have one, forget this device below, and pair it again with one.",
   about: "About",
   aboutText:
     "kvass keeps your files on your devices. This page is one of them: it has the store in this browser, and works without a network.",

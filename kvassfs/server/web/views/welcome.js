@@ -36,6 +36,7 @@ class PairingForm {
     maxlength: 100,
     value: nameDevice(navigator.userAgent),
   });
+  #passphrase = make("input", { id: "new-passphrase", type: "password", autocomplete: "new-password" });
   #bar = make("progress", { max: 1, "aria-label": TEXTS.progress, hidden: true });
   #step = make("p", { class: "hint", role: "status" });
   #failure = make("div", { role: "alert" });
@@ -65,12 +66,15 @@ class PairingForm {
     };
     fill(this.#buttons, makeSubmit(TEXTS.pair, null), this.#scan);
     const hint = make("p", { class: "hint" }, TEXTS.deviceNameHint);
+    const passphraseHint = make("p", { class: "hint" }, TEXTS.passphraseHint);
+    const passphraseLabel = make("label", { for: "new-passphrase" }, TEXTS.passphraseIfWanted);
     this.element = make(
       "form",
       { onsubmit: submit },
       secret !== "" && make("p", {}, TEXTS.codeIsHere),
       this.#codeField,
       make("div", { class: "field" }, make("label", { for: "name" }, TEXTS.deviceName), this.#name, hint),
+      make("div", { class: "field" }, passphraseLabel, this.#passphrase, passphraseHint),
       this.#failure,
       this.#buttons,
       this.#step,
@@ -104,7 +108,9 @@ class PairingForm {
     if (code === "") return this.#fail(TEXTS.codeMissing);
     this.#setBusy(true);
     try {
-      await this.#desk.device.pair(code, this.#name.value.trim(), (sentence) => (this.#step.textContent = sentence));
+      const name = this.#name.value.trim();
+      const report = (/** @type {string} */ sentence) => (this.#step.textContent = sentence);
+      await this.#desk.device.pair(code, name, this.#passphrase.value, report);
     } catch (error) {
       this.#secret = ""; // it is worth nothing after one use
       this.#codeField.hidden = false;
@@ -123,7 +129,7 @@ class PairingForm {
   #setBusy(isBusy) {
     this.#isBusy = isBusy;
     if (isBusy) fill(this.#failure);
-    for (const input of [this.#code, this.#name]) input.readOnly = isBusy;
+    for (const input of [this.#code, this.#name, this.#passphrase]) input.readOnly = isBusy;
     this.#buttons.hidden = isBusy;
     this.#step.textContent = isBusy ? TEXTS.pairing : "";
     this.update();

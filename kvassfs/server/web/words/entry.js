@@ -50,7 +50,7 @@ const FILE_TYPE = 0o100000;
 export const DEFAULT_MODE = FILE_TYPE | 0o600;
 
 /** Permissions that stay on the machine where they were given. */
-const OWN_BITS = 0o6000;
+export const OWN_BITS = 0o6000;
 
 /**
  * Return true for a tombstone: an empty value that is no empty file.

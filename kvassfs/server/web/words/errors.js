@@ -14,10 +14,15 @@ export class InvalidKey extends KvassError {
 }
 
 /** What was sealed with the key is no message that is understood. */
-export class InvalidMessage extends KvassError {}
+export class InvalidMessage extends KvassError {
+  /** @param {string} reason */
+  constructor(reason) {
+    super(`A message of the hub cannot be understood: ${reason}.`);
+  }
+}
 
 /** A number is none that an entry can have. */
-export class OutOfRange extends KvassError {
+export class OutOfRange extends InvalidMessage {
   /**
    * @param {string} key
    * @param {string} name
