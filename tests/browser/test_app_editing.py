@@ -182,6 +182,7 @@ def test_a_note_is_named_by_its_first_line(app: AppPage) -> None:
     app.start({"files": FILES}, fragment="#/notes/")
     app.press("New")
     app.press("New note")
+    app.page.locator("textarea:focus").wait_for()
     app.page.keyboard.type("# Trip / to Brno\n\nby train")
     app.press("Save")
     assert app.say() == "Saved as “Trip to Brno.md”."

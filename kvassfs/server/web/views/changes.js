@@ -1,7 +1,7 @@
 /** What changes the store from several views: moved, removed, made; and taken back. */
 
 import { showDialog } from "./dialogs.js";
-import { make, makeButton } from "./elements.js";
+import { make, makeSubmit } from "./elements.js";
 import { makePathField } from "./path_field.js";
 import { findFolder, findName, locateItem } from "./routes.js";
 import { TEXTS } from "./texts.js";
@@ -131,16 +131,7 @@ export function askPath(desk, title, start, label, isFolder) {
       if (path !== "" || isFolder) answer(path);
     };
     return [
-      make(
-        "form",
-        { onsubmit: submit },
-        field.element,
-        make(
-          "div",
-          { class: "buttons" },
-          makeButton(label, null, () => undefined, { type: "submit", class: "main" }),
-        ),
-      ),
+      make("form", { onsubmit: submit }, field.element, make("div", { class: "buttons" }, makeSubmit(label, null))),
     ];
   });
 }

@@ -4,7 +4,7 @@ import { chooseDisplay, findExtension, nameFile, readText } from "../showing/med
 import { make, makeButton } from "./elements.js";
 import { makeFrame } from "./frames.js";
 import { renderMarkdown } from "./markdown.js";
-import { makeEmpty } from "./rows.js";
+import { makeEmpty, makeSource } from "./rows.js";
 import { TEXTS } from "./texts.js";
 
 /** @import { Medium } from "../showing/media.js" */
@@ -69,13 +69,13 @@ function displayText(key, text) {
   const isRendered = text !== "" && kind !== undefined && isShort;
   if (!isRendered)
     return {
-      element: text === "" ? make("p", { class: "hint" }, TEXTS.emptyFile) : displaySource(text),
+      element: text === "" ? make("p", { class: "hint" }, TEXTS.emptyFile) : makeSource(text),
       text,
       turn: null,
       free: () => undefined,
     };
   const rendered = kind === "markdown" ? renderMarkdown(text) : makeFrame(text, nameFile(key));
-  const source = displaySource(text);
+  const source = makeSource(text);
   const box = make("div", {}, rendered);
   const turn = () => {
     const isSource = source.isConnected;
@@ -84,11 +84,6 @@ function displayText(key, text) {
   };
   const button = makeButton(TEXTS.source, "code", turn, { class: "quiet", "aria-pressed": "false" });
   return { element: box, text, turn: button, free: () => undefined };
-}
-
-/** @param {string} text */
-function displaySource(text) {
-  return make("pre", { class: "source", dir: "auto", tabindex: "0" }, text);
 }
 
 /**

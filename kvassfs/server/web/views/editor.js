@@ -6,8 +6,8 @@ import { askWhich, showDialog } from "./dialogs.js";
 import { fill, make, makeButton } from "./elements.js";
 import { makePath } from "./folder.js";
 import { findName, formatRoute, locateItem } from "./routes.js";
-import { makeEmpty } from "./rows.js";
-import { describeTrouble, TEXTS } from "./texts.js";
+import { makeEmpty, makeFailure, makeSource } from "./rows.js";
+import { TEXTS } from "./texts.js";
 
 /** @import { Desk, View } from "./desk.js" */
 
@@ -149,12 +149,7 @@ class Editor extends TextField {
     } catch (error) {
       fill(
         this.banner,
-        make(
-          "div",
-          { class: "failure", role: "alert" },
-          make("p", {}, describeTrouble(error)),
-          makeButton(TEXTS.tryAgain, "sync", () => this.load()),
-        ),
+        makeFailure(error, () => this.load()),
       );
     }
   }
@@ -255,9 +250,7 @@ class Editor extends TextField {
  * @param {string} device
  */
 function showOther(text, device) {
-  return showDialog(TEXTS.versionFrom(device), () => [
-    make("pre", { class: "source", dir: "auto", tabindex: "0" }, text),
-  ]);
+  return showDialog(TEXTS.versionFrom(device), () => [makeSource(text)]);
 }
 
 class NewNote extends TextField {

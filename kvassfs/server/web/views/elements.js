@@ -82,6 +82,15 @@ export function makeButton(label, icon, press, properties = {}) {
 }
 
 /**
+ * Return the button that sends a form off.
+ * @param {string} label
+ * @param {string | null} icon
+ */
+export function makeSubmit(label, icon) {
+  return makeButton(label, icon, () => undefined, { type: "submit", class: "main" });
+}
+
+/**
  * Return a button that is an icon; the label is read out, and shown to who waits over it.
  * @param {string} label
  * @param {string} icon

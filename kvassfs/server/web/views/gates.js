@@ -1,7 +1,8 @@
 /** What is shown in place of the store while it cannot be used: it is locked, elsewhere, or this is no place for it. */
 
-import { fill, make, makeButton } from "./elements.js";
-import { describeTrouble, TEXTS } from "./texts.js";
+import { fill, make, makeButton, makeSubmit } from "./elements.js";
+import { makeFailure } from "./rows.js";
+import { TEXTS } from "./texts.js";
 
 /** @import { Desk, View } from "./desk.js" */
 
@@ -12,7 +13,7 @@ import { describeTrouble, TEXTS } from "./texts.js";
  */
 export function showLocked(desk) {
   const input = make("input", { id: "unlock", type: "password", autocomplete: "current-password", required: true });
-  const failure = make("div", { role: "alert" });
+  const failure = make("div");
   /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
@@ -20,7 +21,7 @@ export function showLocked(desk) {
     try {
       await desk.device.unlock(input.value);
     } catch (error) {
-      fill(failure, make("p", { class: "failure" }, describeTrouble(error)));
+      fill(failure, makeFailure(error));
       input.select();
     }
   };
@@ -30,11 +31,7 @@ export function showLocked(desk) {
     { onsubmit: submit },
     field,
     failure,
-    make(
-      "div",
-      { class: "buttons" },
-      makeButton(TEXTS.unlock, "lock", () => undefined, { type: "submit", class: "main" }),
-    ),
+    make("div", { class: "buttons" }, makeSubmit(TEXTS.unlock, "lock")),
   );
   return { title: TEXTS.locked, element: make("div", { class: "gate" }, form), first: () => input };
 }

@@ -6,8 +6,8 @@ import { fill, make, makeButton, makeIcon, makeLink } from "./elements.js";
 import { makePath } from "./folder.js";
 import { makeRestoreButton } from "./item.js";
 import { findFolder, findName, formatRoute, locateItem } from "./routes.js";
-import { chooseIcon, makeEmpty, makeName } from "./rows.js";
-import { describeTrouble, TEXTS } from "./texts.js";
+import { chooseIcon, makeEmpty, makeFailure, makeName, makeSource } from "./rows.js";
+import { TEXTS } from "./texts.js";
 import { formatTime, formatWhen } from "./times.js";
 
 /** @import { Conflict, Item, Revision } from "../app/device.js" */
@@ -246,10 +246,10 @@ function makeSide(desk, key, number, title, button) {
           ? makeLink(TEXTS.openIt, null, number === null ? locateItem(key) : formatRoute("version", key, number), {
               class: "button",
             })
-          : make("pre", { class: "source", dir: "auto", tabindex: "0" }, text),
+          : makeSource(text),
       ),
     )
-    .catch((error) => fill(body, make("p", { class: "failure" }, describeTrouble(error))));
+    .catch((error) => fill(body, makeFailure(error)));
   return make("section", {}, make("h2", {}, title), body, make("div", { class: "buttons" }, button));
 }
 

@@ -8,8 +8,8 @@ import { displayValue, saveFile } from "./displays.js";
 import { fill, make, makeButton, makeIconButton, makeLink } from "./elements.js";
 import { makePath } from "./folder.js";
 import { findFolder, findName, formatRoute, locateItem } from "./routes.js";
-import { makeEmpty, makeMarks } from "./rows.js";
-import { describeTrouble, TEXTS } from "./texts.js";
+import { makeEmpty, makeFailure, makeMarks } from "./rows.js";
+import { TEXTS } from "./texts.js";
 import { formatTime } from "./times.js";
 
 /** @import { Item } from "../app/device.js" */
@@ -161,7 +161,7 @@ class ValueView {
       if (turn === this.#turn)
         fill(
           this.#body,
-          this.#makeFailure(error, () => this.#fetchAndShow(version)),
+          makeFailure(error, () => this.#fetchAndShow(version)),
         );
     }
   }
@@ -178,19 +178,6 @@ class ValueView {
     return this.#desk.device
       .read(this.#key, this.#number, (part) => (bar.value = part))
       .finally(() => clearTimeout(timer));
-  }
-
-  /**
-   * @param {unknown} error
-   * @param {() => void} again
-   */
-  #makeFailure(error, again) {
-    return make(
-      "div",
-      { class: "failure", role: "alert" },
-      make("p", {}, describeTrouble(error)),
-      makeButton(TEXTS.tryAgain, "sync", again),
-    );
   }
 
   /** Have the value saved in a file, which may need it to be fetched. */

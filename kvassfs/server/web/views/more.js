@@ -3,7 +3,7 @@
 import { markName } from "../showing/media.js";
 import { takeBack } from "./changes.js";
 import { askSure } from "./dialogs.js";
-import { fill, make, makeButton, makeIcon, makeLink } from "./elements.js";
+import { fill, make, makeButton, makeIcon, makeLink, makeSubmit } from "./elements.js";
 import { formatRoute } from "./routes.js";
 import { describeHub, TEXTS } from "./texts.js";
 
@@ -131,7 +131,7 @@ function makePassphrase(desk) {
     event.preventDefault();
     change(after.input.value);
   };
-  const set = makeButton(TEXTS.setPassphrase, "lock", () => undefined, { type: "submit" });
+  const set = makeSubmit(TEXTS.setPassphrase, "lock");
   const buttons = make("div", { class: "buttons" }, set, makeButton(TEXTS.removePassphrase, null, () => change("")));
   const form = make("form", { onsubmit: submit }, before.element, after.element, buttons);
   const hint = make("p");

@@ -2,9 +2,9 @@
 
 import { chooseDisplay, findExtension, markName } from "../showing/media.js";
 import { formatSize } from "../showing/sizes.js";
-import { make, makeIcon } from "./elements.js";
+import { make, makeButton, makeIcon } from "./elements.js";
 import { findFolder, locateItem } from "./routes.js";
-import { TEXTS } from "./texts.js";
+import { describeTrouble, TEXTS } from "./texts.js";
 import { formatWhen } from "./times.js";
 
 /** @import { Item } from "../app/device.js" */
@@ -100,4 +100,22 @@ export function makeItemList(items, label) {
  */
 export function makeEmpty(icon, sentence, ...others) {
   return make("div", { class: "empty" }, makeIcon(icon), make("p", {}, sentence), ...others);
+}
+
+/**
+ * Return the sentence about an error, with what tries it again.
+ * @param {unknown} error
+ * @param {() => unknown} [again]
+ */
+export function makeFailure(error, again) {
+  const button = again && makeButton(TEXTS.tryAgain, "sync", again);
+  return make("div", { class: "failure", role: "alert" }, make("p", {}, describeTrouble(error)), button);
+}
+
+/**
+ * Return a text as it is.
+ * @param {string} text
+ */
+export function makeSource(text) {
+  return make("pre", { class: "source", dir: "auto", tabindex: "0" }, text);
 }

@@ -4,11 +4,11 @@ import { markName } from "../showing/media.js";
 import { formatSize } from "../showing/sizes.js";
 import { joinFolder } from "./changes.js";
 import { nameNote } from "./editor.js";
-import { fill, make, makeButton, makeIcon } from "./elements.js";
+import { fill, make, makeButton, makeIcon, makeSubmit } from "./elements.js";
 import { makePathField } from "./path_field.js";
 import { locateItem } from "./routes.js";
-import { makeEmpty, makeName } from "./rows.js";
-import { describeTrouble, TEXTS } from "./texts.js";
+import { makeEmpty, makeFailure, makeName } from "./rows.js";
+import { TEXTS } from "./texts.js";
 
 /** @import { Desk, View } from "./desk.js" */
 /** @import { Waiting } from "./uploads.js" */
@@ -27,7 +27,7 @@ export function showShared(desk) {
     .then((waiting) =>
       fill(box, ...(waiting.length === 0 ? [makeEmpty("share", TEXTS.nothingShared)] : makeOffer(desk, waiting))),
     )
-    .catch((error) => fill(box, make("p", { class: "failure", role: "alert" }, describeTrouble(error))));
+    .catch((error) => fill(box, makeFailure(error)));
   return { title: TEXTS.sharedTitle, up: locateItem(""), tab: "", element: box };
 }
 
@@ -49,10 +49,7 @@ function makeOffer(desk, waiting) {
     await forgetShared();
     desk.replace(locateItem(""));
   };
-  const buttons = [
-    makeButton(TEXTS.saveText, null, () => undefined, { type: "submit", class: "main" }),
-    makeButton(TEXTS.throwAway, null, discard),
-  ];
+  const buttons = [makeSubmit(TEXTS.saveText, null), makeButton(TEXTS.throwAway, null, discard)];
   const rows = waiting.map(({ key, value }) =>
     make(
       "li",

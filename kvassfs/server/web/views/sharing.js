@@ -1,12 +1,12 @@
 /** Links by which others get a key: made on terms, listed, and ended. */
 
 import { markName } from "../showing/media.js";
-import { fill, make, makeButton } from "./elements.js";
+import { fill, make, makeButton, makeSubmit } from "./elements.js";
 import { makePath } from "./folder.js";
 import { copyText } from "./item.js";
 import { findName, formatRoute, locateItem } from "./routes.js";
-import { makeEmpty, makeName } from "./rows.js";
-import { describeTrouble, TEXTS } from "./texts.js";
+import { makeEmpty, makeFailure, makeName } from "./rows.js";
+import { TEXTS } from "./texts.js";
 import { formatTime } from "./times.js";
 
 /** @import { Share } from "../app/device.js" */
@@ -89,11 +89,7 @@ function makeTerms(share) {
     { onsubmit: submit },
     make("fieldset", {}, make("legend", {}, TEXTS.termsLabel), ...terms),
     make("label", { class: "choice" }, once, make("span", {}, TEXTS.once)),
-    make(
-      "div",
-      { class: "buttons" },
-      makeButton(TEXTS.makeShare, "link", () => undefined, { type: "submit", class: "main" }),
-    ),
+    make("div", { class: "buttons" }, makeSubmit(TEXTS.makeShare, "link")),
   );
 }
 
@@ -141,12 +137,7 @@ class ShareList {
     } catch (error) {
       fill(
         this.element,
-        make(
-          "div",
-          { class: "failure", role: "alert" },
-          make("p", {}, describeTrouble(error)),
-          makeButton(TEXTS.tryAgain, "sync", () => this.load()),
-        ),
+        makeFailure(error, () => this.load()),
       );
     }
   }

@@ -1,7 +1,7 @@
 /** What is shown before there is a store: what this is, and how this device gets it. */
 
 import { nameDevice } from "./browsers.js";
-import { fill, make, makeButton } from "./elements.js";
+import { fill, make, makeButton, makeSubmit } from "./elements.js";
 import { canScan, scanCode } from "./scanning.js";
 import { describeTrouble, TEXTS } from "./texts.js";
 
@@ -64,11 +64,7 @@ class PairingForm {
       event.preventDefault();
       this.#pair(this.#secret || this.#code.value.trim());
     };
-    fill(
-      this.#buttons,
-      makeButton(TEXTS.pair, null, () => undefined, { type: "submit", class: "main" }),
-      this.#scan,
-    );
+    fill(this.#buttons, makeSubmit(TEXTS.pair, null), this.#scan);
     const hint = make("p", { class: "hint" }, TEXTS.deviceNameHint);
     const passphraseHint = make("p", { class: "hint" }, TEXTS.passphraseHint);
     const passphraseLabel = make("label", { for: "new-passphrase" }, TEXTS.passphraseIfWanted);
