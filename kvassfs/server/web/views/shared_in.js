@@ -41,9 +41,9 @@ function makeOffer(desk, waiting) {
   const submit = async (event) => {
     event.preventDefault();
     const folder = field.read();
-    await forgetShared(); // the values are held here; a second tap must not save them twice
-    desk.replace(locateItem(folder));
-    desk.uploads.add(waiting.map(({ key, value }) => ({ key: joinFolder(folder, key), value })));
+    desk.replace(locateItem(folder)); // at once, so that nothing is tapped twice
+    const saved = await desk.uploads.add(waiting.map(({ key, value }) => ({ key: joinFolder(folder, key), value })));
+    if (saved) await forgetShared(); // not before: the page may be closed in the middle
   };
   const discard = async () => {
     await forgetShared();
