@@ -43,8 +43,7 @@ def test_a_code_in_the_address_pairs_with_one_tap_and_is_cleared_first(app: AppP
     app.page.locator("progress:visible").wait_for()
     assert "Asking the hub …" in app.text()
     files_are_shown(app)
-    ((code, name),) = app.calls("pair")
-    assert (code, name) == ("17.secret-of-the-code", "Linux (Chrome)")
+    assert app.calls("pair") == [["17.secret-of-the-code", "Linux (Chrome)", ""]]
     app.assert_quiet()
 
 
@@ -53,10 +52,11 @@ def test_a_code_is_typed_and_the_device_named(app: AppPage) -> None:
     app.press("Get my files")
     assert "Type the code" in app.page.inner_text(".failure")
     app.page.get_by_label("Pairing code or address").fill(" 17-lake-bread ")
+    app.page.get_by_label("Passphrase (optional)").fill("bread and water")
     app.page.get_by_label("Name of this device").fill("kitchen")
     app.page.keyboard.press("Enter")
     files_are_shown(app)
-    assert app.calls("pair") == [["17-lake-bread", "kitchen"]]
+    assert app.calls("pair") == [["17-lake-bread", "kitchen", "bread and water"]]
 
 
 def test_a_phone_is_named_so(browser: Browser, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_code_that_does_not_fit_is_said_and_another_one_asked_for(app: AppPage
     app.page.get_by_label("Pairing code or address").fill("18-sun-moon")
     app.press("Get my files")
     files_are_shown(app)
-    assert [code for code, _ in app.calls("pair")] == ["used-code", "18-sun-moon"]
+    assert [code for code, *_ in app.calls("pair")] == ["used-code", "18-sun-moon"]
 
 
 def test_a_code_is_scanned(app: AppPage) -> None:
@@ -80,7 +80,7 @@ def test_a_code_is_scanned(app: AppPage) -> None:
     app.start(NONE)
     app.press("Scan the code")
     files_are_shown(app)
-    assert [code for code, _ in app.calls("pair")] == ["https://hub.example/app/#scanned-code"]
+    assert [code for code, *_ in app.calls("pair")] == ["https://hub.example/app/#scanned-code"]
     assert app.page.evaluate("window.stream.getTracks().map(track => track.readyState)") == ["ended"]
 
 
@@ -185,14 +185,18 @@ def test_an_unsent_file_is_marked(app: AppPage) -> None:
 # The device
 
 
-def test_the_passphrase_is_set_and_removed(app: AppPage) -> None:
-    app.start(fragment="#more")
+def test_the_passphrase_is_changed_and_removed(app: AppPage) -> None:
+    app.start({"status": {"hasPassphrase": True}, "passphrase": "bread"}, fragment="#more")
+    before = app.page.get_by_label("Present passphrase")
+    before.fill("bread")
     app.page.get_by_label("New passphrase").fill("bread and water")
     app.press("Set the passphrase")
     assert app.say() == "The passphrase is set."
-    assert app.page.get_by_label("New passphrase").input_value() == ""
+    assert before.input_value() == app.page.get_by_label("New passphrase").input_value() == ""
+    before.fill("bread and water")
     app.press("Remove it")
-    app.wait(lambda: app.calls("setPassphrase") == [["bread and water"], [""]], "both")
+    app.wait(lambda: "without a passphrase" in app.text(), "the end of the passphrase")
+    assert app.calls("changePassphrase") == [["bread", "bread and water"], ["bread and water", ""]]
 
 
 def test_the_device_is_described_and_synchronised(app: AppPage) -> None:

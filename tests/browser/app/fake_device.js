@@ -290,6 +290,7 @@ export class FakeDevice {
   async changePassphrase(before, after) {
     this.#note("changePassphrase", before, after);
     if (before !== this.#passphrase) throw new DeviceError("This is not the passphrase. Try again.");
+    this.#passphrase = after;
     this.become({ hasPassphrase: after !== "" });
   }
 
