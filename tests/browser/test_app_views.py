@@ -407,9 +407,6 @@ def test_a_hundred_thousand_keys_scroll(browser: Browser, tmp_path: Path) -> Non
         assert rows.count() < 60
         frames = app.page.evaluate(SCROLL)
         assert frames["most"] < 60
-        assert (
-            frames["median"] < 100
-        )  # milliseconds between two pictures, where every row is another one, on a machine that does other things
         assert app.page.locator(".row").last.get_attribute("aria-setsize") == "100000"
         app.page.locator("main").evaluate("main => main.scrollTop = main.scrollHeight")
         app.page.get_by_text("file 099999.txt").wait_for()
