@@ -47,9 +47,20 @@ def _count_colours(terminal: str) -> int | None:
         return None
 
 
-def fits(code: Code) -> bool:
-    """Return whether standard output is a terminal that is wide enough for a code."""
-    return streams.output_is_terminal() and shutil.get_terminal_size().columns >= code.width
+def fits(code: Code, *, above: str | None = None) -> bool:
+    """Return whether standard output is a terminal that is wide enough for a code.
+
+    With ``above``, whether it also shows it below that text, with the line of the cursor.
+    """
+    columns, lines = shutil.get_terminal_size()
+    if not streams.output_is_terminal() or columns < code.width:
+        return False
+    return above is None or _count_lines(above, columns) + code.height < lines
+
+
+def _count_lines(text: str, columns: int) -> int:
+    """Return how many lines of a terminal a text takes that has no wide characters."""
+    return sum(max(1, -(-len(line) // columns)) for line in text.splitlines())
 
 
 def draw(code: Code, *, colour: bool, invert: bool) -> None:

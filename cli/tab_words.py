@@ -157,6 +157,7 @@ kvass backup | ?
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass pair |
+- --phone | draw a QR code that a phone scans: the page of the hub there joins
 = --db | the database file to use (default: $KVASS_DB or ~/.kvassdb.sqlite)
 - -h --help | show this help
 kvass join | ? ?...
@@ -259,6 +260,7 @@ kvass serve |
 = --max-body | the longest message taken (default: 256)
 = --body-memory | memory for what others are sending, which then waits in files (default: 64)
 = --per-address | connections that one client address may have, 0 for any number, as for a proxy on another machine (default: 64, and any number for addresses of this machine)
+- --no-app | leave out /app, the page that makes a browser a device
 = --database | be a hub for many: serve the stores in this PostgreSQL database, see `kvass hub`, and not your own
 = --blocks | the object store for blocks of large values, which speaks S3; credentials and region are found as by other programs for it
 = --blocks-endpoint | the address of the object store (default: that of AWS)

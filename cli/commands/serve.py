@@ -64,6 +64,7 @@ kvass serve --database postgresql:///kvass --bind 127.0.0.1:8000
     help="connections that one client address may have, 0 for any number, as for a proxy on another machine"
     " (default: 64, and any number for addresses of this machine)",
 )
+@click.option("--no-app", is_flag=True, help="leave out /app, the page that makes a browser a device")
 @many_options
 @click.option("--quiet", is_flag=True, help="do not log requests")
 @pass_database
@@ -75,6 +76,7 @@ def command(
     max_body: int,
     body_memory: int,
     per_address: int | None,
+    no_app: bool,
     many: Many,
     quiet: bool,
 ) -> None:
@@ -85,8 +87,7 @@ def command(
 
     Where systemd hands over sockets (ListenStream=), they are served, and --bind is left aside.
     """
-    if tls_key is not None and tls_cert is None:
-        raise click.UsageError("--tls-key needs --tls-cert.")
+    _require_certificate(tls_cert, tls_key)
     from kvassfs.server.run import ServeOptions
 
     options = ServeOptions(
@@ -99,8 +100,14 @@ def command(
         per_address,
         take_sockets(),
         *many,
+        app=not no_app,
     )
     run_server(database, options, quiet=quiet)
+
+
+def _require_certificate(tls_cert: str | None, tls_key: str | None) -> None:
+    if tls_key is not None and tls_cert is None:
+        raise click.UsageError("--tls-key needs --tls-cert.")
 
 
 def run_server(database: DatabaseFile, options: ServeOptions, *, quiet: bool) -> None:

@@ -10,7 +10,7 @@ from ..clocks import WARNED_AHEAD
 from ..errors import KvassError, NotAStore
 from ..store import Profile, Store, list_users
 from ..store.checkup import Checkup
-from . import database, hub, mounts, programs, salvaging, shell
+from . import database, hub, mounts, pages, programs, salvaging, shell
 from .finding import OK, WARNING, WRONG, Finding, find_error
 
 PATIENCE: Final = Profile(patience=2)
@@ -77,7 +77,10 @@ def _examine_store(wanted: Examination) -> Iterator[Finding]:
                 yield Finding("repair", OK, database.describe_mended(store.numbers.mend()))
             yield from database.judge_oddities(database.collect_oddities(store))
             yield from mounts.judge_closed(mounts.collect_closed(store))
-            yield from hub.judge_hub(hub.collect_hub(store, offline=wanted.offline or bool(store.obstacle)))
+            found = hub.collect_hub(store, offline=wanted.offline or bool(store.obstacle))
+            yield from hub.judge_hub(found)
+            if found.version:  # it has just answered
+                yield from pages.judge_pages(pages.collect_pages(store))
             yield from hub.judge_sealed(store.settings.kind(), store.sealed.refused())
             yield from database.judge_ahead(database.collect_ahead(store, WARNED_AHEAD))
             yield database.judge_room(store.upkeep.gives_back(), store.upkeep.space().free)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..remote.address import hide_credentials
+from ..remote.address import hide_credentials, is_loopback, parse_base_url
 from ..store import Store
 from .errors import NobodyServes
 
@@ -89,6 +89,28 @@ def find_reachable(store: Store, machine: Callable[[], Iterable[str]] = find_mac
     return Reachable(found, is_local(found[0]))
 
 
+def choose_page_url(addresses: Iterable[str], public_url: str) -> str:
+    """Return the URL below which a browser finds the hub, of its addresses, the best guess first, and the public one, if any.
+
+    Only with TLS a browser lets its page work, so that comes first.
+    """
+    urls = [_complete(each) for each in (*addresses, public_url) if each]
+    with_tls = (each for each in urls if each.startswith("https:"))
+    return next(with_tls, _complete(public_url) if public_url else urls[0])
+
+
+def _complete(address: str) -> str:
+    """Return an address as a URL, without user and password, and without a port that goes without saying."""
+    url = parse_base_url(hide_credentials(address))
+    port = ":443" if url.startswith("https:") else ":80"
+    return re.sub(rf"^([^/]*//[^/]*){port}(?=/|$)", r"\1", url)
+
+
+def is_secure(url: str) -> bool:
+    """Return whether a browser lets a page at this URL work as an application (https://w3c.github.io/webappsec-secure-contexts)."""
+    return url.startswith("https:") or is_local(url)
+
+
 def list_addresses(url: str, machine: Callable[[], Iterable[str]] = find_machine_addresses) -> tuple[str, ...]:
     """Return what other devices call the hub whose socket is at ``url``: `host:port`, or a URL for TLS."""
     split = urlsplit(url)
@@ -103,11 +125,7 @@ def list_addresses(url: str, machine: Callable[[], Iterable[str]] = find_machine
 def is_local(address: str) -> bool:
     """Return whether only this machine reaches the address."""
     host = urlsplit(address if "://" in address else f"http://{address}").hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
+    return is_loopback(host)
 
 
 def _shorten(address: str) -> str:

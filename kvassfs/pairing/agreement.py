@@ -1,7 +1,8 @@
 """Agreeing on a secret by a short code: SPAKE2, keys derived from it, and a confirmation of each side.
 
 contrib/doc/protocol.md has the bytes. Version, roles and mailbox are part of the secret, so what was recorded of one pairing
-fits no other. ``entropy(n)`` returns n random bytes; each side is for one use.
+fits no other. A joiner that has the fragment has the secret already, and only the keys follow from it. ``entropy(n)`` returns n
+random bytes; each side is for one use.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from spake2 import SPAKE2_A, SPAKE2_B
 
 from ..errors import MessageError
 from ..sync.seal import Seal
+from . import fragment as fragments
 from .errors import WrongCode
 
 if TYPE_CHECKING:
     from .code import Code
+    from .fragment import Fragment
 
 VERSION = 1
 """The version of pairing."""
@@ -40,15 +43,19 @@ def _label(what: str, number: int) -> bytes:
 
 
 class _Secret:
-    """What follows from the secret that was agreed on; ``shares`` are those of both sides, the device's first."""
+    """What follows from the secret that both sides have; ``shares`` are those of both, the device's first.
 
-    def __init__(self, secret: bytes, number: int, shares: bytes) -> None:
+    ``form`` stands before the purposes of its keys.
+    """
+
+    def __init__(self, secret: bytes, number: int, shares: bytes, form: str = "") -> None:
         self._secret = secret
         self._number = number
         self._shares = shares
+        self._form = form
 
     def _derive(self, purpose: str) -> bytes:
-        return HKDF(SHA256(), 32, salt=None, info=_label(purpose, self._number)).derive(self._secret)
+        return HKDF(SHA256(), 32, salt=None, info=_label(f"{self._form}{purpose}", self._number)).derive(self._secret)
 
     def confirmation(self, role: str) -> bytes:
         """Return what only who has the secret can say in this role."""
@@ -99,18 +106,27 @@ class _Side:
 
 
 class DeviceSide(_Side):
-    """The device that has the store."""
+    """The device that has the store, for a joiner that has the code or the fragment."""
 
     _role, _other, _spake, _joining = _DEVICE, _JOINER, SPAKE2_A, False
 
+    def __init__(self, code: Code, fragment: Fragment, entropy: Entropy = os.urandom) -> None:
+        super().__init__(code, entropy)
+        self._fragment = fragment
+
     def open(self, message: bytes) -> bytes:
-        """Return the introduction in the joiner's message, which shows that it has the code.
+        """Return the introduction in the joiner's message, which shows that it has the code or the fragment.
 
         Raises:
-            WrongCode: it does not.
+            WrongCode: it has neither.
         """
-        self._secret = self._agree(message[:SHARE_BYTES])
+        share = message[:SHARE_BYTES]
+        has_fragment = share.startswith(fragments.SIDE)
+        self._secret = self._derive_from_fragment(share) if has_fragment else self._agree(share)
         return self._receive(self._secret, message[SHARE_BYTES:])
+
+    def _derive_from_fragment(self, share: bytes) -> _Secret:
+        return _Secret(self._fragment.key, self._number, self.share + share, "fragment ")
 
     def answer(self, handover: bytes) -> bytes:
         """Return the answer to a message that ``open`` has opened."""

@@ -18,6 +18,7 @@ from .agreement import DeviceSide
 from .calls import Remote, post
 from .code import Choose, Code, make_code
 from .errors import InvalidIntroduction, OtherSideGone, PairingExpired, WrongCode
+from .fragment import Fragment, make_fragment
 from .messages import Handover, PairRequest, PairResponse
 from .post_office import LIFETIME
 
@@ -36,7 +37,7 @@ FETCH_WAIT = 10.0
 
 
 class Invitation:
-    """An open mailbox and its ``code``. ``with`` it, and it has ended afterwards.
+    """An open mailbox, and its ``code`` and ``fragment``, for who comes first. ``with`` it, and it has ended afterwards.
 
     ``key`` is that of the store, ``random(n)`` returns n random bytes, ``choose`` one of several words, ``clock`` seconds of a
     clock that nobody sets, and ``notice`` is told when the hub is out of reach.
@@ -69,7 +70,8 @@ class Invitation:
         if not opened.mailbox:
             raise PairingExpired
         self.code: Code = make_code(opened.mailbox, choose)
-        self._side = DeviceSide(self.code, random)
+        self.fragment: Fragment = make_fragment(opened.mailbox, random)
+        self._side = DeviceSide(self.code, self.fragment, random)
         # Before the code is shown: else a quick typist finds a mailbox without a share.
         self._ask(PairRequest(self._ticket, self._side.share))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -55,6 +56,21 @@ def may_mean_served_port(address: str) -> bool:
     """Return whether `kvass serve` may be meant by an address without user and password: it says nothing but a host."""
     found = _PARTS.fullmatch(address)
     return found is not None and not found["port"] and found["path"] in {"", "/"} and not _is_https(address)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, as behind a tunnel of ssh."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_trusted_by_browsers(address: str) -> bool:
+    """Return whether browsers let a page of a hub decrypt and keep things: over TLS, or on this machine."""
+    return _is_https(address) or is_loopback(urlsplit(parse_base_url(address)).hostname or "")
 
 
 def _is_https(address: str) -> bool:

@@ -5,13 +5,15 @@ It takes a tenth of a second to import, because of requests.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -22,7 +24,7 @@ from .. import __version__
 from ..errors import HubUnreachable, NothingShared, ShareEnded, SyncError
 from ..tuples import NamedTuple
 from . import diagnosis
-from .address import SERVED_PORT, hide_credentials, may_mean_served_port, name_port, parse_base_url
+from .address import SERVED_PORT, hide_credentials, is_loopback, may_mean_served_port, name_port, parse_base_url
 from .allowance import BRISK, Allowance
 from .answers import Body, read_beginning, read_body
 from .dialer import Dialer, DialledAdapter, Resolve
@@ -43,6 +45,8 @@ LONGEST_PAUSE = 60.0
 
 GRACE = 3.0
 """Seconds after the end of a long poll within which its response has to begin."""
+
+Found = TypeVar("Found")
 
 _FAILURES = (OSError, HTTPException, urllib3.exceptions.HTTPError)
 _HEADERS = {
@@ -117,7 +121,7 @@ class HttpRemote:
         self._session.auth = _read_credentials(url)
         host = urlsplit(url).hostname or ""
         # What a proxy would reach under such a name is itself.
-        self._proxies = {"no_proxy": host} if _is_loopback(host) else None
+        self._proxies = {"no_proxy": host} if is_loopback(host) else None
 
     def post(self, call: str, body: bytes | Iterable[bytes], *, wait: float = 0.0, largest: int = MAX_RESPONSE) -> Body:
         """Send a sealed body to ``push``, ``pull`` or ``blocks`` and return that of the response, of ``largest`` bytes at most.
@@ -127,16 +131,19 @@ class HttpRemote:
         if isinstance(body, Iterator):
             # It cannot be sent twice, so it goes over a new connection, which is not stale.
             self._session.close()
-        allowance = Allowance(
-            wait + self._limits.total, self._limit(largest), patience=self._patience, clock=self._clock
-        )
+        with self._allowing(wait + self._limits.total, self._limit(largest)):
+            return self._post(_Call(call, body, wait, self._limit(largest)))
+
+    @contextmanager
+    def _allowing(self, seconds: float, largest: int) -> Iterator[None]:
+        """``with`` a call that may take so much, and takes some of the patience of a person; what has moved gives that back."""
+        allowance = Allowance(seconds, largest, patience=self._patience, clock=self._clock)
         self._dialer.allow(allowance)
         try:
-            response = self._post(_Call(call, body, wait, self._limit(largest)))
+            yield
         finally:
             self._patience -= allowance.elapsed
         self._patience += allowance.moved / BRISK
-        return response
 
     def download(self, token: str) -> Body:
         """Return what is shared under a token; a link that works once is used up by that.
@@ -163,6 +170,32 @@ class HttpRemote:
                 raise self._diagnose(error) from error
         raise NothingShared
 
+    def read_file(self, path: str, largest: int) -> Body | None:
+        """Return a file of ``largest`` bytes at most that the hub serves to browsers; ``None`` where it has none.
+
+        Raises a SyncError: the hub is not to be reached, or somebody else answers.
+        """
+        read = partial(self._read_file, path, largest)
+        with self._allowing(self._limits.total, largest):
+            try:
+                return read()
+            except _Refused as refused:
+                return self._attempt_served_port(read, refused)
+
+    def _read_file(self, path: str, largest: int) -> Body | None:
+        url = f"{self._base}{path}"
+        try:
+            with self._session.get(
+                url, timeout=self._limits.progress, stream=True, allow_redirects=False, proxies=self._proxies
+            ) as response:
+                if response.status_code == requests.codes.not_found:
+                    return None
+                if response.status_code != requests.codes.ok:
+                    raise diagnosis.diagnose_response(self.address, url, _read_refusal(response))
+                return read_body(response, self.address, largest)
+        except _FAILURES as error:
+            raise self._diagnose(error) from error
+
     def _read_download(self, response: requests.Response) -> Body:
         if response.status_code == requests.codes.not_found:
             raise NothingShared
@@ -181,17 +214,17 @@ class HttpRemote:
         except _Stale:
             self._session.close()
         except _Refused as refused:
-            return self._attempt_served_port(call, refused)
+            return self._attempt_served_port(partial(self._attempt, call), refused)
         return self._attempt(call)
 
-    def _attempt_served_port(self, call: _Call, refused: _Refused) -> Body:
+    def _attempt_served_port(self, attempt: Callable[[], Found], refused: _Refused) -> Found:
         """Go on at the port of `kvass serve`, if the address may mean it. Nothing of the body was sent."""
         if self._served is None:
             raise refused
         configured = self._base, self.address
         self._base, self.address = self._served
         try:
-            response = self._attempt(call)
+            response = attempt()
         except HubUnreachable:
             self._base, self.address = configured
             reason = f"{refused.reason}, and nobody answers at port {SERVED_PORT}"
@@ -271,16 +304,6 @@ class _Stale(HubUnreachable):
 
 class _Refused(HubUnreachable):
     """Nobody listens at the port of the hub."""
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine, as behind a tunnel of ssh."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_credentials(url: str) -> AuthBase:

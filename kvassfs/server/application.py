@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from . import pages
+from . import app_files, open_page, pages
 from .bodies import Bodies
 from .claim_requests import ClaimRequests
 from .homes import Home
 from .housekeeping import INTERVAL, Housekeeping
 from .hub_requests import DEFAULT_LIMITS, HubLimits, HubRequests
-from .open_page import OpenPage
 from .pair_requests import PairRequests
 from .request_log import Describe, Note, RequestLog, format_line, log_line, skip_logging
 from .routing import Route, RouteTable
@@ -24,19 +23,30 @@ from .share_requests import ShareRequests
 from .store_paths import StorePaths
 from .turns import InTurn
 from .wakeups import Wakeups
+from .web_pages import WebPage
 
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds at the end in which the databases have to be closed."""
 
 
-CALLS: Final = ("/", "/blocks", "/claim", "/get", "/health", "/join", "/open", "/pair", "/pull", "/push", "/ready")
+CALLS: Final = (
+    *("/", "/blocks", "/claim", "/get", "/health", "/join", open_page.PATH, "/pair", "/pull", "/push", "/ready"),
+    *(app_files.ADDRESS, app_files.SHARE, *app_files.PATHS),
+)
 """The paths that there can be."""
 
 
 class Service:
-    """What the requests to one application share, for the stores of ``home``."""
+    """What the requests to one application share, for the stores of ``home``; without ``app``, there is no page ``/app``."""
 
-    def __init__(self, home: Home, *, limits: HubLimits = DEFAULT_LIMITS, upkeep_interval: float = INTERVAL) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        limits: HubLimits = DEFAULT_LIMITS,
+        upkeep_interval: float = INTERVAL,
+        app: bool = True,
+    ) -> None:
         self._home = home
         self.wakeups = Wakeups()
         self._bodies = Bodies(home.spool, limits.bodies)
@@ -47,7 +57,9 @@ class Service:
         )
         self.claims = None if home.open_stores is None else ClaimRequests(home.open_stores, self._bodies)
         """``None`` where there is but one store."""
-        self.open_page = OpenPage()
+        self.open_page = WebPage(open_page.make_open_page)
+        self.app = {path: WebPage(make) for path, make in app_files.list_app_files().items()} if app else {}
+        """The files of the page that is a device of its own, by their paths."""
         self._housekeeping = Housekeeping(home.open_upkeep, upkeep_interval)
 
     @asynccontextmanager
@@ -87,6 +99,55 @@ def _say_ok(request: Request) -> Response:
     return PlainTextResponse("ok\n", headers=pages.NEVER_KEPT)
 
 
+def _route_beside(service: Service) -> dict[str, Route]:
+    """Return the routes that are not of a store."""
+    return {
+        "/": Route.of(service.describe, "GET"),
+        "/health": Route.of(service.check_health, "GET"),
+        "/ready": Route.of(service.check_ready, "GET"),
+    }
+
+
+def _route_store(service: Service) -> dict[str, Route]:
+    """Return the routes of a store."""
+    routes = {
+        "/blocks": Route.of(service.hub.serve_blocks, "POST"),
+        "/get": Route.of(service.shares.respond, "GET", "POST"),
+        "/join": Route.of(service.pairs.join, "POST"),
+        open_page.PATH: Route.of(service.open_page.respond, "GET"),
+        "/pair": Route.of(service.pairs.pair, "POST"),
+        "/pull": Route.of(service.hub.pull, "POST"),
+        "/push": Route.of(service.hub.push, "POST"),
+    }
+    claims = {} if service.claims is None else {"/claim": Route.of(service.claims.claim, "POST")}
+    return routes | claims | _route_app(service.app)
+
+
+def _route_app(files: Mapping[str, WebPage]) -> dict[str, Route]:
+    """Return the routes of the page that is a device of its own; none if it is left out."""
+    if not files:
+        return {}
+    return {
+        app_files.ADDRESS: Route.of(_lead_to_app, "GET"),
+        app_files.SHARE: Route.of(_lose_share, "POST"),
+        **{path: Route.of(page.respond, "GET") for path, page in files.items()},
+    }
+
+
+async def _lead_to_app(_: Request) -> Response:
+    """Send a browser on, by an address that is right below any path of a proxy, and to what is behind its ``#``."""
+    return _send_on(307, "app/")
+
+
+async def _lose_share(_: Request) -> Response:
+    """Say on the page that what was shared is lost: the worker that would have kept it is not there. Nothing of it is read."""
+    return _send_on(303, "./#share-lost")
+
+
+def _send_on(status: int, location: str) -> Response:
+    return Response(status_code=status, headers={**pages.NEVER_KEPT, **pages.PRIVATE, "Location": location})
+
+
 def build_application(
     service: Service,
     write: Callable[[str], None] = log_line,
@@ -99,25 +160,11 @@ def build_application(
 
     Where there can be many stores, each lies below its own path.
     """
-    beside = {
-        "/": Route.of(service.describe, "GET"),
-        "/health": Route.of(service.check_health, "GET"),
-        "/ready": Route.of(service.check_ready, "GET"),
-    }
-    of_store = {
-        "/blocks": Route.of(service.hub.serve_blocks, "POST"),
-        "/get": Route.of(service.shares.respond, "GET", "POST"),
-        "/join": Route.of(service.pairs.join, "POST"),
-        "/open": Route.of(service.open_page.respond, "GET"),
-        "/pair": Route.of(service.pairs.pair, "POST"),
-        "/pull": Route.of(service.hub.pull, "POST"),
-        "/push": Route.of(service.hub.push, "POST"),
-    }
+    beside, of_store = _route_beside(service), _route_store(service)
+    routes = beside | of_store
     if service.claims is None:
-        routes = beside | of_store
         table: ASGIApp = RouteTable(routes, service.run)
     else:
-        routes = beside | of_store | {"/claim": Route.of(service.claims.claim, "POST")}
         # What stands beside the stores runs the lifespan.
         table = StorePaths(RouteTable(routes, service.run), RouteTable(beside, service.run))
     return InTurn(RequestLog(table, routes, write, note=note, describe=describe))

@@ -64,6 +64,7 @@ class ServeOptions:
         blocks: where their blocks go, ``s3://BUCKET/PREFIX``; "": into the PostgreSQL database.
         blocks_endpoint: URL of the object store; "": as boto3 finds it.
         log_format: of what is written of requests: ``text``, or ``json`` for an object without the time.
+        app: serve the page that makes a browser a device.
         metrics: ``HOST:PORT`` where numbers for Prometheus are served, each further process at the next port; "" = nowhere.
     """
 
@@ -81,6 +82,7 @@ class ServeOptions:
     blocks: str = ""
     blocks_endpoint: str = ""
     log_format: str = "text"
+    app: bool = True
 
 
 def serve(
@@ -149,7 +151,7 @@ def _serve_on(
     write: Callable[[str], None],
 ) -> None:
     """Serve the stores of ``home`` in this process, the one with a ``number`` of those that do."""
-    service = Service(home, limits=_choose_limits(options))
+    service = Service(home, limits=_choose_limits(options), app=options.app)
     with _open_metrics(options, service, number) as note:
         describe = format_object if options.log_format == "json" else format_line
         application = build_application(service, write, note, describe)

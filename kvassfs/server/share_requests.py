@@ -48,6 +48,13 @@ _NEVER_KEPT: Final = (b"cache-control", b"no-store")
 _CALENDAR: Final = range(253_402_300_800)
 """Seconds since the epoch that HTTP has dates for: up to the year 9999."""
 
+_CODE: Final = frozenset(
+    {"audioworklet", "paintworklet", "script", "serviceworker", "sharedworker", "style", "worker", "xslt"}
+)
+"""What a browser says that it would use a response as, where it would run in the page that asks, or change it."""
+
+_CODE_WORDS: Final = "what is shared is never code for a page; open its address, or save it"
+
 LONGEST_QUERY: Final = 512
 """Bytes of a query that are looked at; a token takes a few."""
 
@@ -149,6 +156,7 @@ class ShareRequests:
             NothingShared, ShareEnded, StoreError, HTTPException
         """
         request = ShareRequest.from_scope(http_request.scope)
+        _refuse_code(request.headers)
         return (
             self._respond_at_once(http_request, request)
             or await self._respond_soon(http_request, request)
@@ -193,6 +201,16 @@ class ShareRequests:
                 self._notify(store)
             on_end = leaving.pop_all().close if prepared.pieces is not None else None
             return build_response(http_request, prepared, worker, on_end)
+
+
+def _refuse_code(headers: Mapping[str, str]) -> None:
+    """Refuse a request for code: pages of the hub have this origin too, and what somebody has stored must not run there.
+
+    Raises:
+        HTTPException
+    """
+    if headers.get("sec-fetch-dest") in _CODE or "service-worker" in headers:
+        raise HTTPException(403, _CODE_WORDS)
 
 
 def build_response(

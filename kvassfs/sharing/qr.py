@@ -49,6 +49,11 @@ class Code:
         """Modules from side to side with the quiet zone, which are the columns of :meth:`lines`."""
         return self._code.modules_count + 2 * _QUIET_ZONE
 
+    @property
+    def height(self) -> int:
+        """How many :meth:`lines` there are."""
+        return (self.width + 1) // 2
+
     def lines(self, *, colour: bool, invert: bool = False) -> list[str]:
         """Return the code as lines for a terminal, two rows of modules to a line.
 

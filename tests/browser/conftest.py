@@ -1,4 +1,4 @@
-"""The fixtures `browser`, `server`, `hub`, `sealed`, `visitor`, `neighbour` and `videos`."""
+"""The fixtures `browser`, `server`, `hub`, `sealed`, `visitor`, `app`, `neighbour` and `videos`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from kvassfs.keeping.postgres.database import open_database
 from kvassfs.store import Store
+from tests.browser.app_page import PHONE, AppPage, visiting
 from tests.browser.driver import Shared, Visitor, launched
 from tests.browser.neighbour import Neighbour, at_home
 from tests.browser.samples import CODECS, video
@@ -72,6 +73,13 @@ def visitor(browser: Browser, tmp_path: Path) -> Iterator[Visitor]:
     visitor = Visitor(browser, tmp_path)
     yield visitor
     visitor.context.close()
+
+
+@pytest.fixture
+def app(browser: Browser, tmp_path: Path) -> Iterator[AppPage]:
+    """Somebody with a phone, and the page of a device over a store in memory."""
+    with visiting(browser, tmp_path, **PHONE) as app:
+        yield app
 
 
 @pytest.fixture

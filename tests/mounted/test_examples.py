@@ -75,12 +75,14 @@ STAYS = {
     "kvass mount --allow-other --foreground ~/kvass",
     "kvass serve --bind :8000",
     "kvass serve --quiet --max-body 64 --body-memory 16 --per-address 0 --bind 127.0.0.1:8000",
+    "kvass serve --no-app --bind 127.0.0.1:8000",
     "kvass serve --tls-cert server.pem --tls-key server.key",
     "kvass sync --follow",
     "kvass watch",
     "kvass watch notes/ -- sh -c 'notify-send \"$KVASS_EVENT $KVASS_KEY\"'",
     "kvass watch --offline -0 notes/",
     "kvass pair",
+    "kvass pair --phone",
     "ssh you@yourserver.com kvass pair",
 }
 """Lines that stay: they are ended once they do what they are for."""

@@ -8,9 +8,7 @@ from pathlib import Path
 from kvassfs.store import Store
 from tests.support.devices import shows
 from tests.support.mounts import Mount, mounted
-from tests.support.waiting import within
-
-SECOND = 1.0
+from tests.support.waiting import PATIENCE, within
 
 
 def numbers(top: Path) -> dict[str, int]:
@@ -41,7 +39,7 @@ def test_a_value_from_elsewhere_is_the_same_file(mount: Mount) -> None:
     before = (mount.path / "file").stat().st_ino
     with Store.open(mount.db) as store:
         store.set("file", b"a longer value")
-    within(SECOND, lambda: (mount.path / "file").stat().st_size == 14, what="the new value")
+    within(PATIENCE, lambda: (mount.path / "file").stat().st_size == 14, what="the new value")
     assert (mount.path / "file").stat().st_ino == before
 
 
@@ -53,18 +51,18 @@ def test_a_value_that_comes_while_the_file_is_open_is_another_file(mount: Mount)
         with Store.open(mount.db) as store:
             store.set("file", b"a longer value")
         # Its name is missing for a moment while watchers are told.
-        within(SECOND, shows(mount.path / "file", b"a longer value"), what="the new value")
+        within(PATIENCE, shows(mount.path / "file", b"a longer value"), what="the new value")
         assert os.fstat(reader.fileno()).st_ino == before != (mount.path / "file").stat().st_ino
 
 
 def test_a_key_below_a_name_that_was_free_makes_another_directory(mount: Mount) -> None:
     with Store.open(mount.db) as store:
         store.set("a/b/key", b"value")
-        within(SECOND, (mount.path / "a/b/key").exists, what="the key")
+        within(PATIENCE, (mount.path / "a/b/key").exists, what="the key")
         before = numbers(mount.path)
         (mount.path / "a").rename(mount.path / "moved")
         store.set("a/b/key", b"value")
-    within(SECOND, (mount.path / "a/b/key").exists, what="the key again")
+    within(PATIENCE, (mount.path / "a/b/key").exists, what="the key again")
     now = numbers(mount.path)
     assert len(set(now.values())) == len(now)
     assert [now["moved"], now["moved/b"], now["moved/b/key"]] == [before["a"], before["a/b"], before["a/b/key"]]

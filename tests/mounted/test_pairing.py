@@ -14,12 +14,15 @@ import pytest
 
 from kvassfs.pairing.errors import WrongCode
 from kvassfs.pairing.words import WORDS
-from kvassfs.sharing.qr import Code
+from tests.mounted.test_qr_terminal import DARK, LIGHT, Theme, picture, read
+from tests.support.node import run_module
 from tests.support.processes import KVASS
 from tests.support.terminal import Terminal, press
 from tests.support.waiting import find_within
 
 PROMPT = "next command>"
+
+JOIN = Path(__file__).parents[1] / "unit/cli/commands/join_as_page.mjs"
 
 
 def environment_of(home: Path) -> dict[str, str]:
@@ -38,7 +41,7 @@ def environment_of(home: Path) -> dict[str, str]:
 class Home:
     """A home directory of its own, and a shell in a terminal."""
 
-    def __init__(self, path: Path, ending: ExitStack, columns: int = 200) -> None:
+    def __init__(self, path: Path, ending: ExitStack, columns: int = 200, rows: int = 40) -> None:
         self.path = path
         path.mkdir()
         bin_directory = path / "bin"
@@ -47,7 +50,7 @@ class Home:
         script.write_text(f'#!/bin/sh\nexec {shlex.join(KVASS)} "$@"\n')
         script.chmod(0o755)
         self.terminal = ending.enter_context(
-            Terminal(["sh"], environment=environment_of(path), directory=path, columns=columns, rows=40)
+            Terminal(["sh"], environment=environment_of(path), directory=path, columns=columns, rows=rows)
         )
         self.terminal.wait_for(PROMPT)
 
@@ -99,9 +102,7 @@ def test_two_homes_are_paired_and_mounted_by_what_is_printed_alone(tmp_path: Pat
     with homes(tmp_path) as (serving, second, other):
         serve(serving)
         second.type("kvass set hello 'from the hub'")
-        line = pair(second)
-        assert "\n".join(Code(line).lines(colour=False)[4:8]).strip() in second.terminal.screen()
-        other.type(line)
+        other.type(pair(second))
         other.find(r"joined \S+; this device is called \S+")
         other.find(r"Show the keys as files in ~/kvass\? \[Y/n\]:")
         other.press("Enter")
@@ -114,6 +115,41 @@ def test_two_homes_are_paired_and_mounted_by_what_is_printed_alone(tmp_path: Pat
         second.find("from the laptop")
         other.type("kvass umount ~/kvass; echo ended $?")
         other.find("ended 0")
+
+
+@pytest.mark.parametrize(("options", "rows"), [("", 25), (" --phone", 24)])
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_a_phone_joins_by_what_a_terminal_shows(tmp_path: Path, options: str, rows: int, theme: Theme) -> None:
+    with ExitStack() as ending:
+        serving = Home(tmp_path / "server", ending)
+        serving.type("kvass config url https://hub.example")
+        address = serve(serving)
+        second = Home(tmp_path / "second", ending, columns=80, rows=rows)
+        second.type(f"export HOME={serving.path}; clear")
+        second.type(f"kvass pair{options}")
+        second.find(r"(?:.*█.*\n){19}\n*\Z")
+        screen = second.terminal.screen()
+        assert options or re.search(r"kvass join https://hub\.example \d+-\w+-\w+\n", screen), screen
+        picture(second.terminal.coloured_screen(), theme).save(tmp_path / "screen.png")
+        page, _, fragment = read(tmp_path / "screen.png").partition("#")
+        assert page == "https://hub.example/app/"
+        assert run_module(JOIN, f"http://{address}/app/", fragment)["result"]["name"]
+        second.find(r"\nphone has joined\n")
+        serving.press("C-c")
+
+
+def test_where_the_line_would_be_out_of_sight_nothing_is_drawn(tmp_path: Path) -> None:
+    with ExitStack() as ending:
+        serving = Home(tmp_path / "server", ending)
+        serving.type("kvass config url https://hub.example")
+        serve(serving)
+        low = Home(tmp_path / "low", ending, columns=80, rows=22)
+        low.type(f"export HOME={serving.path}; clear")
+        low.type("kvass pair")
+        low.find(r"On a phone, type the code at https://hub\.example/app/ \(`kvass pair --phone` draw")
+        assert "█" not in low.terminal.screen()
+        low.press("C-c")
+        serving.press("C-c")
 
 
 @pytest.mark.parametrize("typed", ["n", "C-c"])

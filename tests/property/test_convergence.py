@@ -44,6 +44,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "how": ("set", "remove", "save", "amend", "empty", "unlink", "rename", "change mode", "change time"),
     "what": ("exchange", "pull", "push", "wait"),
     "doing": ("set", "remove", "push", "pull"),
+    "page_doing": (
+        *("set", "set", "set", "remove", "rename", "change mode", "jump", "close"),
+        *("exchange", "exchange", "exchange", "pull", "push", "wait"),
+    ),
     "directory": ("f", "f", "f/g", "h"),
     "new_directory": ("f", "f/g", "h", "h/i"),
     "directory_doing": ("remove", "remove", "change mode", "change time", "rename", "save", "unlink", "unlink"),
@@ -97,17 +101,17 @@ BUSTLE = 12
 """Steps of a bustle."""
 
 
-def drawn(name: str) -> st.SearchStrategy[Step]:
+def drawn(name: str, steps: dict[str, str] = STEPS) -> st.SearchStrategy[Step]:
     """Return a strategy for steps of one kind."""
-    values = {part: PLANS if part == "plan" else st.sampled_from(CHOICES[part]) for part in STEPS[name].split()}
+    values = {part: PLANS if part == "plan" else st.sampled_from(CHOICES[part]) for part in steps[name].split()}
     return st.tuples(st.just(name), st.fixed_dictionaries(values))
 
 
-def invented(random: Random) -> Step:
+def invented(random: Random, steps: dict[str, str] = STEPS, weights: dict[str, int] = WEIGHTS) -> Step:
     """Return a random step."""
-    (name,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
+    (name,) = random.choices(list(weights), list(weights.values()))
     values: dict[str, Any] = {}
-    for part in STEPS[name].split():
+    for part in steps[name].split():
         if part == "plan":
             number = random.choice((0, 0, 1, 2, 3, 4))
             values[part] = [(random.choice(FATES), random.choice(CHOICES["number"])) for _ in range(number)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from urllib.parse import urljoin
 import pytest
 
 from kvassfs.remote.http import GRACE, HttpRemote
+from kvassfs.server.app_files import list_app_files
 from kvassfs.sync import messages
 from kvassfs.sync.hub import MAX_WAIT
 from kvassfs.sync.seal import Seal
@@ -116,6 +118,25 @@ def test_plain_http_leads_to_https(site: Site) -> None:
     answer = site.fetch(f"http://localhost:{site.ports.http}/kvass/get?q={NOBODYS}")
     assert answer.status in {301, 308}
     assert answer.headers["location"] == f"https://localhost/kvass/get?q={NOBODYS}"
+
+
+def test_the_page_that_is_a_device_lies_below_the_prefix(site: Site) -> None:
+    short = site.fetch("app")
+    assert (short.status, urljoin(f"{site.url}/app", short.headers["location"])) == (307, f"{site.url}/app/")
+    page = site.fetch("app/")
+    assert page.body == make_app_file("/app/")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    compressed = site.fetch("app/worker.js", "--header", "Accept-Encoding: gzip").body
+    assert gzip.decompress(compressed) == make_app_file("/app/worker.js")
+    lost = site.fetch("app/share", "--form", "text=something")
+    assert (lost.status, urljoin(f"{site.url}/app/share", lost.headers["location"])) == (
+        303,
+        f"{site.url}/app/#share-lost",
+    )
+
+
+def make_app_file(path: str) -> bytes:
+    return list_app_files()[path]().body
 
 
 # Sync

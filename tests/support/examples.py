@@ -14,7 +14,7 @@ from tests.support.commands import all_commands
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = ("mount", "history", "devices", "sharing", "in-and-out", "database", "services", "doctor", "commands")
+PAGES = ("mount", "history", "devices", "phone", "sharing", "in-and-out", "database", "services", "doctor", "commands")
 """Pages in contrib/doc whose examples are run."""
 
 OPERATORS = {"|", "||", "&", "&&", ";", ";;", "(", ")", "<", ">", ">>", "<<", "<("}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,14 @@ def find_npm_program(name: str) -> str:
     folder = Path(sys.prefix) / "npm/node_modules/.bin"
     found = shutil.which(name, path=str(folder)) or shutil.which(name)
     assert found is not None, f"{name} is missing: contrib/test installs it"
+    return found
+
+
+def find_npm_file(path: str) -> Path:
+    """Return a file of a package of contrib/requirements/npm; ``NODE_PATH`` names other folders of packages."""
+    folders = [Path(sys.prefix) / "npm/node_modules", *map(Path, os.environ.get("NODE_PATH", "").split(os.pathsep))]
+    found = next((folder / path for folder in folders if (folder / path).is_file()), None)
+    assert found is not None, f"{path} is missing: contrib/test installs it"
     return found
 
 

@@ -92,7 +92,7 @@ def test_the_wheel_holds_every_module_and_the_type_markers(distributions: tuple[
         str(Path(package, path.relative_to(ROOT / folder)))
         for folder, package in (("kvassfs", "kvassfs"), ("cli", "kvassfs_cli"))
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in {".css", ".html", ".js", ".py"} or path.name == "py.typed"
+        if path.suffix in {".css", ".html", ".js", ".png", ".py", ".svg", ".webmanifest"} or path.name == "py.typed"
     }
     assert {"kvassfs/py.typed", "kvassfs_cli/py.typed", "kvassfs_cli/main.py"} <= expected
     with zipfile.ZipFile(distributions[1]) as wheel:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from kvassfs.pairing.addresses import Reachable, find_machine_addresses, find_reachable, is_local, list_addresses
+from kvassfs.pairing.addresses import (
+    Reachable,
+    choose_page_url,
+    find_machine_addresses,
+    find_reachable,
+    is_local,
+    is_secure,
+    list_addresses,
+)
 from kvassfs.pairing.errors import NobodyServes
 from kvassfs.store import Store
 
@@ -93,6 +101,44 @@ def test_a_hub_names_itself_while_it_is_served(store: Store) -> None:
     assert find_reachable(store, lambda: MACHINE) == Reachable(("127.0.0.1:9000",), local=True)
     store.settings.set_public_url("https://example.org")
     assert find_reachable(store, lambda: MACHINE) == Reachable(("https://example.org", "127.0.0.1:9000"), local=False)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "public_url", "url"),
+    [
+        (["hub:8000"], "", "http://hub:8000"),
+        (["http://hub:80"], "", "http://hub"),
+        (["https://hub:443/kvass"], "", "https://hub/kvass"),
+        (["https://hub:8443"], "", "https://hub:8443"),
+        (["https://hub"], "https://example.org", "https://hub"),
+        (["hub:8000"], "https://example.org/kvass", "https://example.org/kvass"),
+        (["hub:8000"], "http://example.org/", "http://example.org"),
+        (["192.168.1.5:8000", "https://10.0.0.3:8000"], "", "https://10.0.0.3:8000"),
+        (["192.168.1.5:8000", "10.0.0.3:8000"], "", "http://192.168.1.5:8000"),
+        (["[fd00::1]:8000"], "", "http://[fd00::1]:8000"),
+        (["https://me:secret@hub:443"], "", "https://hub"),
+        (["hub:8000/s/a:80"], "", "http://hub:8000/s/a:80"),
+    ],
+)
+def test_a_browser_gets_the_address_with_tls_or_else_the_public_one(
+    addresses: list[str], public_url: str, url: str
+) -> None:
+    assert choose_page_url(addresses, public_url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "secure"),
+    [
+        ("https://hub", True),
+        ("http://hub:8000", False),
+        ("http://192.168.1.5:8000", False),
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", True),
+    ],
+)
+def test_a_page_works_with_tls_or_on_this_machine(url: str, secure: bool) -> None:
+    assert is_secure(url) is secure
 
 
 def test_a_hub_that_has_ended_serves_nobody(store: Store) -> None:

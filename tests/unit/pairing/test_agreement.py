@@ -15,9 +15,11 @@ import pytest
 from kvassfs.pairing.agreement import CONFIRMATION_BYTES, SHARE_BYTES, DeviceSide, JoinerSide
 from kvassfs.pairing.code import Code
 from kvassfs.pairing.errors import WrongCode
+from kvassfs.pairing.fragment import Fragment
 from kvassfs.sync.seal import Seal
 
 CODE = Code(7, ("purple", "lamp"))
+FRAGMENT = Fragment(7, bytes(range(16)))
 INTRODUCTION = b'{"Type":"introduction","Name":"laptop"}'
 HANDOVER = b'{"Type":"handover"}'
 
@@ -53,7 +55,7 @@ def counting(start: int) -> Callable[[int], bytes]:
 
 
 def device(code: Code = CODE) -> DeviceSide:
-    return DeviceSide(code, counting(0))
+    return DeviceSide(code, FRAGMENT, counting(0))
 
 
 def joiner(code: Code = CODE) -> JoinerSide:
@@ -110,7 +112,7 @@ def test_with_another_code_neither_side_says_anything(code: Code) -> None:
     with pytest.raises(WrongCode) as raised:
         side.open(message)
     assert not raised.value.joining
-    guesser = DeviceSide(code, counting(50))
+    guesser = DeviceSide(code, FRAGMENT, counting(50))
     asker = joiner()
     asker.reply(guesser.share, INTRODUCTION)
     with pytest.raises(WrongCode) as raised:
@@ -165,7 +167,7 @@ def test_a_share_that_comes_back_is_refused() -> None:
 
 
 def test_each_pairing_has_other_keys() -> None:
-    first, second = DeviceSide(CODE), DeviceSide(CODE)
+    first, second = DeviceSide(CODE, FRAGMENT), DeviceSide(CODE, FRAGMENT)
     assert first.share != second.share
     with pytest.raises(WrongCode):
         second.open(JoinerSide(CODE).reply(first.share, INTRODUCTION))

@@ -239,6 +239,31 @@ def test_a_browser_gets_a_page_about_it(store: Store, token: str | None, status:
     assert removed.encode() not in answer.body
 
 
+@pytest.mark.parametrize("value", [b"value", LARGE])
+def test_what_is_shared_is_no_code_for_a_page_of_this_origin(store: Store, value: bytes) -> None:
+    target = f"/get?q={store.set('evil.js', value).url_token}"
+    uses = ("script", "worker", "sharedworker", "serviceworker", "audioworklet", "paintworklet", "style", "xslt")
+    asked = [{"Sec-Fetch-Dest": use} for use in uses]
+    asked += [{"Service-Worker": "script"}, {"Sec-Fetch-Dest": "script", "If-None-Match": "*"}]
+    found = answers(store, *((method, target, headers) for method in ("GET", "HEAD") for headers in asked))
+    assert {answer.status for answer in found} == {403}
+    assert {answer.body for answer in found} == {
+        b"kvass: what is shared is never code for a page; open its address, or save it\n"
+    }
+
+
+def test_a_link_that_works_once_is_not_used_up_by_what_would_run_it(store: Store) -> None:
+    store.set("key", b"value")
+    target = f"/get?q={store.share_links.create('key', expires=0, once=True).token}"
+    refused, taken = answers(store, ("POST", target, {"Sec-Fetch-Dest": "script"}), ("POST", target, {}))
+    assert (refused.status, taken.status, taken.body) == (403, 200, b"value")
+
+
+@pytest.mark.parametrize("use", ["document", "iframe", "image", "video", "audio", "empty", "object", "track"])
+def test_what_is_shared_is_anything_else(store: Store, use: str) -> None:
+    assert get(store, store.set("key", b"value").url_token, Sec_Fetch_Dest=use).status == 200
+
+
 def test_other_methods_are_refused(store: Store) -> None:
     token = store.set("key", b"value").url_token
     for method in ("PUT", "DELETE", "OPTIONS"):

@@ -2,7 +2,7 @@
 
 import { Failure, Unreachable } from "./failures.js";
 
-/** @import { Bytes } from "../veil/bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 /** @import { Read } from "../veil/values.js" */
 
 /**

@@ -1,8 +1,9 @@
 /** Keeps large values in files of the browser, which only this page sees, and removes them when it is left or opened again. */
 
-import { Failure, formatSize } from "./failures.js";
+import { formatSize } from "../showing/sizes.js";
+import { Failure } from "./failures.js";
 
-/** @import { Bytes } from "../veil/bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 
 /**
  * What takes bytes, and returns all of them in the end.

@@ -1,9 +1,10 @@
 /** The page of an address of a sealed store: fetches what it leads to, opens it here, and shows it. */
 
+import { formatSize } from "../showing/sizes.js";
 import { openAddress, parseFragment } from "../veil/addresses.js";
-import { BLOCK_SIZE } from "../veil/layout.js";
 import { readValue } from "../veil/values.js";
-import { describeFailure, Failure, formatSize, Unreachable } from "./failures.js";
+import { BLOCK_SIZE } from "../words/block.js";
+import { describeFailure, Failure, Unreachable } from "./failures.js";
 import { askHub, Body, useUp } from "./hub.js";
 import { Keeping } from "./keeping.js";
 import { ask, say, showFailure, showName, showProgress, showValue } from "./page.js";

@@ -1,10 +1,10 @@
 /** The parts of the page, and what they show at each stage. */
 
-import { formatSize } from "./failures.js";
-import { chooseDisplay, nameFile, readText } from "./media.js";
+import { chooseDisplay, nameFile, readText } from "../showing/media.js";
+import { formatSize } from "../showing/sizes.js";
 
 /** @import { Version } from "../veil/attributes.js" */
-/** @import { Medium } from "./media.js" */
+/** @import { Medium } from "../showing/media.js" */
 
 /** Steps of the progress that are read out; the bar shows each per cent. */
 const READ_OUT = 0.25;

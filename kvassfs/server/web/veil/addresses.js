@@ -1,10 +1,10 @@
 /** Addresses of a sealed store: what stands behind their `#`, and what they open: kvassfs/veil/addresses.py. */
 
-import { decodeUrl } from "./bytes.js";
+import { decodeUrl } from "../words/bytes.js";
 import { openByLinkKey, openByVersionKey } from "./head.js";
 import { checkLength, readHead } from "./values.js";
 
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 /** @import { Read } from "./values.js" */
 
 /**

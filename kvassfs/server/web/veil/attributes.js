@@ -1,32 +1,30 @@
-/** What describes a version in its head: kvassfs/veil/attributes.py, as far as who has an address can use it. */
+/** What describes a version in its head: kvassfs/veil/attributes.py. `seal_head.js` makes it. */
 
-import { decodeText, viewNumbers } from "./bytes.js";
+import { decodeText, viewNumbers } from "../words/bytes.js";
+import { formatOrigin, MOST_SEEN } from "../words/conflict.js";
+import { LONGEST_KEY, MAX_RECEIVED } from "../words/entry.js";
+import { isEcho, parseRecord } from "../words/share_link.js";
 import { Spoiled } from "./errors.js";
 import { LARGEST_SEALED_SIZE } from "./layout.js";
 
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
+/** @import { Entry } from "../words/entry.js" */
 
 /**
- * A version: its key, the size of its value, and its mode if it has one.
- * @typedef {{ key: string, size: number, mode: number | null }} Version
+ * A version, without what stands outside of its sealed value; its mode may be one that no file has.
+ * @typedef {Omit<Entry, "timestamp" | "processId">} Version
  */
 
-const HAS_MODE = 1;
-const HAS_SEEN = 4;
-const HAS_ORIGIN = 8;
+export const HAS_MODE = 1;
+export const HAS_MOD_TIME = 2;
+export const HAS_SEEN = 4;
+export const HAS_ORIGIN = 8;
 
-const FIXED_BYTES = 42;
-const SEEN_BYTES = 12;
-const MOST_SEEN = 8;
+/** Bytes of flags (1), size (8), mode (4), time of the file (8), origin (12), number of versions seen (1), lengths of token and key (4 each). */
+export const FIXED_BYTES = 42;
 
-/** Characters of a key, at most. */
-const LONGEST_KEY = 1024 * 1024;
-
-/** The greatest counter that is taken from others. */
-const MAX_RECEIVED = 2n ** 53n - 2n ** 32n;
-
-const RECORD = /^\u0001link\/[^/]*\/([0-9]{1,18}|-)\/(once|often)\/.+$/su;
-const ECHO = /^\u0001echo\/[0-9]{1,10}\/[01h]$/u;
+/** Bytes of a version that was seen: process id (4), counter (8). */
+export const SEEN_BYTES = 12;
 
 /**
  * Return the version that is described so, whose writer's counter is `counter`. Throws Spoiled if it describes none.
@@ -46,21 +44,39 @@ export function decodeAttributes(data, counter) {
   const seenEnd = keyEnd + seen * SEEN_BYTES;
   if (seenEnd > data.length || seen > MOST_SEEN) throw new Spoiled("the lengths in what describes it do not add up");
   if (size > BigInt(LARGEST_SEALED_SIZE) || counter > MAX_RECEIVED) throw new Spoiled("its size or counter is out of range");
-  if (flags & HAS_ORIGIN) checkVersion(numbers, 21);
-  if (flags & HAS_SEEN) for (let at = keyEnd; at < seenEnd; at += SEEN_BYTES) checkVersion(numbers, at);
-  decode(data.subarray(FIXED_BYTES, tokenEnd));
-  const key = checkKey(decode(data.subarray(tokenEnd, keyEnd)));
-  return { key, size: Number(size), mode: flags & HAS_MODE ? mode : null };
+  return {
+    key: checkSealedKey(decode(data.subarray(tokenEnd, keyEnd))),
+    counter: Number(counter),
+    urlToken: decode(data.subarray(FIXED_BYTES, tokenEnd)),
+    size: Number(size),
+    mode: flags & HAS_MODE ? mode : null,
+    modTime: flags & HAS_MOD_TIME ? numbers.getBigInt64(13) : null,
+    seen: flags & HAS_SEEN ? readSeen(numbers, keyEnd, seenEnd) : null,
+    origin: flags & HAS_ORIGIN ? readVersion(numbers, 21) : null,
+  };
 }
 
 /**
  * @param {DataView} numbers
+ * @param {number} start
+ * @param {number} end
+ */
+function readSeen(numbers, start, end) {
+  const seen = [];
+  for (let at = start; at < end; at += SEEN_BYTES) seen.push(readVersion(numbers, at));
+  return seen.join(" ");
+}
+
+/**
+ * Return a version before this one, as the text that an entry has.
+ * @param {DataView} numbers
  * @param {number} at
  */
-function checkVersion(numbers, at) {
-  if (numbers.getUint32(at) === 0 || numbers.getBigUint64(at + 4) > MAX_RECEIVED) {
-    throw new Spoiled("a version before it is none");
-  }
+function readVersion(numbers, at) {
+  const processId = numbers.getUint32(at);
+  const counter = numbers.getBigUint64(at + 4);
+  if (processId === 0 || counter > MAX_RECEIVED) throw new Spoiled("a version before it is none");
+  return formatOrigin({ processId, counter: Number(counter) });
 }
 
 /** @param {Bytes} data */
@@ -73,8 +89,9 @@ function decode(data) {
 }
 
 /** @param {string} key */
-function checkKey(key) {
-  if (key === "" || key.includes("\0") || [...key].length > LONGEST_KEY || RECORD.test(key) || ECHO.test(key)) {
+function checkSealedKey(key) {
+  const isLong = key.length > LONGEST_KEY && [...key].length > LONGEST_KEY;
+  if (key === "" || key.includes("\0") || isLong || parseRecord(key) !== null || isEcho(key)) {
     throw new Spoiled("no value has such a key");
   }
   return key;

@@ -1,16 +1,15 @@
 /** The cipher of blocks and of lists, with what authenticates them: kvassfs/veil/block_cipher.py. */
 
-import { areEqual, isZero } from "./bytes.js";
+import { HASH_BYTES } from "../words/block.js";
+import { areEqual, isZero } from "../words/bytes.js";
 import { Spoiled } from "./errors.js";
 
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 
 /**
  * What opens a block or list, and tells whether it is the right one.
  * @typedef {{ hash: Bytes, key: Bytes }} Reference
  */
-
-const HASH_BYTES = 32;
 
 /**
  * Return the reference that stands in a list or head.

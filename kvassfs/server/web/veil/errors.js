@@ -1,7 +1,9 @@
 /** The errors of what a hub keeps of a sealed store: those of kvassfs/veil/errors.py that who has an address meets. */
 
+import { KvassError } from "../words/errors.js";
+
 /** What an address leads to is not used. */
-export class VeilError extends Error {}
+export class VeilError extends KvassError {}
 
 /** A head is of a version that a later program makes. */
 export class NewerForm extends VeilError {

@@ -1,13 +1,13 @@
-/** The head of a sealed value, opened by who has an address: kvassfs/veil/head.py and links.py. */
+/** The head of a sealed value, opened by who has an address: kvassfs/veil/head.py and links.py. Devices have `seal_head.js`, `open_head.js`. */
 
 import { decodeAttributes } from "./attributes.js";
-import { isZero, viewNumbers } from "./bytes.js";
+import { isZero, viewNumbers } from "../words/bytes.js";
 import { CannotBeOpened, NewerForm, Spoiled } from "./errors.js";
 import { INLINE_LIMIT, layOut, padBody } from "./layout.js";
 import { RUN_BYTES, unpackRuns } from "./lists.js";
 
 /** @import { Version } from "./attributes.js" */
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 /** @import { Layout } from "./layout.js" */
 /** @import { ListRun } from "./lists.js" */
 
@@ -21,17 +21,17 @@ import { RUN_BYTES, unpackRuns } from "./lists.js";
  * @typedef {{ counter: bigint, prefix: Bytes, nonce: Bytes, box: Bytes, wraps: Bytes[], length: number }} Parts
  */
 
-const VERSION = 1;
+export const VERSION = 1;
 
 /** Where the parts of a head begin: version (1), counter (8), nonce (12), length of the box (4), box. */
 const NONCE_AT = 9;
 const LENGTH_AT = 21;
 const BOX_AT = 25;
 
-const BODY_LENGTH_BYTES = 4;
-const MOST_WRAPS = 16;
+export const BODY_LENGTH_BYTES = 4;
+export const MOST_WRAPS = 16;
 const WRAP_BYTES = 48;
-const PROOF_BYTES = 32;
+export const PROOF_BYTES = 32;
 
 /**
  * Open a head by the key of the version. Throws NewerForm, CannotBeOpened or Spoiled.
@@ -75,7 +75,7 @@ async function openBox(versionKey, parts) {
  * @param {Bytes} beside
  * @returns {Promise<Bytes | null>}
  */
-async function decrypt(key, nonce, data, beside) {
+export async function decrypt(key, nonce, data, beside) {
   const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
   try {
     const options = { name: "AES-GCM", iv: nonce, additionalData: beside };
@@ -90,7 +90,7 @@ async function decrypt(key, nonce, data, beside) {
  * @param {Bytes} data
  * @returns {Parts}
  */
-function splitHead(data) {
+export function splitHead(data) {
   const version = data[0];
   if (version === undefined) throw new Spoiled("it has no head");
   if (version > VERSION) throw new NewerForm(version);
@@ -121,7 +121,7 @@ function splitHead(data) {
  * @param {Parts} parts
  * @returns {Head}
  */
-function readBody(body, parts) {
+export function readBody(body, parts) {
   if (body.length < BODY_LENGTH_BYTES) throw new Spoiled("its head is too short");
   const start = BODY_LENGTH_BYTES + viewNumbers(body).getUint32(0);
   const content = body.subarray(start);

@@ -1,6 +1,6 @@
 /** How long the parts of a sealed value are: kvassfs/veil/layout.py. */
 
-export const BLOCK_SIZE = 256 * 1024;
+import { BLOCK_SIZE } from "../words/block.js";
 
 /** Bytes of the largest value that stands in its head. */
 export const INLINE_LIMIT = 64 * 1024;

@@ -1,19 +1,19 @@
 /** The lists of the blocks of a large value: kvassfs/veil/lists.py. */
 
 import { splitReference } from "./block_cipher.js";
-import { viewNumbers } from "./bytes.js";
+import { viewNumbers } from "../words/bytes.js";
 import { Spoiled } from "./errors.js";
 import { REFERENCE_BYTES } from "./layout.js";
 
 /** @import { Reference } from "./block_cipher.js" */
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 
 /**
  * A list that stands in a value `times` one after another.
  * @typedef {{ reference: Reference, times: number }} ListRun
  */
 
-const TIMES_BYTES = 4;
+export const TIMES_BYTES = 4;
 
 /** Bytes that the head has for a list, or a run of equal ones. */
 export const RUN_BYTES = TIMES_BYTES + REFERENCE_BYTES;

@@ -1,13 +1,13 @@
 /** Sealed values, opened with the memory of a block and a list: kvassfs/veil/values.py. */
 
 import { openBlock } from "./block_cipher.js";
-import { areEqual, viewNumbers } from "./bytes.js";
+import { areEqual, viewNumbers } from "../words/bytes.js";
 import { Spoiled } from "./errors.js";
 import { LENGTH_BYTES, LONGEST_HEAD, placeBlock, placeList } from "./layout.js";
 import { splitList } from "./lists.js";
 
 /** @import { Reference } from "./block_cipher.js" */
-/** @import { Bytes } from "./bytes.js" */
+/** @import { Bytes } from "../words/bytes.js" */
 /** @import { Head } from "./head.js" */
 
 /**

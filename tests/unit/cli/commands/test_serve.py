@@ -117,6 +117,12 @@ def test_serve_passes_its_options_on(kvass: Kvass, tmp_path: Path, served_with: 
     assert served_with == [ServeOptions(str(tmp_path / "other"), "[::1]:9", "c.pem", "k.pem", 16 * MIB, 8 * MIB, 0)]
 
 
+def test_the_page_that_is_a_device_can_be_left_out(kvass: Kvass, served_with: list[ServeOptions]) -> None:
+    assert kvass("serve", "--no-app").status == 0
+    assert kvass("serve", "--database", "postgresql:///x", "--no-app").status == 0
+    assert [options.app for options in served_with] == [False, False]
+
+
 @pytest.mark.usefixtures("kathmandu")
 def test_lines_about_requests_look_as_those_of_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     times = iter([1_704_067_199.9995, 1_704_067_200.0, 1_704_067_200.25])

@@ -45,7 +45,8 @@ async function openCase({ fragment, runs, most }) {
       length += piece.length;
       if (length >= most) break;
     }
-    return { ...head.version, length, hash: hash.digest("hex") };
+    const { modTime, ...version } = head.version; // which JSON cannot have
+    return { ...version, modTime: String(modTime), length, hash: hash.digest("hex") };
   } catch (error) {
     return { error: error.constructor.name, message: error.message };
   }

@@ -1,5 +1,7 @@
 /** Decides from the name of a value how it is shown. What is shown has a type that runs no scripts where the page puts it. */
 
+import { isSymlink } from "../words/entry.js";
+
 /** @import { Version } from "../veil/attributes.js" */
 
 /**
@@ -42,9 +44,6 @@ const TYPES = {
 /** Bytes of the longest text that is shown; a longer one is for an editor. */
 const LONGEST_TEXT = 1024 * 1024;
 
-const TYPE_BITS = 0o170000;
-const SYMLINK = 0o120000;
-
 /** What hides or reorders characters of a name, so that it seems to end otherwise. */
 const MISLEADING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
@@ -58,15 +57,30 @@ export function nameFile(key) {
 }
 
 /**
+ * Return a name as it can stand on a page: what would be invisible, or reorder it, is seen as a sign.
+ * @param {string} name
+ */
+export function markName(name) {
+  return name.replace(MISLEADING, "\ufffd");
+}
+
+/**
+ * Return the extension of a key, in lower case, "" if it has none.
+ * @param {string} key
+ */
+export function findExtension(key) {
+  return /[^/]\.([A-Za-z0-9]+)\/*$/.exec(key)?.[1]?.toLowerCase() ?? "";
+}
+
+/**
  * Return how a version is shown.
- * @param {Version} version
+ * @param {Pick<Version, "key" | "size" | "mode">} version
  * @returns {Display}
  */
 export function chooseDisplay({ key, size, mode }) {
-  const isLink = mode !== null && (mode & TYPE_BITS) === SYMLINK;
-  const [, extension] = isLink ? [] : /[^/]\.([A-Za-z0-9]+)\/*$/.exec(key) ?? [];
-  const type = extension === undefined ? undefined : TYPES[extension.toLowerCase()];
-  if (type === undefined) return size <= LONGEST_TEXT && extension?.toLowerCase() !== "pdf" ? "text" : null;
+  const extension = isSymlink({ mode }) ? "" : findExtension(key);
+  const type = Object.hasOwn(TYPES, extension) ? TYPES[extension] : undefined;
+  if (type === undefined) return size <= LONGEST_TEXT && extension !== "pdf" ? "text" : null;
   if (type.startsWith("image/")) return { element: "img", type };
   return { element: type.startsWith("audio/") ? "audio" : "video", type };
 }

@@ -1,0 +1,78 @@
+/** Links to keys, and their addresses: kvassfs/sharing/links.py, kvassfs/sharing/sealed_links.py. */
+
+import { removeVersion, varyVersion } from "../replica/versions.js";
+import { hideKey } from "../veil/keys.js";
+import { addressLink, formatFragment, makeLink } from "../veil/links.js";
+import { drawRandom } from "../words/bytes.js";
+import { isFile, makeToken } from "../words/entry.js";
+import { formatRecord, hasExpired, parseRecord, RESERVED } from "../words/share_link.js";
+
+/** @import { Replica } from "../replica/replica.js" */
+/** @import { StoreKeys } from "../sync/synchroniser.js" */
+/** @import { ShareLink } from "../words/share_link.js" */
+/** @import { Share } from "./device.js" */
+
+/** When a link ends, µs since the epoch (0 = never), or after one use. @typedef {{ expires: number, once: boolean }} Terms */
+
+/**
+ * Return the links to a key that have not ended.
+ * @param {Replica} replica
+ * @param {StoreKeys} keys
+ * @param {string} key
+ */
+export async function listLinks(replica, { veil }, key) {
+  const name = veil === null ? key : await hideKey(veil, key);
+  return listLive(replica).filter((link) => link.key === name);
+}
+
+/** @param {Replica} replica */
+function listLive(replica) {
+  const now = replica.machine.now();
+  const found = [];
+  for (const { entry } of replica.rows.values()) {
+    const link = entry.key.startsWith(RESERVED) ? parseRecord(entry.key) : null;
+    if (link !== null && link.token === entry.urlToken && !hasExpired(link, now)) found.push(link);
+  }
+  return found;
+}
+
+/**
+ * Make a link to a key. In a sealed store its version is saved anew, so that who has the link can open it.
+ * @param {Replica} replica
+ * @param {StoreKeys} keys
+ * @param {string} key
+ * @param {Terms} terms
+ */
+export async function createLink(replica, { veil }, key, terms) {
+  const link = veil === null ? { token: makeToken(drawRandom), key, ...terms } : await makeLink(veil, await hideKey(veil, key), terms, drawRandom);
+  await replica.change((transaction) => {
+    removeVersion(transaction, formatRecord(link), { token: link.token });
+    const row = veil === null ? null : transaction.row(key);
+    if (row !== null && isFile(row.entry)) varyVersion(transaction, row, { urlToken: makeToken(drawRandom) });
+  });
+  return link;
+}
+
+/**
+ * End the link with a token, if it has not ended.
+ * @param {Replica} replica
+ * @param {string} token
+ */
+export async function endLink(replica, token) {
+  const link = listLive(replica).find((each) => each.token === token);
+  if (link !== undefined) await replica.change((transaction) => removeVersion(transaction, formatRecord(link)));
+}
+
+/**
+ * Return a link as it is shown; its address is below that of the hub, which ends in `/`.
+ * @param {StoreKeys} keys
+ * @param {string} hub
+ * @param {string} key
+ * @param {ShareLink} link
+ * @returns {Promise<Share>}
+ */
+export async function describeShare({ veil }, hub, key, link) {
+  const { token, expires, once } = link;
+  const address = veil === null ? `${hub}get?q=${token}` : `${hub}open#${formatFragment(await addressLink(veil, link))}`;
+  return { token, key, address, expires: expires === 0 ? null : expires / 1000, once };
+}
