@@ -405,22 +405,19 @@ def test_a_hundred_thousand_keys_scroll(browser: Browser, tmp_path: Path) -> Non
         app.start({"count": 100_000})
         rows = app.page.locator(".row")
         assert rows.count() < 60
-        frames = app.page.evaluate(SCROLL)
-        assert frames["most"] < 60
+        assert app.page.evaluate(SCROLL) < 60
         assert app.page.locator(".row").last.get_attribute("aria-setsize") == "100000"
         app.page.locator("main").evaluate("main => main.scrollTop = main.scrollHeight")
         app.page.get_by_text("file 099999.txt").wait_for()
 
 
 SCROLL = """async () => {
-  const main = document.querySelector("main"), gaps = []
-  let most = 0, last = performance.now()
+  const main = document.querySelector("main")
+  let most = 0
   for (let step = 0; step < 60; step += 1) {
     main.scrollTop += 4000
     await new Promise(requestAnimationFrame)
     most = Math.max(most, document.querySelectorAll(".row").length)
-    gaps.push(performance.now() - last)
-    last = performance.now()
   }
-  return { most, median: gaps.sort((one, other) => one - other)[30] }
+  return most
 }"""

@@ -15,7 +15,6 @@ from hypothesis.stateful import initialize, rule
 from tests.property.test_convergence import (
     BUSTLE,
     HISTORIES,
-    LONG,
     PEERS,
     STEPS,
     WEIGHTS,
@@ -23,13 +22,13 @@ from tests.property.test_convergence import (
     Step,
     batches,
     drawn,
-    examples,
     invented,
     pool,
     run_batch,
     sealed_pool,
 )
 from tests.support.page_histories import PagePeers, SealedPagePeers, WithPages
+from tests.support.searches import LONG, examples
 
 PAGE_STEPS = STEPS | {
     "use_a_page": "who page_doing key new size moment plan anew",
@@ -88,7 +87,7 @@ class SealedPageDevices(PageDevices):
     """Devices of a sealed store, some of which are pages."""
 
     @initialize(replicas=st.integers(1, 3), pages=st.integers(1, 2), steady=st.booleans(), number=st.integers(0, 2**30))
-    def begin(self, replicas: int, pages: int, steady: bool, number: int) -> None:  # type: ignore[override]
+    def begin(self, replicas: int, pages: int, steady: bool, number: int) -> None:
         made = sealed_pool().replicas(1 + replicas, Random(0))
         self.peers = SealedPagePeers(made, pages, seed=number, steady=steady)
 
