@@ -172,7 +172,7 @@ export class FakeDevice {
         winner: this.status.name,
       });
     this.#did(`"${key}" changed`, () => this.#drop(key));
-    return { isConflict };
+    return { isConflict, begun: this.begin(key) };
   }
 
   async add(key, value, report) {

@@ -60,7 +60,8 @@ import { KvassError } from "../words/errors.js";
  * - `find` returns items whose key has all words of the text; `search` yields files whose text has it, reading values that are here.
  * - `read` returns a value, of the current version or of one by its number; it fetches what is not here.
  * - `begin` returns what names the version that somebody begins to change (also where there is none); `write` saves, knowing
- *   that; where another version came meanwhile, it saves all the same, and says so: the other one is a revision and a conflict.
+ *   that; where another version came meanwhile, it saves all the same, and says so: the other one is a revision and a conflict. It
+ *   returns what names the version that was saved, too.
  * - `add` saves a file of any size under a key that nothing has ("photo (2).jpg" if need be), and returns that key.
  * - `move` gives a file or a directory with all below another key; `remove` likewise; both can be undone. `undo` takes back the last change
  *   that was made here, and returns the key that it concerned.
@@ -77,7 +78,7 @@ import { KvassError } from "../words/errors.js";
  *   search(text: string, most: number): AsyncGenerator<Item, void, void>,
  *   read(key: string, number: number | null, report: Report): Promise<Blob>,
  *   begin(key: string): string,
- *   write(key: string, value: Blob, begun: string): Promise<{ isConflict: boolean }>,
+ *   write(key: string, value: Blob, begun: string): Promise<{ isConflict: boolean, begun: string }>,
  *   add(key: string, value: Blob, report: Report): Promise<string>,
  *   makeDirectory(prefix: string): Promise<void>,
  *   move(from: string, to: string): Promise<void>,

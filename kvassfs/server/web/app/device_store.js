@@ -146,9 +146,10 @@ export class DeviceStore {
 
   // Changing
 
-  /** @param {string} _key */
-  begin(_key) {
-    return String(this.#replica.facts.clock);
+  /** @param {string} key */
+  begin(key) {
+    const found = this.#replica.listKept(key).map(({ met }) => met ?? 0); // who sees the version is told of its conflicts
+    return String(Math.max(this.#replica.rows.get(key)?.shown ?? 0, ...found));
   }
 
   /**
@@ -160,12 +161,12 @@ export class DeviceStore {
     checkNewKey(key);
     const prepared = await this.#replica.prepare(value);
     const began = Number(begun);
-    await this.#changes.make(`${nameInQuotes(key)} saved`, (transaction) => {
+    return this.#changes.make(`${nameInQuotes(key)} saved`, (transaction) => {
       const content = transaction.keep(prepared.content, prepared.value);
-      writeVersion(transaction, key, { content, size: prepared.size, began });
+      const row = writeVersion(transaction, key, { content, size: prepared.size, began });
+      const isConflict = transaction.listKept(key).some(({ met }) => met === row.sequence);
+      return { isConflict, begun: String(row.shown) };
     });
-    const row = this.#replica.rows.get(key);
-    return { isConflict: this.#replica.listKept(key).some(({ met }) => met !== null && met === row?.sequence) };
   }
 
   /**
@@ -288,7 +289,7 @@ export class DeviceStore {
   async listShares(key) {
     const { replica, keys, hub } = this.#open;
     const links = await listLinks(replica, keys, key);
-    return Promise.all(links.map((link) => describeShare(keys, hub, key, link)));
+    return Promise.all(links.map(({ key: target, link }) => describeShare(keys, hub, target, link)));
   }
 
   /**

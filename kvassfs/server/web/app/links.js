@@ -15,14 +15,21 @@ import { formatRecord, hasExpired, parseRecord, RESERVED } from "../words/share_
 /** When a link ends, µs since the epoch (0 = never), or after one use. @typedef {{ expires: number, once: boolean }} Terms */
 
 /**
- * Return the links to a key that have not ended.
+ * Return the links to a key that have not ended, to all keys for "", each with its key.
  * @param {Replica} replica
  * @param {StoreKeys} keys
  * @param {string} key
+ * @returns {Promise<{ key: string, link: ShareLink }[]>}
  */
 export async function listLinks(replica, { veil }, key) {
-  const name = veil === null ? key : await hideKey(veil, key);
-  return listLive(replica).filter((link) => link.key === name);
+  const live = listLive(replica);
+  if (veil === null) return live.filter((link) => key === "" || link.key === key).map((link) => ({ key: link.key, link }));
+  const found = [];
+  for (const each of live.length === 0 ? [] : key === "" ? replica.rows.keys() : [key]) {
+    const name = await hideKey(veil, each);
+    for (const link of live) if (link.key === name) found.push({ key: each, link });
+  }
+  return found;
 }
 
 /** @param {Replica} replica */

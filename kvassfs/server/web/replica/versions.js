@@ -31,7 +31,7 @@ export function install(transaction, row, { lives }) {
 }
 
 /**
- * Give a key a new version.
+ * Give a key a new version, and return it.
  * @param {Transaction} transaction
  * @param {string} key
  * @param {Written} written
@@ -42,7 +42,9 @@ export function writeVersion(transaction, key, written) {
   const mode = written.mode ?? inheritMode(old, size);
   const entry = { ...stampVersion(transaction, key, old, transaction.dated), urlToken, size, mode, modTime };
   const seen = findSeen(transaction, key, old, began);
-  install(transaction, makeRow({ ...entry, seen, origin: null }, content, old), { lives: false });
+  const row = makeRow({ ...entry, seen, origin: null }, content, old);
+  install(transaction, row, { lives: false });
+  return row;
 }
 
 /**

@@ -172,12 +172,9 @@ class Editor extends TextField {
 
   /** @param {string} text @override */
   async write(text) {
-    const { isConflict } = await this.desk.device.write(
-      this.key,
-      new Blob([text], { type: "text/plain" }),
-      this.#begun,
-    );
-    this.#begun = this.#noted = this.desk.device.begin(this.key);
+    const value = new Blob([text], { type: "text/plain" });
+    const { isConflict, begun } = await this.desk.device.write(this.key, value, this.#begun);
+    this.#begun = this.#noted = begun;
     fill(this.banner);
     if (isConflict)
       this.desk.notices.say(TEXTS.savedInConflict, TEXTS.showOther, () =>
