@@ -26,6 +26,9 @@ _IMPORT: Final = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";$\n?', re.MUL
 _EXPORT: Final = re.compile(r"^export ((?:async )?(?:function\*?|class|const|let) ([A-Za-z_$][\w$]*))", re.MULTILINE)
 """The one form of exports, at the top of a module, where no line is indented."""
 
+_COMMENT: Final = re.compile(r"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
+"""A comment that has lines of its own: types and explanations, a third of what would be sent."""
+
 _OTHER: Final = re.compile(r"^(?:import|export)\b.*|\bimport\(.*", re.MULTILINE)
 """What would have to be understood to join modules; none has it."""
 
@@ -129,13 +132,17 @@ def _resolve(path: str, imported: str) -> str:
 
 
 def _wrap_module(path: str, source: str) -> str:
-    """Return a module as a function that is called at once, and what it exports as a constant that is named for its path."""
+    """Return a module as a function that is called at once, and what it exports as a constant that is named for its path.
+
+    Comments are left out.
+    """
 
     def import_names(imported: re.Match[str]) -> str:
         if not re.fullmatch(r"[\w$\s,]*", imported[1]) or re.search(r"\bas\b", imported[1]):
             raise ValueError(f"{path} imports a name as another: {imported[0].strip()}")
         return f"const {{{imported[1]}}} = {_name_module(_resolve(path, imported[2]))};\n"
 
+    source = _COMMENT.sub("", source)
     exported = [found[2] for found in _EXPORT.finditer(source)]
     stripped = _EXPORT.sub(r"\1", _IMPORT.sub("", source))
     if found := _OTHER.search(stripped):

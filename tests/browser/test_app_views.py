@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -379,6 +380,7 @@ def test_a_link_is_made_on_terms_listed_and_ended(app: AppPage) -> None:
     week = 7 * 24 * 3600 * 1000
     assert (key, once) == ("todo.txt", True)
     assert abs(expires - app.page.evaluate("Date.now()") - week) < 60_000
+    assert read_code(app) == address.input_value()
     app.press("Copy the link")
     app.say()
     assert app.page.evaluate("navigator.clipboard.readText()") == address.input_value()
@@ -388,6 +390,14 @@ def test_a_link_is_made_on_terms_listed_and_ended(app: AppPage) -> None:
     app.press("End")
     app.page.get_by_text("There are no links.").wait_for()
     assert app.calls("endShare") == [["token0"]]
+
+
+def read_code(app: AppPage) -> str:
+    """Return what a camera reads in the QR code that is shown."""
+    picture = app.page.get_by_role("img", name="The link as a QR code").screenshot()
+    command = ["zbarimg", "--quiet", "--raw", "--nodbus", "PNG:-"]
+    found = subprocess.run(command, input=picture, capture_output=True, check=True)
+    return found.stdout.decode().rstrip("\n")
 
 
 def test_a_link_without_end_has_none(app: AppPage) -> None:

@@ -78,9 +78,15 @@ def test_modules_stand_behind_those_that_they_import() -> None:
     }
     assert join_modules(files.__getitem__, "open/a.js") == (
         "const $veil_c = (() => {\nconst c = 1;\nasync function d() {}\nconst own = 2;\nreturn { c, d };\n})();\n\n"
-        "const $open_b = (() => {\nconst { c } = $veil_c;\n"
-        '/** @import { T } from "./t.js" */\nfunction b() {\n  c();\n}\nreturn { b };\n})();\n\n'
+        "const $open_b = (() => {\nconst { c } = $veil_c;\nfunction b() {\n  c();\n}\nreturn { b };\n})();\n\n"
         "const $open_a = (() => {\nconst { b } = $open_b;\nconst { c, d } = $veil_c;\n\nb(c, d);\nreturn {  };\n})();\n"
+    )
+
+
+def test_comments_are_left_out_but_for_those_within_lines_and_licences() -> None:
+    source = "/** One. */\n/*! Licence. */\nconst a = /** @type {T} */ (b);\n  /**\n   * Two.\n   */\n/** x */ c();\n"
+    assert join_modules({"a.js": source}.__getitem__, "a.js") == (
+        "const $a = (() => {\n/*! Licence. */\nconst a = /** @type {T} */ (b);\n/** x */ c();\nreturn {  };\n})();\n"
     )
 
 

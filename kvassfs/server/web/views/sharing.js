@@ -1,6 +1,7 @@
 /** Links by which others get a key: made on terms, listed, and ended. */
 
 import { markName } from "../showing/media.js";
+import { makeCodePicture } from "./code_picture.js";
 import { fill, make, makeButton, makeSubmit } from "./elements.js";
 import { makePath } from "./folder.js";
 import { copyText } from "./item.js";
@@ -112,6 +113,7 @@ function makeAddress(desk, share) {
       makeButton(TEXTS.copyAddress, "copy", () => copyText(desk, share.address), { class: "main" }),
       "share" in navigator && makeButton(TEXTS.passOn, "share", pass),
     ),
+    makeCodePicture(share.address, TEXTS.shareCode),
   );
 }
 

@@ -205,6 +205,7 @@ export const TEXTS = {
   terms: { hour: "1 hour", day: "1 day", week: "1 week", never: "as long as the file is there" },
   once: "It works once",
   makeShare: "Make a link",
+  shareCode: "The link as a QR code, for the camera of another device",
   shareReady: "This is the link:",
   shareAddress: "Link",
   copyAddress: "Copy the link",
