@@ -69,6 +69,26 @@ class WithPages(Peers):
         self.excused = True
         raise PageCrashed
 
+    def meanwhile(self, who: int, number: int) -> None:
+        """Let something happen on the page while its message is under way: a person goes on, and its other loop pulls."""
+        if who > FIRST_PAGE:
+            super().meanwhile(who, number)
+            return
+        plan, self.plan = self.plan, []
+        excused = self.excused
+        page = self.pages[FIRST_PAGE - who]
+        key, size = "abc"[number % 3], (8, 150)[number % 2]
+        if number % 5 == 0:
+            page.ask("remove", key=key)
+        elif number % 5 == 1:
+            page.ask("rename", key=key, to="abc"[number % 2])
+        elif number % 5 == 2:
+            page.synchronise("pull")
+        else:
+            value = self.value(size)
+            self.owed[page.set(key, value)] = value
+        self.plan, self.excused = plan, excused
+
     # What can happen
 
     def use_a_page(

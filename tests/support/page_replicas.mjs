@@ -32,11 +32,20 @@ function tell(message) {
 /** A message on its way: the other side says what comes of it. */
 async function post(call, body, wait) {
   tell({ post: call, body: encodeBase64(body), wait });
-  const { answer, error, status } = await readLine();
+  const { answer, error, status } = await readAnswer();
   if (error === "HubFailed") throw new failures.HubFailed(status, "as the test has it");
   if (error === "Crash") throw new Crash();
   if (error !== undefined) throw new failures[error]("as the test has it");
   return decodeBase64(answer);
+}
+
+/** Return what comes of a message; meanwhile, what else is asked for is done. */
+async function readAnswer() {
+  for (;;) {
+    const line = await readLine();
+    if (!("do" in line)) return line;
+    await perform(line);
+  }
 }
 
 class Crash extends Error {}
@@ -222,13 +231,11 @@ const actions = {
   },
 };
 
-for (;;) {
-  const asked = await readLine();
+async function perform(asked) {
   try {
     if (asked.do === "make") {
       await make(asked);
-      tell({ result: null });
-      continue;
+      return tell({ result: null });
     }
     const device = replicas.get(asked.who);
     Object.assign(device.clock, { now: asked.now, uptime: asked.uptime });
@@ -237,3 +244,5 @@ for (;;) {
     tell({ error: error.constructor.name, message: error.message, stack: error.stack });
   }
 }
+
+for (;;) await perform(await readLine());
