@@ -11,6 +11,7 @@ import { lockSecrets, unlockSecrets } from "../storage/passphrase.js";
 import { HubUnreachable } from "../sync/errors.js";
 import { Follower } from "../sync/follower.js";
 import { Synchroniser } from "../sync/synchroniser.js";
+import { BLOCK_SIZE } from "../words/block.js";
 import { drawRandom } from "../words/bytes.js";
 import { deriveVeilKeys } from "../veil/keys.js";
 import { DeviceError } from "./device.js";
@@ -167,8 +168,8 @@ export class LocalDevice extends DeviceStore {
     this.#ending = new AbortController();
     const post = makePost(this.#hub, this.#ending.signal);
     const reports = {
-      pulled: (/** @type {number} */ done, /** @type {number} */ total) => this.#set({ done, total, unit: "entries" }),
-      sent: () => this.#tell(),
+      pulled: (/** @type {number} */ done, /** @type {number} */ total) => this.#noteMoved(done, total, "entries"),
+      sent: (/** @type {number} */ done, /** @type {number} */ total) => this.#noteMoved(done * BLOCK_SIZE, total * BLOCK_SIZE, "bytes"),
     };
     const make = () => new Synchroniser(replica, post, keys, drawRandom, reports);
     const follower = new Follower(replica, make, (standing) => this.#noteStanding(standing));
@@ -191,6 +192,18 @@ export class LocalDevice extends DeviceStore {
     this.closeStore();
     await replica?.close();
     this.#set({ stage, unsent: 0, keys: 0, done: 0, total: 0, failure: "" });
+  }
+
+  /**
+   * Note what has moved; while a large value is sent, what arrives meanwhile is not told.
+   * @param {number} done
+   * @param {number} total
+   * @param {Status["unit"]} unit
+   */
+  #noteMoved(done, total, unit) {
+    const { status } = this;
+    if (unit === "entries" && status.unit === "bytes" && status.done < status.total) return;
+    this.#set({ done, total, unit });
   }
 
   /** @param {Standing} standing */

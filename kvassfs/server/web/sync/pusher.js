@@ -14,14 +14,14 @@ import { knowHub } from "./recognition.js";
 /** @import { Packed, Passage } from "./passage.js" */
 
 /**
- * Blocks on their way to the hub: those that it lacked of an entry, and how many of them are still to be sent.
- * @typedef {{ blocks: AsyncGenerator<Bytes, void, void>, left: number }} Upload
+ * Blocks on their way to the hub: those that it lacked of an entry, how many these were, and how many are still to be sent.
+ * @typedef {{ blocks: AsyncGenerator<Bytes, void, void>, total: number, left: number }} Upload
  */
 
 /** Rows that are read for a page at most. */
 const MOST_ROWS = 2000;
 
-/** Pushes from a replica; for one push. `report` is told the blocks of large values that are left. */
+/** Pushes from a replica; for one push. `report` is told how many blocks of large values have been sent, of those that the hub lacked. */
 export class Pusher {
   /** @type {Map<string, Upload>} */
   #uploads = new Map();
@@ -29,6 +29,8 @@ export class Pusher {
   #leftOut = new Set();
   /** @type {Map<string, number>} */
   #tries = new Map();
+  /** Blocks of values of which all have been sent. */
+  #sent = 0;
   #replica;
   #client;
   #passage;
@@ -38,7 +40,7 @@ export class Pusher {
    * @param {Replica} replica
    * @param {HubClient} client
    * @param {Passage} passage
-   * @param {(left: number) => void} report
+   * @param {(done: number, total: number) => void} report
    */
   constructor(replica, client, passage, report) {
     this.#replica = replica;
@@ -137,7 +139,14 @@ export class Pusher {
     const tries = (this.#tries.get(`${key}\0${urlToken}`) ?? 0) + 1;
     this.#tries.set(`${key}\0${urlToken}`, tries);
     if (tries > TRIES) throw new HubFailed(200, "it does not keep what is sent to it");
-    this.#uploads.set(key, { blocks: packed.readBlocks(missing), left: missing.length });
+    this.#uploads.set(key, { blocks: packed.readBlocks(missing), total: missing.length, left: missing.length });
+    this.#reportBlocks();
+  }
+
+  #reportBlocks() {
+    const uploads = [...this.#uploads.values()];
+    const total = uploads.reduce((sum, upload) => sum + upload.total, this.#sent);
+    this.#report(total - uploads.reduce((sum, { left }) => sum + left, 0), total);
   }
 
   /** Send one message of blocks; where none of an entry is left, the entry is pushed once more. */
@@ -155,8 +164,9 @@ export class Pusher {
     upload.left -= blocks.length;
     if (blocks.length < this.#replica.sizes.pageBlocks) {
       this.#uploads.delete(key);
+      this.#sent += upload.total - upload.left;
       if (upload.left > 0) this.#leftOut.add(key); // what the hub lacks is not here either
     }
-    this.#report([...this.#uploads.values()].reduce((left, { left: more }) => left + more, 0));
+    this.#reportBlocks();
   }
 }

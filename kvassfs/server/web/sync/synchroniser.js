@@ -14,8 +14,9 @@ import { makeSealedPassage } from "./sealed_passage.js";
 /** @import { Post } from "./hub_client.js" */
 
 /**
- * What is told of an exchange: the sequences of the hub that were pulled of those that there are, and the blocks that are left to send.
- * @typedef {{ pulled?: (done: number, total: number) => void, sent?: (left: number) => void }} Reports
+ * What is told of an exchange: the sequences of the hub that were pulled of those that there are, and the blocks of large values that were
+ * sent of those that the hub lacked.
+ * @typedef {{ pulled?: (done: number, total: number) => void, sent?: (done: number, total: number) => void }} Reports
  */
 
 /**
