@@ -54,6 +54,8 @@ export class Replica {
   #queue = Promise.resolve();
   #isClosed = false;
   #added = { records: 0, bytes: 0 };
+  /** How many values that were prepared have a block, so that one that failed takes no other's with it. @type {Map<string, number>} */
+  #prepared = new Map();
   #storage;
   #random;
 
@@ -213,18 +215,48 @@ export class Replica {
   async prepare(value, report = () => undefined) {
     const { size } = value;
     if (size === 0) return { value: null, content: null, size };
+    /** @type {Bytes[]} */
     const hashes = [];
     const pieces = [];
-    for (let at = 0; at < size; at += this.sizes.block) {
-      const piece = new Uint8Array(await value.slice(at, at + this.sizes.block).arrayBuffer());
-      const hash = await hashBytes(piece);
-      hashes.push(hash);
-      if (size <= this.sizes.whole) pieces.push(piece);
-      else await this.putBlock(hash, piece);
-      report(Math.min(1, (at + piece.length) / size));
+    try {
+      for (let at = 0; at < size; at += this.sizes.block) {
+        const piece = new Uint8Array(await value.slice(at, at + this.sizes.block).arrayBuffer());
+        const hash = await hashBytes(piece);
+        hashes.push(hash);
+        if (size <= this.sizes.whole) pieces.push(piece);
+        else await this.#prepareBlock(hash, piece);
+        report(Math.min(1, (at + piece.length) / size));
+      }
+    } catch (error) {
+      if (size > this.sizes.whole) await this.#dropPrepared(hashes);
+      throw error;
     }
     const content = { id: null, blocks: joinBytes(hashes), counts: [], source: null };
     return { value: size <= this.sizes.whole ? joinBytes(pieces) : null, content, size };
+  }
+
+  /**
+   * @param {Bytes} hash
+   * @param {Bytes} data
+   */
+  #prepareBlock(hash, data) {
+    const name = encodeUrl(hash);
+    this.#prepared.set(name, (this.#prepared.get(name) ?? 0) + 1);
+    return this.putBlock(hash, data);
+  }
+
+  /**
+   * Let go of the blocks of a value that could not be prepared, lest they take the room of what else is to be saved.
+   * @param {readonly Bytes[]} hashes
+   */
+  async #dropPrepared(hashes) {
+    for (const name of hashes.map(encodeUrl)) {
+      const left = (this.#prepared.get(name) ?? 0) - 1;
+      if (left > 0) this.#prepared.set(name, left);
+      else this.#prepared.delete(name);
+    }
+    const names = new Set(hashes.map(encodeUrl));
+    await this.#dropUnused([...names].filter((name) => this.#blocks.has(name) && !this.#prepared.has(name)));
   }
 
   /**
@@ -294,17 +326,24 @@ export class Replica {
 
   /** Let go of blocks that nothing has, as of versions that are not kept any more. */
   async #sweepBlocks() {
+    if (this.#blocks.size > 0) await this.#dropUnused([...this.#blocks]);
+  }
+
+  /**
+   * Let go of those blocks that nothing has.
+   * @param {readonly string[]} names
+   */
+  async #dropUnused(names) {
     const needed = new Set();
     const note = (/** @type {{ content: Content | null }} */ { content }) => {
       if (content === null || content.id !== null) return;
       for (const hash of splitHashes(content.blocks)) needed.add(encodeUrl(hash));
     };
-    if (this.#blocks.size === 0) return;
     for (const row of this.rows.values()) note(row);
     for (const list of this.kept.values()) list.forEach(note);
-    const left = [...this.#blocks].filter((name) => !needed.has(name));
-    for (const name of left) this.#blocks.delete(name);
-    if (left.length > 0) await this.#storage.dropBlocks(left);
+    const unused = names.filter((name) => !needed.has(name));
+    for (const name of unused) this.#blocks.delete(name);
+    if (unused.length > 0) await this.#storage.dropBlocks(unused);
   }
 }
 

@@ -178,7 +178,9 @@ function write(database, names, owner, act) {
 /** @param {DOMException | null} error */
 function describeStorageError(error) {
   if (error?.name === "QuotaExceededError") {
-    return new StorageError("This browser has no room left for it: remove something, here or elsewhere on the device, and try again.");
+    return new StorageError("This browser has no room left for it: free some on this device, and try again.");
   }
-  return new StorageError(`This browser does not keep what it is given (${error?.name ?? "no reason"}). Load the page again.`);
+  // A disk that is full is any of several errors.
+  const name = error?.name ?? "no reason";
+  return new StorageError(`This browser could not keep it (${name}): free some room on this device, load the page again, and try again.`);
 }
