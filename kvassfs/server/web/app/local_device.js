@@ -63,7 +63,7 @@ async function importKeys({ key, sealed, storage }) {
 export class LocalDevice extends DeviceStore {
   /** @type {Status} */
   status = {
-    ...{ stage: "none", hub: "busy", failure: "", unsent: 0, done: 0, total: 0, unit: "entries", keys: 0 },
+    ...{ stage: "opening", hub: "busy", failure: "", unsent: 0, done: 0, total: 0, unit: "entries", keys: 0 },
     ...{ isPersistent: null, name: "", hubName: "", isSealed: false, hasPassphrase: false },
   };
 

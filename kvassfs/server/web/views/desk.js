@@ -1,6 +1,6 @@
 /** What all views share: the store, the notices, what is being saved, and the way to other views. */
 
-import { describeTrouble } from "./texts.js";
+import { describeTrouble, TEXTS } from "./texts.js";
 import { Notices } from "./notices.js";
 import { Uploads } from "./uploads.js";
 
@@ -58,8 +58,21 @@ export class Desk {
       await work();
       return true;
     } catch (error) {
-      this.notices.warn(describeTrouble(error), () => this.attempt(work));
+      if (this.device.status.stage === "elsewhere") this.offerTakeOver(work);
+      else this.notices.warn(describeTrouble(error), () => this.attempt(work));
       return false;
     }
+  }
+
+  /**
+   * Say that another tab has the store, and offer to take it from there; then do what could not be done without it.
+   * @param {() => Promise<unknown>} [then]
+   */
+  offerTakeOver(then = async () => undefined) {
+    const takeOver = async () => {
+      await this.device.takeOver();
+      await then();
+    };
+    this.notices.warn(TEXTS.elsewhereText, () => this.attempt(takeOver), TEXTS.useHere);
   }
 }

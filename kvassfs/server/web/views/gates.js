@@ -7,6 +7,20 @@ import { TEXTS } from "./texts.js";
 /** @import { Desk, View } from "./desk.js" */
 
 /**
+ * Say that the store is read; and why, where it cannot be.
+ * @param {Desk} desk
+ * @returns {View}
+ */
+export function showOpening(desk) {
+  const failure = make("p", { class: "failure", role: "alert" });
+  const update = () => {
+    failure.textContent = desk.device.status.failure;
+  };
+  update();
+  return { title: TEXTS.openingStore, element: make("div", { class: "gate" }, failure), update };
+}
+
+/**
  * Ask for the passphrase.
  * @param {Desk} desk
  * @returns {View}

@@ -7,7 +7,7 @@ import { showEditor, showNewNote } from "./editor.js";
 import { fill, make, makeButton, makeIcon, makeLink } from "./elements.js";
 import { showFinding } from "./finding.js";
 import { showFolder, showLatest } from "./folder.js";
-import { showElsewhere, showInsecure, showInstallFirst, showLocked } from "./gates.js";
+import { showElsewhere, showInsecure, showInstallFirst, showLocked, showOpening } from "./gates.js";
 import { showConflict, showConflicts, showRemoved, showVersions } from "./history.js";
 import { showItem, showVersion } from "./item.js";
 import { showMore } from "./more.js";
@@ -119,7 +119,7 @@ class Shell {
   /** Take what a person scanned while the page was open. */
   #takeCode() {
     this.#secret = takeSecret();
-    if (this.#desk.device.status.stage === "none") return this.#render();
+    if (["opening", "none"].includes(this.#desk.device.status.stage)) return this.#render();
     this.#desk.notices.say(TEXTS.pairedAlready);
     history.replaceState(null, "", this.#address || locateItem(""));
   }
@@ -134,12 +134,7 @@ class Shell {
     if (this.#desk.device.status.stage === this.#stage) return this.#view?.update?.();
     if (!this.#view?.isUnsaved?.()) return this.#render();
     const { stage } = this.#desk.device.status; // what is not saved stays in sight
-    if (stage === "elsewhere")
-      this.#desk.notices.warn(
-        TEXTS.elsewhereText,
-        () => this.#desk.attempt(() => this.#desk.device.takeOver()),
-        TEXTS.useHere,
-      );
+    if (stage === "elsewhere") this.#desk.offerTakeOver();
   }
 
   #render() {
@@ -152,10 +147,11 @@ class Shell {
   }
 
   /**
-   * @param {"none" | "locked" | "elsewhere"} stage
+   * @param {"opening" | "none" | "locked" | "elsewhere"} stage
    * @returns {View}
    */
   #makeGate(stage) {
+    if (stage === "opening") return showOpening(this.#desk);
     if (stage === "locked") return showLocked(this.#desk);
     if (stage === "elsewhere") return showElsewhere(this.#desk);
     if (!isTabOfIos() || this.#mayInstallLater) return showWelcome(this.#desk, this.#secret);

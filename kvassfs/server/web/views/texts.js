@@ -264,6 +264,7 @@ export const TEXTS = {
     `This browser may drop ${unsent === 1 ? "it" : "them"} before ${unsent === 1 ? "it is" : "they are"} sent.`,
 
   // Before there is a store
+  openingStore: "Opening the store …",
   welcome: "Your store, in this browser",
   whatThisIs:
     "This page makes the browser one of your devices: your files are here, with and without a network. Pair it once with a device that has them already.",
