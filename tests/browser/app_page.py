@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Locator, Page, Request, Route
+from playwright.sync_api import Browser, Page, Request, Route
 
 from kvassfs.server.app_files import APP
 from kvassfs.server.web_files import join_modules, read_part
 from tests.browser.driver import Visitor
+from tests.browser.tapping import Tapper
 
 PARTS: Final = Path(__file__).parent / "app"
 """The store in memory, and what begins with it."""
@@ -46,7 +47,7 @@ def hash_source(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-class AppPage(Visitor):
+class AppPage(Visitor, Tapper):
     """Somebody with the page open; ``asked`` is what it has asked for beside its own files, ``dialogs`` what a script said."""
 
     def __init__(self, browser: Browser, album: Path, **options: Any) -> None:
@@ -84,26 +85,6 @@ class AppPage(Visitor):
         """Go to an address within the page, as a bookmark does."""
         self.page.evaluate(f"location.hash = {json.dumps(fragment)}")
         self.page.wait_for_timeout(50)
-
-    def press(self, name: str, role: Any = "button") -> None:
-        """Press what has a name; in the dialog, while one is open."""
-        scope = self.dialog() if self.dialog().count() else self.page
-        scope.get_by_role(role, name=name, exact=True).click()
-
-    def open(self, name: str) -> None:
-        """Press the name of an item of a list."""
-        self.page.locator("a.open", has=self.page.get_by_text(name, exact=True)).click()
-        self.page.locator("h1", has_text=name).wait_for()
-
-    def say(self) -> str:
-        """Return what was said last, once something is."""
-        notice = self.page.locator(".notice p")
-        notice.wait_for()
-        return notice.inner_text()
-
-    def dialog(self) -> Locator:
-        """Return the dialog that is open."""
-        return self.page.locator("dialog[open]")
 
     def fake(self, call: str) -> Any:
         """Have the store do something."""

@@ -1,4 +1,4 @@
-"""The fixtures `browser`, `server`, `hub`, `sealed`, `visitor`, `app`, `neighbour` and `videos`."""
+"""The fixtures `browser`, `server`, `hub`, `sealed`, `visitor`, `app`, `home`, `plain`, `neighbour` and `videos`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 from kvassfs.keeping.postgres.database import open_database
 from kvassfs.store import Store
 from tests.browser.app_page import PHONE, AppPage, visiting
+from tests.browser.device_page import Home
 from tests.browser.driver import Shared, Visitor, launched
 from tests.browser.neighbour import Neighbour, at_home
 from tests.browser.samples import CODECS, video
@@ -80,6 +81,20 @@ def app(browser: Browser, tmp_path: Path) -> Iterator[AppPage]:
     """Somebody with a phone, and the page of a device over a store in memory."""
     with visiting(browser, tmp_path, **PHONE) as app:
         yield app
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "sealed"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """A hub and the devices of a person; one that can read the store, and one that cannot."""
+    with Home(tmp_path / "home", sealed=request.param) as home:
+        yield home
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Home]:
+    """A hub that can read its store, and the devices of a person."""
+    with Home(tmp_path / "home", sealed=False) as home:
+        yield home
 
 
 @pytest.fixture
