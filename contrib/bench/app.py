@@ -118,7 +118,7 @@ LISTED = """() => document.querySelector("a.open") === null ? 0 : performance.no
 
 
 def measure_many(browser: Browser, home: Home, count: int, folder: Path) -> Rows:
-    """Time the first pull of many keys, and a reload of what is kept then, without the hub."""
+    """Time the first pull of many keys, and a browser that is started anew with what is kept then."""
     fill(home, count)
     profile = Profile(browser, folder)
     phone = profile.start(home)

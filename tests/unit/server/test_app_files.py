@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import re
@@ -20,6 +21,9 @@ from kvassfs.server.web_files import load_part, read_part
 from kvassfs.store import Store
 from tests.unit.server.driver import Answer, ask
 from tests.unit.server.page_driver import ManyHome, ask_service, check_hashes
+
+LARGEST = 150_000
+"""Bytes that all files may have that a phone gets, compressed."""
 
 SMALL = 6 * 1024
 """Bytes that an icon may have."""
@@ -217,6 +221,11 @@ def test_a_hub_can_leave_it_out(path: str, beginning: str, path_: str) -> None:
     service = Service(ManyHome(path) if beginning else FileHome(path), app=False)
     assert ask_service(service, beginning + path_, method="POST" if path_ == "/app/share" else "GET").status == 404
     assert ask_service(service, f"{beginning}/open").status == 200
+
+
+def test_all_files_together_are_small() -> None:
+    bodies = [make().body for make in list_app_files().values()]
+    assert sum(min(len(body), len(gzip.compress(body))) for body in bodies) < LARGEST
 
 
 def test_nothing_is_made_before_somebody_asks(service: Service) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import subprocess
@@ -19,9 +18,6 @@ from tests.support.searches import examples
 
 MODULE = Path(__file__).parent / "web/routes.mjs"
 VIEWS = Path(__file__).parents[3] / "kvassfs/server/web/views"
-
-LARGEST = 40 * 1024
-"""Bytes of all views, compressed."""
 
 ODD_KEYS = [
     "a",
@@ -127,11 +123,10 @@ def test_text_never_becomes_markup() -> None:
     assert sinks == ["srcdoc"]  # the frame of a document
 
 
-def test_they_are_one_script_and_small(tmp_path: Path) -> None:
+def test_they_are_one_script(tmp_path: Path) -> None:
     script = tmp_path / "script.mjs"
     script.write_text(join_modules(read_part, "views/shell.js"))
     subprocess.run(["node", "--check", script], check=True)
-    assert len(gzip.compress(read_views().encode())) < LARGEST
 
 
 def test_every_file_of_the_room_is_part_of_it() -> None:

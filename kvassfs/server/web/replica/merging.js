@@ -76,7 +76,9 @@ function acceptEntry(transaction, arrived, old, isDirty) {
  * @param {Content | null} arrived
  */
 function renewSource(content, arrived) {
-  return content === null || arrived === null ? content : { ...content, source: arrived.source };
+  if (content === null || arrived === null) return content;
+  const { id, blocks, counts } = content;
+  return { id, blocks, counts, source: arrived.source };
 }
 
 /**

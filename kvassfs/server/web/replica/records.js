@@ -4,7 +4,7 @@ import { decodeBase64, decodeText, encodeBase64, encodeText } from "../words/byt
 
 /** @import { Bytes } from "../words/bytes.js" */
 /** @import { Entry } from "../words/entry.js" */
-/** @import { Content, Facts, Kept, Row } from "./rows.js" */
+/** @import { Content, Facts, Kept, Row, Source } from "./rows.js" */
 
 /**
  * Changes that are made together: facts, rows by their keys, and all earlier versions of keys.
@@ -72,7 +72,32 @@ function unpackContent(packed) {
   if (packed === null) return null;
   const [id, blocks, counts, there] = packed;
   const source = there === null ? null : { size: there[0], blocks: unpackBytes(there[1]), counts: there[2] };
-  return { id, blocks: unpackBytes(blocks), counts, source };
+  return new StoredContent(id, blocks, counts, source);
+}
+
+/** A value as it is read at the start: hashes are made bytes when somebody asks for them, as that takes longer than all else. */
+class StoredContent {
+  #text;
+  /** @type {Bytes | null} */
+  #blocks = null;
+
+  /**
+   * @param {number | null} id
+   * @param {string} text
+   * @param {readonly number[]} counts
+   * @param {Source | null} source
+   */
+  constructor(id, text, counts, source) {
+    this.id = id;
+    this.#text = text;
+    this.counts = counts;
+    this.source = source;
+  }
+
+  get blocks() {
+    this.#blocks ??= unpackBytes(this.#text);
+    return this.#blocks;
+  }
 }
 
 /** @param {unknown} text */

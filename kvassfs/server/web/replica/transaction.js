@@ -88,7 +88,9 @@ export class Transaction {
    * @returns {Content | null}
    */
   keep(content, value) {
-    return value === null || content === null ? content : { ...content, id: this.addValue(value) };
+    if (value === null || content === null) return content;
+    const { blocks, counts, source } = content;
+    return { id: this.addValue(value), blocks, counts, source };
   }
 
   /**
