@@ -407,6 +407,12 @@ def test_a_link_without_end_has_none(app: AppPage) -> None:
     app.wait(lambda: app.calls("share") == [["todo.txt", None, False]], "the link")
 
 
+def test_what_the_hub_has_and_no_device_made_is_named(app: AppPage) -> None:
+    app.start({"files": FILES, "status": {"refused": ["~abc…: its key is in the clear"]}}, fragment="#more")
+    app.page.get_by_text("The hub has 1 entry that no device of yours made", exact=False).first.wait_for()
+    app.page.get_by_text("~abc…: its key is in the clear").wait_for()
+
+
 # Many
 
 

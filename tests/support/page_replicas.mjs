@@ -184,7 +184,7 @@ async function describe({ replica }) {
     if (entry.size > 0 && replica.isHere(content)) kept.push([entry.key, entry.urlToken, await readAll(replica, content)]);
   }
   const conflicts = [...replica.kept.values()].flat().filter(({ met }) => met !== null);
-  return { versions, kept, conflicts: conflicts.map(({ entry: { key, processId, counter, origin } }) => [key, processId, counter, origin]) };
+  return { versions, kept, refused: replica.facts.refused, conflicts: conflicts.map(({ entry: { key, processId, counter, origin } }) => [key, processId, counter, origin]) };
 }
 
 const actions = {

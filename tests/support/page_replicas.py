@@ -56,12 +56,13 @@ class Kept(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that a page has: versions with their values, ``NOT_HERE`` where that is so, what is dirty, and open conflicts."""
+    """All that a page has: versions with their values, ``NOT_HERE`` where that is so, what is dirty, open conflicts, and what was refused."""
 
     versions: dict[str, Version]
     dirty: set[str]
     kept: list[Kept]
     conflicts: list[tuple[str, int, int, str | None]]
+    refused: dict[str, str]
 
 
 class Pages:
@@ -190,6 +191,7 @@ class PageReplica:
             {row[0] for row in state["versions"] if row[-1]},
             [Kept(key, token, base64.b64decode(value)) for key, token, value in state["kept"]],
             [tuple(conflict) for conflict in state["conflicts"]],
+            state["refused"],
         )
 
 

@@ -26,6 +26,7 @@ export class FakeDevice {
     hubName: "hub.example",
     isSealed: true,
     hasPassphrase: false,
+    refused: [],
   };
 
   /** What each key has: its versions, the newest last. @type {Map<string, any[]>} */

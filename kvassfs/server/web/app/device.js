@@ -34,11 +34,12 @@ import { KvassError } from "../words/errors.js";
  * `stage`: what can be done with the store: "opening" (nobody knows yet), "none" (no store is paired yet), "locked" (it wants a passphrase), "elsewhere" (another tab has it),
  * "open". `hub`: how it stands with the hub. `failure` is a sentence for people, "" if there is none. `unsent` changes wait for the hub.
  * `done` of `total` are what moves at the moment (entries, or bytes where `unit` says so), both 0 if nothing does. `isPersistent`: the
- * browser has promised to keep the store; `null` where it does not say.
+ * browser has promised to keep the store; `null` where it does not say. `refused` names what the hub of a sealed store has that no device made, with the reason.
  * @typedef {{
  *   stage: "opening" | "none" | "locked" | "elsewhere" | "open", hub: "in step" | "busy" | "unreachable" | "failed", failure: string,
  *   unsent: number, done: number, total: number, unit: "entries" | "bytes", keys: number, isPersistent: boolean | null,
  *   name: string, hubName: string, isSealed: boolean, hasPassphrase: boolean,
+ *   refused: string[],
  * }} Status
  */
 

@@ -64,7 +64,7 @@ export class LocalDevice extends DeviceStore {
   /** @type {Status} */
   status = {
     ...{ stage: "opening", hub: "busy", failure: "", unsent: 0, done: 0, total: 0, unit: "entries", keys: 0 },
-    ...{ isPersistent: null, name: "", hubName: "", isSealed: false, hasPassphrase: false },
+    ...{ isPersistent: null, name: "", hubName: "", isSealed: false, hasPassphrase: false, refused: [] },
   };
 
   /** @type {Set<() => void>} */
@@ -233,7 +233,9 @@ export class LocalDevice extends DeviceStore {
     if (replica === null) return;
     const { facts, dirty } = replica;
     const hubName = nameDevice(replica, facts.hub.processId) || new URL(this.#hub).host;
-    this.status = { ...this.status, unsent: dirty.size, keys: this.countFiles(), name: facts.name, hubName, isSealed: replica.isSealed };
+    const refused = Object.entries(facts.refused).map(([name, reason]) => `${name.slice(0, 12)}…: ${reason}`);
+    const counts = { unsent: dirty.size, keys: this.countFiles(), refused };
+    this.status = { ...this.status, ...counts, name: facts.name, hubName, isSealed: replica.isSealed };
   }
 
   /** @param {() => void} listener */

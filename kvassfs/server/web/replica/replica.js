@@ -41,8 +41,6 @@ export class Replica {
   dirty = new Set();
   /** @type {Facts} */
   facts;
-  /** What is at the hub of a sealed store and none of its devices made, by its name there, and why. @type {Map<string, string>} */
-  refused = new Map();
   /** How often something has changed. */
   version = 0;
 

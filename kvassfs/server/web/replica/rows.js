@@ -43,8 +43,10 @@ import { haveSameValue, isFile } from "../words/entry.js";
 
 /**
  * What this replica is: its process id and Lamport clock, how far the hub was pulled, and what devices are called.
+ * `refused` is what the hub of a sealed store has and none of its devices made, by its name there, and why.
  * @typedef {{
  *   processId: number, clock: number, cursor: number, hub: HubState, names: Record<string, string>, name: string, nextValue: number,
+ *   refused: Record<string, string>,
  * }} Facts
  */
 
@@ -99,5 +101,6 @@ export function makeFacts(processId) {
     names: {},
     name: "",
     nextValue: 1,
+    refused: {},
   });
 }

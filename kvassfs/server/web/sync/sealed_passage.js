@@ -35,6 +35,9 @@ const EXPIRY_MARGIN = 86_400 * 1_000_000;
 const HEAD_BYTES = 600;
 const PADDING = 1.12;
 
+/** Entries that are named at most: who has the access key can send any number. */
+const MOST_REFUSED = 100;
+
 /** A value was replaced while it was sealed. */
 class BlockGone extends Error {}
 
@@ -158,7 +161,8 @@ async function openResponse(replica, client, keys, { deliveries, unreadable }, l
   const fetch = makeFetch(client);
   const { opened, refused } = await openPage(keys, deliveries, fetch);
   const putOff = last ? [] : refused.filter(({ error }) => error instanceof PartMissing);
-  noteRefused(replica, opened, refused.filter((each) => !putOff.includes(each)), unreadable);
+  const isKnown = new Set(opened.map(({ sealed }) => sealed.entry.key));
+  await noteRefused(replica, isKnown, refused.filter((each) => !putOff.includes(each)), unreadable);
   const arrived = await Promise.all(opened.map((each) => arrive(replica, each)));
   const unwrapped = await findUnwrappedVersions(replica, keys, opened, fetch);
   return { arrived, isComplete: putOff.length === 0, finish: () => wrapAnew(replica, unwrapped) };
@@ -182,15 +186,22 @@ function makeFetch(client) {
 }
 
 /**
+ * Note what is refused, before the cursor passes it, and what is not any more.
  * @param {Replica} replica
- * @param {Opened[]} opened
+ * @param {ReadonlySet<string>} taken
  * @param {Refused[]} refused
  * @param {string[]} unreadable
  */
-function noteRefused(replica, opened, refused, unreadable) {
-  for (const { sealed } of opened) replica.refused.delete(sealed.entry.key);
-  for (const { name, error } of refused) replica.refused.set(name, error.message);
-  for (const name of unreadable) replica.refused.set(name, "it is no entry that can be read");
+async function noteRefused(replica, taken, refused, unreadable) {
+  const left = Object.entries(replica.facts.refused).filter(([name]) => !taken.has(name));
+  const found = [
+    ...refused.map(({ name, error }) => [name, error.message]),
+    ...unreadable.map((name) => [name, "it is no entry that can be read"]),
+  ];
+  if (found.length === 0 && left.length === Object.keys(replica.facts.refused).length) return;
+  await replica.change(({ facts }) => {
+    facts.refused = Object.fromEntries([...left, ...found].slice(-MOST_REFUSED));
+  });
 }
 
 /**

@@ -79,6 +79,7 @@ function makeFactsOf(status) {
     [TEXTS.keyCount, status.keys.toLocaleString("en")],
     [TEXTS.state, describeHub(status)],
     [TEXTS.sealing, status.isSealed ? TEXTS.isSealed : TEXTS.isNotSealed],
+    ...status.refused.map((refused) => [TEXTS.refused, markName(refused)]),
   ];
   return facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]);
 }

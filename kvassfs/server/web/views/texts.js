@@ -228,6 +228,7 @@ export const TEXTS = {
   hubName: "Hub",
   keyCount: "Keys",
   sealing: "Encryption",
+  refused: "Left out",
   isSealed: "sealed: the hub cannot read what it keeps",
   isNotSealed: "on the way; the hub can read what it keeps",
   synchronise: "Synchronise now",
@@ -306,8 +307,11 @@ export const TEXTS = {
  * Return how the store stands with its hub, in a few words.
  * @param {Status} status
  */
-export function describeHub({ hub, failure, unsent, hubName }) {
+export function describeHub({ hub, failure, unsent, hubName, refused }) {
   const waiting = unsent === 0 ? "" : `${countWords(unsent, "change")} ${unsent === 1 ? "waits" : "wait"}`;
+  if (hub === "in step" && refused.length > 0) {
+    return `The hub has ${countWords(refused.length, "entry", "entries")} that no device of yours made: left out, and named under “More”`;
+  }
   if (hub === "in step") return waiting || (hubName === "" ? "In step" : `In step with ${markName(hubName)}`);
   const state = {
     busy: "Synchronising …",

@@ -1,0 +1,64 @@
+"""The replica of the page, in node, beside a hub in this process: single cases that histories seldom have."""
+
+from __future__ import annotations
+
+from random import Random
+
+from kvassfs.entry import Delivery, Entry
+from kvassfs.sync.messages import encode_push
+from kvassfs.sync.seal import Seal
+from tests.property.test_convergence import pool, sealed_pool
+from tests.support.page_histories import PagePeers, SealedPagePeers
+from tests.support.page_replicas import NOT_HERE
+from tests.support.replicas import posted, versions
+from tests.support.sealed_histories import KEYS
+
+
+def make_peers(pages: int = 1) -> PagePeers:
+    return PagePeers(pool().replicas(2, Random(0)), 0, pages, seed=5, steady=True)
+
+
+def test_what_no_device_made_is_left_out_and_named_until_it_is_gone() -> None:
+    peers = SealedPagePeers(sealed_pool().replicas(2, Random(0)), 1, seed=5, steady=True)
+    (page,) = peers.pages
+    strange = Delivery(Entry("__proto__", 1_700_000_000_000_000, 1, 77, "token", 1), 1, b"x")
+    posted(peers.hub, "push", Seal(KEYS.access).seal(encode_push([strange])))
+    page.set("a", b"value")
+    page.synchronise("exchange")
+    assert page.describe().refused == {"__proto__": "it is not sealed: its key is in the clear"}
+    assert page.describe().dirty == set()
+    page.ask("restart")
+    assert page.describe().refused == {"__proto__": "it is not sealed: its key is in the clear"}
+    peers.undisturbed(0, "exchange")
+    assert versions(peers.replicas[0].store).keys() == {"a"}
+
+
+def test_a_large_value_that_is_not_here_is_moved_all_the_same() -> None:
+    peers = make_peers(pages=2)
+    _, lazy = peers.pages
+    peers.put(peers.replicas[0], "a", 330)
+    peers.undisturbed(0, "exchange")
+    lazy.synchronise("exchange")
+    assert lazy.describe().versions["a"].value == NOT_HERE
+    lazy.ask("rename", key="a", to="b")
+    lazy.synchronise("exchange")
+    assert lazy.describe().dirty == set()
+    peers.undisturbed(0, "exchange")
+    found = versions(peers.replicas[0].store)
+    assert (len(found["b"].value), found["a"].value) == (330, b"")
+
+
+def test_a_large_value_of_a_sealed_store_that_is_not_here_is_moved_all_the_same() -> None:
+    peers = SealedPagePeers(sealed_pool().replicas(2, Random(0)), 2, seed=5, steady=True)
+    _, lazy = peers.pages
+    peers.put(peers.replicas[0], "a", 330)
+    peers.undisturbed(0, "exchange")
+    lazy.synchronise("exchange")
+    assert lazy.describe().versions["a"].value == NOT_HERE
+    lazy.ask("rename", key="a", to="b")
+    lazy.synchronise("exchange")
+    assert lazy.describe().dirty == set()
+    peers.undisturbed(0, "exchange")
+    found = versions(peers.replicas[0].store)
+    assert len(found["b"].value) > 500_000
+    assert found["a"].value == b""
