@@ -224,6 +224,10 @@ const actions = {
   async backUp(device, { name }) {
     device.images.set(name, device.storage.image());
   },
+  async becomeCopy(device, { of }) {
+    await device.storage.setBack(replicas.get(of).storage.image());
+    await open(device);
+  },
   async restore(device, { name }) {
     if (!device.images.has(name)) return;
     await device.storage.setBack(device.images.get(name));

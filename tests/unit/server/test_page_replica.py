@@ -33,6 +33,26 @@ def test_what_no_device_made_is_left_out_and_named_until_it_is_gone() -> None:
     assert versions(peers.replicas[0].store).keys() == {"a"}
 
 
+def test_of_two_browsers_with_one_store_one_becomes_another_device() -> None:
+    """The copy has pulled more than the other one wrote, so its clock tells nothing."""
+    peers = make_peers(pages=2)
+    page, copy = peers.pages
+    page.set("a", b"one")
+    page.synchronise("exchange")
+    copy.ask("becomeCopy", of=page.number)
+    for _ in range(9):
+        peers.put(peers.replicas[0], "c", 8)
+    peers.undisturbed(0, "push")
+    copy.synchronise("exchange")
+    page.set("b", b"two")
+    page.synchronise("exchange")
+    copy.synchronise("exchange")
+    assert copy.describe().versions.keys() == {"a", "b", "c"}
+    copy.set("d", b"three")
+    copy.synchronise("exchange")
+    assert copy.describe().versions["d"].order[2] != copy.describe().versions["b"].order[2]
+
+
 def test_a_large_value_that_is_not_here_is_moved_all_the_same() -> None:
     peers = make_peers(pages=2)
     _, lazy = peers.pages

@@ -42,10 +42,10 @@ import { haveSameValue, isFile } from "../words/entry.js";
  */
 
 /**
- * What this replica is: its process id and Lamport clock, how far the hub was pulled, and what devices are called.
+ * What this replica is: its process id and Lamport clock, the counter of what it wrote last, how far the hub was pulled, and what devices are called.
  * `refused` is what the hub of a sealed store has and none of its devices made, by its name there, and why.
  * @typedef {{
- *   processId: number, clock: number, cursor: number, hub: HubState, names: Record<string, string>, name: string, nextValue: number,
+ *   processId: number, clock: number, wrote: number, cursor: number, hub: HubState, names: Record<string, string>, name: string, nextValue: number,
  *   refused: Record<string, string>,
  * }} Facts
  */
@@ -96,6 +96,7 @@ export function makeFacts(processId) {
   return /** @type {Facts} */ ({
     processId,
     clock: 0,
+    wrote: 0,
     cursor: 0,
     hub: { processId: 0, reached: 0, epoch: 1, incarnation: 0, told: 0 },
     names: {},

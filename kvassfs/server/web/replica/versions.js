@@ -111,6 +111,7 @@ export function moveVersion(transaction, from, to) {
  */
 function stampVersion(transaction, key, old, dated) {
   const counter = transaction.tick();
+  transaction.facts.wrote = counter;
   const timestamp = nextTimestamp(dated, old === null ? null : old.entry.timestamp);
   return { key, timestamp, counter, processId: transaction.facts.processId };
 }

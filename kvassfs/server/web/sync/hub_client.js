@@ -168,7 +168,7 @@ export class HubClient {
    * @param {Moment | null} sent
    */
   async #accept(known, response, sent) {
-    const canBeUsed = await this.#act(recognise(known, this.#replica.facts.clock, response), known.epoch);
+    const canBeUsed = await this.#act(recognise(known, this.#replica.facts.wrote, response), known.epoch);
     if (canBeUsed && sent !== null) this.#replica.hubTime.note(response.time, sent);
     return canBeUsed;
   }
@@ -203,6 +203,7 @@ export class HubClient {
     this.#countStranger();
     await this.#beginAnew(epoch, (facts) => {
       facts.processId = drawProcessId(this.#random);
+      facts.wrote = 0;
       if (!this.#replica.isSealed) facts.clock = Math.max(facts.clock, counter); // else it has no say in our clock
     });
   }

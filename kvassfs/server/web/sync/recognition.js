@@ -8,7 +8,8 @@
 /**
  * - `same`: the known hub, and nothing is to be noted; `learned`: it is, or the first one that responds, and that is to be noted.
  * - `stranger`: a hub that may lack anything that the known one had.
- * - `set back`: the hub has entries of this device, up to `counter`, that it never wrote as far as it knows.
+ * - `set back`: the hub has entries of this device, up to `counter`, that it never wrote as far as it knows: it was set back, or another browser
+ *   has a copy of its store.
  * @typedef {(
  *   { kind: "same" } | { kind: "learned", processId: number, incarnation: number, told: number } |
  *   { kind: "stranger", processId: number } | { kind: "set back", counter: number }
@@ -18,12 +19,12 @@
 /**
  * Return what a response means.
  * @param {HubState & { cursor: number }} known what was known of the hub when it was asked
- * @param {number} clock of this device
+ * @param {number} wrote the counter of what this device wrote last
  * @param {Said} said
  * @returns {Meaning}
  */
-export function recognise(known, clock, said) {
-  if (said.written !== undefined && said.written > clock) return { kind: "set back", counter: said.written };
+export function recognise(known, wrote, said) {
+  if (said.written !== undefined && said.written > wrote) return { kind: "set back", counter: said.written };
   if (known.processId !== 0 && known.processId !== said.processId) return { kind: "stranger", processId: said.processId };
   if (!remembers(known, said)) return { kind: "stranger", processId: said.processId };
   const incarnation = said.incarnations.at(-1)?.mark ?? 0;
