@@ -217,11 +217,11 @@ def test_a_browser_can_install_it(own: Server, visitor: Visitor) -> None:
 
 def test_it_opens_without_its_hub_after_the_first_visit(own: Server, visitor: Visitor) -> None:
     open_app(visitor, own.url)
-    before = visitor.page.content()
+    before = read_opened(visitor)
     own.process.terminate()
     own.process.wait()
     assert visitor.show(f"{own.url}/app/") == 200
-    assert visitor.page.content() == before
+    assert read_opened(visitor) == before
     assert visitor.page.evaluate("fetch('manifest.webmanifest').then((found) => found.status)") == 200
     assert visitor.page.evaluate("fetch('icon-192.png').then((found) => found.status)") == 200
     with pytest.raises(Error, match="Failed to fetch"):
@@ -260,6 +260,12 @@ def test_with_its_hub_the_page_is_that_of_the_hub(own: Server, visitor: Visitor)
     own.process.wait()
     visitor.show(f"{own.url}/app/")
     assert read_edition(visitor) == "later"
+
+
+def read_opened(visitor: Visitor) -> str:
+    """Return the document once the page has looked whether it has a store."""
+    visitor.wait(lambda: visitor.page.title().startswith("Your store"), "the page to open")
+    return str(visitor.page.content())
 
 
 def read_edition(visitor: Visitor) -> str:
