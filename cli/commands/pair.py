@@ -97,11 +97,12 @@ def pair(store: Store, *, phone: bool) -> str:
 
 def find_page(store: Store, remote: Remote, reachable: Reachable, invitation: Invitation) -> Page:
     """Return the page of the hub; where that is another machine, at the address under which this one has reached it."""
-    from kvassfs.pairing.addresses import choose_page_url, is_local, is_secure
+    from kvassfs.pairing.addresses import choose_page_url, is_local
+    from kvassfs.remote.address import is_trusted_by_browsers
 
     addresses = (remote.address,) if store.settings.config().remote else reachable.addresses
     url = choose_page_url(addresses, store.settings.public_url())
-    return Page(f"{url}/app/", str(invitation.fragment), is_secure(url), is_local(url))
+    return Page(f"{url}/app/", str(invitation.fragment), is_trusted_by_browsers(url), is_local(url))
 
 
 def show(reachable: Reachable, code: str, page: Page) -> None:
@@ -110,9 +111,10 @@ def show(reachable: Reachable, code: str, page: Page) -> None:
 
     line = format_line(reachable.addresses[0], code)
     picture = Code(page.address)
-    seen = line + format_invitation(reachable, line).partition(line)[2] + format_for_phone(page, drawn=True)
+    invitation = format_invitation(reachable, line)
+    seen = line + invitation.partition(line)[2] + format_for_phone(page, drawn=True)
     drawn = page.secure and not page.local and fits(picture, above=seen)
-    streams.write([format_invitation(reachable, line).encode(), format_for_phone(page, drawn=drawn).encode()])
+    streams.write([invitation.encode(), format_for_phone(page, drawn=drawn).encode()])
     if drawn:
         draw(picture, colour=shows_colours(), invert=False)
 

@@ -106,11 +106,6 @@ def _complete(address: str) -> str:
     return re.sub(rf"^([^/]*//[^/]*){port}(?=/|$)", r"\1", url)
 
 
-def is_secure(url: str) -> bool:
-    """Return whether a browser lets a page at this URL work as an application (https://w3c.github.io/webappsec-secure-contexts)."""
-    return url.startswith("https:") or is_local(url)
-
-
 def list_addresses(url: str, machine: Callable[[], Iterable[str]] = find_machine_addresses) -> tuple[str, ...]:
     """Return what other devices call the hub whose socket is at ``url``: `host:port`, or a URL for TLS."""
     split = urlsplit(url)

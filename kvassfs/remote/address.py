@@ -69,7 +69,10 @@ def is_loopback(host: str) -> bool:
 
 
 def is_trusted_by_browsers(address: str) -> bool:
-    """Return whether browsers let a page of a hub decrypt and keep things: over TLS, or on this machine."""
+    """Return whether browsers let a page of a hub decrypt and keep things: over TLS, or on this machine.
+
+    https://w3c.github.io/webappsec-secure-contexts
+    """
     return _is_https(address) or is_loopback(urlsplit(parse_base_url(address)).hostname or "")
 
 

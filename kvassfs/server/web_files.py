@@ -144,10 +144,9 @@ def _wrap_module(path: str, source: str) -> str:
 
     source = _COMMENT.sub("", source)
     exported = [found[2] for found in _EXPORT.finditer(source)]
-    stripped = _EXPORT.sub(r"\1", _IMPORT.sub("", source))
-    if found := _OTHER.search(stripped):
-        raise ValueError(f"{path} has what cannot be joined: {found[0]}")
     text = _EXPORT.sub(r"\1", _IMPORT.sub(import_names, source)).strip()
+    if found := _OTHER.search(text):
+        raise ValueError(f"{path} has what cannot be joined: {found[0]}")
     return f"const {_name_module(path)} = (() => {{\n{text}\nreturn {{ {', '.join(exported)} }};\n}})();\n"
 
 

@@ -129,6 +129,8 @@ class Devices(RuleBasedStateMachine):
     """Replicas and original clients, with a hub of this program."""
 
     original_hub = False
+    steps = STEPS
+    weights = WEIGHTS
 
     @initialize(
         replicas=st.integers(1, PEERS),
@@ -149,6 +151,10 @@ class Devices(RuleBasedStateMachine):
 
     @rule(step=st.one_of(*map(drawn, STEPS)))
     def let(self, step: Step) -> None:
+        self.take(step)
+
+    def take(self, step: Step) -> None:
+        """Let a step happen, and look whether all is as it must be."""
         name, values = step
         getattr(self.peers, name)(**values)
         self.peers.check()
@@ -157,7 +163,7 @@ class Devices(RuleBasedStateMachine):
     def bustle(self, number: int) -> None:
         random = Random(number)
         for _ in range(BUSTLE):
-            step = invented(random)
+            step = invented(random, self.steps, self.weights)
             note(f"    state.let({step})")
             self.let(step)
 

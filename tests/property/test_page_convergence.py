@@ -8,12 +8,10 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from tests.property.test_convergence import (
-    BUSTLE,
     HISTORIES,
     PEERS,
     STEPS,
@@ -22,7 +20,6 @@ from tests.property.test_convergence import (
     Step,
     batches,
     drawn,
-    invented,
     pool,
     run_batch,
     sealed_pool,
@@ -49,6 +46,8 @@ class PageDevices(Devices):
     """Replicas, original clients and pages."""
 
     peers: WithPages
+    steps = PAGE_STEPS
+    weights = PAGE_WEIGHTS
 
     @initialize(
         replicas=st.integers(1, PEERS),
@@ -70,17 +69,7 @@ class PageDevices(Devices):
 
     @rule(step=st.one_of(*(drawn(name, PAGE_STEPS) for name in PAGE_STEPS)))
     def let(self, step: Step) -> None:
-        name, values = step
-        getattr(self.peers, name)(**values)
-        self.peers.check()
-
-    @rule(number=st.integers(0, 2**32))
-    def bustle(self, number: int) -> None:
-        random = Random(number)
-        for _ in range(BUSTLE):
-            step = invented(random, PAGE_STEPS, PAGE_WEIGHTS)
-            note(f"    state.let({step})")
-            self.let(step)
+        self.take(step)
 
 
 class SealedPageDevices(PageDevices):

@@ -167,11 +167,8 @@ class WithPages(Peers):
         assert self.home is not None
         there = {key: version.order for key, version in versions(self.home.store).items()}
         for page in self.pages if not self.replaced else ():
-            state = page.describe()
-            for key in state.versions.keys() - state.dirty:
-                assert there[self.name_at_hub(key)] >= state.versions[key].order, (
-                    f"page {page.number} takes {key} for acknowledged"
-                )
+            for key, order in page.acknowledged().items():
+                assert there[self.name_at_hub(key)] >= order, f"page {page.number} takes {key} for acknowledged"
 
     def name_at_hub(self, key: str) -> str:
         """Return what the hub calls a key."""

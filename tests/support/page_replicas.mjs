@@ -214,6 +214,10 @@ const actions = {
   },
   synchronise: (device, { what, anew }) => synchronise(device, what, anew),
   describe,
+  async listAcknowledged({ replica }) {
+    const rows = [...replica.rows.values()].filter(({ isDirty }) => !isDirty);
+    return rows.map(({ entry: { key, timestamp, counter, processId } }) => [key, timestamp, counter, processId]);
+  },
   async restart(device) {
     device.storage.failFrom(Infinity);
     await open(device);

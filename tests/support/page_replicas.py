@@ -142,7 +142,6 @@ class PageReplica:
         self, number: int, process_id: int, clock: Clock, carry: Carry, seed: int, *, sealed: bool = False, lazy: bool
     ) -> None:
         self.number = number
-        self.process_id = process_id
         self.clock = clock
         self._carry = carry
         sizes = KEEPING_SIZES if sealed else SMALL_SIZES
@@ -170,6 +169,13 @@ class PageReplica:
     def synchronise(self, what: str, *, anew: bool = True) -> int:
         """Exchange with the hub, and get all values; return how many entries moved."""
         return int(self.ask("synchronise", what=what, anew=anew))
+
+    def acknowledged(self) -> dict[str, tuple[int, int, int]]:
+        """Return keys whose current version the hub is taken to have or to have beaten, and its order."""
+        return {
+            key: (timestamp, counter, -process_id)
+            for key, timestamp, counter, process_id in self.ask("listAcknowledged")
+        }
 
     def describe(self) -> State:
         """Return all that it has."""

@@ -15,10 +15,10 @@ from kvassfs.pairing.addresses import (
     find_machine_addresses,
     find_reachable,
     is_local,
-    is_secure,
     list_addresses,
 )
 from kvassfs.pairing.errors import NobodyServes
+from kvassfs.remote.address import is_trusted_by_browsers
 from kvassfs.store import Store
 
 MACHINE = ["192.168.1.5", "10.0.0.3", "fd00::1"]
@@ -138,7 +138,7 @@ def test_a_browser_gets_the_address_with_tls_or_else_the_public_one(
     ],
 )
 def test_a_page_works_with_tls_or_on_this_machine(url: str, secure: bool) -> None:
-    assert is_secure(url) is secure
+    assert is_trusted_by_browsers(url) is secure
 
 
 def test_a_hub_that_has_ended_serves_nobody(store: Store) -> None:

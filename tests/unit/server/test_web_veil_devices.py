@@ -266,20 +266,23 @@ def test_a_large_value_that_comes_whole_is_sealed_and_opened_alike(tmp_path: Pat
     assert call_for(tmp_path, calls) == expected
 
 
+WITH_HOLE: list[Part] = [
+    {"stream": 3, "size": BIG},
+    {"zeros": 5000 * BIG},
+    {"stream": 4, "size": BIG},
+    {"stream": 5, "size": 9},
+]
+"""A value of which most blocks, and one of its lists, are equal."""
+
+
 def describe_source(source: Source) -> Json:
     return [source.hash.hex(), source.size, source.sealed.hex(), source.padded, source.hash.hex()]
 
 
 def test_the_blocks_of_a_value_are_found_at_the_hub_and_opened(tmp_path: Path) -> None:
     random = Random(5)
-    parts: list[Part] = [
-        {"stream": 3, "size": BIG},
-        {"zeros": 5000 * BIG},
-        {"stream": 4, "size": BIG},
-        {"stream": 5, "size": 9},
-    ]
     cases = [make_random_case(random, size) for size in LARGE_SIZES]
-    cases.append(Case(make_entry(random, sealed_vectors.find_size(parts)), parts, []))
+    cases.append(Case(make_entry(random, sealed_vectors.find_size(WITH_HOLE)), WITH_HOLE, []))
     calls = [["keepAtHub", [pack(block) for case in cases for block in case.made.values()]]]
     expected = []
     for case in cases:
@@ -394,14 +397,8 @@ def change_blocks(random: Random, case: Case, delivery: Delivery, at_hub: dict[b
 
 def test_of_spoiled_blocks_it_says_the_same(tmp_path: Path) -> None:
     random = Random(9)
-    parts: list[Part] = [
-        {"stream": 3, "size": BIG},
-        {"zeros": 5000 * BIG},
-        {"stream": 4, "size": BIG},
-        {"stream": 5, "size": 9},
-    ]
     cases = [make_random_case(random, size) for size in (65_537, BIG, BIG + 1, 3 * BIG + 1000)]
-    cases.append(Case(make_entry(random, sealed_vectors.find_size(parts)), parts, []))
+    cases.append(Case(make_entry(random, sealed_vectors.find_size(WITH_HOLE)), WITH_HOLE, []))
     at_hub = {hash_: block for case in cases for hash_, block in case.made.items()}
     deliveries = []
     for _ in range(examples(150, long=1500)):

@@ -1,11 +1,12 @@
 /** Links to keys, and their addresses: kvassfs/sharing/links.py, kvassfs/sharing/sealed_links.py. */
 
+import { listLiveLinks } from "../replica/links.js";
 import { removeVersion, varyVersion } from "../replica/versions.js";
 import { hideKey } from "../veil/keys.js";
 import { addressLink, formatFragment, makeLink } from "../veil/links.js";
 import { drawRandom } from "../words/bytes.js";
 import { isFile, makeToken } from "../words/entry.js";
-import { formatRecord, hasExpired, parseRecord, RESERVED } from "../words/share_link.js";
+import { formatRecord } from "../words/share_link.js";
 
 /** @import { Replica } from "../replica/replica.js" */
 /** @import { StoreKeys } from "../sync/synchroniser.js" */
@@ -22,23 +23,12 @@ import { formatRecord, hasExpired, parseRecord, RESERVED } from "../words/share_
  * @returns {Promise<{ key: string, link: ShareLink }[]>}
  */
 export async function listLinks(replica, { veil }, key) {
-  const live = listLive(replica);
+  const live = listLiveLinks(replica, replica.machine.now()).map(({ link }) => link);
   if (veil === null) return live.filter((link) => key === "" || link.key === key).map((link) => ({ key: link.key, link }));
   const found = [];
   for (const each of live.length === 0 ? [] : key === "" ? replica.rows.keys() : [key]) {
     const name = await hideKey(veil, each);
     for (const link of live) if (link.key === name) found.push({ key: each, link });
-  }
-  return found;
-}
-
-/** @param {Replica} replica */
-function listLive(replica) {
-  const now = replica.machine.now();
-  const found = [];
-  for (const { entry } of replica.rows.values()) {
-    const link = entry.key.startsWith(RESERVED) ? parseRecord(entry.key) : null;
-    if (link !== null && link.token === entry.urlToken && !hasExpired(link, now)) found.push(link);
   }
   return found;
 }
@@ -66,8 +56,8 @@ export async function createLink(replica, { veil }, key, terms) {
  * @param {string} token
  */
 export async function endLink(replica, token) {
-  const link = listLive(replica).find((each) => each.token === token);
-  if (link !== undefined) await replica.change((transaction) => removeVersion(transaction, formatRecord(link)));
+  const found = listLiveLinks(replica, replica.machine.now()).find(({ link }) => link.token === token);
+  if (found !== undefined) await replica.change((transaction) => removeVersion(transaction, found.record));
 }
 
 /**

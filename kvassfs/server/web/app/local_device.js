@@ -113,7 +113,7 @@ export class LocalDevice extends DeviceStore {
       this.#set({ stage: "elsewhere" });
       return;
     }
-    this.#set({ stage: "none" });
+    this.#set({ stage: "opening" });
     const identity = await this.#readIdentity();
     if (identity === null) this.#set({ stage: "none" });
     else if ("locked" in identity) this.#set({ stage: "locked", hasPassphrase: true });

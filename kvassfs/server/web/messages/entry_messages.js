@@ -1,6 +1,6 @@
 /** Entries as they stand in messages, and back: kvassfs/sync/entry_messages.py. */
 
-import { HASH_BYTES, LARGEST_SIZE, pairRuns } from "../words/block.js";
+import { countListed, HASH_BYTES, LARGEST_SIZE, pairRuns } from "../words/block.js";
 import { decodeBase64, encodeBase64, joinBytes } from "../words/bytes.js";
 import { checkKey } from "../words/entry.js";
 import { checkNumbers, decodeExtras, encodeExtras, NO_EXTRAS } from "../words/entry_fields.js";
@@ -11,6 +11,8 @@ import { isObject } from "./message_fields.js";
 /** @import { Bytes } from "../words/bytes.js" */
 /** @import { Delivery } from "../words/entry.js" */
 /** @import { Fields } from "../words/entry_fields.js" */
+
+/** The hashes of blocks, joined, and how often each comes. @typedef {{ blocks: Bytes, counts: readonly number[] }} Listed */
 
 /** Bytes of an entry's message beside its key and value, about. */
 const ENTRY_BYTES = 200;
@@ -31,9 +33,24 @@ const NAMELESS = "(no key)";
  * @param {Delivery} delivery
  */
 export function estimateSize(delivery) {
-  const { entry, value, blocks } = delivery;
-  const listed = hasRuns(delivery) ? blocks.length : HASH_BYTES * countListed(delivery);
-  return ENTRY_BYTES + entry.key.length + Math.floor(((value === null ? listed : value.length) * 4) / 3);
+  return estimateParts(delivery.entry.key, delivery.value === null ? measureList(delivery) : delivery.value.length);
+}
+
+/**
+ * Return about how many bytes an entry takes in a message that has `size` bytes for its value, or for the list of its blocks.
+ * @param {string} key
+ * @param {number} size
+ */
+export function estimateParts(key, size) {
+  return ENTRY_BYTES + key.length + Math.floor((size * 4) / 3);
+}
+
+/**
+ * Return the bytes of the list of blocks in a message.
+ * @param {Listed} listed
+ */
+export function measureList(listed) {
+  return hasRuns(listed) ? listed.blocks.length : HASH_BYTES * countListed(listed);
 }
 
 /**
@@ -58,18 +75,13 @@ export function encodeEntry(delivery, counter) {
   };
 }
 
-/** @param {Delivery} delivery */
-function countListed({ blocks, counts }) {
-  return counts.length === 0 ? blocks.length / HASH_BYTES : counts.reduce((sum, times) => sum + times, 0);
-}
-
 /**
  * Return true if the blocks are written as runs: there are many, and it makes the list much shorter.
- * @param {Delivery} delivery
+ * @param {Listed} listed
  */
-function hasRuns(delivery) {
-  const runs = delivery.counts.length;
-  return runs > 0 && countListed(delivery) > Math.max(LISTED_BLOCKS, 2 * runs);
+function hasRuns(listed) {
+  const runs = listed.counts.length;
+  return runs > 0 && countListed(listed) > Math.max(LISTED_BLOCKS, 2 * runs);
 }
 
 /**

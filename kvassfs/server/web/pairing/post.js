@@ -1,12 +1,13 @@
 /** The way of a joiner to the mailboxes of the hub, and what went wrong with it. */
 
+import { readBody, sendBody } from "../remote/post.js";
 import { CannotPair, CodeGone, HubOutOfReach, TooManyTries } from "./errors.js";
 import { MOST_JOIN } from "./messages.js";
 
 /** @import { Post } from "./joiner.js" */
 
-/** Milliseconds of a request; the hub holds its response back for ten seconds. */
-const JOIN_TIMEOUT = 25_000;
+/** Seconds of a request; the hub holds its response back for ten. */
+const JOIN_TIMEOUT = 25;
 
 /**
  * Return what sends bodies to the hub whose calls lie below `base`, a URL that ends with a slash.
@@ -15,22 +16,12 @@ const JOIN_TIMEOUT = 25_000;
  */
 export function reachMailboxes(base) {
   return async (call, body) => {
-    const response = await sendBody(new URL(call, base), body);
+    const response = await sendBody(new URL(call, base).href, body, JOIN_TIMEOUT).catch(reportOutOfReach);
     if (!response.ok) throw describeRefusal(response.status);
-    const data = new Uint8Array(await response.arrayBuffer().catch(reportOutOfReach));
+    const data = await readBody(response).catch(reportOutOfReach);
     if (data.length > MOST_JOIN) throw new CannotPair("its answer is too long");
     return data;
   };
-}
-
-/**
- * @param {URL} url
- * @param {BodyInit} body
- */
-async function sendBody(url, body) {
-  const signal = AbortSignal.timeout(JOIN_TIMEOUT);
-  const options = { method: "POST", body, signal, cache: "no-store", credentials: "same-origin", redirect: "error" };
-  return fetch(url, /** @type {RequestInit} */ (options)).catch(reportOutOfReach);
 }
 
 /** @param {number} status */

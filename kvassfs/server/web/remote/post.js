@@ -17,21 +17,22 @@ const LONGEST_WORDS = 200;
  */
 export function makePost(hub, signal) {
   return async (/** @type {string} */ call, /** @type {Bytes} */ body, wait = 0) => {
-    const response = await send(`${hub}${call}`, body, wait, signal);
-    if (response.ok) return new Uint8Array(await read(response.arrayBuffer()));
+    const response = await sendBody(`${hub}${call}`, body, PATIENCE + wait, signal);
+    if (response.ok) return readBody(response);
     throw await describeStatus(response);
   };
 }
 
 /**
+ * Send a body to an address of a hub; the response has so many seconds to come. Rejects with HubUnreachable alone.
  * @param {string} address
  * @param {Bytes} body
- * @param {number} wait
- * @param {AbortSignal | undefined} signal
+ * @param {number} seconds
+ * @param {AbortSignal} [signal]
  */
-function send(address, body, wait, signal) {
-  const limit = AbortSignal.timeout((PATIENCE + wait) * 1000);
-  return read(
+export function sendBody(address, body, seconds, signal) {
+  const limit = AbortSignal.timeout(seconds * 1000);
+  return awaitNetwork(
     fetch(address, {
       method: "POST",
       body,
@@ -45,11 +46,20 @@ function send(address, body, wait, signal) {
 }
 
 /**
+ * Return the body of a response. Rejects with HubUnreachable alone.
+ * @param {Response} response
+ * @returns {Promise<Bytes>}
+ */
+export async function readBody(response) {
+  return new Uint8Array(await awaitNetwork(response.arrayBuffer()));
+}
+
+/**
  * Return what a promise of the network does; however it breaks off, the hub is out of reach.
  * @template Result
  * @param {Promise<Result>} promise
  */
-async function read(promise) {
+async function awaitNetwork(promise) {
   try {
     return await promise;
   } catch {

@@ -1,6 +1,6 @@
 /** The store of this device: all metadata is in memory, and every change is written before it counts. */
 
-import { HASH_BYTES, pairRuns, splitHashes } from "../words/block.js";
+import { pairRuns, splitHashes } from "../words/block.js";
 import { encodeUrl, hashBytes, joinBytes, viewNumbers } from "../words/bytes.js";
 import { MAX_PROCESS_ID } from "../words/entry.js";
 import { KvassError } from "../words/errors.js";
@@ -68,7 +68,7 @@ export class Replica {
     this.facts = makeFacts(drawProcessId(random));
   }
 
-  /** Read what is kept; `report` is told how much of it has been, from 0 to 1. */
+  /** Read what is kept. */
   async load() {
     const { records, blocks } = await this.#storage.load();
     for (const record of records) {
@@ -371,17 +371,4 @@ function requirePiece(piece) {
  */
 export function drawProcessId(random) {
   return Number(viewNumbers(random(8)).getBigUint64(0) % BigInt(MAX_PROCESS_ID)) + 1;
-}
-
-/**
- * Return where a value is whose blocks have these hashes, after a look at whether they are as many as its size makes.
- * @param {Bytes} blocks
- * @param {readonly number[]} counts
- * @param {number} size
- * @param {number} block bytes in one
- */
-export function fitBlocks(blocks, counts, size, block) {
-  const listed = blocks.length / HASH_BYTES;
-  const count = counts.length > 0 ? counts.reduce((sum, times) => sum + times, 0) : listed;
-  return count === Math.ceil(size / block);
 }

@@ -18,6 +18,8 @@ const collator = new Intl.Collator(undefined, { numeric: true });
 export class Tree {
   /** @type {Map<string, Child[]>} */
   #listed = new Map();
+  /** @type {number | null} */
+  #count = null;
   #version = -1;
   #replica;
 
@@ -31,11 +33,18 @@ export class Tree {
    * @param {string} prefix
    */
   list(prefix) {
-    if (this.#version !== this.#replica.version) this.#listed.clear();
-    this.#version = this.#replica.version;
+    this.#forgetOld();
     const listed = this.#listed.get(prefix) ?? this.#list(prefix);
     this.#listed.set(prefix, listed);
     return listed;
+  }
+
+  /** Forget what was found before the last change. */
+  #forgetOld() {
+    if (this.#version === this.#replica.version) return;
+    this.#listed.clear();
+    this.#count = null;
+    this.#version = this.#replica.version;
   }
 
   /** @param {string} prefix */
@@ -68,9 +77,9 @@ export class Tree {
 
   /** Return how many files there are. */
   count() {
-    let count = 0;
-    for (const _ of this.fileRows()) count += 1;
-    return count;
+    this.#forgetOld();
+    this.#count ??= Array.from(this.fileRows()).length;
+    return this.#count;
   }
 
   /**

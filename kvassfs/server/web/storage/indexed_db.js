@@ -5,7 +5,6 @@ import { StorageError } from "./storage.js";
 
 /** @import { Storage } from "./storage.js" */
 
-const DATABASE = "kvass";
 const SCHEMA = 1;
 
 /** The setting that says who has claimed the storage. */
@@ -50,10 +49,10 @@ export class Settings {
 
 /**
  * Open the database, in which everything is that this page keeps. Throws a StorageError.
- * @param {string} [name]
+ * @param {string} name
  * @returns {Promise<IDBDatabase>}
  */
-export function openDatabase(name = DATABASE) {
+export function openDatabase(name) {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, SCHEMA);
     request.onupgradeneeded = () => {

@@ -1,6 +1,7 @@
 /** How entries look on their way between a replica and its hub: as they are, where the hub can read them: kvassfs/sync/passage.py. */
 
-import { fitBlocks } from "../replica/replica.js";
+import { estimateParts, measureList } from "../messages/entry_messages.js";
+import { countListed } from "../words/block.js";
 import { areEqual, hashBytes } from "../words/bytes.js";
 import { InvalidMessage } from "../words/errors.js";
 import { HubIsSealed, NotAHub, ValueMissing } from "./errors.js";
@@ -39,9 +40,6 @@ import { HubIsSealed, NotAHub, ValueMissing } from "./errors.js";
  * }} Passage
  */
 
-/** Bytes of an entry's message beside its key and value, about. */
-const AROUND_BYTES = 300;
-
 const SEALED_KEY = /^~[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -63,7 +61,10 @@ export function makePlainPassage(replica, client) {
       const arrived = await Promise.all(deliveries.map((delivery) => receive(replica, delivery)));
       return { arrived, isComplete: true, finish: async () => undefined };
     },
-    fetch: (_, content, report) => fetchBlocks(replica, client, replica.findMissing(content), report),
+    fetch(_, content, report) {
+      const wanted = replica.findMissing(content).map((hash) => ({ hash, sealed: hash }));
+      return fetchBlocks(replica, client, wanted, checkBlock, report);
+    },
   };
 }
 
@@ -80,12 +81,11 @@ async function* readPlainBlocks(replica, missing) {
 }
 
 /**
- * Return about how many bytes a row takes in a message, where a value, or the list of its blocks, is in base64.
+ * Return about how many bytes a row takes in a message.
  * @param {Row} row
  */
 export function estimateRow({ entry, content }) {
-  const size = content === null || content.id !== null ? entry.size : content.blocks.length;
-  return AROUND_BYTES + 2 * entry.key.length + Math.ceil((size * 4) / 3);
+  return estimateParts(entry.key, content === null || content.id !== null ? entry.size : measureList(content));
 }
 
 /**
@@ -113,7 +113,9 @@ export async function makeDelivery(replica, { entry, content, sequence }) {
  */
 export async function receive(replica, { entry, sequence, value, blocks, counts }) {
   if (value === null) {
-    if (!fitBlocks(blocks, counts, entry.size, replica.sizes.block)) throw new InvalidMessage("an entry has other blocks than its size makes");
+    if (countListed({ blocks, counts }) !== Math.ceil(entry.size / replica.sizes.block)) {
+      throw new InvalidMessage("an entry has other blocks than its size makes");
+    }
     return { entry, sequence, value, content: { id: null, blocks, counts, source: null } };
   }
   if (value.length <= replica.sizes.block && value.length > 0) {
@@ -123,24 +125,40 @@ export async function receive(replica, { entry, sequence, value, blocks, counts 
 }
 
 /**
- * Get blocks from the hub, a few at a time, each checked.
+ * A block that is to be had from the hub: its hash here, and what it is called there.
+ * @typedef {{ hash: Bytes, sealed: Bytes }} Wanted
+ */
+
+/**
+ * Get blocks from the hub, a few at a time. `open` checks what the hub has, and returns the block.
+ * @template {Wanted} Part
  * @param {Replica} replica
  * @param {HubClient} client
- * @param {readonly Bytes[]} missing
+ * @param {readonly Part[]} wanted
+ * @param {(part: Part, block: Bytes) => Promise<Bytes>} open
  * @param {(part: number) => void} report
  */
-async function fetchBlocks(replica, client, missing, report) {
-  for (let start = 0; start < missing.length; start += replica.sizes.pageBlocks) {
-    const hashes = missing.slice(start, start + replica.sizes.pageBlocks);
-    const blocks = await client.findBlocks(hashes);
-    for (const [index, hash] of hashes.entries()) {
+export async function fetchBlocks(replica, client, wanted, open, report) {
+  const { pageBlocks } = replica.sizes;
+  for (let start = 0; start < wanted.length; start += pageBlocks) {
+    const parts = wanted.slice(start, start + pageBlocks);
+    const blocks = await client.findBlocks(parts.map(({ sealed }) => sealed));
+    for (const [index, part] of parts.entries()) {
       const block = blocks[index] ?? null;
       if (block === null) throw new ValueMissing();
-      if (!areEqual(await hashBytes(block), hash)) throw new NotAHub("a block is not the one that was asked for");
-      await replica.putBlock(hash, block.slice());
+      await replica.putBlock(part.hash, (await open(part, block)).slice());
     }
-    report((start + hashes.length) / missing.length);
+    report((start + parts.length) / wanted.length);
   }
+}
+
+/**
+ * @param {Wanted} part
+ * @param {Bytes} block
+ */
+async function checkBlock({ hash }, block) {
+  if (!areEqual(await hashBytes(block), hash)) throw new NotAHub("a block is not the one that was asked for");
+  return block;
 }
 
 /**

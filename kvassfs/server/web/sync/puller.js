@@ -16,9 +16,6 @@ import { knowHub } from "./recognition.js";
 /** Microseconds between two notes of exchanges in which nothing moved. */
 const IDLE_INTERVAL = 60 * 1_000_000;
 
-/** Names of devices that a message carries at most. */
-const MOST_NAMES = 64;
-
 /**
  * Merge what the hub has; return how many keys changed. It may `wait` seconds until it has something. `report` is told the sequences that
  * were pulled and those that there are.
@@ -63,13 +60,13 @@ function makeRequest({ facts, sizes }, { cursor, reached }, wait) {
 }
 
 /**
- * Return what devices are called, this one among them.
+ * Return what devices are called, this one first: of too many a message takes the first ones.
  * @param {Facts} facts
  */
 function listNames({ names, name, processId }) {
   const others = Object.entries(names).filter(([id]) => Number(id) !== processId);
   const own = name === "" ? [] : [[String(processId), name]];
-  return new Map([...own, ...others].slice(0, MOST_NAMES).map(([id, called]) => [Number(id), String(called)]));
+  return new Map([...own, ...others].map(([id, called]) => [Number(id), String(called)]));
 }
 
 /**

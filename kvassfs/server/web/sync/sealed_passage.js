@@ -1,5 +1,6 @@
 /** How entries of a sealed store look on their way: sealed on the way to the hub, opened and checked on the way back: kvassfs/sync/sealed_passage.py. */
 
+import { listLiveLinks } from "../replica/links.js";
 import { varyVersion } from "../replica/versions.js";
 import { PartMissing } from "../veil/device_errors.js";
 import { VeilError } from "../veil/errors.js";
@@ -10,9 +11,8 @@ import { computeSealedHash } from "../veil/seal_block.js";
 import { makeBlocks, sealDelivery } from "../veil/seal_delivery.js";
 import { encodeHex } from "../words/bytes.js";
 import { isFile, makeToken } from "../words/entry.js";
-import { hasExpired, parseRecord, RESERVED } from "../words/share_link.js";
 import { ValueMissing } from "./errors.js";
-import { estimateRow, makeDelivery, receive } from "./passage.js";
+import { estimateRow, fetchBlocks, makeDelivery, receive } from "./passage.js";
 
 /** @import { Arrived } from "../replica/merging.js" */
 /** @import { Replica } from "../replica/replica.js" */
@@ -132,7 +132,7 @@ async function* readSealedBlocks(keys, plain, links, blocks, missing) {
 }
 
 /**
- * Return the live links that this replica has.
+ * Return the live links that a device of this store has made, by what their keys are called at the hub.
  * @param {Replica} replica
  * @param {VeilKeys} keys
  * @returns {Promise<Links>}
@@ -141,10 +141,8 @@ async function findLiveLinks(replica, keys) {
   const before = replica.machine.now() - EXPIRY_MARGIN;
   /** @type {Links} */
   const found = new Map();
-  for (const { entry } of replica.rows.values()) {
-    const link = entry.key.startsWith(RESERVED) ? parseRecord(entry.key) : null;
-    if (link === null || link.token !== entry.urlToken || hasExpired(link, before)) continue;
-    if (await isProven(keys, entry.key)) found.set(link.key, [...(found.get(link.key) ?? []), link]);
+  for (const { record, link } of listLiveLinks(replica, before)) {
+    if (await isProven(keys, record)) found.set(link.key, [...(found.get(link.key) ?? []), link]);
   }
   return found;
 }
@@ -161,8 +159,8 @@ async function openResponse(replica, client, keys, { deliveries, unreadable }, l
   const fetch = makeFetch(client);
   const { opened, refused } = await openPage(keys, deliveries, fetch);
   const putOff = last ? [] : refused.filter(({ error }) => error instanceof PartMissing);
-  const isKnown = new Set(opened.map(({ sealed }) => sealed.entry.key));
-  await noteRefused(replica, isKnown, refused.filter((each) => !putOff.includes(each)), unreadable);
+  const taken = new Set(opened.map(({ sealed }) => sealed.entry.key));
+  await noteRefused(replica, taken, refused.filter((each) => !putOff.includes(each)), unreadable);
   const arrived = await Promise.all(opened.map((each) => arrive(replica, each)));
   const unwrapped = await findUnwrappedVersions(replica, keys, opened, fetch);
   return { arrived, isComplete: putOff.length === 0, finish: () => wrapAnew(replica, unwrapped) };
@@ -277,17 +275,7 @@ async function fetchSealed(replica, client, keys, entry, content, report) {
   if (wanted.size === 0) return;
   const sources = listSources(entry, content, wanted);
   if (sources.length < wanted.size) throw new ValueMissing();
-  const { pageBlocks } = replica.sizes;
-  for (let start = 0; start < sources.length; start += pageBlocks) {
-    const some = sources.slice(start, start + pageBlocks);
-    const blocks = await client.findBlocks(some.map(({ sealed }) => sealed));
-    for (const [index, source] of some.entries()) {
-      const sealed = blocks[index] ?? null;
-      if (sealed === null) throw new ValueMissing();
-      await replica.putBlock(source.hash, (await openSource(keys, source, sealed)).slice());
-    }
-    report((start + some.length) / sources.length);
-  }
+  await fetchBlocks(replica, client, sources, (source, sealed) => openSource(keys, source, sealed), report);
 }
 
 /**

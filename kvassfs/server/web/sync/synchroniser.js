@@ -16,13 +16,16 @@ import { makeSealedPassage } from "./sealed_passage.js";
 /**
  * What is told of an exchange: the sequences of the hub that were pulled of those that there are, and the blocks of large values that were
  * sent of those that the hub lacked.
- * @typedef {{ pulled?: (done: number, total: number) => void, sent?: (done: number, total: number) => void }} Reports
+ * @typedef {{ pulled: (done: number, total: number) => void, sent: (done: number, total: number) => void }} Reports
  */
 
 /**
  * The keys of a store: that of messages, and of a sealed store those of what its hub keeps.
  * @typedef {{ messages: CryptoKey, veil: VeilKeys | null }} StoreKeys
  */
+
+/** @type {Reports} */
+const NO_REPORTS = { pulled: () => undefined, sent: () => undefined };
 
 /** Exchanges entries between a replica and its hub. Pulls and pushes may go on at the same time, but no two pushes. */
 export class Synchroniser {
@@ -38,7 +41,7 @@ export class Synchroniser {
    * @param {Random} random
    * @param {Reports} [reports]
    */
-  constructor(replica, post, { messages, veil }, random, reports = {}) {
+  constructor(replica, post, { messages, veil }, random, reports = NO_REPORTS) {
     this.#replica = replica;
     this.#client = new HubClient(replica, post, messages, random);
     this.#passage = veil === null ? makePlainPassage(replica, this.#client) : makeSealedPassage(replica, this.#client, veil);
@@ -50,7 +53,7 @@ export class Synchroniser {
    * @param {number} [wait]
    */
   pull(wait = 0) {
-    return pull(this.#replica, this.#client, this.#passage, wait, this.#reports.pulled ?? (() => undefined));
+    return pull(this.#replica, this.#client, this.#passage, wait, this.#reports.pulled);
   }
 
   /** Push what the hub has not acknowledged; return how many entries it has now. */
@@ -58,7 +61,7 @@ export class Synchroniser {
     const { facts, hubTime } = this.#replica;
     if (this.#replica.dirty.size === 0) return 0;
     if (facts.hub.processId === 0 || !hubTime.wasAsked) await this.pull(); // who is it, and what time has it
-    return new Pusher(this.#replica, this.#client, this.#passage, this.#reports.sent ?? (() => undefined)).push();
+    return new Pusher(this.#replica, this.#client, this.#passage, this.#reports.sent).push();
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Entries on their way from a hub that cannot read, opened and checked: kvassfs/veil/deliveries.py. */
 
-import { BLOCK_SIZE, countBlocks, HASH_BYTES, measureBlock, pairRuns } from "../words/block.js";
+import { BLOCK_SIZE, countBlocks, countListed, HASH_BYTES, measureBlock, pairRuns } from "../words/block.js";
 import { encodeHex, joinBytes } from "../words/bytes.js";
 import { checkNumbers } from "../words/entry_fields.js";
 import { InvalidMessage } from "../words/errors.js";
@@ -221,10 +221,9 @@ function readBlocks(delivery, fetch) {
  * @returns {(position: number) => Bytes}
  */
 function findHubBlocks({ entry, blocks, counts }) {
+  if (countListed({ blocks, counts }) !== countBlocks(entry.size)) throw new Spoiled("it has more or fewer blocks than its size makes");
   let end = 0;
   const ends = counts.map((times) => (end += times));
-  const count = ends.at(-1) ?? blocks.length / HASH_BYTES;
-  if (count !== countBlocks(entry.size)) throw new Spoiled("it has more or fewer blocks than its size makes");
   return (position) => {
     const index = ends.length === 0 ? position : findAbove(ends, position);
     return blocks.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);

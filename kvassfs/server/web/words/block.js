@@ -32,6 +32,14 @@ export function* pairRuns(blocks, counts) {
 }
 
 /**
+ * Return how many blocks are listed so.
+ * @param {{ blocks: Bytes, counts: readonly number[] }} listed
+ */
+export function countListed({ blocks, counts }) {
+  return counts.length === 0 ? blocks.length / HASH_BYTES : counts.reduce((sum, times) => sum + times, 0);
+}
+
+/**
  * Return the number of blocks of a value of `size` bytes.
  * @param {number} size
  */
